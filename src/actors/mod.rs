@@ -1,0 +1,1 @@
+//! One file per actor; see `actors.md` for the tree.

@@ -1,0 +1,1 @@
+//! The checkpoint: its contract and its hybrid tables.

@@ -1,0 +1,59 @@
+//! SQL text for each source platform: pure.
+//!
+//! No string comparison with a platform's name stands outside [`for_platform`].
+
+use crate::domain::table::{KeyColumn, KeyRange, Platform, TableRef, WrittenName};
+use crate::types::ColumnPlan;
+
+/// The SQL of one platform. Every name that enters a statement is quoted here.
+pub trait Dialect: Send + Sync {
+    /// The exact name that a written one means: quotes or brackets taken off, or folded as the platform folds.
+    fn exact_name(&self, written: &WrittenName) -> String;
+
+    /// Quotes an exact name.
+    fn quote_name(&self, exact: &str) -> String;
+
+    /// Quotes text as a literal.
+    fn quote_text(&self, text: &str) -> String;
+
+    /// Result columns, all as text: name, type name, length or precision, scale, nullable (`true`/`false`);
+    /// in table order; no row: the table does not exist or is not visible.
+    fn columns_query(&self, table: &TableRef) -> String;
+
+    /// Queries for estimates, best first; each gives at most one row of (rows, bytes) as text. A query that fails
+    /// or gives no row passes on to the next.
+    fn estimate_queries(&self, table: &TableRef) -> Vec<String>;
+
+    /// The first keys of partitions 2..=n, ascending, each key column as text of its kind; possibly fewer than
+    /// n - 1 rows. Rows with a NULL in the key take no part.
+    fn boundary_query(
+        &self,
+        table: &TableRef,
+        key: &[KeyColumn],
+        partitions: u64,
+        where_clause: Option<&str>,
+    ) -> String;
+
+    /// The statement that extracts one range. Column order is that of `columns`.
+    fn extraction_query(
+        &self,
+        table: &TableRef,
+        columns: &[ColumnPlan],
+        key: &[KeyColumn],
+        range: &KeyRange,
+        where_clause: Option<&str>,
+    ) -> String;
+}
+
+/// The dialect of a platform.
+pub fn for_platform(platform: Platform) -> &'static dyn Dialect {
+    match platform {
+        Platform::Redshift | Platform::Postgresql | Platform::Sqlserver => {
+            unimplemented_platform(platform)
+        }
+    }
+}
+
+fn unimplemented_platform(platform: Platform) -> &'static dyn Dialect {
+    panic!("no dialect for {platform}")
+}

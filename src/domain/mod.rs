@@ -1,0 +1,8 @@
+//! The vocabulary of a migration: ids, phases, tasks, manifests, retry and restart policy. Pure: no I/O.
+
+pub mod id;
+pub mod phase;
+pub mod table;
+pub mod task;
+
+pub use id::{Attempt, ClaimToken, OwnerEpoch, PartitionNo, TableNo, WorkflowId};

@@ -1,0 +1,113 @@
+//! Phases of workflows, tables, partitions and tasks, and which change may follow which.
+//! A phase is stored by [`as_str`](PartitionPhase::as_str); every change names the phase it leaves.
+
+macro_rules! phase {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal -> [$($next:ident),*]),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+
+        impl $name {
+            /// All phases.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The form in the checkpoint.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Reads the form of the checkpoint.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// The phases that may follow.
+            pub fn successors(self) -> &'static [Self] {
+                match self { $(Self::$variant => &[$(Self::$next),*]),+ }
+            }
+
+            /// Whether nothing follows.
+            pub fn is_terminal(self) -> bool {
+                self.successors().is_empty()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+phase! {
+    /// A workflow's life.
+    WorkflowPhase {
+        /// Created, no task yet.
+        Pending = "PENDING" -> [Executing, Completed],
+        /// Some task is not terminal.
+        Executing = "EXECUTING" -> [Completed],
+        /// Every table is completed or failed.
+        Completed = "COMPLETED" -> [],
+    }
+}
+
+phase! {
+    /// A table's life.
+    TablePhase {
+        /// Nothing done yet.
+        Pending = "PENDING" -> [Analyzing, Failed],
+        /// An analyze task is queued or running.
+        Analyzing = "ANALYZING" -> [Executing, Failed],
+        /// Its partitions are written; extraction and loading go on.
+        Executing = "EXECUTING" -> [Completed, Failed],
+        /// All partitions are loaded.
+        Completed = "COMPLETED" -> [],
+        /// The table could not be analyzed or created, or some partition failed.
+        Failed = "FAILED" -> [],
+    }
+}
+
+phase! {
+    /// A partition's life.
+    PartitionPhase {
+        /// Its extraction is queued or running.
+        Pending = "PENDING" -> [Staged, Failed],
+        /// An attempt won; its manifest says what to load.
+        Staged = "STAGED" -> [Loaded, Failed],
+        /// Its rows are in the target, committed together with this phase.
+        Loaded = "LOADED" -> [],
+        /// Given up; the error says why.
+        Failed = "FAILED" -> [],
+    }
+}
+
+phase! {
+    /// A task's life.
+    TaskPhase {
+        /// Free to be claimed (not before its time).
+        Pending = "PENDING" -> [Claimed, Failed],
+        /// A worker holds it by lease.
+        Claimed = "CLAIMED" -> [Pending, Completed, Failed],
+        /// Done; the result is stored.
+        Completed = "COMPLETED" -> [],
+        /// Given up.
+        Failed = "FAILED" -> [],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_form_reads_back() {
+        for phase in PartitionPhase::ALL {
+            assert_eq!(PartitionPhase::parse(phase.as_str()), Some(*phase));
+        }
+        for phase in TaskPhase::ALL {
+            assert_eq!(TaskPhase::parse(phase.as_str()), Some(*phase));
+        }
+        assert_eq!(TablePhase::parse("NONSENSE"), None);
+    }
+}

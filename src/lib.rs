@@ -1,0 +1,20 @@
+//! snowhaul moves whole tables from SQL Server and Amazon Redshift into Snowflake, stops and resumes
+//! anywhere, and loses or doubles no row.
+//!
+//! The module map is the architecture. Pure modules do no I/O: [`domain`], [`plan`], [`dialect`], [`types`].
+//! One module per outside system: [`source`] (ODBC), [`file`] (Parquet), [`snowflake`] (sessions and
+//! stages), [`checkpoint`] (the hybrid tables). [`actors`] decide and delegate, [`roles`] put them together.
+
+pub mod actors;
+pub mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod dialect;
+pub mod domain;
+pub mod file;
+pub mod plan;
+pub mod roles;
+pub mod snowflake;
+pub mod source;
+pub mod telemetry;
+pub mod types;

@@ -1,0 +1,52 @@
+//! Source type → Parquet → Snowflake: pure.
+//!
+//! A [`ColumnPlan`] says how one column travels: the expression that the source evaluates, the form in which
+//! ODBC hands the value over, the Arrow type in the file. The target's type then decides how COPY casts it.
+
+use arrow::datatypes::DataType;
+
+/// The form in which a value leaves the ODBC driver, chosen for exactness first and cost second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetch {
+    /// Bound as a 64-bit integer; written as the file's integer type.
+    Integer,
+    /// Bound as a bit.
+    Bit,
+    /// Bound as text, parsed to a decimal of the file's precision and scale; a value that does not fit is an error.
+    DecimalText,
+    /// Bound as text in shortest round-trip form, parsed to the file's `Float64`; `NaN`, `Infinity`, `-Infinity` kept.
+    FloatText,
+    /// The source hands over days since 1970-01-01 (may be negative), bound as a 32-bit integer.
+    EpochDays,
+    /// The source hands over microseconds since midnight, bound as a 64-bit integer.
+    MicrosOfDay,
+    /// The source hands over microseconds since 1970-01-01 00:00:00 (may be negative), bound as a 64-bit integer.
+    EpochMicros,
+    /// Bound as UTF-8 text.
+    Text {
+        /// The most bytes a value can have, where the type bounds it; otherwise the buffer grows as values need.
+        max_bytes: Option<usize>,
+    },
+    /// The source hands over lower-case hexadecimal text of the bytes.
+    HexText {
+        /// The most bytes (decoded) a value can have, where the type bounds it.
+        max_bytes: Option<usize>,
+    },
+}
+
+/// How one column travels from the source into a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnPlan {
+    /// Exact name in the source: for messages.
+    pub source_name: String,
+    /// The expression in the source's SQL, without alias.
+    pub expression: String,
+    /// The form of its values.
+    pub fetch: Fetch,
+    /// Arrow type in the file.
+    pub data_type: DataType,
+    /// Name of the column in the file.
+    pub file_name: String,
+    /// Whether NULL can occur.
+    pub nullable: bool,
+}
