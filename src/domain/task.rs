@@ -145,3 +145,38 @@ pub struct TaskFailure {
     /// What is wrong, where, and what to do; free of secrets.
     pub message: String,
 }
+
+/// The end of one claim, as the worker tells it. Every end is fenced by the claim's token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskEnd {
+    /// Key in `TASK_QUEUE`.
+    pub task_id: String,
+    /// The claim that ends.
+    pub token: ClaimToken,
+    /// How it ended.
+    pub outcome: TaskOutcome,
+}
+
+/// How a claim ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TaskOutcome {
+    /// Done: the result as JSON ([`TableAnalysis`] or [`Manifest`]).
+    Completed {
+        /// The result.
+        result: String,
+        /// Rows extracted (0 for an analysis).
+        rows: u64,
+        /// Bytes staged.
+        bytes: u64,
+    },
+    /// Failed. The store counts the failure; it returns the task to the queue after `retry_after`, or ends it as
+    /// failed when that is `None`.
+    Failed {
+        /// What is wrong, where, and what to do.
+        failure: TaskFailure,
+        /// When another attempt may start; `None`: never.
+        retry_after: Option<std::time::Duration>,
+    },
+    /// Given back unfinished (the worker stops): claimable at once, not counted as a failure.
+    HandedBack,
+}

@@ -1,0 +1,511 @@
+//! What the roles ask of the checkpoint, and what they may rely on.
+//!
+//! All methods are safe to repeat after a lost reply: a change that was applied already is reported as applied.
+//! "Fenced" means: applied only while the workflow's `OWNER_EPOCH` is the caller's.
+
+use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
+use crate::domain::table::{KeyRange, Platform};
+use crate::domain::task::{ClaimedTask, ExtractionSpec, Manifest, TableSpec, TaskEnd, TaskKind};
+use crate::domain::{Attempt, ClaimToken, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
+use async_trait::async_trait;
+use std::time::Duration;
+
+/// Why the checkpoint could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The caller no longer owns the workflow: stop driving it.
+    #[error("workflow {0} has another owner now")]
+    Fenced(WorkflowId),
+    /// The workflow's name is taken.
+    #[error(
+        "a workflow named {0} exists already; choose another name, or look at it with `snowhaul workflow status {0}`"
+    )]
+    NameTaken(String),
+    /// The metadata objects are missing or of another version.
+    #[error("{0}")]
+    Schema(String),
+    /// A stored value does not read as it should.
+    #[error("the checkpoint holds {what} that cannot be read: {reason}")]
+    Corrupt {
+        /// Which value.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Snowflake could not be asked, after the retries that are safe.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A failure of the store below the checkpoint.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    /// What failed, with its remedy; free of secrets.
+    pub message: String,
+    /// Whether waiting may help.
+    pub retryable: bool,
+    /// Whether Snowflake could not be reached or refused the login (exit code 3).
+    pub unreachable: bool,
+    /// The cause.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// A workflow to create.
+#[derive(Clone, Debug)]
+pub struct NewWorkflow {
+    /// Unique name.
+    pub name: String,
+    /// Source platform.
+    pub platform: Platform,
+    /// Only orchestrators and workers with a matching affinity handle it.
+    pub affinity: Option<String>,
+    /// The normalized configuration as JSON, for users to read.
+    pub configuration: String,
+    /// Its tables, in order.
+    pub tables: Vec<TableSpec>,
+}
+
+/// A workflow as users see it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct WorkflowSummary {
+    /// Id.
+    pub workflow_id: i64,
+    /// Name.
+    pub name: String,
+    /// Source platform.
+    pub source_platform: String,
+    /// Affinity.
+    pub affinity: Option<String>,
+    /// `PENDING`, `EXECUTING`, `COMPLETED`.
+    pub status: String,
+    /// Tables in all.
+    pub num_tables: u64,
+    /// Tables completed.
+    pub num_completed: u64,
+    /// Tables failed.
+    pub num_failed: u64,
+    /// UTC, ISO 8601.
+    pub created_at: Option<String>,
+    /// UTC, ISO 8601.
+    pub started_at: Option<String>,
+    /// UTC, ISO 8601.
+    pub ended_at: Option<String>,
+    /// What went wrong, when the workflow as a whole did.
+    pub error: Option<String>,
+}
+
+/// One table's progress: a row of `TABLE_PROGRESS_WITH_EXAMPLE_ERROR`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct TableProgress {
+    /// Place in the workflow file, from 0.
+    pub table_no: u32,
+    /// Source table as written.
+    pub source_table: String,
+    /// Target table as written.
+    pub target_table: String,
+    /// The table's phase.
+    pub status: String,
+    /// Estimated rows, once analyzed.
+    pub row_estimate: Option<u64>,
+    /// Partitions in all; 0 before the table is planned.
+    pub partitions_total: u64,
+    /// Not claimed.
+    pub partitions_pending: u64,
+    /// Claimed by a worker.
+    pub partitions_in_extraction: u64,
+    /// Staged, not loaded.
+    pub partitions_in_loading: u64,
+    /// Loaded.
+    pub partitions_completed: u64,
+    /// Given up.
+    pub partitions_failed: u64,
+    /// Rows extracted so far (running tasks included).
+    pub rows_extracted: u64,
+    /// Rows committed in the target.
+    pub rows_loaded: u64,
+    /// Bytes staged.
+    pub bytes: u64,
+    /// Seconds from the table's first task to its end or to now.
+    pub seconds: Option<f64>,
+    /// An error, if there is one.
+    pub example_error: Option<String>,
+}
+
+/// One failure: a row of `DATA_MIGRATION_ERROR`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ErrorRow {
+    /// Source table as written.
+    pub source_table: String,
+    /// Partition; `None`: the table as a whole.
+    pub partition_no: Option<u32>,
+    /// What is wrong and what to do.
+    pub error: String,
+    /// UTC, ISO 8601.
+    pub at: Option<String>,
+}
+
+/// What the command line asks.
+#[async_trait]
+pub trait WorkflowCatalog: Send + Sync {
+    /// Creates a workflow with its tables in one transaction and answers its id. A repetition after a lost reply
+    /// answers the same id.
+    async fn create_workflow(&self, workflow: &NewWorkflow) -> Result<WorkflowId, CheckpointError>;
+    /// All workflows, newest first. One statement.
+    async fn list_workflows(&self) -> Result<Vec<WorkflowSummary>, CheckpointError>;
+    /// The workflow of this name, or else of this id. One statement.
+    async fn find_workflow(
+        &self,
+        name_or_id: &str,
+    ) -> Result<Option<WorkflowSummary>, CheckpointError>;
+    /// Progress of each table. One statement.
+    async fn table_progress(&self, id: WorkflowId) -> Result<Vec<TableProgress>, CheckpointError>;
+    /// All known errors. One statement.
+    async fn errors(&self, id: WorkflowId) -> Result<Vec<ErrorRow>, CheckpointError>;
+    /// All warnings: (source table, text). One statement.
+    async fn warnings(&self, id: WorkflowId) -> Result<Vec<(String, String)>, CheckpointError>;
+}
+
+/// A workflow that an orchestrator has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedWorkflow {
+    /// Id.
+    pub id: WorkflowId,
+    /// The owner's epoch: the fence of all its writes.
+    pub epoch: OwnerEpoch,
+    /// Name.
+    pub name: String,
+    /// Platform.
+    pub platform: Platform,
+    /// Affinity, which its tasks inherit.
+    pub affinity: Option<String>,
+    /// Phase.
+    pub phase: WorkflowPhase,
+}
+
+/// A table as the checkpoint knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableState {
+    /// Place in the workflow.
+    pub table_no: TableNo,
+    /// Phase.
+    pub phase: TablePhase,
+    /// What the user asked.
+    pub spec: TableSpec,
+    /// How to extract it, once planned.
+    pub extraction: Option<ExtractionSpec>,
+    /// Partitions in all, once planned.
+    pub num_partitions: u32,
+}
+
+/// A partition as the checkpoint knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartitionState {
+    /// Place in the table.
+    pub partition_no: PartitionNo,
+    /// Phase.
+    pub phase: PartitionPhase,
+    /// Its range.
+    pub range: KeyRange,
+    /// The attempt that won, once staged.
+    pub attempt: Option<Attempt>,
+    /// Its manifest, once staged.
+    pub manifest: Option<Manifest>,
+}
+
+/// Names one partition of a workflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PartitionKey {
+    /// Table.
+    pub table_no: TableNo,
+    /// Partition.
+    pub partition_no: PartitionNo,
+}
+
+/// A task to queue. Its id is made of workflow, kind, table and partition: queueing it twice is queueing it once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewTask {
+    /// Kind.
+    pub kind: TaskKind,
+    /// Table.
+    pub table_no: TableNo,
+    /// Partition, with its range, of an extraction.
+    pub partition: Option<(PartitionNo, KeyRange)>,
+    /// Smaller goes first.
+    pub priority: i32,
+}
+
+/// A task that ended and has not been collected yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndedTask {
+    /// Key.
+    pub task_id: String,
+    /// Kind.
+    pub kind: TaskKind,
+    /// Workflow.
+    pub workflow_id: WorkflowId,
+    /// Table.
+    pub table_no: TableNo,
+    /// Partition.
+    pub partition_no: Option<PartitionNo>,
+    /// The attempt that ended it.
+    pub attempt: Attempt,
+    /// The result as JSON, or the error.
+    pub result: Result<String, String>,
+}
+
+/// A change of state that the group commit carries. All are fenced and compare-and-set.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StateChange {
+    /// Pending → Staged; the ended task is collected with it.
+    PartitionStaged {
+        /// Which.
+        key: PartitionKey,
+        /// The attempt that won.
+        attempt: Attempt,
+        /// Its files.
+        manifest: Manifest,
+    },
+    /// Pending or Staged → Failed; an ended task is collected with it.
+    PartitionFailed {
+        /// Which.
+        key: PartitionKey,
+        /// What is wrong and what to do.
+        error: String,
+    },
+    /// Executing → Completed or Failed, or any phase → Failed with an error of the table itself.
+    TableEnded {
+        /// Which.
+        table_no: TableNo,
+        /// `Completed` or `Failed`.
+        phase: TablePhase,
+        /// An error of the table as a whole (analysis, target).
+        error: Option<String>,
+    },
+}
+
+/// What became of a [`StateChange`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// The state is now as asked (also when it was so already).
+    Yes,
+    /// The state is another: reload it.
+    No,
+}
+
+/// A load to commit: partitions Staged → Loaded together with their rows.
+#[derive(Clone, Debug)]
+pub struct LoadUnit {
+    /// Which.
+    pub key: PartitionKey,
+    /// The attempt whose manifest is loaded.
+    pub attempt: Attempt,
+    /// Rows of the manifest.
+    pub rows: u64,
+}
+
+/// What an orchestrator asks. `owned` is always the workflow as it was taken.
+#[async_trait]
+pub trait OrchestratorCheckpoint: Send + Sync {
+    /// Creates or upgrades the metadata objects (numbered migrations). Safe when several start at once.
+    async fn bootstrap(&self) -> Result<(), CheckpointError>;
+    /// Takes up to `limit` workflows that are not complete, match the affinity, and have no owner or one whose lease
+    /// ran out. One statement when there is none; else one more to read what was won, and one to fence their tables.
+    async fn take_workflows(
+        &self,
+        owner: &str,
+        affinity: Option<&str>,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<OwnedWorkflow>, CheckpointError>;
+    /// Renews the leases of these workflows and answers those that have another owner. One statement (two if some are lost).
+    async fn renew_workflows(
+        &self,
+        owner: &str,
+        owned: &[(WorkflowId, OwnerEpoch)],
+        lease: Duration,
+    ) -> Result<Vec<WorkflowId>, CheckpointError>;
+    /// Gives the leases back, so that a standby takes over at once. One statement.
+    async fn release_workflows(
+        &self,
+        owner: &str,
+        owned: &[(WorkflowId, OwnerEpoch)],
+    ) -> Result<(), CheckpointError>;
+    /// All tables of a workflow. One statement.
+    async fn load_tables(&self, id: WorkflowId) -> Result<Vec<TableState>, CheckpointError>;
+    /// Partitions of a table in one of `phases`, with `partition_no >= from`, in order, at most `limit`. One statement.
+    async fn load_partitions(
+        &self,
+        id: WorkflowId,
+        table_no: TableNo,
+        phases: &[PartitionPhase],
+        from: PartitionNo,
+        limit: usize,
+    ) -> Result<Vec<PartitionState>, CheckpointError>;
+    /// How many partitions of a table are in each phase. One statement.
+    async fn count_partitions(
+        &self,
+        id: WorkflowId,
+        table_no: TableNo,
+    ) -> Result<Vec<(PartitionPhase, u64)>, CheckpointError>;
+    /// Pending → Executing. Fenced. One statement.
+    async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
+    /// Executing → Completed. Fenced. One statement.
+    async fn complete_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
+    /// Tables Pending → Analyzing. Fenced. One statement.
+    async fn start_analysis(
+        &self,
+        owned: &OwnedWorkflow,
+        tables: &[TableNo],
+    ) -> Result<(), CheckpointError>;
+    /// Writes a table's plan: its partitions, its extraction, its estimates and warnings, Analyzing → Executing, and the
+    /// analysis collected. Atomic, fenced; a table that is planned already is left as it is. A few statements a table
+    /// and one per thousand partitions.
+    async fn write_plan(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        plan: &TablePlan,
+    ) -> Result<Applied, CheckpointError>;
+    /// Queues tasks that are not queued yet. Fenced. One statement per thousand.
+    async fn enqueue(
+        &self,
+        owned: &OwnedWorkflow,
+        tasks: &[NewTask],
+    ) -> Result<(), CheckpointError>;
+    /// Ended tasks of these workflows that are not collected. One statement.
+    async fn ended_tasks(
+        &self,
+        workflows: &[WorkflowId],
+        limit: usize,
+    ) -> Result<Vec<EndedTask>, CheckpointError>;
+    /// Marks ended tasks as collected (when their partition's phase needs no change). One statement.
+    async fn collect(&self, task_ids: &[String]) -> Result<(), CheckpointError>;
+    /// Applies changes of one workflow; the answers stand in the order of the changes. At most two statements per kind
+    /// of change in the batch when all apply, one more when some do not.
+    async fn apply(
+        &self,
+        owned: &OwnedWorkflow,
+        changes: &[StateChange],
+    ) -> Result<Vec<Applied>, CheckpointError>;
+    /// Returns tasks whose lease ran out to the queue; those that failed `max_failures` times end as failed. Answers
+    /// how many. One statement.
+    async fn reap(
+        &self,
+        workflows: &[WorkflowId],
+        max_failures: u32,
+    ) -> Result<u64, CheckpointError>;
+    /// The statements of a load's transaction that touch the checkpoint, in order, each with the number of rows that
+    /// it must change (anything else: roll back and reload). They fence by epoch, lock the table's row first, and
+    /// lead Staged → Loaded by attempt. Pure text: the load itself is one transaction of [`crate::snowflake`].
+    fn load_statements(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        units: &[LoadUnit],
+    ) -> Vec<(String, u64)>;
+}
+
+/// What [`OrchestratorCheckpoint::write_plan`] writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TablePlan {
+    /// How to extract.
+    pub extraction: ExtractionSpec,
+    /// The partitions' ranges, in order: partition 0, 1, ….
+    pub ranges: Vec<KeyRange>,
+    /// Estimated rows.
+    pub row_estimate: u64,
+    /// Estimated bytes.
+    pub byte_estimate: u64,
+    /// Warnings for `DATA_MIGRATION_WARNING`.
+    pub warnings: Vec<String>,
+}
+
+/// What a worker offers when it claims.
+#[derive(Clone, Debug)]
+pub struct ClaimRequest {
+    /// The worker's id.
+    pub worker: String,
+    /// Platforms whose source it can reach.
+    pub platforms: Vec<Platform>,
+    /// Its affinity; `None` takes any task.
+    pub affinity: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+    /// How long the claim holds without renewal.
+    pub lease: Duration,
+}
+
+/// What a worker needs to know of a table.
+#[derive(Clone, Debug)]
+pub struct TableWork {
+    /// Workflow.
+    pub workflow_id: WorkflowId,
+    /// Its name: for logs.
+    pub workflow_name: String,
+    /// Table.
+    pub table_no: TableNo,
+    /// What the user asked.
+    pub spec: TableSpec,
+    /// How to extract it, once planned.
+    pub extraction: Option<ExtractionSpec>,
+}
+
+/// A lease to renew, with the progress of its task.
+#[derive(Clone, Debug)]
+pub struct LeaseRenewal {
+    /// Task.
+    pub task_id: String,
+    /// Claim.
+    pub token: ClaimToken,
+    /// Rows extracted so far.
+    pub rows: u64,
+    /// Bytes staged so far.
+    pub bytes: u64,
+}
+
+/// A worker's row in `WORKER`.
+#[derive(Clone, Debug)]
+pub struct WorkerInfo {
+    /// Id: host, process and a random part.
+    pub worker: String,
+    /// Affinity.
+    pub affinity: Option<String>,
+    /// snowhaul's version.
+    pub version: String,
+    /// Tasks running.
+    pub running: u32,
+    /// Tasks at once at most.
+    pub capacity: u32,
+    /// Rows per second since the last heartbeat.
+    pub rows_per_second: f64,
+}
+
+/// What a worker asks.
+#[async_trait]
+pub trait WorkerCheckpoint: Send + Sync {
+    /// Answers whether the metadata objects are there in this version's form. One statement.
+    async fn check_schema(&self) -> Result<(), CheckpointError>;
+    /// Takes up to `limit` tasks. One statement when there is none, one more to read what was won.
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError>;
+    /// What the tasks' tables are. One statement.
+    async fn table_work(
+        &self,
+        tables: &[(WorkflowId, TableNo)],
+    ) -> Result<Vec<TableWork>, CheckpointError>;
+    /// Renews leases and reports progress; answers the tasks that are lost (another claim, or ended). One statement,
+    /// one more if some are lost.
+    async fn renew(
+        &self,
+        leases: &[LeaseRenewal],
+        lease: Duration,
+    ) -> Result<Vec<String>, CheckpointError>;
+    /// Ends claims; the answers stand in the order of `ends`: `No` means that the claim was lost and nothing was
+    /// written. One statement, one more if some did not apply.
+    async fn finish(&self, ends: &[TaskEnd]) -> Result<Vec<Applied>, CheckpointError>;
+    /// Writes the worker's row. One statement.
+    async fn heartbeat(&self, worker: &WorkerInfo) -> Result<(), CheckpointError>;
+    /// Removes the worker's row. One statement.
+    async fn sign_off(&self, worker: &str) -> Result<(), CheckpointError>;
+}
