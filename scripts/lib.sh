@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts of this folder: where things are kept, and how they speak.
 # Everything installed or built lives outside the checkout, so that every checkout shares it.
 set -euo pipefail
