@@ -1,1 +1,38 @@
-//! One file per actor; see `actors.md` for the tree.
+//! One file per actor; `actors.md` draws the tree, the messages and the numbers on the edges.
+//!
+//! An actor is thin: message → pure decision → effect. Effects stand behind the traits of [`ports`], so that the
+//! tree runs the same over the real servers and over the doubles of the tests. Long effects run in tasks that cast
+//! their result back, so that a handler is always short and a stop always works. Whatever dies is rebuilt from the
+//! checkpoint alone.
+
+pub mod ports;
+mod supervision;
+
+pub mod checkpoint_writer;
+pub mod copy_into;
+pub mod lease_reaper;
+pub mod orchestrator_supervisor;
+pub mod partition;
+pub mod remote_extractor_pool;
+pub mod table_planner;
+pub mod workflow;
+pub mod workflow_dispatcher;
+
+/// Where an answer goes: usually a closure that casts a message back to the asker.
+pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
+
+/// A [`Reply`] that casts what `wrap` makes of the answer. An asker that is gone misses its answer: it will be
+/// rebuilt from the checkpoint.
+pub fn reply_to<M, T>(
+    actor: &ractor::ActorRef<M>,
+    wrap: impl FnOnce(T) -> M + Send + 'static,
+) -> Reply<T>
+where
+    M: ractor::Message,
+    T: 'static,
+{
+    let actor = actor.clone();
+    Box::new(move |answer| {
+        let _ = actor.cast(wrap(answer));
+    })
+}

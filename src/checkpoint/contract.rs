@@ -37,6 +37,18 @@ pub enum CheckpointError {
     Store(#[from] StoreError),
 }
 
+impl CheckpointError {
+    /// Whether waiting may help.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.retryable)
+    }
+
+    /// Whether Snowflake could not be reached or refused the login.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.unreachable)
+    }
+}
+
 /// A failure of the store below the checkpoint.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]

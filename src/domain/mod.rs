@@ -2,6 +2,7 @@
 
 pub mod id;
 pub mod phase;
+pub mod restart;
 pub mod table;
 pub mod task;
 

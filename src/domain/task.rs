@@ -63,6 +63,8 @@ pub struct ExtractionSpec {
     pub platform: Platform,
     /// The table.
     pub source: TableRef,
+    /// Where its rows go.
+    pub target: TableRef,
     /// The key that the partitions' ranges speak of.
     pub key: Vec<KeyColumn>,
     /// Columns to extract, in order; each file column is named as [`crate::types`] says.

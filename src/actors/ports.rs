@@ -1,0 +1,129 @@
+//! What actors delegate to: the effects behind traits.
+
+use crate::checkpoint::{LoadUnit, OwnedWorkflow, TablePlan, TableWork};
+use crate::domain::TableNo;
+use crate::domain::task::{
+    ClaimedTask, ExtractionSpec, Manifest, TableAnalysis, TableSpec, TaskFailure,
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A staged partition on its way into the target.
+#[derive(Clone, Debug)]
+pub struct StagedPartition {
+    /// What the load commits.
+    pub unit: LoadUnit,
+    /// What it loads.
+    pub manifest: Manifest,
+}
+
+/// How a load ended.
+#[derive(Debug)]
+pub enum LoadOutcome {
+    /// All partitions are committed.
+    Committed,
+    /// Nothing was committed: these partitions cannot be loaded (index into the batch, what is wrong and what to do);
+    /// the others can be tried again.
+    Rejected(Vec<(usize, String)>),
+    /// Nothing was committed, for a passing reason.
+    TryAgain(String),
+    /// Nothing was committed: none of them can be loaded, and trying again will not help.
+    Impossible(String),
+    /// Somebody else has loaded some of them, or owns the workflow, or the reply to the commit was lost: ask the
+    /// checkpoint.
+    AskCheckpoint(String),
+}
+
+/// Loads staged partitions of one table in one transaction together with their checkpoint.
+#[async_trait]
+pub trait Loader: Send + Sync {
+    /// Loads `batch` into the target of `extraction`. Never both answers an error and commits, except as
+    /// [`LoadOutcome::AskCheckpoint`].
+    async fn load(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        extraction: &ExtractionSpec,
+        batch: &[StagedPartition],
+    ) -> LoadOutcome;
+
+    /// Removes all staged files of a workflow, or of one table of it. Best effort.
+    async fn remove_files(&self, owned: &OwnedWorkflow, table_no: Option<TableNo>);
+}
+
+/// Makes a plan of an analysis: looks the target up or creates it, and maps the columns.
+#[async_trait]
+pub trait TargetPlanner: Send + Sync {
+    /// The plan of a table, or why there can be none.
+    async fn plan(
+        &self,
+        owned: &OwnedWorkflow,
+        spec: &TableSpec,
+        analysis: &TableAnalysis,
+    ) -> Result<TablePlan, TaskFailure>;
+}
+
+/// How far a task is; written by the one who runs it, read by the lease keeper.
+#[derive(Debug, Default)]
+pub struct TaskProgress {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl TaskProgress {
+    /// Sets the totals so far.
+    pub fn set(&self, rows: u64, bytes: u64) {
+        self.rows.store(rows, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Asks the task to end at its next batch.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the task shall end.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// The flag itself, for threads that poll it.
+    pub fn cancel_flag(&self) -> Arc<AtomicBool> {
+        self.cancelled.clone()
+    }
+}
+
+/// What a task gave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TaskResult {
+    /// Of an analysis.
+    Analysis(TableAnalysis),
+    /// Of an extraction.
+    Staged(Manifest),
+    /// It was cancelled, and has left nothing that counts.
+    Cancelled,
+}
+
+/// Runs tasks on a worker.
+#[async_trait]
+pub trait TaskRunner: Send + Sync {
+    /// Runs one claim of a task to its end. Ends soon after `progress` is cancelled.
+    async fn run(
+        &self,
+        task: &ClaimedTask,
+        work: &TableWork,
+        progress: Arc<TaskProgress>,
+    ) -> Result<TaskResult, TaskFailure>;
+}

@@ -1,0 +1,229 @@
+//! RemoteExtractorPool: the workers' extractor pools as the orchestrator sees them. Queues tasks in bulk, and watches
+//! them end with one question for all.
+
+use super::Reply;
+use crate::checkpoint::{EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow};
+use crate::domain::task::TaskKind;
+use crate::domain::{PartitionNo, TableNo, WorkflowId};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a task waits for company before it is queued.
+const LINGER: Duration = Duration::from_millis(30);
+/// Ended tasks that one question brings at most.
+const ENDED_LIMIT: usize = 1_000;
+/// Pause between two questions while tasks keep ending.
+const BUSY_POLL: Duration = Duration::from_millis(500);
+/// Pause before tasks that could not be queued are queued again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// What names a task within the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskKey {
+    /// Workflow.
+    pub workflow_id: WorkflowId,
+    /// Kind.
+    pub kind: TaskKind,
+    /// Table.
+    pub table_no: TableNo,
+    /// Partition.
+    pub partition_no: Option<PartitionNo>,
+}
+
+/// A task to queue and to watch. Queueing one that is queued already only watches it.
+pub struct Submission {
+    /// The workflow with the epoch that fences the task.
+    pub owned: Arc<OwnedWorkflow>,
+    /// The task.
+    pub task: NewTask,
+    /// Called when the task has ended.
+    pub ended: Reply<EndedTask>,
+}
+
+/// Messages.
+pub enum RemoteExtractorPoolMsg {
+    /// Queue this and watch it.
+    Submit(Submission),
+    /// The linger is over.
+    Queue,
+    /// These could not be queued.
+    QueueAgain(Vec<(Arc<OwnedWorkflow>, NewTask)>),
+    /// Ask which tasks have ended.
+    Poll,
+    /// The answer; `None`: it could not be asked.
+    Ended(Option<Vec<EndedTask>>),
+    /// Nobody drives this workflow here any more.
+    Forget(WorkflowId),
+}
+
+/// The actor.
+pub struct RemoteExtractorPool;
+
+/// What it starts with.
+pub struct RemoteExtractorPoolArguments {
+    /// The checkpoint.
+    pub checkpoint: Arc<dyn OrchestratorCheckpoint>,
+    /// Pause between two questions while nothing ends.
+    pub poll_interval: Duration,
+}
+
+/// Its state.
+pub struct RemoteExtractorPoolState {
+    arguments: RemoteExtractorPoolArguments,
+    to_queue: Vec<(Arc<OwnedWorkflow>, NewTask)>,
+    queue_due: bool,
+    watched: HashMap<TaskKey, Reply<EndedTask>>,
+    polling: bool,
+}
+
+impl Actor for RemoteExtractorPool {
+    type Msg = RemoteExtractorPoolMsg;
+    type State = RemoteExtractorPoolState;
+    type Arguments = RemoteExtractorPoolArguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        Ok(RemoteExtractorPoolState {
+            arguments,
+            to_queue: Vec::new(),
+            queue_due: false,
+            watched: HashMap::new(),
+            polling: false,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            RemoteExtractorPoolMsg::Submit(submission) => {
+                let key = TaskKey {
+                    workflow_id: submission.owned.id,
+                    kind: submission.task.kind,
+                    table_no: submission.task.table_no,
+                    partition_no: submission.task.partition.as_ref().map(|(no, _)| *no),
+                };
+                state.watched.insert(key, submission.ended);
+                state.to_queue.push((submission.owned, submission.task));
+                state.arm_queue(&myself, LINGER);
+                state.arm_poll(&myself, BUSY_POLL);
+            }
+            RemoteExtractorPoolMsg::Queue => {
+                state.queue_due = false;
+                state.queue(&myself);
+            }
+            RemoteExtractorPoolMsg::QueueAgain(tasks) => {
+                let of_interest = |(owned, _): &(Arc<OwnedWorkflow>, NewTask)| {
+                    state.watched.keys().any(|k| k.workflow_id == owned.id)
+                };
+                let tasks: Vec<_> = tasks.into_iter().filter(of_interest).collect();
+                state.to_queue.extend(tasks);
+                state.arm_queue(&myself, RETRY_PAUSE);
+            }
+            RemoteExtractorPoolMsg::Poll => state.poll(&myself),
+            RemoteExtractorPoolMsg::Ended(answer) => {
+                state.polling = false;
+                let delivered = state.deliver(answer.unwrap_or_default());
+                let pause = if delivered > 0 {
+                    BUSY_POLL
+                } else {
+                    state.arguments.poll_interval
+                };
+                state.arm_poll(&myself, pause.min(state.arguments.poll_interval));
+            }
+            RemoteExtractorPoolMsg::Forget(id) => {
+                state.watched.retain(|key, _| key.workflow_id != id);
+                state.to_queue.retain(|(owned, _)| owned.id != id);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RemoteExtractorPoolState {
+    fn arm_queue(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>, after: Duration) {
+        if !self.queue_due && !self.to_queue.is_empty() {
+            self.queue_due = true;
+            myself.send_after(after, || RemoteExtractorPoolMsg::Queue);
+        }
+    }
+
+    fn arm_poll(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>, after: Duration) {
+        if !self.polling && !self.watched.is_empty() {
+            self.polling = true;
+            myself.send_after(after, || RemoteExtractorPoolMsg::Poll);
+        }
+    }
+
+    fn queue(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>) {
+        let mut by_workflow: BTreeMap<WorkflowId, (Arc<OwnedWorkflow>, Vec<NewTask>)> =
+            BTreeMap::new();
+        for (owned, task) in self.to_queue.drain(..) {
+            by_workflow
+                .entry(owned.id)
+                .or_insert_with(|| (owned, Vec::new()))
+                .1
+                .push(task);
+        }
+        for (owned, tasks) in by_workflow.into_values() {
+            let checkpoint = self.arguments.checkpoint.clone();
+            let myself = myself.clone();
+            tokio::spawn(async move {
+                if let Err(error) = checkpoint.enqueue(&owned, &tasks).await {
+                    // A fenced enqueue ends here too: the dispatcher learns of the lost lease and sends Forget.
+                    tracing::warn!(workflow = %owned.name, %error, tasks = tasks.len(), "tasks could not be queued; trying again");
+                    let again = tasks
+                        .into_iter()
+                        .map(|task| (owned.clone(), task))
+                        .collect();
+                    let _ = myself.cast(RemoteExtractorPoolMsg::QueueAgain(again));
+                }
+            });
+        }
+    }
+
+    fn poll(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>) {
+        let mut workflows: Vec<WorkflowId> =
+            self.watched.keys().map(|key| key.workflow_id).collect();
+        workflows.sort_unstable();
+        workflows.dedup();
+        if workflows.is_empty() {
+            self.polling = false;
+            return;
+        }
+        let checkpoint = self.arguments.checkpoint.clone();
+        let myself = myself.clone();
+        tokio::spawn(async move {
+            let answer = checkpoint.ended_tasks(&workflows, ENDED_LIMIT).await;
+            let answer = answer.inspect_err(|error| tracing::warn!(%error, "could not ask which tasks have ended; asking again")).ok();
+            let _ = myself.cast(RemoteExtractorPoolMsg::Ended(answer));
+        });
+    }
+
+    /// Tells the watchers. An ended task without a watcher stays uncollected in the checkpoint, and its watcher, once
+    /// it is there, hears of it with the next answer.
+    fn deliver(&mut self, ended: Vec<EndedTask>) -> usize {
+        let mut delivered = 0;
+        for task in ended {
+            let key = TaskKey {
+                workflow_id: task.workflow_id,
+                kind: task.kind,
+                table_no: task.table_no,
+                partition_no: task.partition_no,
+            };
+            if let Some(reply) = self.watched.remove(&key) {
+                reply(task);
+                delivered += 1;
+            }
+        }
+        delivered
+    }
+}

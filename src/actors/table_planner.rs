@@ -1,0 +1,471 @@
+//! TablePlannerActor: leads one table from its specification to its end: analysis, plan, and a window of partitions.
+
+use super::Reply;
+use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written};
+use super::copy_into::CopyIntoMsg;
+use super::partition::{PartitionActor, PartitionArguments, PartitionEnd};
+use super::ports::TargetPlanner;
+use super::remote_extractor_pool::{RemoteExtractorPoolMsg, Submission};
+use super::reply_to;
+use super::supervision::{ChildEnd, Restarts, child_end};
+use crate::checkpoint::{
+    CheckpointError, EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow, PartitionKey,
+    PartitionState, StateChange, TableState,
+};
+use crate::domain::phase::{PartitionPhase, TablePhase};
+use crate::domain::restart::RestartPolicy;
+use crate::domain::task::{ExtractionSpec, TableAnalysis, TaskFailure, TaskKind};
+use crate::domain::{PartitionNo, TableNo};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a table ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableEnd {
+    /// All partitions are loaded.
+    Completed,
+    /// It failed, and the checkpoint says why.
+    Failed,
+    /// Somebody else drives the workflow.
+    Fenced,
+}
+
+/// Messages.
+pub enum TablePlannerMsg {
+    /// The analysis ended.
+    Analyzed(EndedTask),
+    /// The plan was written: go on with it.
+    Planned(ExtractionSpec),
+    /// The table as a whole cannot be migrated.
+    Impossible(String),
+    /// The checkpoint could not be used as it should: start again from there.
+    Reload(String),
+    /// The CopyIntoActor of this table, spawned by the workflow for its extraction.
+    LoaderReady(ActorRef<CopyIntoMsg>),
+    /// A page of partitions that are not terminal, and whether it is the last.
+    Page(Vec<PartitionState>, bool),
+    /// A partition ended.
+    PartitionEnded(PartitionNo, PartitionEnd),
+    /// Start this partition's actor again, from the checkpoint.
+    Restart(PartitionNo),
+    /// How the table shall end, by its partitions.
+    Counted(Vec<(PartitionPhase, u64)>),
+    /// The end was written (or not).
+    EndWritten(Written, TableEnd),
+    /// A partition that was given up here was written as failed.
+    GivenUp(PartitionNo, Written),
+}
+
+/// The actor.
+pub struct TablePlannerActor;
+
+/// What it starts with.
+pub struct TablePlannerArguments {
+    /// The workflow.
+    pub owned: Arc<OwnedWorkflow>,
+    /// The table as the checkpoint has it now; Pending is started as Analyzing by the workflow.
+    pub table: TableState,
+    /// The checkpoint.
+    pub checkpoint: Arc<dyn OrchestratorCheckpoint>,
+    /// Writes state.
+    pub writer: ActorRef<CheckpointWriterMsg>,
+    /// Runs tasks.
+    pub pool: ActorRef<RemoteExtractorPoolMsg>,
+    /// Plans targets.
+    pub planner: Arc<dyn TargetPlanner>,
+    /// Asks the workflow for the table's CopyIntoActor.
+    pub need_loader: Arc<dyn Fn(ExtractionSpec, Reply<ActorRef<CopyIntoMsg>>) + Send + Sync>,
+    /// Partitions in flight at most.
+    pub window: usize,
+    /// Told when the table has ended.
+    pub ended: Reply<TableEnd>,
+}
+
+/// Its state.
+pub struct TablePlannerState {
+    arguments: TablePlannerArguments,
+    ended: Option<Reply<TableEnd>>,
+    copy_into: Option<ActorRef<CopyIntoMsg>>,
+    /// Loaded from the checkpoint, not started.
+    backlog: VecDeque<PartitionState>,
+    /// The next page starts here; `None`: all pages are read.
+    next_page: Option<PartitionNo>,
+    paging: bool,
+    in_flight: HashMap<ActorId, PartitionNo>,
+    restarting: usize,
+    restarts: HashMap<PartitionNo, Restarts>,
+    counting: bool,
+}
+
+impl Actor for TablePlannerActor {
+    type Msg = TablePlannerMsg;
+    type State = TablePlannerState;
+    type Arguments = TablePlannerArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        mut arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        let ended = std::mem::replace(&mut arguments.ended, Box::new(|_| {}));
+        let mut state = TablePlannerState {
+            arguments,
+            ended: Some(ended),
+            copy_into: None,
+            backlog: VecDeque::new(),
+            next_page: Some(PartitionNo(0)),
+            paging: false,
+            in_flight: HashMap::new(),
+            restarting: 0,
+            restarts: HashMap::new(),
+            counting: false,
+        };
+        match (
+            state.arguments.table.phase,
+            state.arguments.table.extraction.clone(),
+        ) {
+            (TablePhase::Pending | TablePhase::Analyzing, _) => state.submit_analysis(&myself),
+            (TablePhase::Executing, Some(extraction)) => state.need_loader(&myself, extraction),
+            (TablePhase::Executing, None) => {
+                return Err("the checkpoint has an executing table without its extraction".into());
+            }
+            (TablePhase::Completed, _) => state.end(&myself, TableEnd::Completed),
+            (TablePhase::Failed, _) => state.end(&myself, TableEnd::Failed),
+        }
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            TablePlannerMsg::Analyzed(task) => match task.result {
+                Ok(json) => state.plan(&myself, &json)?,
+                Err(error) => state.write_end(&myself, TableEnd::Failed, Some(error)),
+            },
+            TablePlannerMsg::Planned(extraction) => state.need_loader(&myself, extraction),
+            TablePlannerMsg::Impossible(error) => {
+                state.write_end(&myself, TableEnd::Failed, Some(error))
+            }
+            TablePlannerMsg::Reload(reason) => return Err(reason.into()),
+            TablePlannerMsg::LoaderReady(copy_into) => {
+                state.copy_into = Some(copy_into);
+                state.advance(&myself).await;
+            }
+            TablePlannerMsg::Page(partitions, last) => {
+                state.paging = false;
+                state.next_page = match partitions.last() {
+                    Some(partition) if !last => Some(PartitionNo(partition.partition_no.0 + 1)),
+                    _ => None,
+                };
+                state.backlog.extend(partitions);
+                state.advance(&myself).await;
+            }
+            TablePlannerMsg::PartitionEnded(_, PartitionEnd::Fenced)
+            | TablePlannerMsg::EndWritten(Written::Fenced, _)
+            | TablePlannerMsg::GivenUp(_, Written::Fenced) => {
+                state.end(&myself, TableEnd::Fenced);
+            }
+            TablePlannerMsg::PartitionEnded(no, PartitionEnd::Loaded | PartitionEnd::Failed)
+            | TablePlannerMsg::GivenUp(no, _) => {
+                state.in_flight.retain(|_, other| *other != no);
+                state.restarts.remove(&no);
+                state.advance(&myself).await;
+            }
+            TablePlannerMsg::Restart(no) => state.restart(&myself, no).await,
+            TablePlannerMsg::Counted(counts) => {
+                let count = |phase| {
+                    counts
+                        .iter()
+                        .filter(|(p, _)| *p == phase)
+                        .map(|(_, n)| n)
+                        .sum::<u64>()
+                };
+                if count(PartitionPhase::Pending) + count(PartitionPhase::Staged) > 0 {
+                    return Err("partitions were left over".into());
+                }
+                let end = if count(PartitionPhase::Failed) > 0 {
+                    TableEnd::Failed
+                } else {
+                    TableEnd::Completed
+                };
+                state.write_end(&myself, end, None);
+            }
+            TablePlannerMsg::EndWritten(Written::Applied, end) => state.end(&myself, end),
+            TablePlannerMsg::EndWritten(Written::Stale, _) => {
+                return Err("the table's phase in the checkpoint is not the expected one".into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        if let Some(ChildEnd::Failed(id, reason)) = child_end(&event)
+            && let Some(no) = state.in_flight.remove(&id)
+        {
+            let restarts = state
+                .restarts
+                .entry(no)
+                .or_insert_with(|| Restarts::new(RestartPolicy::WORK));
+            match restarts.failed() {
+                Some(delay) => {
+                    tracing::warn!(workflow = %state.arguments.owned.name, table = state.table_no().0, partition = no.0, reason, ?delay, "partition is rebuilt from the checkpoint");
+                    state.restarting += 1;
+                    myself.send_after(delay, move || TablePlannerMsg::Restart(no));
+                }
+                None => state.give_up(&myself, no, reason),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TablePlannerState {
+    fn table_no(&self) -> TableNo {
+        self.arguments.table.table_no
+    }
+
+    fn submit_analysis(&self, myself: &ActorRef<TablePlannerMsg>) {
+        let task = NewTask {
+            kind: TaskKind::Analyze,
+            table_no: self.table_no(),
+            partition: None,
+            priority: -1,
+        };
+        let submission = Submission {
+            owned: self.arguments.owned.clone(),
+            task,
+            ended: reply_to(myself, TablePlannerMsg::Analyzed),
+        };
+        let _ = self
+            .arguments
+            .pool
+            .cast(RemoteExtractorPoolMsg::Submit(submission));
+    }
+
+    fn plan(
+        &self,
+        myself: &ActorRef<TablePlannerMsg>,
+        json: &str,
+    ) -> Result<(), ActorProcessingErr> {
+        let analysis: TableAnalysis = serde_json::from_str(json)
+            .map_err(|e| format!("the analysis in the checkpoint does not read: {e}"))?;
+        let (owned, table_no, spec) = (
+            self.arguments.owned.clone(),
+            self.table_no(),
+            self.arguments.table.spec.clone(),
+        );
+        let (planner, checkpoint, myself) = (
+            self.arguments.planner.clone(),
+            self.arguments.checkpoint.clone(),
+            myself.clone(),
+        );
+        tokio::spawn(async move {
+            let answer = match planner.plan(&owned, &spec, &analysis).await {
+                Err(TaskFailure {
+                    retryable: false,
+                    message,
+                }) => TablePlannerMsg::Impossible(message),
+                Err(TaskFailure {
+                    retryable: true,
+                    message,
+                }) => TablePlannerMsg::Reload(message),
+                Ok(plan) => match checkpoint.write_plan(&owned, table_no, &plan).await {
+                    Ok(crate::checkpoint::Applied::Yes) => {
+                        TablePlannerMsg::Planned(plan.extraction)
+                    }
+                    Ok(crate::checkpoint::Applied::No) => {
+                        TablePlannerMsg::Reload("the table was planned already".to_owned())
+                    }
+                    Err(CheckpointError::Fenced(_)) => {
+                        TablePlannerMsg::EndWritten(Written::Fenced, TableEnd::Fenced)
+                    }
+                    Err(error) => TablePlannerMsg::Reload(error.to_string()),
+                },
+            };
+            let _ = myself.cast(answer);
+        });
+        Ok(())
+    }
+
+    fn need_loader(&self, myself: &ActorRef<TablePlannerMsg>, extraction: ExtractionSpec) {
+        (self.arguments.need_loader)(extraction, reply_to(myself, TablePlannerMsg::LoaderReady));
+    }
+
+    /// Fills the window, reads the next page when the backlog is short, and counts when nothing is left.
+    async fn advance(&mut self, myself: &ActorRef<TablePlannerMsg>) {
+        while self.in_flight.len() + self.restarting < self.arguments.window
+            && let Some(partition) = self.backlog.pop_front()
+        {
+            self.spawn(myself, partition).await;
+        }
+        if let Some(from) = self.next_page
+            && !self.paging
+            && self.backlog.len() < self.arguments.window
+        {
+            self.paging = true;
+            let (checkpoint, id, table_no, myself) = (
+                self.arguments.checkpoint.clone(),
+                self.arguments.owned.id,
+                self.table_no(),
+                myself.clone(),
+            );
+            // Pages of at least a few hundred: a small window must not cost a statement for each partition.
+            let limit = (self.arguments.window * 4).max(200);
+            tokio::spawn(async move {
+                let answer = match checkpoint
+                    .load_partitions(
+                        id,
+                        table_no,
+                        &[PartitionPhase::Pending, PartitionPhase::Staged],
+                        from,
+                        limit,
+                    )
+                    .await
+                {
+                    Ok(page) => {
+                        let last = page.len() < limit;
+                        TablePlannerMsg::Page(page, last)
+                    }
+                    Err(error) => TablePlannerMsg::Reload(error.to_string()),
+                };
+                let _ = myself.cast(answer);
+            });
+        }
+        let idle = self.in_flight.is_empty() && self.restarting == 0 && self.backlog.is_empty();
+        if idle && self.next_page.is_none() && !self.paging && !self.counting {
+            self.counting = true;
+            let (checkpoint, id, table_no, myself) = (
+                self.arguments.checkpoint.clone(),
+                self.arguments.owned.id,
+                self.table_no(),
+                myself.clone(),
+            );
+            tokio::spawn(async move {
+                let answer = match checkpoint.count_partitions(id, table_no).await {
+                    Ok(counts) => TablePlannerMsg::Counted(counts),
+                    Err(error) => TablePlannerMsg::Reload(error.to_string()),
+                };
+                let _ = myself.cast(answer);
+            });
+        }
+    }
+
+    async fn spawn(&mut self, myself: &ActorRef<TablePlannerMsg>, partition: PartitionState) {
+        let Some(copy_into) = self.copy_into.clone() else {
+            return;
+        };
+        let no = partition.partition_no;
+        let arguments = PartitionArguments {
+            owned: self.arguments.owned.clone(),
+            table_no: self.table_no(),
+            partition,
+            writer: self.arguments.writer.clone(),
+            pool: self.arguments.pool.clone(),
+            copy_into,
+            ended: reply_to(myself, move |end| TablePlannerMsg::PartitionEnded(no, end)),
+        };
+        match PartitionActor::spawn_linked(None, PartitionActor, arguments, myself.get_cell()).await
+        {
+            Ok((actor, _)) => {
+                self.in_flight.insert(actor.get_id(), no);
+            }
+            Err(error) => self.give_up(myself, no, error.to_string()),
+        }
+    }
+
+    async fn restart(&mut self, myself: &ActorRef<TablePlannerMsg>, no: PartitionNo) {
+        self.restarting = self.restarting.saturating_sub(1);
+        let loaded = self
+            .arguments
+            .checkpoint
+            .load_partitions(
+                self.arguments.owned.id,
+                self.table_no(),
+                PartitionPhase::ALL,
+                no,
+                1,
+            )
+            .await;
+        match loaded.map(|rows| rows.into_iter().find(|row| row.partition_no == no)) {
+            Ok(Some(partition)) => self.spawn(myself, partition).await,
+            Ok(None) => self.give_up(
+                myself,
+                no,
+                "the checkpoint has no such partition".to_owned(),
+            ),
+            Err(error) => {
+                tracing::warn!(workflow = %self.arguments.owned.name, partition = no.0, %error, "the checkpoint could not be read; trying again");
+                self.restarting += 1;
+                myself.send_after(Duration::from_secs(2), move || TablePlannerMsg::Restart(no));
+            }
+        }
+    }
+
+    /// The failure of a partition's actor becomes the partition's.
+    fn give_up(&mut self, myself: &ActorRef<TablePlannerMsg>, no: PartitionNo, reason: String) {
+        let key = PartitionKey {
+            table_no: self.table_no(),
+            partition_no: no,
+        };
+        let change = StateChange::PartitionFailed {
+            key,
+            error: format!("given up after repeated failures inside the orchestrator: {reason}"),
+        };
+        self.write(
+            change,
+            reply_to(myself, move |written| TablePlannerMsg::GivenUp(no, written)),
+        );
+    }
+
+    fn write_end(&self, myself: &ActorRef<TablePlannerMsg>, end: TableEnd, error: Option<String>) {
+        let phase = if end == TableEnd::Completed {
+            TablePhase::Completed
+        } else {
+            TablePhase::Failed
+        };
+        if let Some(error) = &error {
+            tracing::error!(workflow = %self.arguments.owned.name, table = %self.arguments.table.spec.source, error, "table failed");
+        }
+        let change = StateChange::TableEnded {
+            table_no: self.table_no(),
+            phase,
+            error,
+        };
+        self.write(
+            change,
+            reply_to(myself, move |written| {
+                TablePlannerMsg::EndWritten(written, end)
+            }),
+        );
+    }
+
+    fn write(&self, change: StateChange, reply: Reply<Written>) {
+        let change = Change {
+            owned: self.arguments.owned.clone(),
+            change,
+            reply,
+        };
+        let _ = self
+            .arguments
+            .writer
+            .cast(CheckpointWriterMsg::Write(change));
+    }
+
+    fn end(&mut self, myself: &ActorRef<TablePlannerMsg>, end: TableEnd) {
+        if let Some(ended) = self.ended.take() {
+            ended(end);
+        }
+        myself.stop(None);
+    }
+}
