@@ -1,0 +1,134 @@
+"""What happens to a statement before fakesnow sees it: text that its parser refuses, names and functions
+that DuckDB does not know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import sqlglot
+from fakesnow.dialect import parse_one
+from sqlglot import Expr, exp
+from sqlglot.tokens import TokenType
+
+from . import names
+from .errors import SnowflakeError
+
+_LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|//[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
+_HYBRID = re.compile(r"CREATE\s+(OR\s+REPLACE\s+)?HYBRID\s+TABLE", re.IGNORECASE)
+
+
+def strip_comments(sql: str) -> str:
+    """Drop what stands before the first word, and a closing semicolon."""
+    if match := _LEADING.match(sql):
+        sql = sql[match.end() :]
+    return sql.rstrip().rstrip(";").rstrip()
+
+
+def is_hybrid(sql: str) -> bool:
+    return bool(_HYBRID.match(sql))
+
+
+def plain_table(sql: str) -> str:
+    """CREATE HYBRID TABLE as a table with its primary key; indexes are only about speed."""
+    if match := _HYBRID.match(sql):
+        sql = f"CREATE {match[1] or ''}TABLE{sql[match.end() :]}"
+    if not re.search(r"\bINDEX\b", sql, re.IGNORECASE):
+        return sql
+    cuts, depth, start, previous = [], 0, None, None
+    tokens = sqlglot.tokenize(sql, read="snowflake")
+    for i, token in enumerate(tokens):
+        if token.token_type == TokenType.L_PAREN:
+            depth += 1
+        elif token.token_type == TokenType.R_PAREN:
+            depth -= 1
+            if depth == 0:
+                if start is not None:
+                    cuts.append((start, token.start))
+                break
+        elif depth == 1:
+            if token.token_type == TokenType.COMMA:
+                if start is not None:
+                    cuts.append((start, token.start))
+                    start = None
+            elif (
+                previous in (TokenType.L_PAREN, TokenType.COMMA)
+                and sql[token.start : token.end + 1].upper() == "INDEX"
+                and i + 3 < len(tokens)
+                and tokens[i + 2].token_type == TokenType.L_PAREN
+                and tokens[i + 3].token_type != TokenType.NUMBER
+            ):
+                # From the comma before it, so that the list stays well formed.
+                start = tokens[i - 1].start
+        previous = token.token_type
+    for begin, end in reversed(cuts):
+        sql = sql[:begin] + sql[end:]
+    return sql
+
+
+def parse(sql: str) -> Expr:
+    return parse_one(plain_table(sql) if re.match(r"CREATE\b", sql, re.IGNORECASE) else sql)
+
+
+def encode_names(expression: Expr, known_aliases: bool) -> None:
+    """Database and schema names to the aliases they are kept under (see names)."""
+    for table in expression.find_all(exp.Table):
+        for part in ("db", "catalog"):
+            _encode(table.args.get(part))
+    for column in expression.find_all(exp.Column):
+        for part in ("db", "catalog"):
+            _encode(column.args.get(part))
+    if isinstance(expression, exp.Show) and isinstance(scope := expression.args.get("scope"), exp.Table):
+        if str(expression.args.get("scope_kind", "")).upper() in ("SCHEMA", "DATABASE"):
+            _encode(scope.this)
+    if known_aliases and any(t.db.upper() == "INFORMATION_SCHEMA" for t in expression.find_all(exp.Table)):
+        for text in expression.find_all(exp.Literal):
+            if text.is_string and names.encode(text.this) != text.this:
+                # A name that only looks like one matches nothing either way.
+                other = exp.Literal.string(names.encode(text.this))
+                if isinstance(text.parent, exp.EQ):
+                    text.parent.replace(exp.In(this=text.parent.this.copy(), expressions=[text.copy(), other]))
+
+
+def _encode(identifier: Any) -> None:
+    if isinstance(identifier, exp.Identifier) and identifier.this.upper() != "INFORMATION_SCHEMA":
+        name = identifier.this if identifier.quoted else identifier.this.upper()
+        alias = names.encode(name)
+        if alias != name:
+            identifier.set("this", alias)
+            identifier.set("quoted", True)
+
+
+def context_functions(expression: Expr, values: dict[str, Callable[[], Expr]]) -> Expr:
+    """CURRENT_USER() and its like, which DuckDB does not know, as literals of this session."""
+    for node in list(expression.find_all(exp.Func)):
+        name = node.name.upper() if isinstance(node, exp.Anonymous) else node.sql_names()[0].upper()
+        if make := values.get(name):
+            replacement = make()
+            if isinstance(node.parent, exp.Select) and node.arg_key == "expressions":
+                replacement = exp.alias_(replacement, f"{name}()", quoted=True)
+            if node is expression:
+                return replacement
+            node.replace(replacement)
+    return expression
+
+
+def target(expression: Expr) -> exp.Table | None:
+    """The table that a DML statement writes."""
+    this = expression.this
+    if isinstance(this, exp.Schema):
+        this = this.this
+    if isinstance(expression, exp.TruncateTable):
+        this = expression.expressions[0]
+    return this if isinstance(this, exp.Table) else None
+
+
+def tables(expression: Expr) -> list[exp.Table]:
+    ctes = {cte.alias_or_name.upper() for cte in expression.find_all(exp.CTE)}
+    return [t for t in expression.find_all(exp.Table) if t.name and (t.db or t.name.upper() not in ctes)]
+
+
+def require(condition: object, error: SnowflakeError) -> None:
+    if not condition:
+        raise error
