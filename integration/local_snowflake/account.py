@@ -65,8 +65,8 @@ class Account(FakeSnow):
         self._guard = threading.Lock()
         self._table_locks: dict[tuple[str, str, str], threading.Lock] = {}
         self.commit_lock = threading.Lock()
-        keywords = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
-        names.reserve({row[0] for row in self.duck_conn.execute(keywords).fetchall()})
+        keywords = "SELECT keyword_name, keyword_category FROM duckdb_keywords()"
+        names.learn_keywords(self.duck_conn.execute(keywords).fetchall())
         self._attach(data / "global.db", GLOBAL_DATABASE_NAME)
         self.duck_conn.execute(info_schema.fs_global_creation_sql())
         self.duck_conn.execute(show.fs_global_creation_sql())

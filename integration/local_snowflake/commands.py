@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -41,6 +43,8 @@ def command(session: Session, first: str, text: str) -> Answer | None:
         return single("status", DONE)
     if first == "USE":
         return _use(session, text)
+    if first in ("SELECT", "CALL") and (match := re.fullmatch(r"\w+\s+SYSTEM\$WAIT\((\d+(?:\.\d+)?)\)", text, re.IGNORECASE)):
+        return _wait(session, float(match[1]))
     if first == "ALTER" and (match := re.match(r"ALTER\s+SESSION\s+(SET|UNSET)\s+(.*)", text, re.IGNORECASE | re.DOTALL)):
         return _alter_session(session, match[1].upper(), match[2])
     if first == "SHOW" and (match := re.match(r"SHOW\s+PARAMETERS(?:\s+LIKE\s+'([^']*)')?", text, re.IGNORECASE)):
@@ -48,6 +52,16 @@ def command(session: Session, first: str, text: str) -> Answer | None:
     if first in ("CREATE", "DROP"):
         return _database_or_schema(session, text) or _stage(session, text)
     return None
+
+
+def _wait(session: Session, seconds: float) -> Answer:
+    """Snowflake's way to have a statement that takes long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if session.cancelled:
+            raise SnowflakeError("000604", "SQL execution canceled", "57014")
+        time.sleep(0.02)
+    return single("SYSTEM$WAIT", f"waited {seconds:g} seconds")
 
 
 def _use(session: Session, text: str) -> Answer:
@@ -158,8 +172,6 @@ def _stage(session: Session, text: str) -> Answer | None:
 
 
 def _drop_stage(session: Session, keys: list[str], shown: str, *, exists_ok: bool) -> Answer:
-    import shutil
-
     sql = (
         "DELETE FROM _fs_global._fs_information_schema._fs_stages"
         " WHERE database_name = ? AND schema_name = ? AND name = ? RETURNING name"

@@ -17,9 +17,14 @@ _ALIAS = re.compile(r"QX_((?:[0-9A-F]{2})+)(?![0-9A-Za-z_])")
 _TAKEN = {"MAIN", "MEMORY", "SYSTEM", "TEMP", "PG_CATALOG", "_FS_GLOBAL", "_FS_INFORMATION_SCHEMA"}
 
 
-def reserve(words: set[str]) -> None:
-    """Add the words that DuckDB's parser does not take as a bare name."""
-    _TAKEN.update(word.upper() for word in words)
+# Every word of DuckDB's grammar: Snowflake takes most of them (AT, OFFSET) as bare column names.
+KEYWORDS: set[str] = set()
+
+
+def learn_keywords(words: list[tuple[str, str]]) -> None:
+    """DuckDB's words and their categories; the reserved ones cannot be a bare database or schema name."""
+    KEYWORDS.update(word.upper() for word, _ in words)
+    _TAKEN.update(word.upper() for word, category in words if category == "reserved")
 
 
 def encode(name: str) -> str:

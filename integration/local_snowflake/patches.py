@@ -135,6 +135,8 @@ def _unchanged(expression: Expr, *_: object, **__: object) -> Expr:
 def apply() -> None:
     transforms.integer_precision = integer_precision
     impl.SQL_DESCRIBE_TABLE = _EscapedDescribe()
+    # It makes every SUM and AVG a sum of doubles, for the sake of text columns; sums here must be exact.
+    transforms.numeric_agg_implicit_cast = _unchanged
     # Lengths and comments are recorded with the table (see ddl), not in a second database.
     transforms.extract_text_length = _unchanged
     transforms.extract_comment_on_table = _unchanged

@@ -73,6 +73,10 @@ def parse(sql: str) -> Expr:
 
 def encode_names(expression: Expr, known_aliases: bool) -> None:
     """Database and schema names to the aliases they are kept under (see names)."""
+    for identifier in expression.find_all(exp.Identifier):
+        if not identifier.quoted and identifier.this.upper() in names.KEYWORDS:
+            identifier.set("this", identifier.this.upper())
+            identifier.set("quoted", True)
     for table in expression.find_all(exp.Table):
         for part in ("db", "catalog"):
             _encode(table.args.get(part))
@@ -92,12 +96,10 @@ def encode_names(expression: Expr, known_aliases: bool) -> None:
 
 
 def _encode(identifier: Any) -> None:
-    if isinstance(identifier, exp.Identifier) and identifier.this.upper() != "INFORMATION_SCHEMA":
+    """Also settles the case of a bare name, so that nobody has to ask for it again."""
+    if isinstance(identifier, exp.Identifier):
         name = identifier.this if identifier.quoted else identifier.this.upper()
-        alias = names.encode(name)
-        if alias != name:
-            identifier.set("this", alias)
-            identifier.set("quoted", True)
+        identifier.set("this", name if name == "INFORMATION_SCHEMA" else names.encode(name))
 
 
 def context_functions(expression: Expr, values: dict[str, Callable[[], Expr]]) -> Expr:
@@ -112,6 +114,25 @@ def context_functions(expression: Expr, values: dict[str, Callable[[], Expr]]) -
                 return replacement
             node.replace(replacement)
     return expression
+
+
+def hashes(expression: Expr) -> None:
+    """HASH is a signed number, and HASH_AGG a sum over rows that does not care about their order."""
+    for node in list(expression.find_all(exp.Anonymous, exp.HashAgg)):
+        is_aggregate = isinstance(node, exp.HashAgg)
+        if is_aggregate or node.name.upper() == "HASH":
+            given = [node.this, *node.expressions] if is_aggregate else node.expressions
+            arguments = [exp.Var(this="*COLUMNS(*)") if a.is_star else a.copy() for a in given]
+            number: Expr = _fill("CAST(CAST(h AS INT128) - 9223372036854775808 AS BIGINT)", exp.func("hash", *arguments))
+            if is_aggregate:
+                number = _fill("CAST(SUM(h) % 9223372036854775807 AS BIGINT)", number)
+            node.replace(number)
+
+
+def _fill(template: str, value: Expr) -> Expr:
+    tree = sqlglot.parse_one(template, read="duckdb")
+    tree.find(exp.Column).replace(value)
+    return tree
 
 
 def target(expression: Expr) -> exp.Table | None:

@@ -136,6 +136,7 @@ class Session:
     def prepare(self, text: str) -> Expr:
         expression = rewrite.parse(text)
         rewrite.encode_names(expression, self.account.has_aliases)
+        rewrite.hashes(expression)
         expression = rewrite.context_functions(expression, commands.context(self, isinstance(expression, exp.Create)))
         if isinstance(expression, exp.Update):
             strip_target(expression.expressions)
@@ -212,7 +213,7 @@ class Session:
             return ddl.alter_table(self.conn, expression, params)
         answer = Cursor(self.conn).run(expression, params)
         if isinstance(expression, exp.Drop) and kind == "TABLE":
-            table = expression.this
+            table = expression.find(exp.Table)
             name = table.name if table.this.quoted else table.name.upper()
             ddl.forget_loads(self.conn, table.catalog or self.database, table.db or self.schema, name)
         return answer
@@ -230,8 +231,8 @@ class Session:
             raise translate(duckdb.CatalogException(f"Table with name {table.sql()} does not exist"))
         if not self.transaction and not self.flag("AUTOCOMMIT", True):
             self.transaction = Transaction(self.account)
-        key = (database, table.db or self.schema or "", table.name)
-        shown = names.decode(table.name)
+        shown = table.name if table.this.quoted else table.name.upper()
+        key = (database, table.db or self.schema or "", shown)
         if not self.transaction:
             return self._retry(lambda: self._autocommit(key, work), shown, query_id)
         self.transaction.last_used = time.monotonic()
