@@ -21,10 +21,11 @@ What it does not do
 - READ COMMITTED within a transaction that wrote: DuckDB's snapshot stands from the first write in a database.
 - A failed statement inside a transaction usually ends the transaction, as with TRANSACTION_ABORT_ON_ERROR,
   because DuckDB cannot undo one statement; if nothing was written in that database yet, it goes on.
+  What follows in an ended transaction is answered with 000628, a code of the stand-in's own, COMMIT too.
 - A transaction that meets a row changed after its first write in that database fails at once with 000625.
 - The two databases of a transaction become visible one a moment after the other (both, or after a crash
   neither, are there at the end).
-- TIMESTAMP_TZ keeps the instant, not the offset; times have microseconds; VARIANT is JSON text.
+- TIMESTAMP_TZ keeps the instant, not the offset; TIMESTAMP_LTZ is answered as TIMESTAMP_TZ in UTC; times have microseconds; VARIANT is JSON text.
 - VARCHAR and BINARY lengths are checked by COPY only, not by INSERT, UPDATE and MERGE.
 - Temporary stages, user and table stages, external stages, COPY from other formats than Parquet or with
   ON_ERROR other than ABORT_STATEMENT, client-side encrypted stages, S3 and Azure upload answers.

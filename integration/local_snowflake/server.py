@@ -16,7 +16,7 @@ from typing import Any
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.transforms.transforms import SERVER_VERSION
 
-from . import commands, copy_into, names, results, rewrite, transactions
+from . import binds, commands, copy_into, names, results, rewrite, transactions
 from .account import Account
 from .engine import Answer
 from .errors import SnowflakeError, translate
@@ -27,8 +27,12 @@ from .statement_log import StatementLog
 
 log = logging.getLogger("local_snowflake")
 
-# The part of a statement's text by which an INSERT, an UPDATE, … is known to drivers.
+# statementTypeId of a query, as drivers know it.
 _SELECT = 0x1000
+# Answers kept for a request that is sent again or asked for by its query id.
+_REMEMBERED = 500
+# Clients that never log out: a session nobody used for as long as a master token lives is closed.
+_SESSION_IDLE = 4 * 3600.0
 
 
 @dataclass
@@ -74,6 +78,8 @@ class Server:
         """Snowflake ends a transaction on hybrid tables that was idle for five minutes."""
         while not self._stop.wait(min(1.0, self.options.transaction_idle / 4)):
             for session in list(self.sessions.values()):
+                if time.monotonic() - session.last_used > _SESSION_IDLE and session.running is None:
+                    self.logout(session)
                 transaction = session.transaction
                 if not transaction or time.monotonic() - session.last_used < self.options.transaction_idle:
                     continue
@@ -169,7 +175,7 @@ class Server:
             self.requests[request_id] = (query_id, session, future)
         self.by_query[query_id] = (session, future)
         for recent in (self.requests, self.by_query):
-            while len(recent) > 2000:
+            while len(recent) > _REMEMBERED:
                 recent.popitem(last=False)
         return query_id, future
 
@@ -247,8 +253,6 @@ class Server:
             if text[:4].upper() == "COPY":
                 copy_into.run(session, conn, text)
             else:
-                from . import binds
-
                 session._run_dml(conn, session.prepare(text), binds.rows(bindings))
         finally:
             session.conn._duck_conn.close()

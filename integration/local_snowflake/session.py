@@ -109,7 +109,7 @@ class Session:
                 return answer
             if first == "COPY":
                 copy = copy_into.parse(self, text)
-                return self._write(copy.table, lambda conn: copy_into.run(self, conn, text), (sql, bindings), query_id)
+                return self._write(copy.table, lambda conn: copy_into.run(self, conn, text), (sql, bindings), query_id, False)
             return self._parsed(sql, text, bindings, query_id)
         except Exception:
             if self.transaction and self.flag("TRANSACTION_ABORT_ON_ERROR", False):
@@ -122,8 +122,9 @@ class Session:
         many = binds.rows(bindings)
         if isinstance(expression, _DML):
             answer = self._write(
-                rewrite.target(expression), lambda conn: self._run_dml(conn, expression, many), (sql, bindings), query_id
-            )
+                rewrite.target(expression), lambda conn: self._run_dml(conn, expression, many), (sql, bindings), query_id,
+                not isinstance(expression, exp.Insert),
+            )  # fmt: skip
         elif isinstance(expression, _DDL):
             # DDL commits what is open, as in Snowflake.
             self.commit()
@@ -220,7 +221,9 @@ class Session:
 
     # Writing, waiting, transactions
 
-    def _write(self, table: exp.Table | None, work: Any, statement: tuple[str, Any], query_id: str) -> Answer:
+    def _write(
+        self, table: exp.Table | None, work: Any, statement: tuple[str, Any], query_id: str, changes_rows: bool
+    ) -> Answer:
         database = (table.catalog if table is not None else "") or self.database
         if database is None or (not (table is not None and table.db) and self.schema is None):
             raise SnowflakeError(
@@ -234,7 +237,9 @@ class Session:
         shown = table.name if table.this.quoted else table.name.upper()
         key = (database, table.db or self.schema or "", shown)
         if not self.transaction:
-            return self._retry(lambda: self._autocommit(key, work), shown, query_id)
+            if changes_rows:
+                return self._retry(lambda: self._in_turn(key, work), shown, query_id)
+            return self._retry(lambda: self._autocommit(work), shown, query_id)
         self.transaction.last_used = time.monotonic()
         if database in self.transaction.participants:
             participant = self.transaction.participants[database]
@@ -264,23 +269,26 @@ class Session:
             self.transaction.leave(database)
             raise
 
-    def _autocommit(self, key: tuple[str, str, str], work: Any) -> Answer:
-        """In a transaction of its own, because some statements are several; one at a time per table, so that
-        concurrent claims queue instead of colliding."""
+    def _in_turn(self, key: tuple[str, str, str], work: Any) -> Answer:
+        """One at a time per table, so that concurrent claims queue instead of colliding."""
         with self.account.table_lock(key):
-            self._use(self.conn)
-            duck = self.conn._duck_conn
-            duck.begin()
+            return self._autocommit(work)
+
+    def _autocommit(self, work: Any) -> Answer:
+        """In a transaction of its own, because some statements are several."""
+        self._use(self.conn)
+        duck = self.conn._duck_conn
+        duck.begin()
+        try:
+            answer = work(self.conn)
+            duck.commit()
+        except BaseException:
             try:
-                answer = work(self.conn)
-                duck.commit()
-            except BaseException:
-                try:
-                    duck.rollback()
-                except duckdb.Error:
-                    pass
-                raise
-            return answer
+                duck.rollback()
+            except duckdb.Error:
+                pass
+            raise
+        return answer
 
     def _retry(self, work: Any, table: str, query_id: str) -> Answer:
         """DuckDB fails at once where Snowflake waits for the other transaction's lock."""
