@@ -25,9 +25,7 @@ _IF = r"(?:\s+IF\s+(?:NOT\s+)?EXISTS)?"
 
 
 def transaction(session: Session, first: str, text: str) -> Answer | None:
-    if first == "BEGIN" and re.fullmatch(r"BEGIN(\s+(WORK|TRANSACTION))?(\s+NAME\s+\S+)?", text, re.IGNORECASE):
-        session.begin()
-    elif first == "START" and re.match(r"START\s+TRANSACTION", text, re.IGNORECASE):
+    if first == "BEGIN" and re.fullmatch(r"BEGIN(\s+(WORK|TRANSACTION))?(\s+NAME\s+\S+)?", text, re.IGNORECASE) or first == "START" and re.match(r"START\s+TRANSACTION", text, re.IGNORECASE):
         session.begin()
     elif first == "COMMIT":
         session.commit()

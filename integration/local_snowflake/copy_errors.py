@@ -64,9 +64,6 @@ def explain(
 
 def _first_bad(duck: duckdb.DuckDBPyConnection, insert: Insert, column: Column, expression: str) -> tuple | None:
     value = f"CAST(({expression}) AS {column.duck_type})"
-    problems = []
-    if not column.nullable:
-        problems.append("'null'")
     raw = _raw(expression)
     checks = [f"WHEN raw IS NOT NULL AND v IS NULL AND {'false' if _may_be_null(expression) else 'true'} THEN 'cast'"]
     if length := _length(column, "v"):

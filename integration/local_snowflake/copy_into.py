@@ -8,7 +8,7 @@ with load metadata (name and digest) in the table's own database, so that a roll
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,6 @@ class Copy:
     force: bool = False
     purge: bool = False
     match: str = "NONE"
-    validation: str = field(default="")
 
 
 def parse(session: Session, sql: str) -> Copy:

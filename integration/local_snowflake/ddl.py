@@ -125,9 +125,8 @@ def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list
             facts["comment"] = prop.this.name
         elif isinstance(prop, exp.LikeProperty):
             like = prop.this
-        elif isinstance(prop, (exp.TemporaryProperty, exp.CopyGrantsProperty)):
-            if isinstance(prop, exp.TemporaryProperty):
-                kept.append(prop)
+        elif isinstance(prop, exp.TemporaryProperty):
+            kept.append(prop)
     create.set("properties", exp.Properties(expressions=kept) if kept else None)
     duck = conn._duck_conn
     duck.begin()

@@ -47,11 +47,7 @@ def from_rows(columns: list[tuple[str, str]], rows: list[tuple]) -> Answer:
 
 
 def counts(values: dict[str, int]) -> Answer:
-    columns = [(f"number of rows {what}", "BIGINT") for what in values]
-    if "updated" in values and len(values) == 1:
-        columns.append(("number of multi-joined rows updated", "BIGINT"))
-        values = {**values, "multi": 0}
-    answer = from_rows(columns, [tuple(values.values())])
+    answer = from_rows([(f"number of rows {what}", "BIGINT") for what in values], [tuple(values.values())])
     answer.is_dml = True
     return answer
 
@@ -95,15 +91,7 @@ class Cursor(FakeSnowflakeCursor):
         used = params if transformed.find(exp.Placeholder) else None
         done = [row[0] for row in self._duck_conn.execute(sql, used).fetchall()]
         verbs = {"inserted": "INSERT", "updated": "UPDATE", "deleted": "DELETE"}
-        found = {what: done.count(verbs[what]) for what in verbs if what in actions}
-        answer = counts(found) if len(found) > 1 else _merge_single(found)
-        return answer
-
-
-def _merge_single(found: dict[str, int]) -> Answer:
-    answer = from_rows([(f"number of rows {what}", "BIGINT") for what in found], [tuple(found.values())])
-    answer.is_dml = True
-    return answer
+        return counts({what: done.count(verbs[what]) for what in verbs if what in actions})
 
 
 def strip_target(assignments: list[Expr]) -> None:

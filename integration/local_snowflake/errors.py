@@ -100,7 +100,7 @@ def _constraint(text: str) -> SnowflakeError:
 
 
 def _missing(text: str) -> SnowflakeError:
-    first = text.split("\n")[0]
+    first = text.split("\n", maxsplit=1)[0]
     if match := re.search(r"(?:Table|View) with name (.+?) does not exist", first):
         error = does_not_exist("Object", match[1].strip('"'))
         error.sqlstate = "42S02"
@@ -121,7 +121,7 @@ def _missing(text: str) -> SnowflakeError:
 
 
 def _conversion(text: str) -> SnowflakeError:
-    first = text.split("\n")[0]
+    first = text.split("\n", maxsplit=1)[0]
     value = re.search(r'(?:string|value|date field value out of range:|timestamp field value out of range:) ?"([^"]*)"', first)
     shown = value[1] if value else "?"
     if "range" in first and ("DECIMAL" in first or "INT" in first):

@@ -8,7 +8,6 @@ import fakesnow.transforms as transforms
 import fakesnow.transforms.transforms as impl
 from sqlglot import Expr, exp
 
-
 _DECLARED = "CASE WHEN starts_with(ddb.comment, '{\"t\":') THEN json_extract_string(ddb.comment, '$.t') END"
 
 # The type a column was declared with is kept as JSON in DuckDB's column comment, so that it lives and dies

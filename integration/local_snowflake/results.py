@@ -7,6 +7,7 @@ depends on what its driver says it is: the official Arrow-capable drivers keep A
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from typing import Any
@@ -62,8 +63,6 @@ def simplify(table: pa.Table, has_aliases: bool) -> pa.Table:
     for i, field in enumerate(table.schema):
         column = table.column(i)
         if pa.types.is_nested(field.type):
-            import json
-
             values = [None if v is None else json.dumps(v, default=str, separators=(",", ":")) for v in column.to_pylist()]
             table = table.set_column(i, field.name, pa.array(values, pa.string()))
         elif has_aliases and pa.types.is_string(field.type):

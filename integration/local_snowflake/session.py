@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import secrets
@@ -15,7 +16,7 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.statement_type import statement_type_id
 from sqlglot import Expr, exp
 
-from . import binds, commands, copy_into, ddl, names, rewrite, stages
+from . import binds, commands, copy_into, ddl, rewrite, stages
 from .engine import Answer, Cursor, single, strip_target
 from .errors import Conflict, SnowflakeError, is_conflict, locked, translate
 from .transactions import Transaction
@@ -23,7 +24,6 @@ from .transactions import Transaction
 if TYPE_CHECKING:
     from .server import Server
 
-DONE = "Statement executed successfully."
 _DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.TruncateTable)
 _DDL = (exp.Create, exp.Drop, exp.Alter, exp.Comment)
 
@@ -200,7 +200,7 @@ class Session:
             table = rewrite.target(expression)
             name = table.name if table.this.quoted else table.name.upper()
             ddl.forget_loads(conn, table.catalog or self.database, table.db or self.schema, name)
-            return single("status", DONE)
+            return single("status", commands.DONE)
         if len(many) > 1:
             answer.table = answer.table.set_column(0, answer.table.column_names[0], [[total]])
         return answer
@@ -283,10 +283,8 @@ class Session:
             answer = work(self.conn)
             duck.commit()
         except BaseException:
-            try:
+            with contextlib.suppress(duckdb.Error):
                 duck.rollback()
-            except duckdb.Error:
-                pass
             raise
         return answer
 

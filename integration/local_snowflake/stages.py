@@ -45,7 +45,7 @@ class StageRef:
 def read_reference(text: str, session: Session, *, whole: bool) -> tuple[StageRef, int]:
     """Read `@db.schema.stage/path` at the start of `text`; a path ends at a blank unless `whole`."""
     if not text.startswith("@"):
-        raise syntax(f"unexpected '{text.split()[0] if text.split() else ''}': a stage starts with @.")
+        raise syntax(f"unexpected '{text.split(maxsplit=1)[0] if text.split() else ''}': a stage starts with @.")
     if text[1:2] in ("~", "%"):
         raise not_emulated("user and table stages")
     parts, end = names.read_name(text, 1)

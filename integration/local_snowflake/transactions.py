@@ -12,6 +12,7 @@ writes, begun at the first write there: what it reads before stays READ COMMITTE
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -104,10 +105,8 @@ class Transaction:
 
 
 def _close(conn: FakeSnowflakeConnection) -> None:
-    try:
+    with contextlib.suppress(duckdb.Error):
         conn._duck_conn.rollback()
-    except duckdb.Error:
-        pass
     conn._duck_conn.close()
 
 
