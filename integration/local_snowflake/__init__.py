@@ -29,6 +29,8 @@ What it does not do
 - VARCHAR and BINARY lengths are checked by COPY only, not by INSERT, UPDATE and MERGE.
 - Temporary stages, user and table stages, external stages, COPY from other formats than Parquet or with
   ON_ERROR other than ABORT_STATEMENT, client-side encrypted stages, S3 and Azure upload answers.
+- QUERY_HISTORY, COPY_HISTORY and RESULT_SCAN of a statement (its result can be had by GET /queries/ID/result);
+  SHOW TABLES does not say which are hybrid, INFORMATION_SCHEMA.TABLES does.
 - Roles and grants: GRANT is accepted and means nothing; `--deny` refuses statements by pattern instead.
 - Tables whose names differ only in case, and columns that do, are the same to DuckDB.
 - Foreign keys and secondary indexes of hybrid tables; quotas; the limit on waiters for a lock.

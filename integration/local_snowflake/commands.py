@@ -198,6 +198,7 @@ def context(session: Session, is_ddl: bool) -> dict[str, Callable[[], Expr]]:
         "CURRENT_SCHEMA": text(session.schema and names.decode(session.schema)),
         "CURRENT_SESSION": text(session.id),
         "CURRENT_VERSION": text(SERVER_VERSION),
+        "LAST_QUERY_ID": text(session.last_query),
         "CURRENT_TRANSACTION": text(str(session.transaction.id) if session.transaction else None),
     }
     if not is_ddl:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlglot
-from fakesnow.dialect import parse_one
+from fakesnow.dialect import parse as parse_all
 from sqlglot import Expr, exp
 from sqlglot.tokens import TokenType
 
 from . import names
-from .errors import SnowflakeError
+from .copy_columns import duck_format
+from .errors import SnowflakeError, not_emulated
 
 _LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|//[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
 _HYBRID = re.compile(r"CREATE\s+(OR\s+REPLACE\s+)?HYBRID\s+TABLE", re.IGNORECASE)
@@ -68,7 +69,14 @@ def plain_table(sql: str) -> str:
 
 
 def parse(sql: str) -> Expr:
-    return parse_one(plain_table(sql) if re.match(r"CREATE\b", sql, re.IGNORECASE) else sql)
+    statements = parse_all(plain_table(sql) if re.match(r"CREATE\b", sql, re.IGNORECASE) else sql)
+    found = [s for s in statements if s is not None and not isinstance(s, exp.Semicolon)]
+    if len(found) != 1:
+        # fakesnow would run them all; Snowflake refuses, unless the session asks for more.
+        raise SnowflakeError(
+            "000008", f"Actual statement count {len(found)} did not match the desired statement count 1.", "0A000"
+        )
+    return found[0]
 
 
 def encode_names(expression: Expr, known_aliases: bool) -> None:
@@ -127,6 +135,22 @@ def hashes(expression: Expr) -> None:
             if is_aggregate:
                 number = _fill("CAST(SUM(h) % 9223372036854775807 AS BIGINT)", number)
             node.replace(number)
+
+
+def text_formats(expression: Expr) -> None:
+    """TO_VARCHAR with a format: fakesnow ignores the format, which is worse than refusing it."""
+    for node in list(expression.find_all(exp.ToChar)):
+        form = node.args.get("format")
+        if form is None:
+            continue
+        name = form.name.upper() if isinstance(form, exp.Literal) else ""
+        function = {"HEX": "hex", "BASE64": "to_base64", "UTF-8": "decode", "UTF8": "decode"}.get(name)
+        if function:
+            node.replace(exp.func(function, node.this.copy()))
+        elif re.search(r"YY|MM|DD|HH|MI|SS|FF", name):
+            node.replace(exp.func("strftime", node.this.copy(), exp.Literal.string(duck_format(form.name))))
+        else:
+            raise not_emulated("this format of TO_VARCHAR")
 
 
 def _fill(template: str, value: Expr) -> Expr:

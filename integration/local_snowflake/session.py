@@ -46,6 +46,7 @@ class Session:
         self.created = self.last_used = time.monotonic()
         self.running: duckdb.DuckDBPyConnection | None = None
         self.cancelled = False
+        self.last_query: str | None = None
 
     def close(self) -> None:
         """A session that ends loses its open transaction."""
@@ -81,6 +82,7 @@ class Session:
                 return self._execute(sql, bindings, query_id, base_url)
             finally:
                 self.running = None
+                self.last_query = query_id
                 self.last_used = time.monotonic()
 
     def _execute(self, sql: str, bindings: dict[str, Any] | None, query_id: str, base_url: str) -> Answer | dict[str, Any]:
@@ -138,6 +140,7 @@ class Session:
         expression = rewrite.parse(text)
         rewrite.encode_names(expression, self.account.has_aliases)
         rewrite.hashes(expression)
+        rewrite.text_formats(expression)
         expression = rewrite.context_functions(expression, commands.context(self, isinstance(expression, exp.Create)))
         if isinstance(expression, exp.Update):
             strip_target(expression.expressions)

@@ -99,6 +99,11 @@ def test_views_and_functions(cursor, task):
     first = cursor.execute(hashes.format("ASC")).fetchall()
     assert first == cursor.execute(hashes.format("DESC")).fetchall()
     assert all(isinstance(value, int) for value in first[0])
+    formats = "SELECT TO_VARCHAR('2020-02-03 04:05:06.7'::TIMESTAMP_NTZ, 'YYYY-MM-DD\"T\"HH24:MI:SS.FF6'), TO_CHAR(X'00FF', 'HEX'), TO_VARCHAR(5)"
+    assert cursor.execute(formats).fetchall() == [("2020-02-03T04:05:06.700000", "00FF", "5")]
+    assert cursor.execute("SELECT SUM(big), SUM(99999999999999999999999999999999999990) FROM task WHERE id = 1").fetchone() == (
+        1, 99999999999999999999999999999999999990,
+    )  # fmt: skip
 
 
 def test_types_are_described_as_declared(cursor):
@@ -160,6 +165,8 @@ def test_null_and_extreme_values_in_both_forms(cursor, raw):
         ("UPDATE missing SET a = 1", "002003", "42S02"),
         ("SELECT nope FROM task", "000904", "42000"),
         ("SELEC 1", "001003", "42000"),
+        ("SELECT 1; DROP TABLE task", "000008", "0A000"),
+        ("SELECT TO_VARCHAR(5, '999')", "000002", "0A000"),
         ("INSERT INTO task (id) VALUES (1)", "200001", "22000"),
         ("INSERT INTO task (id, phase) VALUES (9, NULL)", "100072", "22000"),
         ("SELECT 'abc'::NUMBER(5,0)", "100038", "22018"),
