@@ -1,0 +1,219 @@
+"""Tables: CREATE TABLE, ALTER TABLE ADD, LIKE; and the types they were declared with.
+
+fakesnow loses TRANSIENT, COMMENT, VARCHAR lengths of quoted names, allows one AUTOINCREMENT in the current
+schema only, and forgets load metadata on CREATE TABLE IF NOT EXISTS. The declared types are kept in DuckDB's
+column comments in the same transaction as the table (see patches).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from . import names
+from .engine import Answer, Cursor, single
+from .errors import already_exists, does_not_exist
+
+if TYPE_CHECKING:
+    from fakesnow.conn import FakeSnowflakeConnection
+
+_T = exp.DType
+_FIXED = {
+    _T.INT: "NUMBER(38,0)", _T.BIGINT: "NUMBER(38,0)", _T.SMALLINT: "NUMBER(38,0)", _T.TINYINT: "NUMBER(38,0)",
+    _T.FLOAT: "FLOAT", _T.DOUBLE: "FLOAT", _T.BOOLEAN: "BOOLEAN", _T.DATE: "DATE", _T.VARIANT: "VARIANT",
+    _T.OBJECT: "OBJECT", _T.ARRAY: "ARRAY", _T.GEOGRAPHY: "GEOGRAPHY",
+}  # fmt: skip
+_SIZED = {
+    _T.VARCHAR: ("VARCHAR", "16777216"), _T.TEXT: ("VARCHAR", "16777216"), _T.NVARCHAR: ("VARCHAR", "16777216"),
+    _T.CHAR: ("VARCHAR", "1"), _T.NCHAR: ("VARCHAR", "1"), _T.BINARY: ("BINARY", "8388608"),
+    _T.VARBINARY: ("BINARY", "8388608"), _T.TIME: ("TIME", "9"), _T.TIMESTAMP: ("TIMESTAMP_NTZ", "9"),
+    _T.TIMESTAMPNTZ: ("TIMESTAMP_NTZ", "9"), _T.TIMESTAMPLTZ: ("TIMESTAMP_LTZ", "9"),
+    _T.TIMESTAMPTZ: ("TIMESTAMP_TZ", "9"),
+}  # fmt: skip
+
+
+def declared(kind: exp.DataType) -> str:
+    sizes = [p.name for p in kind.expressions]
+    if kind.this == _T.DECIMAL:
+        return f"NUMBER({sizes[0] if sizes else 38},{sizes[1] if len(sizes) > 1 else 0})"
+    if kind.this in _SIZED:
+        name, default = _SIZED[kind.this]
+        return f"{name}({sizes[0] if sizes else default})"
+    return _FIXED.get(kind.this, kind.sql(dialect="snowflake"))
+
+
+def _column_name(definition: exp.ColumnDef) -> str:
+    ident = definition.this
+    return ident.this if ident.quoted else ident.this.upper()
+
+
+def _take_notes(columns: list[exp.ColumnDef], catalog: str, schema: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Note each column's type and comment; AUTOINCREMENT becomes a sequence next to the table."""
+    notes: dict[str, dict[str, Any]] = {}
+    sequences: list[str] = []
+    for definition in columns:
+        note: dict[str, Any] = {"t": declared(definition.args["kind"])} if definition.args.get("kind") else {}
+        kept = []
+        for constraint in definition.args.get("constraints") or []:
+            kind = constraint.args.get("kind")
+            if isinstance(kind, exp.CommentColumnConstraint):
+                note["c"] = kind.this.name
+                continue
+            if isinstance(kind, (exp.AutoIncrementColumnConstraint, exp.GeneratedAsIdentityColumnConstraint)):
+                sequence = f'{catalog}.{schema}."_fs_seq_{secrets.token_hex(6)}"'
+                start, step = (kind.args.get(k) for k in ("start", "increment"))
+                sequences.append(
+                    f"CREATE SEQUENCE {sequence} START {start.name if start else 1} INCREMENT {step.name if step else 1}"
+                )
+                default = exp.Anonymous(this="NEXTVAL", expressions=[exp.Literal.string(sequence)])
+                constraint.set("kind", exp.DefaultColumnConstraint(this=default))
+                note["i"] = True
+            kept.append(constraint)
+        definition.set("constraints", kept)
+        notes[_column_name(definition)] = note
+    return notes, sequences
+
+
+def _comment_sql(table: str, notes: dict[str, dict[str, Any]]) -> list[str]:
+    return [
+        f"COMMENT ON COLUMN {table}.{names.quote(column)} IS "
+        + names.literal(json.dumps(note, separators=(",", ":"), ensure_ascii=False))
+        for column, note in notes.items()
+        if note
+    ]
+
+
+def table_exists(conn: FakeSnowflakeConnection, catalog: str, schema: str, table: str) -> bool:
+    sql = (
+        "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+        " UNION ALL SELECT 1 FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND view_name = ?"
+    )
+    return conn._duck_conn.execute(sql, [catalog, schema, table] * 2).fetchone() is not None
+
+
+def forget_loads(conn: FakeSnowflakeConnection, catalog: str, schema: str, table: str) -> None:
+    for metadata in ("_load_metadata", "_fs_load_history"):
+        conn._duck_conn.execute(
+            f"DELETE FROM {catalog}._fs_information_schema.{metadata} WHERE schema_name = ? AND table_name = ?",
+            [schema, table],
+        )
+
+
+def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list | None, *, hybrid: bool) -> Answer:
+    schema_node = create.this if isinstance(create.this, exp.Schema) else None
+    table = schema_node.this if schema_node else create.this
+    Cursor(conn).check_db_and_schema(create)
+    name = table.name if table.this.quoted else table.name.upper()
+    catalog = _resolved(table, "catalog") or conn.database
+    schema = _resolved(table, "db") or conn._schema
+    full = f"{catalog}.{schema}.{names.quote(name)}"
+    if table_exists(conn, catalog, schema, name):
+        if create.args.get("exists"):
+            return single("status", f"{name} already exists, statement succeeded.")
+        if not create.args.get("replace"):
+            raise already_exists(names.decode(f"{catalog}.{schema}.{name}"))
+    facts: dict[str, Any] = {"hybrid": True} if hybrid else {}
+    like = None
+    kept = []
+    for prop in (create.args.get("properties") or exp.Properties(expressions=[])).expressions:
+        if isinstance(prop, exp.TransientProperty):
+            facts["transient"] = True
+        elif isinstance(prop, exp.SchemaCommentProperty):
+            facts["comment"] = prop.this.name
+        elif isinstance(prop, exp.LikeProperty):
+            like = prop.this
+        elif isinstance(prop, exp.TemporaryProperty):
+            kept.append(prop)
+    create.set("properties", exp.Properties(expressions=kept) if kept else None)
+    duck = conn._duck_conn
+    duck.begin()
+    try:
+        if like is not None:
+            _create_like(conn, create, full, like)
+        else:
+            columns = [c for c in schema_node.expressions if isinstance(c, exp.ColumnDef)] if schema_node else []
+            notes, sequences = _take_notes(columns, catalog, schema)
+            for sequence in sequences:
+                duck.execute(sequence)
+            if create.args.get("replace"):
+                # fakesnow runs the whole statement; only the load metadata is ours to forget.
+                forget_loads(conn, catalog, schema, name)
+            Cursor(conn).run(create, params)
+            for sql in _comment_sql(full, notes):
+                duck.execute(sql)
+        if facts:
+            duck.execute(f"COMMENT ON TABLE {full} IS {names.literal(json.dumps(facts, ensure_ascii=False))}")
+        forget_loads(conn, catalog, schema, name)
+        duck.commit()
+    except BaseException:
+        duck.rollback()
+        raise
+    return single("status", f"Table {name} successfully created.")
+
+
+def _resolved(table: exp.Table, part: str) -> str:
+    ident = table.args.get(part)
+    return "" if ident is None else ident.this if ident.quoted else ident.this.upper()
+
+
+def _create_like(conn: FakeSnowflakeConnection, create: exp.Create, full: str, like: exp.Table) -> None:
+    name = like.name if like.this.quoted else like.name.upper()
+    key = [_resolved(like, "catalog") or conn.database, _resolved(like, "db") or conn._schema, name]
+    columns = conn._duck_conn.execute(
+        "SELECT column_name, data_type, is_nullable, column_default, comment FROM duckdb_columns()"
+        " WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
+        key,
+    ).fetchall()
+    if not columns:
+        error = does_not_exist("Table", names.decode(".".join(key)))
+        error.sqlstate = "42S02"
+        raise error
+    parts = [
+        f"{names.quote(column)} {kind}" + ("" if nullable else " NOT NULL") + (f" DEFAULT {default}" if default else "")
+        for column, kind, nullable, default, _ in columns
+    ]
+    replace = "OR REPLACE " if create.args.get("replace") else ""
+    temporary = "TEMPORARY " if create.args.get("properties") else ""
+    conn._duck_conn.execute(f"CREATE {replace}{temporary}TABLE {full} ({', '.join(parts)})")
+    for column, _, _, _, comment in columns:
+        if comment:
+            conn._duck_conn.execute(f"COMMENT ON COLUMN {full}.{names.quote(column)} IS {names.literal(comment)}")
+
+
+def alter_table(conn: FakeSnowflakeConnection, alter: exp.Alter, params: list | None) -> Answer:
+    """ADD COLUMN keeps its declared type; NOT NULL is added after the column, as DuckDB wants it."""
+    table = alter.this
+    name = table.name if table.this.quoted else table.name.upper()
+    catalog = _resolved(table, "catalog") or conn.database
+    schema = _resolved(table, "db") or conn._schema
+    full = f"{catalog}.{schema}.{names.quote(name)}"
+    columns = [a for a in alter.args.get("actions") or [] if isinstance(a, exp.ColumnDef)]
+    before = _column_names(conn, catalog, schema, name)
+    notes, sequences = _take_notes(columns, catalog, schema)
+    later = []
+    for definition in columns:
+        kept = []
+        for constraint in definition.args.get("constraints") or []:
+            if isinstance(constraint.args.get("kind"), exp.NotNullColumnConstraint) and not constraint.args["kind"].args.get("allow_null"):
+                later.append(f"ALTER TABLE {full} ALTER COLUMN {names.quote(_column_name(definition))} SET NOT NULL")
+            else:
+                kept.append(constraint)
+        definition.set("constraints", kept)
+    for sequence in sequences:
+        conn._duck_conn.execute(sequence)
+    answer = Cursor(conn).run(alter, params)
+    fresh = {column: note for column, note in notes.items() if column not in before}
+    for sql in [*later, *_comment_sql(full, fresh)]:
+        conn._duck_conn.execute(sql)
+    return answer
+
+
+def _column_names(conn: FakeSnowflakeConnection, catalog: str, schema: str, table: str) -> set[str]:
+    rows = conn._duck_conn.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?",
+        [catalog, schema, table],
+    ).fetchall()
+    return {row[0] for row in rows}

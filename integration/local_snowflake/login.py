@@ -1,0 +1,62 @@
+"""Logins: any user by default, or only those of a users file, by password, token or key pair.
+
+The users file is JSON: {"USER": {"password": "..."} | {"token": "..."} | {"public_key": "PEM"}}. A refusal
+has Snowflake's codes and, like there, HTTP status 200.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from .errors import SnowflakeError
+
+_WRONG_PASSWORD = SnowflakeError("390100", "Incorrect username or password was specified.", "08001")
+_WRONG_TOKEN = SnowflakeError("390303", "Invalid OAuth access token. ", "08001")
+_WRONG_PAT = SnowflakeError("394400", "Programmatic access token is invalid.", "08001")
+_WRONG_JWT = SnowflakeError("390144", "JWT token is invalid.", "08001")
+
+
+class Users:
+    """Reads the file at every login, so that a test can rotate a token while the server runs."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def check(self, data: dict[str, Any]) -> None:
+        if self._path is None:
+            return
+        users = {name.upper(): entry for name, entry in json.loads(self._path.read_text()).items()}
+        user = users.get(str(data.get("LOGIN_NAME", "")).upper(), {})
+        method = str(data.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
+        token, password = str(data.get("TOKEN") or ""), str(data.get("PASSWORD") or "")
+        if method == "SNOWFLAKE_JWT":
+            _check_jwt(token, user.get("public_key"))
+        elif method == "OAUTH":
+            # An OAuth login names its user in the token, so any user's token will do when none is given.
+            candidates = [user] if data.get("LOGIN_NAME") else list(users.values())
+            if not any(_same(entry.get("token"), token) for entry in candidates):
+                raise _WRONG_TOKEN
+        elif method == "PROGRAMMATIC_ACCESS_TOKEN":
+            if not (_same(user.get("token"), token) or _same(user.get("token"), password)):
+                raise _WRONG_PAT
+        # A programmatic access token is also accepted where a password goes.
+        elif not (_same(user.get("password"), password) or _same(user.get("token"), password)):
+            raise _WRONG_PASSWORD
+
+
+def _same(expected: str | None, given: str) -> bool:
+    return bool(expected) and hmac.compare_digest(str(expected).encode(), given.encode())
+
+
+def _check_jwt(token: str, public_key: str | None) -> None:
+    if not public_key:
+        raise _WRONG_JWT
+    try:
+        jwt.decode(token, public_key, algorithms=["RS256"], options={"require": ["exp", "iat", "iss", "sub"]}, leeway=60)
+    except jwt.PyJWTError:
+        raise _WRONG_JWT from None

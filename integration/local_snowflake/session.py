@@ -1,0 +1,327 @@
+"""A session: its context and parameters, and the way a statement takes."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import secrets
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from fakesnow.conn import FakeSnowflakeConnection
+from fakesnow.statement_type import statement_type_id
+from sqlglot import Expr, exp
+
+from . import binds, commands, copy_into, ddl, rewrite, stages
+from .engine import Answer, Cursor, single, strip_target
+from .errors import Conflict, SnowflakeError, is_conflict, locked, translate
+from .transactions import Transaction
+
+if TYPE_CHECKING:
+    from .server import Server
+
+_DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.TruncateTable)
+_DDL = (exp.Create, exp.Drop, exp.Alter, exp.Comment)
+
+
+class Session:
+    def __init__(self, server: Server, login: dict[str, Any], parameters: dict[str, Any]) -> None:
+        self.server, self.account = server, server.account
+        self.id = str(random.getrandbits(52))
+        self.token, self.master_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self.user = str(login.get("LOGIN_NAME") or "USER").upper()
+        self.account_name = str(login.get("ACCOUNT_NAME") or "LOCAL").upper()
+        self.application = str(login.get("CLIENT_APP_ID") or "")
+        self.parameters = {key.upper(): value for key, value in parameters.items()}
+        self.role, self.warehouse = "SYSADMIN", "LOCAL_WH"
+        self.database: str | None = None  # aliases, see names
+        self.schema: str | None = None
+        self.conn = self.account.connection()
+        self.lock = threading.Lock()
+        self.transaction: Transaction | None = None
+        self.created = self.last_used = time.monotonic()
+        self.running: duckdb.DuckDBPyConnection | None = None
+        self.cancelled = False
+        self.last_query: str | None = None
+
+    def close(self) -> None:
+        """A session that ends loses its open transaction."""
+        if self.running is not None:
+            self.cancel()
+        with self.lock:
+            self.end_transaction()
+            self.conn._duck_conn.close()
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        if running := self.running:
+            running.interrupt()
+
+    def end_transaction(self) -> None:
+        if self.transaction:
+            self.transaction.rollback()
+            self.transaction = None
+
+    def parameter(self, name: str, default: Any) -> Any:
+        return self.parameters.get(name, default)
+
+    def flag(self, name: str, default: bool) -> bool:
+        return str(self.parameter(name, default)).upper() == "TRUE"
+
+    # One statement
+
+    def execute(self, sql: str, bindings: dict[str, Any] | None, query_id: str, base_url: str) -> Answer | dict[str, Any]:
+        with self.lock:
+            self.cancelled = False
+            self.last_used = time.monotonic()
+            try:
+                return self._execute(sql, bindings, query_id, base_url)
+            finally:
+                self.running = None
+                self.last_query = query_id
+                self.last_used = time.monotonic()
+
+    def _execute(self, sql: str, bindings: dict[str, Any] | None, query_id: str, base_url: str) -> Answer | dict[str, Any]:
+        text = rewrite.strip_comments(sql)
+        if not text:
+            raise SnowflakeError("000900", "SQL compilation error:\nEmpty SQL statement.", "42601")
+        self.server.check_denied(text)
+        word = re.match(r"\w+", text)
+        first = word[0].upper() if word else ""
+        if answer := commands.transaction(self, first, text):
+            return answer
+        if self.transaction and self.transaction.aborted:
+            raise SnowflakeError(
+                "000628", "The current transaction was aborted by an error; only ROLLBACK or COMMIT ends it.", "25000"
+            )
+        try:
+            if first == "PUT":
+                return stages.put(self, text, base_url)
+            if first == "GET":
+                return stages.get(self, text, base_url)
+            if first in ("LIST", "LS"):
+                return stages.list_files(self, text)
+            if first in ("REMOVE", "RM"):
+                return stages.remove(self, text)
+            if answer := commands.command(self, first, text):
+                return answer
+            if first == "COPY":
+                copy = copy_into.parse(self, text)
+                return self._write(copy.table, lambda conn: copy_into.run(self, conn, text), (sql, bindings), query_id, False)
+            return self._parsed(sql, text, bindings, query_id)
+        except Exception:
+            if self.transaction and self.flag("TRANSACTION_ABORT_ON_ERROR", False):
+                self.abort()
+            raise
+
+    def _parsed(self, sql: str, text: str, bindings: dict[str, Any] | None, query_id: str) -> Answer:
+        expression = self.prepare(text)
+        type_id = statement_type_id(expression)
+        many = binds.rows(bindings)
+        if isinstance(expression, _DML):
+            answer = self._write(
+                rewrite.target(expression), lambda conn: self._run_dml(conn, expression, many), (sql, bindings), query_id,
+                not isinstance(expression, exp.Insert),
+            )  # fmt: skip
+        elif isinstance(expression, _DDL):
+            # DDL commits what is open, as in Snowflake.
+            self.commit()
+            answer = self._retry(lambda: self._run_ddl(expression.copy(), many[0], text), "object", query_id)
+        else:
+            answer = self._read(expression, many[0])
+        answer.type_id = answer.type_id or type_id
+        return answer
+
+    def prepare(self, text: str) -> Expr:
+        expression = rewrite.parse(text)
+        rewrite.encode_names(expression, self.account.has_aliases)
+        rewrite.hashes(expression)
+        rewrite.text_formats(expression)
+        expression = rewrite.context_functions(expression, commands.context(self, isinstance(expression, exp.Create)))
+        if isinstance(expression, exp.Update):
+            strip_target(expression.expressions)
+        return expression
+
+    # Running
+
+    def bind_context(self, conn: FakeSnowflakeConnection, database: str | None = None, schema: str | None = None) -> None:
+        database, schema = database or self.database, schema or self.schema
+        conn.database, conn._schema = database, schema
+        conn.database_set, conn.schema_set = database is not None, schema is not None
+        if schema == "INFORMATION_SCHEMA":
+            conn._schema = "_FS_INFORMATION_SCHEMA"
+        wanted = f"{database}.{conn._schema or 'main'}" if database else "memory.main"
+        if getattr(conn, "local_path", None) != wanted:
+            conn._duck_conn.execute(f"SET schema = '{wanted}'")
+            conn.local_path = wanted
+
+    def _use(self, conn: FakeSnowflakeConnection) -> None:
+        self.bind_context(conn)
+        self.running = conn._duck_conn
+        if self.cancelled:
+            raise SnowflakeError("000604", "SQL execution canceled", "57014")
+
+    def _read(self, expression: Expr, params: list | None) -> Answer:
+        conn = self.conn
+        if self.transaction:
+            # What this transaction wrote is seen only through its own connection.
+            for table in rewrite.tables(expression):
+                if participant := self.transaction.participants.get(table.catalog or self.database or ""):
+                    conn = participant.conn
+                    break
+        self._use(conn)
+        try:
+            return Cursor(conn).run(expression, params)
+        except duckdb.Error:
+            if conn is not self.conn:
+                self._check_alive(conn)
+            raise
+
+    def _check_alive(self, conn: FakeSnowflakeConnection) -> None:
+        """DuckDB ends a transaction at most errors; so does this session then, whatever its parameters say."""
+        try:
+            conn._duck_conn.execute("SELECT 1")
+        except duckdb.TransactionException:
+            self.abort()
+
+    def abort(self) -> None:
+        if self.transaction:
+            self.transaction.rollback()
+            self.transaction.aborted = True
+
+    def _run_dml(self, conn: FakeSnowflakeConnection, expression: Expr, many: list[list | None]) -> Answer:
+        total = 0
+        for params in many:
+            answer = Cursor(conn).run(expression.copy(), params)
+            if len(many) > 1:
+                total += int(answer.table.column(0)[0].as_py())
+        if isinstance(expression, exp.TruncateTable):
+            table = rewrite.target(expression)
+            name = table.name if table.this.quoted else table.name.upper()
+            ddl.forget_loads(conn, table.catalog or self.database, table.db or self.schema, name)
+            return single("status", commands.DONE)
+        if len(many) > 1:
+            answer.table = answer.table.set_column(0, answer.table.column_names[0], [[total]])
+        return answer
+
+    def _run_ddl(self, expression: Expr, params: list | None, text: str) -> Answer:
+        self._use(self.conn)
+        kind = str(expression.args.get("kind") or "").upper()
+        if isinstance(expression, exp.Create) and kind == "TABLE" and not isinstance(expression.expression, exp.Expr):
+            return ddl.create_table(self.conn, expression, params, hybrid=rewrite.is_hybrid(text))
+        if isinstance(expression, exp.Alter):
+            return ddl.alter_table(self.conn, expression, params)
+        answer = Cursor(self.conn).run(expression, params)
+        if isinstance(expression, exp.Drop) and kind == "TABLE":
+            table = expression.find(exp.Table)
+            name = table.name if table.this.quoted else table.name.upper()
+            ddl.forget_loads(self.conn, table.catalog or self.database, table.db or self.schema, name)
+        return answer
+
+    # Writing, waiting, transactions
+
+    def _write(
+        self, table: exp.Table | None, work: Any, statement: tuple[str, Any], query_id: str, changes_rows: bool
+    ) -> Answer:
+        database = (table.catalog if table is not None else "") or self.database
+        if database is None or (not (table is not None and table.db) and self.schema is None):
+            raise SnowflakeError(
+                "090105", "Cannot perform operation. This session does not have a current database. Call 'USE DATABASE',"
+                " or use a qualified name.", "22000",
+            )  # fmt: skip
+        if not self.account.has_database(database):
+            raise translate(duckdb.CatalogException(f"Table with name {table.sql()} does not exist"))
+        if not self.transaction and not self.flag("AUTOCOMMIT", True):
+            self.transaction = Transaction(self.account)
+        shown = table.name if table.this.quoted else table.name.upper()
+        key = (database, table.db or self.schema or "", shown)
+        if not self.transaction:
+            if changes_rows:
+                return self._retry(lambda: self._in_turn(key, work), shown, query_id)
+            return self._retry(lambda: self._autocommit(work), shown, query_id)
+        self.transaction.last_used = time.monotonic()
+        if database in self.transaction.participants:
+            participant = self.transaction.participants[database]
+            try:
+                answer = self._in(participant.conn, work)
+            except Exception as error:
+                self._check_alive(participant.conn)
+                if is_conflict(error):
+                    raise locked(shown, query_id, self.transaction.id) from error
+                raise
+        else:
+            # Nothing was done in this database yet: its snapshot may move while we wait for a lock.
+            answer = self._retry(lambda: self._first_write(database, work), shown, query_id)
+            participant = self.transaction.participants[database]
+        participant.done.append((*statement, self.database, self.schema))
+        return answer
+
+    def _in(self, conn: FakeSnowflakeConnection, work: Any) -> Answer:
+        self._use(conn)
+        return work(conn)
+
+    def _first_write(self, database: str, work: Any) -> Answer:
+        participant = self.transaction.join(database)
+        try:
+            return self._in(participant.conn, work)
+        except BaseException:
+            self.transaction.leave(database)
+            raise
+
+    def _in_turn(self, key: tuple[str, str, str], work: Any) -> Answer:
+        """One at a time per table, so that concurrent claims queue instead of colliding."""
+        with self.account.table_lock(key):
+            return self._autocommit(work)
+
+    def _autocommit(self, work: Any) -> Answer:
+        """In a transaction of its own, because some statements are several."""
+        self._use(self.conn)
+        duck = self.conn._duck_conn
+        duck.begin()
+        try:
+            answer = work(self.conn)
+            duck.commit()
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):
+                duck.rollback()
+            raise
+        return answer
+
+    def _retry(self, work: Any, table: str, query_id: str) -> Answer:
+        """DuckDB fails at once where Snowflake waits for the other transaction's lock."""
+        patience = self.account.lock_wait
+        for name in ("LOCK_TIMEOUT", "HYBRID_TABLE_LOCK_TIMEOUT"):
+            patience = min(patience, float(self.parameter(name, patience)))
+        deadline, pause = time.monotonic() + patience, 0.002
+        while True:
+            try:
+                return work()
+            except (duckdb.Error, Conflict) as error:
+                if not is_conflict(error):
+                    raise
+                if time.monotonic() >= deadline:
+                    number = self.transaction.id if self.transaction else time.time_ns()
+                    raise locked(table, query_id, number) from error
+            if self.cancelled:
+                raise SnowflakeError("000604", "SQL execution canceled", "57014")
+            time.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 2, 0.1)
+
+    def begin(self) -> None:
+        if not self.transaction:
+            self.transaction = Transaction(self.account)
+
+    def commit(self) -> None:
+        if transaction := self.transaction:
+            self.transaction = None
+            if transaction.aborted:
+                raise SnowflakeError("000628", "The transaction was aborted by an error and has been rolled back.", "25000")
+            transaction.commit(self.server.replay)
+
+
+def new_query_id() -> str:
+    return str(uuid.uuid4())
