@@ -18,6 +18,12 @@ pub mod table_planner;
 pub mod workflow;
 pub mod workflow_dispatcher;
 
+pub mod extractor;
+pub mod lease_keeper;
+pub mod task_end_writer;
+pub mod task_puller;
+pub mod worker_supervisor;
+
 /// Where an answer goes: usually a closure that casts a message back to the asker.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
 

@@ -3,6 +3,7 @@
 pub mod id;
 pub mod phase;
 pub mod restart;
+pub mod retry;
 pub mod table;
 pub mod task;
 

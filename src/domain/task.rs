@@ -102,6 +102,8 @@ pub struct ClaimedTask {
     pub range: Option<KeyRange>,
     /// This claim's number.
     pub attempt: Attempt,
+    /// Failures of earlier claims.
+    pub failures: u32,
     /// This claim's fence.
     pub token: ClaimToken,
     /// Source platform.

@@ -1,0 +1,212 @@
+//! LeaseKeeper: renews the leases of all tasks this worker holds and reports their progress, in one statement, and
+//! cancels the tasks whose lease is lost.
+
+use super::ports::TaskProgress;
+use crate::checkpoint::{LeaseRenewal, WorkerCheckpoint, WorkerInfo};
+use crate::domain::ClaimToken;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Renewals between two heartbeats of the worker's own row.
+const RENEWALS_PER_HEARTBEAT: u32 = 3;
+
+/// Messages.
+pub enum LeaseKeeperMsg {
+    /// The worker holds this task from now on.
+    Hold(String, ClaimToken, Arc<TaskProgress>),
+    /// The task has ended.
+    Release(String, ClaimToken),
+    /// Renew.
+    Renew,
+    /// The renewal's answer: the tasks that are lost; `None`: it could not be asked.
+    Renewed(Option<Vec<String>>),
+}
+
+/// The actor.
+pub struct LeaseKeeper;
+
+/// What it starts with.
+pub struct LeaseKeeperArguments {
+    /// The checkpoint.
+    pub checkpoint: Arc<dyn WorkerCheckpoint>,
+    /// How long a claim holds without renewal.
+    pub lease: Duration,
+    /// Pause between two renewals: well below the lease.
+    pub interval: Duration,
+    /// The worker's row; running tasks and rows per second are filled in here.
+    pub worker: WorkerInfo,
+}
+
+struct Held {
+    token: ClaimToken,
+    progress: Arc<TaskProgress>,
+    until: Instant,
+}
+
+/// Its state.
+pub struct LeaseKeeperState {
+    arguments: LeaseKeeperArguments,
+    held: HashMap<String, Held>,
+    renewals: u32,
+    asked_at: Instant,
+    rows_before: (u64, Instant),
+    ended_rows: u64,
+}
+
+impl Actor for LeaseKeeper {
+    type Msg = LeaseKeeperMsg;
+    type State = LeaseKeeperState;
+    type Arguments = LeaseKeeperArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        myself.cast(LeaseKeeperMsg::Renew)?;
+        let now = Instant::now();
+        Ok(LeaseKeeperState {
+            arguments,
+            held: HashMap::new(),
+            renewals: 0,
+            asked_at: now,
+            rows_before: (0, now),
+            ended_rows: 0,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            LeaseKeeperMsg::Hold(task_id, token, progress) => {
+                let until = Instant::now() + state.arguments.lease;
+                state.held.insert(
+                    task_id,
+                    Held {
+                        token,
+                        progress,
+                        until,
+                    },
+                );
+            }
+            LeaseKeeperMsg::Release(task_id, token) => {
+                // Only this claim: the same task may have been claimed anew meanwhile.
+                if state
+                    .held
+                    .get(&task_id)
+                    .is_some_and(|held| held.token == token)
+                    && let Some(held) = state.held.remove(&task_id)
+                {
+                    state.ended_rows += held.progress.rows();
+                }
+            }
+            LeaseKeeperMsg::Renew => state.renew(&myself),
+            LeaseKeeperMsg::Renewed(answer) => {
+                state.settle(answer);
+                myself.send_after(state.arguments.interval, || LeaseKeeperMsg::Renew);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LeaseKeeperState {
+    fn renew(&mut self, myself: &ActorRef<LeaseKeeperMsg>) {
+        self.asked_at = Instant::now();
+        let leases: Vec<LeaseRenewal> = self
+            .held
+            .iter()
+            .map(|(task_id, held)| LeaseRenewal {
+                task_id: task_id.clone(),
+                token: held.token,
+                rows: held.progress.rows(),
+                bytes: held.progress.bytes(),
+            })
+            .collect();
+        let heartbeat = self
+            .renewals
+            .is_multiple_of(RENEWALS_PER_HEARTBEAT)
+            .then(|| self.heartbeat());
+        self.renewals = self.renewals.wrapping_add(1);
+        let (checkpoint, lease, myself) = (
+            self.arguments.checkpoint.clone(),
+            self.arguments.lease,
+            myself.clone(),
+        );
+        tokio::spawn(async move {
+            if let Some(worker) = heartbeat
+                && let Err(error) = checkpoint.heartbeat(&worker).await
+            {
+                tracing::warn!(%error, "the worker's row could not be written");
+            }
+            let answer = if leases.is_empty() {
+                Ok(Vec::new())
+            } else {
+                checkpoint.renew(&leases, lease).await
+            };
+            let answer = answer
+                .inspect_err(
+                    |error| tracing::warn!(%error, "leases could not be renewed; trying again"),
+                )
+                .ok();
+            let _ = myself.cast(LeaseKeeperMsg::Renewed(answer));
+        });
+    }
+
+    fn heartbeat(&mut self) -> WorkerInfo {
+        let now = Instant::now();
+        let rows = self.ended_rows
+            + self
+                .held
+                .values()
+                .map(|held| held.progress.rows())
+                .sum::<u64>();
+        let (rows_before, at) = std::mem::replace(&mut self.rows_before, (rows, now));
+        let seconds = (now - at).as_secs_f64();
+        #[allow(clippy::cast_precision_loss)] // A rate for people to read.
+        let rows_per_second = if seconds > 0.0 {
+            rows.saturating_sub(rows_before) as f64 / seconds
+        } else {
+            0.0
+        };
+        WorkerInfo {
+            running: u32::try_from(self.held.len()).unwrap_or(u32::MAX),
+            rows_per_second,
+            ..self.arguments.worker.clone()
+        }
+    }
+
+    fn settle(&mut self, answer: Option<Vec<String>>) {
+        let now = Instant::now();
+        if let Some(lost) = answer {
+            // Counted from the question, not from the answer: the server's clock started no later.
+            for held in self.held.values_mut() {
+                held.until = held.until.max(self.asked_at + self.arguments.lease);
+            }
+            for task_id in lost {
+                if let Some(held) = self.held.remove(&task_id) {
+                    tracing::warn!(task_id, "the claim is lost; the task is cancelled here");
+                    held.progress.cancel();
+                }
+            }
+        }
+        self.held.retain(|task_id, held| {
+            let holds = held.until > now;
+            if !holds {
+                tracing::warn!(
+                    task_id,
+                    "the lease ran out without a renewal; the task is cancelled here"
+                );
+                held.progress.cancel();
+            }
+            holds
+        });
+    }
+}

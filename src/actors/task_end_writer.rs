@@ -1,0 +1,122 @@
+//! TaskEndWriter: the worker's group commit. Ends of tasks that come while a statement is under way go out together.
+
+use crate::actors::Reply;
+use crate::checkpoint::{Applied, WorkerCheckpoint};
+use crate::domain::task::TaskEnd;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an end waits for company.
+const LINGER: Duration = Duration::from_millis(50);
+/// Pause before ends that could not be written are tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// An end, and who wants to know when it is certain.
+pub type Ending = (TaskEnd, Reply<Applied>);
+
+/// Messages.
+pub enum TaskEndWriterMsg {
+    /// Write this.
+    Write(TaskEnd, Reply<Applied>),
+    /// The linger is over.
+    Flush,
+    /// A batch has ended; these are to be tried again.
+    Flushed(Vec<Ending>),
+}
+
+/// The actor.
+pub struct TaskEndWriter;
+
+/// Its state.
+pub struct TaskEndWriterState {
+    checkpoint: Arc<dyn WorkerCheckpoint>,
+    waiting: Vec<Ending>,
+    flush_due: bool,
+    in_flight: bool,
+}
+
+impl Actor for TaskEndWriter {
+    type Msg = TaskEndWriterMsg;
+    type State = TaskEndWriterState;
+    type Arguments = Arc<dyn WorkerCheckpoint>;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        checkpoint: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        Ok(TaskEndWriterState {
+            checkpoint,
+            waiting: Vec::new(),
+            flush_due: false,
+            in_flight: false,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            TaskEndWriterMsg::Write(end, reply) => {
+                state.waiting.push((end, reply));
+                state.arm(&myself, LINGER);
+            }
+            TaskEndWriterMsg::Flush => {
+                state.flush_due = false;
+                state.flush(&myself);
+            }
+            TaskEndWriterMsg::Flushed(again) => {
+                state.in_flight = false;
+                let pause = if again.is_empty() {
+                    LINGER
+                } else {
+                    RETRY_PAUSE
+                };
+                state.waiting.extend(again);
+                state.arm(&myself, pause);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TaskEndWriterState {
+    fn arm(&mut self, myself: &ActorRef<TaskEndWriterMsg>, after: Duration) {
+        if !self.flush_due && !self.in_flight && !self.waiting.is_empty() {
+            self.flush_due = true;
+            myself.send_after(after, || TaskEndWriterMsg::Flush);
+        }
+    }
+
+    fn flush(&mut self, myself: &ActorRef<TaskEndWriterMsg>) {
+        let batch = std::mem::take(&mut self.waiting);
+        if batch.is_empty() {
+            return;
+        }
+        self.in_flight = true;
+        let ends: Vec<TaskEnd> = batch.iter().map(|(end, _)| end.clone()).collect();
+        let (checkpoint, myself) = (self.checkpoint.clone(), myself.clone());
+        tokio::spawn(async move {
+            let again = match checkpoint.finish(&ends).await {
+                Ok(applied) => {
+                    batch
+                        .into_iter()
+                        .zip(applied)
+                        .for_each(|((_, reply), applied)| reply(applied));
+                    Vec::new()
+                }
+                Err(error) => {
+                    // Should Snowflake stay away for longer than the leases, the tasks go to others, and these ends
+                    // will match no row.
+                    tracing::warn!(%error, tasks = batch.len(), "ends of tasks could not be written; trying again");
+                    batch
+                }
+            };
+            let _ = myself.cast(TaskEndWriterMsg::Flushed(again));
+        });
+    }
+}

@@ -1,0 +1,379 @@
+//! TaskPuller: claims as many tasks as there is room for, and settles each one's end.
+
+use super::extractor::{ExtractorJob, ExtractorPool, JobEnd, JobGuard, dispatch};
+use super::lease_keeper::LeaseKeeperMsg;
+use super::ports::{TaskProgress, TaskResult};
+use super::reply_to;
+use super::task_end_writer::TaskEndWriterMsg;
+use crate::checkpoint::{Applied, CheckpointError, ClaimRequest, TableWork, WorkerCheckpoint};
+use crate::domain::retry::RetryPolicy;
+use crate::domain::task::{ClaimedTask, TaskEnd, TaskFailure, TaskOutcome};
+use crate::domain::{TableNo, WorkflowId};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Pause between two claims while there is work.
+const BUSY_PAUSE: Duration = Duration::from_millis(200);
+/// Tasks shorter than this are claimed ahead, so that a claim brings several; longer ones are left to other workers.
+const SHORT_TASK: Duration = Duration::from_secs(3);
+/// Tables whose specification is remembered.
+const TABLE_CACHE: usize = 1_024;
+
+type TableKey = (WorkflowId, TableNo, bool);
+
+/// Messages.
+pub enum TaskPullerMsg {
+    /// Claim if there is room.
+    Pull,
+    /// What the claim brought, with the tables that were not known.
+    Pulled(Result<(Vec<ClaimedTask>, Vec<TableWork>), CheckpointError>),
+    /// A task ended in the pool.
+    Ended(ClaimedTask, JobEnd),
+    /// Its end is certain.
+    Settled(String, Applied),
+    /// Claim nothing more; give back what has not started; cancel what still runs after this long.
+    Drain(Duration),
+    /// The time to drain is over.
+    CancelAll,
+}
+
+/// The actor. It stops by itself when it is drained.
+pub struct TaskPuller;
+
+/// What it starts with.
+pub struct TaskPullerArguments {
+    /// The checkpoint.
+    pub checkpoint: Arc<dyn WorkerCheckpoint>,
+    /// What the worker offers; the limit is filled in here.
+    pub request: ClaimRequest,
+    /// Tasks at once.
+    pub capacity: usize,
+    /// Pause between two claims while there is no work.
+    pub idle_interval: Duration,
+    /// When a failed task may be tried again.
+    pub retry: RetryPolicy,
+    /// Runs the tasks.
+    pub pool: ExtractorPool,
+    /// Renews the leases.
+    pub leases: ActorRef<LeaseKeeperMsg>,
+    /// Writes the ends.
+    pub ends: ActorRef<TaskEndWriterMsg>,
+}
+
+struct Running {
+    progress: Arc<TaskProgress>,
+    since: Instant,
+}
+
+/// Its state.
+pub struct TaskPullerState {
+    arguments: TaskPullerArguments,
+    /// Claimed and not ended in the pool.
+    running: HashMap<String, Running>,
+    /// Ended in the pool, end not yet certain.
+    settling: usize,
+    tables: HashMap<TableKey, Arc<TableWork>>,
+    pulling: bool,
+    pull_due: bool,
+    draining: bool,
+    usual_duration: Duration,
+}
+
+impl Actor for TaskPuller {
+    type Msg = TaskPullerMsg;
+    type State = TaskPullerState;
+    type Arguments = TaskPullerArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        let mut state = TaskPullerState {
+            arguments,
+            running: HashMap::new(),
+            settling: 0,
+            tables: HashMap::new(),
+            pulling: false,
+            pull_due: false,
+            draining: false,
+            usual_duration: SHORT_TASK,
+        };
+        state.arm(&myself, Duration::ZERO);
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            TaskPullerMsg::Pull => {
+                state.pull_due = false;
+                state.pull(&myself);
+            }
+            TaskPullerMsg::Pulled(answer) => state.pulled(&myself, answer),
+            TaskPullerMsg::Ended(task, end) => {
+                if let Some(running) = state.running.remove(&task.task_id) {
+                    state.usual_duration = (state.usual_duration * 3 + running.since.elapsed()) / 4;
+                }
+                state.settling += 1;
+                state.settle(&myself, task, end);
+                state.arm(&myself, BUSY_PAUSE);
+            }
+            TaskPullerMsg::Settled(task_id, applied) => {
+                state.settling = state.settling.saturating_sub(1);
+                if applied == Applied::No {
+                    tracing::warn!(
+                        task_id,
+                        "the claim was lost before its end: what was done for it does not count"
+                    );
+                }
+                state.stop_if_drained(&myself);
+            }
+            TaskPullerMsg::Drain(patience) => {
+                state.draining = true;
+                myself.send_after(patience, || TaskPullerMsg::CancelAll);
+                state.stop_if_drained(&myself);
+            }
+            TaskPullerMsg::CancelAll => state
+                .running
+                .values()
+                .for_each(|running| running.progress.cancel()),
+        }
+        Ok(())
+    }
+}
+
+impl TaskPullerState {
+    fn arm(&mut self, myself: &ActorRef<TaskPullerMsg>, after: Duration) {
+        if !self.pull_due && !self.pulling && !self.draining {
+            self.pull_due = true;
+            myself.send_after(after, || TaskPullerMsg::Pull);
+        }
+    }
+
+    /// How many to claim now. Short tasks are claimed ahead, and only when half of those ahead are used up: one claim
+    /// costs two statements, whatever it brings.
+    fn room(&self) -> usize {
+        let capacity = self.arguments.capacity;
+        let ahead = if self.usual_duration < SHORT_TASK {
+            capacity
+        } else {
+            0
+        };
+        let held = self.running.len();
+        if held <= (capacity + ahead).saturating_sub(capacity.div_ceil(2).max(ahead / 2).max(1)) {
+            capacity + ahead - held
+        } else {
+            0
+        }
+    }
+
+    fn pull(&mut self, myself: &ActorRef<TaskPullerMsg>) {
+        let limit = self.room();
+        if self.pulling || self.draining || limit == 0 {
+            return;
+        }
+        self.pulling = true;
+        let request = ClaimRequest {
+            limit,
+            ..self.arguments.request.clone()
+        };
+        let known: Vec<TableKey> = self.tables.keys().copied().collect();
+        let (checkpoint, myself) = (self.arguments.checkpoint.clone(), myself.clone());
+        tokio::spawn(async move {
+            let _ = myself.cast(TaskPullerMsg::Pulled(
+                claim(checkpoint.as_ref(), &request, &known).await,
+            ));
+        });
+    }
+
+    fn pulled(
+        &mut self,
+        myself: &ActorRef<TaskPullerMsg>,
+        answer: Result<(Vec<ClaimedTask>, Vec<TableWork>), CheckpointError>,
+    ) {
+        self.pulling = false;
+        let pause = match answer {
+            Ok((tasks, tables)) => {
+                if self.tables.len() + tables.len() > TABLE_CACHE {
+                    self.tables.clear();
+                }
+                self.tables.extend(tables.into_iter().map(|work| {
+                    (
+                        (work.workflow_id, work.table_no, work.extraction.is_some()),
+                        Arc::new(work),
+                    )
+                }));
+                let pause = if tasks.is_empty() {
+                    self.arguments.idle_interval
+                } else {
+                    BUSY_PAUSE
+                };
+                tasks.into_iter().for_each(|task| self.start(myself, task));
+                pause
+            }
+            Err(error) => {
+                tracing::warn!(%error, "tasks could not be claimed; trying again");
+                self.arguments.idle_interval.max(Duration::from_secs(1))
+            }
+        };
+        self.arm(myself, pause);
+    }
+
+    fn start(&mut self, myself: &ActorRef<TaskPullerMsg>, task: ClaimedTask) {
+        let progress = Arc::new(TaskProgress::default());
+        self.running.insert(
+            task.task_id.clone(),
+            Running {
+                progress: progress.clone(),
+                since: Instant::now(),
+            },
+        );
+        let _ = self.arguments.leases.cast(LeaseKeeperMsg::Hold(
+            task.task_id.clone(),
+            task.token,
+            progress.clone(),
+        ));
+        if self.draining {
+            progress.cancel();
+        }
+        let guard = JobGuard::new({
+            let (myself, task) = (myself.clone(), task.clone());
+            move |end| {
+                let _ = myself.cast(TaskPullerMsg::Ended(task, end));
+            }
+        });
+        let Some(work) = self.tables.get(&table_key(&task)).cloned() else {
+            // The table's row vanished between two statements; the dropped guard gives the task back.
+            return;
+        };
+        dispatch(
+            &self.arguments.pool,
+            ExtractorJob {
+                task,
+                work,
+                progress,
+                guard,
+            },
+        );
+    }
+
+    fn settle(&mut self, myself: &ActorRef<TaskPullerMsg>, task: ClaimedTask, end: JobEnd) {
+        let outcome = self.outcome(&task, end);
+        let _ = self
+            .arguments
+            .leases
+            .cast(LeaseKeeperMsg::Release(task.task_id.clone(), task.token));
+        let task_id = task.task_id.clone();
+        let reply = reply_to(myself, move |applied| {
+            TaskPullerMsg::Settled(task_id, applied)
+        });
+        let end = TaskEnd {
+            task_id: task.task_id,
+            token: task.token,
+            outcome,
+        };
+        let _ = self
+            .arguments
+            .ends
+            .cast(TaskEndWriterMsg::Write(end, reply));
+    }
+
+    fn outcome(&self, task: &ClaimedTask, end: JobEnd) -> TaskOutcome {
+        let failure = match end {
+            JobEnd::Ran(Ok(TaskResult::Cancelled)) => return TaskOutcome::HandedBack,
+            JobEnd::Ran(Ok(TaskResult::Analysis(analysis))) => {
+                match serde_json::to_string(&analysis) {
+                    Ok(result) => {
+                        return TaskOutcome::Completed {
+                            result,
+                            rows: 0,
+                            bytes: 0,
+                        };
+                    }
+                    Err(error) => TaskFailure {
+                        retryable: false,
+                        message: error.to_string(),
+                    },
+                }
+            }
+            JobEnd::Ran(Ok(TaskResult::Staged(manifest))) => match serde_json::to_string(&manifest)
+            {
+                Ok(result) => {
+                    return TaskOutcome::Completed {
+                        result,
+                        rows: manifest.rows(),
+                        bytes: manifest.bytes(),
+                    };
+                }
+                Err(error) => TaskFailure {
+                    retryable: false,
+                    message: error.to_string(),
+                },
+            },
+            JobEnd::Ran(Err(failure)) => failure,
+            JobEnd::Lost => TaskFailure {
+                retryable: true,
+                message: "the task ended unexpectedly inside the worker (see its log)".to_owned(),
+            },
+        };
+        let retry_after = self
+            .arguments
+            .retry
+            .next(task.failures + 1, failure.retryable);
+        tracing::warn!(
+            task_id = task.task_id,
+            message = failure.message,
+            ?retry_after,
+            "task failed"
+        );
+        TaskOutcome::Failed {
+            failure,
+            retry_after,
+        }
+    }
+
+    fn stop_if_drained(&self, myself: &ActorRef<TaskPullerMsg>) {
+        if self.draining && self.running.is_empty() && self.settling == 0 {
+            myself.stop(None);
+        }
+    }
+}
+
+fn table_key(task: &ClaimedTask) -> TableKey {
+    (
+        task.workflow_id,
+        task.table_no,
+        task.kind == crate::domain::task::TaskKind::Extract,
+    )
+}
+
+/// Claims, and reads the tables that are not known yet.
+async fn claim(
+    checkpoint: &dyn WorkerCheckpoint,
+    request: &ClaimRequest,
+    known: &[TableKey],
+) -> Result<(Vec<ClaimedTask>, Vec<TableWork>), CheckpointError> {
+    let tasks = checkpoint.claim(request).await?;
+    let mut unknown: Vec<_> = tasks
+        .iter()
+        .map(table_key)
+        .filter(|key| !known.contains(key))
+        .map(|(id, no, _)| (id, no))
+        .collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    let tables = if unknown.is_empty() {
+        Vec::new()
+    } else {
+        checkpoint.table_work(&unknown).await?
+    };
+    Ok((tasks, tables))
+}

@@ -1,0 +1,239 @@
+//! WorkerSupervisor: keeps the worker's services running: TaskEndWriter, LeaseKeeper, ExtractorPool, TaskPuller.
+//!
+//! They start in this order; when one fails, it and those after it start again. Tasks that were running then lose
+//! their claims when the leases run out, and are claimed anew.
+
+use super::extractor::{ExtractorPool, spawn_pool};
+use super::lease_keeper::{LeaseKeeper, LeaseKeeperArguments, LeaseKeeperMsg};
+use super::ports::TaskRunner;
+use super::supervision::{ChildEnd, Restarts, child_end};
+use super::task_end_writer::{TaskEndWriter, TaskEndWriterMsg};
+use super::task_puller::{TaskPuller, TaskPullerArguments, TaskPullerMsg};
+use crate::checkpoint::{ClaimRequest, WorkerCheckpoint, WorkerInfo};
+use crate::domain::restart::RestartPolicy;
+use crate::domain::retry::RetryPolicy;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Settings of a worker.
+#[derive(Clone)]
+pub struct WorkerSettings {
+    /// The checkpoint.
+    pub checkpoint: Arc<dyn WorkerCheckpoint>,
+    /// Runs tasks.
+    pub runner: Arc<dyn TaskRunner>,
+    /// What it offers; its id, affinity, platforms and lease.
+    pub request: ClaimRequest,
+    /// Tasks at once.
+    pub capacity: usize,
+    /// Pause between two claims while there is no work.
+    pub idle_interval: Duration,
+    /// Pause between two renewals of the leases.
+    pub renew_interval: Duration,
+    /// When a failed task may be tried again.
+    pub retry: RetryPolicy,
+}
+
+/// Messages.
+pub enum WorkerSupervisorMsg {
+    /// Start what is not running.
+    StartMissing,
+    /// Claim nothing more, finish or give back what is held within this time, and stop.
+    Drain(Duration),
+}
+
+/// The actor. It ends with an error when its services keep failing.
+pub struct WorkerSupervisor;
+
+/// Its state.
+pub struct WorkerSupervisorState {
+    settings: WorkerSettings,
+    ends: Option<ActorRef<TaskEndWriterMsg>>,
+    leases: Option<ActorRef<LeaseKeeperMsg>>,
+    pool: Option<ExtractorPool>,
+    puller: Option<ActorRef<TaskPullerMsg>>,
+    restarts: Restarts,
+    draining: bool,
+}
+
+impl Actor for WorkerSupervisor {
+    type Msg = WorkerSupervisorMsg;
+    type State = WorkerSupervisorState;
+    type Arguments = WorkerSettings;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        settings: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        myself.cast(WorkerSupervisorMsg::StartMissing)?;
+        let restarts = Restarts::new(RestartPolicy::SERVICE);
+        Ok(WorkerSupervisorState {
+            settings,
+            ends: None,
+            leases: None,
+            pool: None,
+            puller: None,
+            restarts,
+            draining: false,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            WorkerSupervisorMsg::StartMissing if state.draining => myself.stop(None),
+            WorkerSupervisorMsg::StartMissing => state.start_missing(&myself).await?,
+            WorkerSupervisorMsg::Drain(patience) => {
+                state.draining = true;
+                match &state.puller {
+                    // The puller stops when all it held is settled; its end is this actor's (below).
+                    Some(puller) => puller.cast(TaskPullerMsg::Drain(patience))?,
+                    None => myself.stop(None),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        let (id, reason) = match child_end(&event) {
+            Some(ChildEnd::Failed(id, reason)) => (id, reason),
+            Some(ChildEnd::Stopped) if state.draining => {
+                if let Err(error) = state
+                    .settings
+                    .checkpoint
+                    .sign_off(&state.settings.request.worker)
+                    .await
+                {
+                    tracing::warn!(%error, "the worker's row could not be removed");
+                }
+                myself.stop(None);
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        let cells = state.cells();
+        let Some(position) = cells
+            .iter()
+            .position(|cell| cell.as_ref().is_some_and(|c| c.get_id() == id))
+        else {
+            return Ok(());
+        };
+        cells
+            .into_iter()
+            .skip(position)
+            .flatten()
+            .for_each(|later| later.kill());
+        state.forget_from(position);
+        let Some(delay) = state.restarts.failed() else {
+            return Err(format!("a service of the worker keeps failing: {reason}").into());
+        };
+        tracing::error!(
+            reason,
+            ?delay,
+            "a service of the worker failed; it and those that depend on it start again"
+        );
+        myself.send_after(delay, || WorkerSupervisorMsg::StartMissing);
+        Ok(())
+    }
+}
+
+impl WorkerSupervisorState {
+    fn cells(&self) -> [Option<ActorCell>; 4] {
+        [
+            self.ends.as_ref().map(ActorRef::get_cell),
+            self.leases.as_ref().map(ActorRef::get_cell),
+            self.pool.as_ref().map(ActorRef::get_cell),
+            self.puller.as_ref().map(ActorRef::get_cell),
+        ]
+    }
+
+    fn forget_from(&mut self, position: usize) {
+        self.puller = None;
+        if position <= 2 {
+            self.pool = None;
+        }
+        if position <= 1 {
+            self.leases = None;
+        }
+        if position == 0 {
+            self.ends = None;
+        }
+    }
+
+    async fn start_missing(
+        &mut self,
+        myself: &ActorRef<WorkerSupervisorMsg>,
+    ) -> Result<(), ActorProcessingErr> {
+        let settings = self.settings.clone();
+        let (parent, checkpoint) = (myself.get_cell(), settings.checkpoint.clone());
+        if self.ends.is_none() {
+            self.ends = Some(
+                TaskEndWriter::spawn_linked(
+                    None,
+                    TaskEndWriter,
+                    checkpoint.clone(),
+                    parent.clone(),
+                )
+                .await?
+                .0,
+            );
+        }
+        if self.leases.is_none() {
+            let worker = WorkerInfo {
+                worker: settings.request.worker.clone(),
+                affinity: settings.request.affinity.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                running: 0,
+                capacity: u32::try_from(settings.capacity).unwrap_or(u32::MAX),
+                rows_per_second: 0.0,
+            };
+            let arguments = LeaseKeeperArguments {
+                checkpoint: checkpoint.clone(),
+                lease: settings.request.lease,
+                interval: settings.renew_interval,
+                worker,
+            };
+            self.leases = Some(
+                LeaseKeeper::spawn_linked(None, LeaseKeeper, arguments, parent.clone())
+                    .await?
+                    .0,
+            );
+        }
+        if self.pool.is_none() {
+            self.pool =
+                Some(spawn_pool(parent.clone(), settings.runner.clone(), settings.capacity).await?);
+        }
+        if let (None, Some(ends), Some(leases), Some(pool)) =
+            (&self.puller, &self.ends, &self.leases, &self.pool)
+        {
+            let arguments = TaskPullerArguments {
+                checkpoint,
+                request: settings.request,
+                capacity: settings.capacity,
+                idle_interval: settings.idle_interval,
+                retry: settings.retry,
+                pool: pool.clone(),
+                leases: leases.clone(),
+                ends: ends.clone(),
+            };
+            self.puller = Some(
+                TaskPuller::spawn_linked(None, TaskPuller, arguments, parent)
+                    .await?
+                    .0,
+            );
+        }
+        Ok(())
+    }
+}
