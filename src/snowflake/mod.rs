@@ -1,1 +1,12 @@
 //! The only place for Snowflake I/O: connection files, authentication, sessions, stage, copy.
+
+mod auth;
+pub mod client;
+pub mod connection;
+pub mod copy;
+pub mod error;
+pub mod stage;
+
+pub use client::{Row, SnowflakeClient, Transaction};
+pub use connection::Connection;
+pub use error::SnowflakeError;

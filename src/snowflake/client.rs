@@ -1,0 +1,316 @@
+//! Sessions: one place owns them, renews them, and classifies what goes wrong with them.
+
+use super::auth::connector_auth;
+use super::connection::Connection;
+use super::error::{Kind, SnowflakeError};
+use serde_json::json;
+use snowflake_connector_rs as connector;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Sessions of one process at most.
+const MAX_SESSIONS: usize = 24;
+/// A COPY INTO of a thousand files may take hours; Snowflake's own limit of a statement is two days.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
+/// The tag that names snowhaul's statements in Snowflake's query history.
+pub(super) fn query_tag(role: &str) -> String {
+    json!({"application": "snowhaul", "version": env!("CARGO_PKG_VERSION"), "role": role})
+        .to_string()
+}
+
+/// A row of a result, each value in Snowflake's text form; NULL is `None`.
+pub type Row = Vec<Option<String>>;
+
+struct TextRow(Row);
+
+impl connector::FromRow for TextRow {
+    type Plan = usize;
+
+    fn build_plan(
+        ctx: connector::RowPlanContext<'_>,
+    ) -> connector::error::PlanBuildResult<Self::Plan> {
+        Ok(ctx.schema().len())
+    }
+
+    fn from_row_with_plan(
+        row: connector::RowRef<'_>,
+        plan: &Self::Plan,
+    ) -> connector::error::RowDecodeResult<Self> {
+        let mut cells = Vec::with_capacity(*plan);
+        for index in 0..*plan {
+            cells.push(row.cell_at(index)?.raw().map(str::to_owned));
+        }
+        Ok(Self(cells))
+    }
+}
+
+/// A client with its sessions; cheap to clone.
+#[derive(Clone)]
+pub struct SnowflakeClient {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    connection: Connection,
+    role: String,
+    idle: Mutex<Vec<connector::Session>>,
+    permits: Arc<Semaphore>,
+    statements: AtomicU64,
+}
+
+struct Lease {
+    session: connector::Session,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl SnowflakeClient {
+    /// A client for `connection`; `role` (orchestrator, worker, …) stands in the query tag.
+    pub fn new(connection: Connection, role: &str) -> Self {
+        let shared = Shared {
+            connection,
+            role: role.to_owned(),
+            idle: Mutex::new(Vec::new()),
+            permits: Arc::new(Semaphore::new(MAX_SESSIONS)),
+            statements: AtomicU64::new(0),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// The connection.
+    pub fn connection(&self) -> &Connection {
+        &self.shared.connection
+    }
+
+    /// Statements sent so far.
+    pub fn num_statements(&self) -> u64 {
+        self.shared.statements.load(Ordering::Relaxed)
+    }
+
+    /// Runs a statement and answers its rows.
+    ///
+    /// # Errors
+    /// As [`SnowflakeError`] says; a session that expired before the statement ran is replaced here.
+    pub async fn query(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
+        let mut renewed = false;
+        loop {
+            let lease = self.acquire().await?;
+            let result = self.run(&lease.session, sql).await;
+            match result {
+                // An expired session has run nothing: a fresh one may. More than once would hide a wrong clock.
+                Err(error) if error.kind == Kind::SessionExpired && !renewed => {
+                    renewed = true;
+                    self.idle().clear();
+                }
+                Err(error) if error.spoils_session() => return Err(error),
+                result => {
+                    self.idle().push(lease.session);
+                    return result;
+                }
+            }
+        }
+    }
+
+    /// Runs a statement that changes rows and answers how many.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn execute(&self, sql: &str) -> Result<u64, SnowflakeError> {
+        Ok(rows_affected(&self.query(sql).await?))
+    }
+
+    /// Begins a transaction on a session of its own.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn begin(&self) -> Result<Transaction, SnowflakeError> {
+        let mut renewed = false;
+        loop {
+            let lease = self.acquire().await?;
+            match self.run(&lease.session, "BEGIN").await {
+                Ok(_) => {
+                    return Ok(Transaction {
+                        client: self.clone(),
+                        lease: Some(lease),
+                    });
+                }
+                Err(error) if error.kind == Kind::SessionExpired && !renewed => {
+                    renewed = true;
+                    self.idle().clear();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<connector::Session>> {
+        self.shared
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn acquire(&self) -> Result<Lease, SnowflakeError> {
+        let permit = self
+            .shared
+            .permits
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| SnowflakeError::refused("the client is closed".to_owned()))?;
+        let idle = self.idle().pop();
+        let session = match idle {
+            Some(session) => session,
+            None => self.login().await?,
+        };
+        Ok(Lease {
+            session,
+            _permit: permit,
+        })
+    }
+
+    async fn login(&self) -> Result<connector::Session, SnowflakeError> {
+        let Connection {
+            name,
+            account,
+            user,
+            base_url,
+            role,
+            warehouse,
+            ..
+        } = &self.shared.connection;
+        // UTC, so that nothing depends on an account's settings; locks are waited for briefly, and asked for again.
+        let parameters = [
+            ("TIMEZONE", json!("UTC")),
+            ("READ_LATEST_WRITES", json!(true)),
+            ("HYBRID_TABLE_LOCK_TIMEOUT", json!(10)),
+            ("TRANSACTION_ABORT_ON_ERROR", json!(true)),
+            ("ABORT_DETACHED_QUERY", json!(true)),
+            ("QUERY_TAG", json!(query_tag(&self.shared.role))),
+        ];
+        let mut session = connector::SessionConfig::new();
+        for (key, value) in parameters {
+            session = session.with_session_parameter(key, value);
+        }
+        if let Some(role) = role {
+            session = session.with_role(role);
+        }
+        if let Some(warehouse) = warehouse {
+            session = session.with_warehouse(warehouse);
+        }
+        let config =
+            connector::ClientConfig::new(user, account, connector_auth(&self.shared.connection)?)
+                .with_session(session)
+                .with_query(
+                    connector::QueryConfig::new().with_query_response_timeout(RESPONSE_TIMEOUT),
+                )
+                .with_endpoint(connector::EndpointConfig::custom_base_url(base_url.clone()));
+        let client = connector::Client::new(config)
+            .map_err(|error| SnowflakeError::refused(format!("connection `{name}`: {error}")))?;
+        client.create_session().await.map_err(|error| {
+            let mut error = SnowflakeError::from(error);
+            error.message = format!("connection `{name}` ({base_url}): {}", error.message);
+            error.in_doubt = false;
+            error
+        })
+    }
+
+    async fn run(
+        &self,
+        session: &connector::Session,
+        sql: &str,
+    ) -> Result<Vec<Row>, SnowflakeError> {
+        self.shared.statements.fetch_add(1, Ordering::Relaxed);
+        let began = std::time::Instant::now();
+        let result = async {
+            let rows: Vec<TextRow> = session
+                .query_as::<TextRow, _>(sql.to_owned())
+                .await?
+                .collect()
+                .await?;
+            Ok::<_, connector::Error>(rows.into_iter().map(|row| row.0).collect::<Vec<Row>>())
+        }
+        .await
+        .map_err(SnowflakeError::from);
+        let head: String = sql.chars().take(120).collect();
+        tracing::debug!(
+            ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ok = result.is_ok(),
+            statement = head.replace('\n', " "),
+            "statement"
+        );
+        result
+    }
+}
+
+/// The sum of the first row: how Snowflake tells inserted, updated and deleted rows; multi-joined updates stand in the
+/// second column of an UPDATE and are 0 in everything that snowhaul sends.
+fn rows_affected(rows: &[Row]) -> u64 {
+    rows.first().map_or(0, |row| {
+        row.iter()
+            .flatten()
+            .filter_map(|cell| cell.parse::<u64>().ok())
+            .sum()
+    })
+}
+
+/// An open transaction. Dropped without an end, its session is thrown away, and Snowflake rolls it back.
+pub struct Transaction {
+    client: SnowflakeClient,
+    lease: Option<Lease>,
+}
+
+impl Transaction {
+    /// Runs a statement inside and answers its rows.
+    ///
+    /// # Errors
+    /// As [`SnowflakeError`] says; afterwards only [`Self::rollback`] makes sense.
+    pub async fn query(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
+        match &self.lease {
+            Some(lease) => self.client.run(&lease.session, sql).await,
+            None => Err(SnowflakeError::refused(
+                "the transaction has ended".to_owned(),
+            )),
+        }
+    }
+
+    /// Runs a statement inside and answers how many rows it changed.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn execute(&self, sql: &str) -> Result<u64, SnowflakeError> {
+        Ok(rows_affected(&self.query(sql).await?))
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// With `in_doubt`, the commit may have happened: ask the checkpoint.
+    pub async fn commit(mut self) -> Result<(), SnowflakeError> {
+        let result = self.query("COMMIT").await.map(|_| ());
+        if result.is_ok() {
+            self.give_back();
+        }
+        result.map_err(|error| SnowflakeError {
+            in_doubt: true,
+            ..error
+        })
+    }
+
+    /// Rolls back. A session that cannot even do that is thrown away.
+    pub async fn rollback(mut self) {
+        if self.query("ROLLBACK").await.is_ok() {
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            self.client.idle().push(lease.session);
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! Connections as Snowflake's own tools read them: `connections.toml`, `config.toml`, environment overrides, and the
+//! token that Snowpark Container Services mount
+//! (documentation: "Managing Snowflake connections", "Snowpark Container Services: connecting to Snowflake").
+
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where Snowpark Container Services mount the token; it is replaced every few minutes.
+const SPCS_TOKEN: &str = "/snowflake/session/token";
+
+/// How to prove who we are.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// A password, or a programmatic access token in its place.
+    Password(SecretString),
+    /// A private key in PKCS#8 PEM, with its passphrase.
+    KeyPair(SecretString, Option<SecretString>),
+    /// An OAuth token.
+    OAuth(SecretString),
+    /// A file that holds an OAuth token, read at each login.
+    OAuthFile(PathBuf),
+    /// A file that holds a programmatic access token, read at each login.
+    PatFile(PathBuf),
+}
+
+/// One connection, complete and checked.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Its name, for messages.
+    pub name: String,
+    /// Account identifier.
+    pub account: String,
+    /// User; empty with an OAuth token, which names the user itself.
+    pub user: String,
+    /// Base URL, `https://<account>.snowflakecomputing.com/` unless host, port or protocol say otherwise.
+    pub base_url: reqwest::Url,
+    /// Credentials.
+    pub credentials: Credentials,
+    /// Role.
+    pub role: Option<String>,
+    /// Warehouse.
+    pub warehouse: Option<String>,
+}
+
+/// A connection that cannot be used; all its mistakes together.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct ConnectionError(pub Vec<String>);
+
+impl ConnectionError {
+    fn one(message: String) -> Self {
+        Self(vec![message])
+    }
+}
+
+/// What is around the process; apart from it, so that tests bring their own.
+pub struct Surroundings<'a> {
+    /// An environment variable.
+    pub var: &'a dyn Fn(&str) -> Option<String>,
+    /// The user's home.
+    pub home: Option<PathBuf>,
+}
+
+/// Finds the connection `name`, or the default one, or the one of Snowpark Container Services.
+///
+/// # Errors
+/// When there is none, or it is wrong: which file, connection and key, and what to do.
+pub fn find(
+    name: Option<&str>,
+    surroundings: &Surroundings<'_>,
+) -> Result<Connection, ConnectionError> {
+    let var = surroundings.var;
+    if name.is_none()
+        && var("SNOWFLAKE_HOST").is_some()
+        && Path::new(&var("SNOWFLAKE_TOKEN_FILE").unwrap_or_else(|| SPCS_TOKEN.to_owned())).exists()
+    {
+        return from_spcs(var);
+    }
+    let directory = directory(surroundings).ok_or_else(|| {
+        ConnectionError::one(
+            "no home directory is known; set SNOWFLAKE_HOME to the folder of connections.toml"
+                .to_owned(),
+        )
+    })?;
+    let (file, connections, default) = read_connections(&directory)?;
+    let name = name
+        .map(str::to_owned)
+        .or_else(|| var("SNOWFLAKE_DEFAULT_CONNECTION_NAME"))
+        .or(default)
+        .unwrap_or_else(|| "default".to_owned());
+    let mut keys = match connections.get(&name) {
+        Some(toml::Value::Table(table)) => table.clone(),
+        _ => {
+            let known: Vec<&str> = connections.keys().map(String::as_str).collect();
+            let near = known.iter().max_by(|a, b| {
+                strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name))
+            });
+            let hint = match near {
+                Some(near) => format!("it has {}; did you mean `{near}`?", known.join(", ")),
+                None => "it has none".to_owned(),
+            };
+            return Err(ConnectionError::one(format!(
+                "{}: there is no connection `{name}`; {hint}",
+                file.display()
+            )));
+        }
+    };
+    for key in ALL_KEYS {
+        let variable = format!(
+            "SNOWFLAKE_CONNECTIONS_{}_{}",
+            name.to_uppercase(),
+            key.to_uppercase()
+        );
+        if let Some(value) = var(&variable) {
+            keys.insert((*key).to_owned(), toml::Value::String(value));
+        }
+    }
+    from_keys(&name, &file, &keys)
+}
+
+const ALL_KEYS: &[&str] = &[
+    "account",
+    "user",
+    "password",
+    "token",
+    "token_file_path",
+    "private_key_file",
+    "private_key_path",
+    "private_key_file_pwd",
+    "private_key_passphrase",
+    "authenticator",
+    "role",
+    "warehouse",
+    "database",
+    "schema",
+    "host",
+    "port",
+    "protocol",
+];
+
+fn directory(surroundings: &Surroundings<'_>) -> Option<PathBuf> {
+    if let Some(home) = (surroundings.var)("SNOWFLAKE_HOME") {
+        return Some(PathBuf::from(home));
+    }
+    let home = surroundings.home.clone()?;
+    let own = home.join(".snowflake");
+    Some(if own.is_dir() {
+        own
+    } else {
+        (surroundings.var)("XDG_CONFIG_HOME")
+            .map_or_else(|| home.join(".config"), PathBuf::from)
+            .join("snowflake")
+    })
+}
+
+type Found = (PathBuf, BTreeMap<String, toml::Value>, Option<String>);
+
+fn read_connections(directory: &Path) -> Result<Found, ConnectionError> {
+    let own = directory.join("connections.toml");
+    let shared = directory.join("config.toml");
+    let mut default = None;
+    let mut found = None;
+    if let Some(table) = read_toml(&shared)? {
+        default = table
+            .get("default_connection_name")
+            .and_then(|v| v.as_str())
+            .map(str::to_owned);
+        if let Some(toml::Value::Table(connections)) = table.get("connections") {
+            found = Some((shared, connections.clone()));
+        }
+    }
+    if let Some(table) = read_toml(&own)?
+        && !table.is_empty()
+    {
+        found = Some((own.clone(), table));
+    }
+    let (file, table) = found.ok_or_else(|| {
+        ConnectionError::one(format!("{}: there are no connections; write one there (see configs/connections.toml), or set SNOWFLAKE_HOME to the folder that has the file", own.display()))
+    })?;
+    Ok((file, table.into_iter().collect(), default))
+}
+
+fn read_toml(path: &Path) -> Result<Option<toml::Table>, ConnectionError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(ConnectionError::one(format!("{}: {error}", path.display()))),
+    };
+    check_permissions(path)?;
+    // The parser's message quotes the line, which may hold a secret: only the place is told.
+    text.parse::<toml::Table>().map(Some).map_err(|error| {
+        let line = error.span().map_or(0, |span| {
+            text[..span.start.min(text.len())].matches('\n').count() + 1
+        });
+        ConnectionError::one(format!(
+            "{}: line {line} is not valid TOML: {}",
+            path.display(),
+            error.message()
+        ))
+    })
+}
+
+/// As Snowflake's tools treat them: writable by others is refused, readable by others is told.
+#[cfg(unix)]
+fn check_permissions(path: &Path) -> Result<(), ConnectionError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path).map_or(0o600, |meta| meta.permissions().mode());
+    if mode & 0o022 != 0 {
+        return Err(ConnectionError::one(format!(
+            "{0}: others can write it, so it is not trusted; run `chmod 600 {0}`",
+            path.display()
+        )));
+    }
+    if mode & 0o044 != 0 {
+        tracing::warn!(file = %path.display(), "others can read this file with credentials; run `chmod 600` on it");
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_permissions(_: &Path) -> Result<(), ConnectionError> {
+    Ok(())
+}
+
+fn from_spcs(var: &dyn Fn(&str) -> Option<String>) -> Result<Connection, ConnectionError> {
+    let host = var("SNOWFLAKE_HOST").unwrap_or_default();
+    let base_url = format!("https://{host}/").parse().map_err(|e| {
+        ConnectionError::one(format!("SNOWFLAKE_HOST: `{host}` is no host name: {e}"))
+    })?;
+    let account = var("SNOWFLAKE_ACCOUNT").ok_or_else(|| {
+        ConnectionError::one("SNOWFLAKE_HOST is set and SNOWFLAKE_ACCOUNT is not".to_owned())
+    })?;
+    let token = var("SNOWFLAKE_TOKEN_FILE").unwrap_or_else(|| SPCS_TOKEN.to_owned());
+    Ok(Connection {
+        name: "Snowpark Container Services".to_owned(),
+        account,
+        user: String::new(),
+        base_url,
+        credentials: Credentials::OAuthFile(PathBuf::from(token)),
+        role: var("SNOWFLAKE_ROLE"),
+        warehouse: var("SNOWFLAKE_WAREHOUSE"),
+    })
+}
+
+fn from_keys(name: &str, file: &Path, keys: &toml::Table) -> Result<Connection, ConnectionError> {
+    let mut wrong = Vec::new();
+    let place = format!("{}: [{name}]", file.display());
+    let mut text = |key: &str| match keys.get(key) {
+        None => None,
+        Some(toml::Value::String(value)) => Some(value.clone()),
+        Some(toml::Value::Integer(value)) => Some(value.to_string()),
+        Some(_) => {
+            wrong.push(format!("{place}: `{key}` must be text"));
+            None
+        }
+    };
+    let account = text("account");
+    let user = text("user");
+    let authenticator = text("authenticator").unwrap_or_default().to_uppercase();
+    let (password, token, token_file) = (text("password"), text("token"), text("token_file_path"));
+    let key_file = text("private_key_file").or_else(|| text("private_key_path"));
+    let key_password = text("private_key_file_pwd").or_else(|| text("private_key_passphrase"));
+    let (host, port, protocol) = (
+        text("host"),
+        text("port"),
+        text("protocol").unwrap_or_else(|| "https".to_owned()),
+    );
+    let (role, warehouse) = (text("role"), text("warehouse"));
+    let oauth = authenticator == "OAUTH";
+    let credentials = if let Some(path) = key_file {
+        match std::fs::read_to_string(&path) {
+            Ok(pem) => Some(Credentials::KeyPair(
+                pem.into(),
+                key_password.map(Into::into),
+            )),
+            Err(error) => {
+                wrong.push(format!(
+                    "{place}: private_key_file `{path}` cannot be read: {error}"
+                ));
+                None
+            }
+        }
+    } else if let Some(path) = token_file {
+        Some(if oauth {
+            Credentials::OAuthFile(path.into())
+        } else {
+            Credentials::PatFile(path.into())
+        })
+    } else if let Some(token) = token {
+        Some(if oauth {
+            Credentials::OAuth(token.into())
+        } else {
+            Credentials::Password(token.into())
+        })
+    } else if let Some(password) = password {
+        Some(Credentials::Password(password.into()))
+    } else {
+        wrong.push(format!("{place}: no credentials; add `password` or `token` (a programmatic access token), `private_key_file`, or `token_file_path`"));
+        None
+    };
+    if account.is_none() {
+        wrong.push(format!("{place}: `account` is missing"));
+    }
+    if user.is_none() && !oauth {
+        wrong.push(format!("{place}: `user` is missing"));
+    }
+    let host = host.or_else(|| {
+        account.as_ref().map(|account| {
+            format!(
+                "{}.snowflakecomputing.com",
+                account.to_lowercase().replace('_', "-")
+            )
+        })
+    });
+    let port = port.map_or_else(String::new, |port| format!(":{port}"));
+    let url = format!("{protocol}://{}{port}/", host.unwrap_or_default());
+    let base_url = match url.parse::<reqwest::Url>() {
+        Ok(base_url) => Some(base_url),
+        Err(error) => {
+            if account.is_some() {
+                wrong.push(format!(
+                    "{place}: protocol, host and port make `{url}`, which is no address: {error}"
+                ));
+            }
+            None
+        }
+    };
+    match (account, credentials, base_url) {
+        (Some(account), Some(credentials), Some(base_url)) if wrong.is_empty() => Ok(Connection {
+            name: name.to_owned(),
+            account,
+            user: user.unwrap_or_default(),
+            base_url,
+            credentials,
+            role,
+            warehouse,
+        }),
+        _ => Err(ConnectionError(wrong)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_file(
+        text: &str,
+        name: Option<&str>,
+        vars: &[(&str, &str)],
+    ) -> Result<Connection, ConnectionError> {
+        let home = tempfile::tempdir().expect("temporary directory");
+        let file = home.path().join("connections.toml");
+        std::fs::write(&file, text).expect("write");
+        #[cfg(unix)]
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .expect("chmod");
+        let path = home.path().to_string_lossy().into_owned();
+        let var = |key: &str| match key {
+            "SNOWFLAKE_HOME" => Some(path.clone()),
+            _ => vars
+                .iter()
+                .find(|(k, _)| *k == key)
+                .map(|(_, v)| (*v).to_owned()),
+        };
+        find(
+            name,
+            &Surroundings {
+                var: &var,
+                home: None,
+            },
+        )
+    }
+
+    #[test]
+    fn host_port_and_protocol_make_the_address() {
+        let connection = with_file("[local]\naccount='a'\nuser='u'\npassword='p'\nhost='127.0.0.1'\nport=8085\nprotocol='http'\n", Some("local"), &[]).expect("a connection");
+        assert_eq!(connection.base_url.as_str(), "http://127.0.0.1:8085/");
+    }
+
+    #[test]
+    fn an_environment_variable_overrides_a_key() {
+        let vars = [("SNOWFLAKE_CONNECTIONS_LOCAL_USER", "other")];
+        let connection = with_file(
+            "[local]\naccount='a_b'\nuser='u'\npassword='p'\n",
+            Some("local"),
+            &vars,
+        )
+        .expect("a connection");
+        assert_eq!(
+            (connection.user.as_str(), connection.base_url.as_str()),
+            ("other", "https://a-b.snowflakecomputing.com/")
+        );
+    }
+
+    #[test]
+    fn all_mistakes_are_told_together() {
+        let error =
+            with_file("[local]\nrole='r'\n", Some("local"), &[]).expect_err("no connection");
+        assert_eq!(error.0.len(), 3, "{error}");
+    }
+
+    #[test]
+    fn a_missing_connection_names_those_that_exist() {
+        let error = with_file("[production]\naccount='a'\n", Some("prodution"), &[])
+            .expect_err("no connection");
+        assert!(
+            error.to_string().contains("did you mean `production`?"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_does_not_quote_the_secret() {
+        let error = with_file("[local]\npassword = hunter2\n", Some("local"), &[])
+            .expect_err("no connection");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        assert!(error.to_string().contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let connection = with_file(
+            "[local]\naccount='a'\nuser='u'\npassword='hunter2'\n",
+            Some("local"),
+            &[],
+        )
+        .expect("a connection");
+        assert!(!format!("{connection:?}").contains("hunter2"));
+    }
+}
