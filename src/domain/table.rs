@@ -23,6 +23,13 @@ impl Platform {
             Self::Sqlserver => "sqlserver",
         }
     }
+
+    /// Reads the name that users write.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Redshift, Self::Postgresql, Self::Sqlserver]
+            .into_iter()
+            .find(|platform| platform.as_str().eq_ignore_ascii_case(text))
+    }
 }
 
 impl std::fmt::Display for Platform {

@@ -5,6 +5,8 @@
 
 use arrow::datatypes::DataType;
 
+pub mod snowflake_name;
+
 /// The form in which a value leaves the ODBC driver, chosen for exactness first and cost second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetch {

@@ -1,0 +1,176 @@
+//! What the command line asks of the hybrid tables.
+
+use super::contract::*;
+use super::hybrid::{Cells, HybridCheckpoint, to_json};
+use super::sql::{text, text_opt, values};
+use crate::domain::WorkflowId;
+use async_trait::async_trait;
+
+const SUMMARY: &str = "SELECT w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, w.STATUS, COUNT(t.TABLE_NO), COUNT_IF(t.PHASE = 'COMPLETED'), COUNT_IF(t.PHASE = 'FAILED'), w.CREATED_AT, w.STARTED_AT, w.ENDED_AT, w.ERROR";
+const GROUP: &str = "GROUP BY w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, w.STATUS, w.CREATED_AT, w.STARTED_AT, w.ENDED_AT, w.ERROR";
+
+fn summary(row: &crate::snowflake::Row) -> Result<WorkflowSummary, CheckpointError> {
+    let mut c = Cells(row, 0);
+    Ok(WorkflowSummary {
+        workflow_id: c.number()?,
+        name: c.text()?,
+        source_platform: c.text()?,
+        affinity: c.text_opt(),
+        status: c.text()?,
+        num_tables: c.number()?,
+        num_completed: c.number()?,
+        num_failed: c.number()?,
+        created_at: c.time_opt(),
+        started_at: c.time_opt(),
+        ended_at: c.time_opt(),
+        error: c.text_opt(),
+    })
+}
+
+#[async_trait]
+impl WorkflowCatalog for HybridCheckpoint {
+    async fn create_workflow(&self, workflow: &NewWorkflow) -> Result<WorkflowId, CheckpointError> {
+        let s = &self.s;
+        let token = uuid::Uuid::new_v4().to_string();
+        let by_name = format!(
+            "SELECT WORKFLOW_ID, CREATION_TOKEN FROM {s}.WORKFLOW WHERE NAME = {}",
+            text(&workflow.name)
+        );
+        if !self.query(&by_name).await?.is_empty() {
+            return Err(CheckpointError::NameTaken(workflow.name.clone()));
+        }
+        let transaction = self.client.begin().await?;
+        let created: Result<(), CheckpointError> = async {
+            let insert = format!(
+                "INSERT INTO {s}.WORKFLOW (NAME, SOURCE_PLATFORM, AFFINITY, CONFIGURATION, STATUS, CREATION_TOKEN) VALUES ({}, {}, {}, {}, 'PENDING', {})",
+                text(&workflow.name),
+                text(workflow.platform.as_str()),
+                text_opt(workflow.affinity.as_deref()),
+                text(&workflow.configuration),
+                text(&token)
+            );
+            transaction.execute(&insert).await?;
+            let rows = transaction.query(&by_name).await?;
+            let id: i64 = Cells(rows.first().unwrap_or(&Vec::new()), 0).number()?;
+            let mut tables = Vec::new();
+            for (no, spec) in workflow.tables.iter().enumerate() {
+                tables.push(vec![no.to_string(), text(&spec.source.to_string()), text(&spec.target.to_string()), text(&to_json(spec)?)]);
+            }
+            for chunk in tables.chunks(500) {
+                let rows = values(&["N", "S", "T", "J"], chunk);
+                let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, 'PENDING', v.S, v.T, v.J FROM ({rows}) v");
+                transaction.execute(&insert).await?;
+            }
+            Ok(())
+        }
+        .await;
+        match created {
+            Err(error) => {
+                transaction.rollback().await;
+                return Err(error);
+            }
+            Ok(()) => {
+                if let Err(error) = transaction.commit().await {
+                    tracing::warn!(%error, "the reply to the commit was lost; asking whether the workflow exists");
+                }
+            }
+        }
+        // Also settles a lost reply, and a race for the name: whose token stands there has created it.
+        let rows = self.query(&by_name).await?;
+        let Some(row) = rows.first() else {
+            return Err(CheckpointError::Schema(format!(
+                "the workflow {} was not created; try again",
+                workflow.name
+            )));
+        };
+        let mut c = Cells(row, 0);
+        let id = WorkflowId(c.number()?);
+        if c.text()? == token {
+            Ok(id)
+        } else {
+            Err(CheckpointError::NameTaken(workflow.name.clone()))
+        }
+    }
+
+    async fn list_workflows(&self) -> Result<Vec<WorkflowSummary>, CheckpointError> {
+        let s = &self.s;
+        let sql = format!(
+            "{SUMMARY} FROM {s}.WORKFLOW w LEFT JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = w.WORKFLOW_ID {GROUP} ORDER BY w.WORKFLOW_ID DESC"
+        );
+        self.query(&sql).await?.iter().map(summary).collect()
+    }
+
+    async fn find_workflow(
+        &self,
+        name_or_id: &str,
+    ) -> Result<Option<WorkflowSummary>, CheckpointError> {
+        let s = &self.s;
+        let by_id = name_or_id
+            .parse::<i64>()
+            .map_or_else(|_| String::new(), |id| format!(" OR w.WORKFLOW_ID = {id}"));
+        let sql = format!(
+            "{SUMMARY} FROM {s}.WORKFLOW w LEFT JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.NAME = {}{by_id} {GROUP}",
+            text(name_or_id)
+        );
+        self.query(&sql).await?.first().map(summary).transpose()
+    }
+
+    async fn table_progress(&self, id: WorkflowId) -> Result<Vec<TableProgress>, CheckpointError> {
+        let sql = format!(
+            "SELECT TABLE_ID, SOURCE_TABLE, TARGET_TABLE, STATUS, ROW_ESTIMATE, PARTITIONS_TOTAL, PARTITIONS_PENDING, PARTITIONS_IN_EXTRACTION, PARTITIONS_IN_LOADING, PARTITIONS_COMPLETED, PARTITIONS_FAILED, ROWS_EXTRACTED, ROWS_LOADED, BYTES, TIMESTAMPDIFF('millisecond', STARTED_AT, COALESCE(ENDED_AT, SYSDATE())), EXAMPLE_ERROR FROM {}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID",
+            self.s
+        );
+        let read = |row: &crate::snowflake::Row| {
+            let mut c = Cells(row, 0);
+            Ok(TableProgress {
+                table_no: c.number()?,
+                source_table: c.text()?,
+                target_table: c.text()?,
+                status: c.text()?,
+                row_estimate: c.number_opt(),
+                partitions_total: c.number()?,
+                partitions_pending: c.number()?,
+                partitions_in_extraction: c.number()?,
+                partitions_in_loading: c.number()?,
+                partitions_completed: c.number()?,
+                partitions_failed: c.number()?,
+                rows_extracted: c.number()?,
+                rows_loaded: c.number()?,
+                bytes: c.number()?,
+                #[allow(clippy::cast_precision_loss)] // Seconds for people to read.
+                seconds: c.number_opt::<i64>().map(|ms| ms as f64 / 1000.0),
+                example_error: c.text_opt(),
+            })
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+
+    async fn errors(&self, id: WorkflowId) -> Result<Vec<ErrorRow>, CheckpointError> {
+        let sql = format!(
+            "SELECT SOURCE_TABLE, PARTITION_ID, ERROR, OCCURRED_AT FROM {}.DATA_MIGRATION_ERROR WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID, PARTITION_ID",
+            self.s
+        );
+        let read = |row: &crate::snowflake::Row| {
+            let mut c = Cells(row, 0);
+            Ok(ErrorRow {
+                source_table: c.text()?,
+                partition_no: c.number_opt(),
+                error: c.text_opt().unwrap_or_default(),
+                at: c.time_opt(),
+            })
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+
+    async fn warnings(&self, id: WorkflowId) -> Result<Vec<(String, String)>, CheckpointError> {
+        let sql = format!(
+            "SELECT SOURCE_TABLE, WARNING FROM {}.DATA_MIGRATION_WARNING WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID",
+            self.s
+        );
+        let read = |row: &crate::snowflake::Row| {
+            let mut c = Cells(row, 0);
+            Ok((c.text()?, c.text()?))
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+}

@@ -1,0 +1,217 @@
+//! The checkpoint in hybrid tables.
+
+use super::contract::{CheckpointError, StoreError};
+use crate::domain::retry::RetryPolicy;
+use crate::snowflake::error::Kind;
+use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
+use crate::types::snowflake_name;
+use std::time::Duration;
+
+/// Where the metadata objects live: exact names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataLocation {
+    /// Database.
+    pub database: String,
+    /// Schema.
+    pub schema: String,
+}
+
+impl Default for MetadataLocation {
+    fn default() -> Self {
+        Self {
+            database: "SNOWCONVERT_AI".to_owned(),
+            schema: "DATA_MIGRATION".to_owned(),
+        }
+    }
+}
+
+impl MetadataLocation {
+    /// The schema, quoted: `"DB"."SCHEMA"`.
+    pub fn quoted(&self) -> String {
+        format!(
+            "{}.{}",
+            snowflake_name::quote(&self.database),
+            snowflake_name::quote(&self.schema)
+        )
+    }
+
+    /// The stage of the extracted files, as statements name it: `@"DB"."SCHEMA"."TASK_RESULTS"`.
+    pub fn stage(&self) -> String {
+        format!("@{}.\"TASK_RESULTS\"", self.quoted())
+    }
+}
+
+/// Statements that are fenced or read-only may be repeated: briefly here, and for longer by whoever asked.
+const RETRY: RetryPolicy = RetryPolicy {
+    max_failures: 6,
+    base: Duration::from_millis(200),
+    cap: Duration::from_secs(5),
+};
+
+/// The checkpoint. Cheap to clone.
+#[derive(Clone)]
+pub struct HybridCheckpoint {
+    pub(super) client: SnowflakeClient,
+    pub(super) location: MetadataLocation,
+    /// The quoted schema.
+    pub(super) s: String,
+}
+
+impl HybridCheckpoint {
+    /// The checkpoint at `location`.
+    pub fn new(client: SnowflakeClient, location: MetadataLocation) -> Self {
+        let s = location.quoted();
+        Self {
+            client,
+            location,
+            s,
+        }
+    }
+
+    /// Runs a statement that may be repeated.
+    pub(super) async fn query(&self, sql: &str) -> Result<Vec<Row>, CheckpointError> {
+        let mut failures = 0;
+        loop {
+            match self.client.query(sql).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => {
+                    failures += 1;
+                    match RETRY.next(failures, error.is_retryable()) {
+                        Some(pause) => {
+                            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await
+                        }
+                        None => return Err(error.into()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs a change that may be repeated, and answers how many rows it changed the last time.
+    pub(super) async fn execute(&self, sql: &str) -> Result<u64, CheckpointError> {
+        let rows = self.query(sql).await?;
+        Ok(rows.first().map_or(0, |row| {
+            row.iter()
+                .flatten()
+                .filter_map(|cell| cell.parse::<u64>().ok())
+                .sum()
+        }))
+    }
+}
+
+impl From<SnowflakeError> for CheckpointError {
+    fn from(error: SnowflakeError) -> Self {
+        Self::Store(StoreError {
+            message: error.message.clone(),
+            retryable: error.is_retryable(),
+            unreachable: matches!(error.kind, Kind::Unreachable | Kind::Login),
+            source: Some(Box::new(error)),
+        })
+    }
+}
+
+/// Reads a row's cells in order.
+pub(super) struct Cells<'a>(pub(super) &'a Row, pub(super) usize);
+
+impl Cells<'_> {
+    pub(super) fn text_opt(&mut self) -> Option<String> {
+        self.1 += 1;
+        self.0.get(self.1 - 1).cloned().flatten()
+    }
+
+    pub(super) fn text(&mut self) -> Result<String, CheckpointError> {
+        let index = self.1;
+        self.text_opt()
+            .ok_or_else(|| corrupt(&format!("column {}", index + 1), "it is NULL"))
+    }
+
+    pub(super) fn number<T: std::str::FromStr>(&mut self) -> Result<T, CheckpointError> {
+        let index = self.1;
+        let text = self.text()?;
+        // An aggregate may come with an empty fraction.
+        let whole = text.split('.').next().unwrap_or_default();
+        whole.parse().map_err(|_| {
+            corrupt(
+                &format!("column {}", index + 1),
+                &format!("`{text}` is no number of its kind"),
+            )
+        })
+    }
+
+    pub(super) fn number_opt<T: std::str::FromStr>(&mut self) -> Option<T> {
+        self.text_opt()
+            .and_then(|text| text.split('.').next().unwrap_or_default().parse().ok())
+    }
+
+    pub(super) fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, CheckpointError> {
+        let index = self.1;
+        let text = self.text()?;
+        serde_json::from_str(&text)
+            .map_err(|error| corrupt(&format!("column {}", index + 1), &error.to_string()))
+    }
+
+    pub(super) fn json_opt<T: serde::de::DeserializeOwned>(
+        &mut self,
+    ) -> Result<Option<T>, CheckpointError> {
+        let index = self.1;
+        self.text_opt()
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| corrupt(&format!("column {}", index + 1), &error.to_string()))
+    }
+
+    /// A timestamp, which Snowflake writes as seconds since 1970 with a fraction, in ISO 8601.
+    pub(super) fn time_opt(&mut self) -> Option<String> {
+        let text = self.text_opt()?;
+        let seconds: f64 = text.split(' ').next().unwrap_or_default().parse().ok()?;
+        #[allow(clippy::cast_possible_truncation)] // Whole seconds are what people read.
+        chrono::DateTime::from_timestamp(seconds as i64, 0)
+            .map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+    }
+}
+
+pub(super) fn corrupt(what: &str, reason: &str) -> CheckpointError {
+    CheckpointError::Corrupt {
+        what: what.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, CheckpointError> {
+    serde_json::to_string(value).map_err(|error| corrupt("a value to store", &error.to_string()))
+}
+
+/// A task's key: the same work has the same key.
+pub(super) fn task_id(
+    workflow: crate::domain::WorkflowId,
+    kind: crate::domain::task::TaskKind,
+    table: crate::domain::TableNo,
+    partition: Option<crate::domain::PartitionNo>,
+) -> String {
+    match partition {
+        Some(partition) => format!("{workflow}/{table}/{partition}/{}", kind_text(kind)),
+        None => format!("{workflow}/{table}/{}", kind_text(kind)),
+    }
+}
+
+pub(super) fn kind_text(kind: crate::domain::task::TaskKind) -> &'static str {
+    match kind {
+        crate::domain::task::TaskKind::Analyze => "ANALYZE",
+        crate::domain::task::TaskKind::Extract => "EXTRACT",
+    }
+}
+
+pub(super) fn parse_kind(text: &str) -> Result<crate::domain::task::TaskKind, CheckpointError> {
+    match text {
+        "ANALYZE" => Ok(crate::domain::task::TaskKind::Analyze),
+        "EXTRACT" => Ok(crate::domain::task::TaskKind::Extract),
+        other => Err(corrupt("a task's kind", &format!("`{other}` is none"))),
+    }
+}
+
+pub(super) fn parse_platform(
+    text: &str,
+) -> Result<crate::domain::table::Platform, CheckpointError> {
+    crate::domain::table::Platform::parse(text)
+        .ok_or_else(|| corrupt("a source platform", &format!("`{text}` is none")))
+}

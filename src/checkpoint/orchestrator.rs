@@ -1,0 +1,750 @@
+//! What an orchestrator asks of the hybrid tables.
+
+use super::contract::*;
+use super::hybrid::{
+    Cells, HybridCheckpoint, corrupt, kind_text, parse_kind, parse_platform, task_id, to_json,
+};
+use super::schema;
+use super::sql::{from_now, number_list, text, text_list, text_opt, values};
+use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
+use crate::domain::task::TaskKind;
+use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
+use crate::snowflake::Row;
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Rows of one INSERT at most: keeps a statement's text well under Snowflake's limit of a megabyte.
+const INSERT_ROWS: usize = 500;
+
+impl HybridCheckpoint {
+    /// The condition that fences a write by the workflow's owner epoch.
+    fn fence(&self, owned: &OwnedWorkflow) -> String {
+        format!(
+            "EXISTS (SELECT 1 FROM {}.WORKFLOW w WHERE w.WORKFLOW_ID = {} AND w.OWNER_EPOCH = {})",
+            self.s, owned.id, owned.epoch
+        )
+    }
+
+    async fn check_owner(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        let rows = self
+            .query(&format!(
+                "SELECT OWNER_EPOCH FROM {}.WORKFLOW WHERE WORKFLOW_ID = {}",
+                self.s, owned.id
+            ))
+            .await?;
+        match rows
+            .first()
+            .map(|row| Cells(row, 0).number::<i64>())
+            .transpose()?
+        {
+            Some(epoch) if epoch == owned.epoch.0 => Ok(()),
+            _ => Err(CheckpointError::Fenced(owned.id)),
+        }
+    }
+
+    /// A change of the workflow's own row that must find it in our hands.
+    async fn change_workflow(
+        &self,
+        owned: &OwnedWorkflow,
+        set: &str,
+        from: WorkflowPhase,
+    ) -> Result<(), CheckpointError> {
+        let sql = format!(
+            "UPDATE {}.WORKFLOW SET {set} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND STATUS = '{from}'",
+            self.s, owned.id, owned.epoch
+        );
+        // No row: applied before (a lost reply), or fenced.
+        if self.execute(&sql).await? == 0 {
+            self.check_owner(owned).await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn partitions_where(
+        &self,
+        condition: &str,
+    ) -> Result<Vec<PartitionState>, CheckpointError> {
+        let sql = format!(
+            "SELECT PARTITION_NO, PHASE, KEY_RANGE, ATTEMPT, MANIFEST FROM {}.\"PARTITION\" WHERE {condition}",
+            self.s
+        );
+        self.query(&sql)
+            .await?
+            .iter()
+            .map(partition_state)
+            .collect()
+    }
+
+    async fn apply_staged(
+        &self,
+        owned: &OwnedWorkflow,
+        staged: &[(PartitionKey, Attempt, &crate::domain::task::Manifest)],
+    ) -> Result<u64, CheckpointError> {
+        if staged.is_empty() {
+            return Ok(0);
+        }
+        let mut rows = Vec::with_capacity(staged.len());
+        for (key, attempt, manifest) in staged {
+            rows.push(vec![
+                key.table_no.to_string(),
+                key.partition_no.to_string(),
+                attempt.to_string(),
+                text(&to_json(manifest)?),
+                manifest.rows().to_string(),
+                manifest.bytes().to_string(),
+            ]);
+        }
+        self.execute(&format!(
+            "UPDATE {s}.\"PARTITION\" p SET PHASE = 'STAGED', ATTEMPT = v.A, MANIFEST = v.M, ROWS_STAGED = v.R, BYTES = v.B, STAGED_AT = SYSDATE() FROM ({}) v \
+             WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = v.T AND p.PARTITION_NO = v.P AND p.PHASE = 'PENDING' AND {}",
+            values(&["T", "P", "A", "M", "R", "B"], &rows),
+            self.fence(owned),
+            s = self.s,
+            id = owned.id
+        ))
+        .await
+    }
+
+    async fn apply_failed(
+        &self,
+        owned: &OwnedWorkflow,
+        failed: &[(PartitionKey, &str)],
+    ) -> Result<u64, CheckpointError> {
+        if failed.is_empty() {
+            return Ok(0);
+        }
+        let rows: Vec<_> = failed
+            .iter()
+            .map(|(key, error)| {
+                vec![
+                    key.table_no.to_string(),
+                    key.partition_no.to_string(),
+                    text(error),
+                ]
+            })
+            .collect();
+        self.execute(&format!(
+            "UPDATE {s}.\"PARTITION\" p SET PHASE = 'FAILED', ERROR = v.E, FAILED_AT = SYSDATE() FROM ({}) v \
+             WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = v.T AND p.PARTITION_NO = v.P AND p.PHASE IN ('PENDING', 'STAGED') AND {}",
+            values(&["T", "P", "E"], &rows),
+            self.fence(owned),
+            s = self.s,
+            id = owned.id
+        ))
+        .await
+    }
+
+    async fn apply_table_ends(
+        &self,
+        owned: &OwnedWorkflow,
+        ended: &[(TableNo, TablePhase, Option<&str>)],
+    ) -> Result<u64, CheckpointError> {
+        if ended.is_empty() {
+            return Ok(0);
+        }
+        let rows: Vec<_> = ended
+            .iter()
+            .map(|(no, phase, error)| vec![no.to_string(), text(phase.as_str()), text_opt(*error)])
+            .collect();
+        self.execute(&format!(
+            "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE() FROM ({}) v \
+             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN ('COMPLETED', 'FAILED')",
+            values(&["T", "F", "E"], &rows),
+            owned.id,
+            owned.epoch,
+            s = self.s
+        ))
+        .await
+    }
+
+    /// What became of changes when fewer rows changed than were asked: some may have been applied before.
+    async fn settle(
+        &self,
+        owned: &OwnedWorkflow,
+        changes: &[StateChange],
+    ) -> Result<Vec<Applied>, CheckpointError> {
+        self.check_owner(owned).await?;
+        let keys: Vec<String> = changes
+            .iter()
+            .filter_map(|change| match change {
+                StateChange::PartitionStaged { key, .. }
+                | StateChange::PartitionFailed { key, .. } => Some(format!(
+                    "(TABLE_NO = {} AND PARTITION_NO = {})",
+                    key.table_no, key.partition_no
+                )),
+                StateChange::TableEnded { .. } => None,
+            })
+            .collect();
+        let mut partitions: HashMap<(u32, u32), (String, Option<u32>)> = HashMap::new();
+        if !keys.is_empty() {
+            let sql = format!(
+                "SELECT TABLE_NO, PARTITION_NO, PHASE, ATTEMPT FROM {}.\"PARTITION\" WHERE WORKFLOW_ID = {} AND ({})",
+                self.s,
+                owned.id,
+                keys.join(" OR ")
+            );
+            for row in self.query(&sql).await? {
+                let mut c = Cells(&row, 0);
+                partitions.insert((c.number()?, c.number()?), (c.text()?, c.number_opt()));
+            }
+        }
+        let tables: HashMap<u32, String> = self
+            .query(&format!(
+                "SELECT TABLE_NO, PHASE FROM {}.TABLE_STATE WHERE WORKFLOW_ID = {}",
+                self.s, owned.id
+            ))
+            .await?
+            .iter()
+            .map(|row| {
+                let mut c = Cells(row, 0);
+                Ok::<_, CheckpointError>((c.number()?, c.text()?))
+            })
+            .collect::<Result<_, _>>()?;
+        let settled = changes.iter().map(|change| {
+            let applied = match change {
+                StateChange::PartitionStaged { key, attempt, .. } => partitions
+                    .get(&(key.table_no.0, key.partition_no.0))
+                    .is_some_and(|(phase, won)| {
+                        phase == PartitionPhase::Staged.as_str() && *won == Some(attempt.0)
+                    }),
+                StateChange::PartitionFailed { key, .. } => partitions
+                    .get(&(key.table_no.0, key.partition_no.0))
+                    .is_some_and(|(phase, _)| phase == PartitionPhase::Failed.as_str()),
+                StateChange::TableEnded {
+                    table_no, phase, ..
+                } => tables
+                    .get(&table_no.0)
+                    .is_some_and(|stored| stored == phase.as_str()),
+            };
+            if applied { Applied::Yes } else { Applied::No }
+        });
+        Ok(settled.collect())
+    }
+}
+
+fn partition_state(row: &Row) -> Result<PartitionState, CheckpointError> {
+    let mut c = Cells(row, 0);
+    let partition_no = PartitionNo(c.number()?);
+    let phase = c.text()?;
+    Ok(PartitionState {
+        partition_no,
+        phase: PartitionPhase::parse(&phase)
+            .ok_or_else(|| corrupt("a partition's phase", &phase))?,
+        range: c.json()?,
+        attempt: c.number_opt().map(Attempt),
+        manifest: c.json_opt()?,
+    })
+}
+
+fn phase_list(phases: &[PartitionPhase]) -> String {
+    text_list(phases.iter().map(|phase| phase.as_str()))
+}
+
+#[async_trait]
+impl OrchestratorCheckpoint for HybridCheckpoint {
+    async fn bootstrap(&self) -> Result<(), CheckpointError> {
+        let database = crate::types::snowflake_name::quote(&self.location.database);
+        for statement in schema::preparation(&database, &self.s) {
+            self.query(&statement).await?;
+        }
+        let rows = self
+            .query(&format!(
+                "SELECT COALESCE(MAX(VERSION), 0) FROM {}.SCHEMA_VERSION",
+                self.s
+            ))
+            .await?;
+        let found: u32 = rows.first().map_or(Ok(0), |row| Cells(row, 0).number())?;
+        if found > schema::VERSION {
+            return Err(CheckpointError::Schema(format!(
+                "the metadata in {} has version {found}, and this snowhaul knows version {}; start a newer snowhaul",
+                self.s,
+                schema::VERSION
+            )));
+        }
+        for (version, statements) in schema::migrations(&self.s)
+            .into_iter()
+            .filter(|(version, _)| *version > found)
+        {
+            tracing::info!(
+                version,
+                schema = self.s,
+                "metadata objects are created or upgraded"
+            );
+            for statement in statements {
+                self.query(&statement).await?;
+            }
+            let done = format!(
+                "INSERT INTO {s}.SCHEMA_VERSION (VERSION) SELECT {version} WHERE NOT EXISTS (SELECT 1 FROM {s}.SCHEMA_VERSION WHERE VERSION = {version})",
+                s = self.s
+            );
+            if let Err(error) = self.query(&done).await {
+                // Another orchestrator may have written the same row in this moment: then all is well.
+                let rows = self
+                    .query(&format!(
+                        "SELECT 1 FROM {}.SCHEMA_VERSION WHERE VERSION = {version}",
+                        self.s
+                    ))
+                    .await?;
+                if rows.is_empty() {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_workflows(
+        &self,
+        owner: &str,
+        affinity: Option<&str>,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<OwnedWorkflow>, CheckpointError> {
+        let s = &self.s;
+        let token = uuid::Uuid::new_v4().to_string();
+        let matching = affinity.map_or_else(String::new, |affinity| {
+            format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(affinity))
+        });
+        let free = format!(
+            "STATUS IN ('PENDING', 'EXECUTING') AND (OWNER IS NULL OR LEASE_UNTIL < SYSDATE()){matching}"
+        );
+        let take = format!(
+            "UPDATE {s}.WORKFLOW SET OWNER = {}, OWNER_TOKEN = {}, OWNER_EPOCH = OWNER_EPOCH + 1, LEASE_UNTIL = {} \
+             WHERE WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.WORKFLOW WHERE {free} ORDER BY WORKFLOW_ID LIMIT {limit}) AND {free}",
+            text(owner),
+            text(&token),
+            from_now(lease)
+        );
+        // Not repeated on a lost reply: a second take would count as somebody else's.
+        if self.client.execute(&take).await? == 0 {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT WORKFLOW_ID, OWNER_EPOCH, NAME, SOURCE_PLATFORM, AFFINITY, STATUS FROM {s}.WORKFLOW WHERE OWNER_TOKEN = {}",
+            text(&token)
+        );
+        let mut taken = Vec::new();
+        for row in self.query(&sql).await? {
+            let mut c = Cells(&row, 0);
+            let (id, epoch, name) = (WorkflowId(c.number()?), OwnerEpoch(c.number()?), c.text()?);
+            let (platform, affinity, status) =
+                (parse_platform(&c.text()?)?, c.text_opt(), c.text()?);
+            let phase = WorkflowPhase::parse(&status)
+                .ok_or_else(|| corrupt("a workflow's status", &status))?;
+            taken.push(OwnedWorkflow {
+                id,
+                epoch,
+                name,
+                platform,
+                affinity,
+                phase,
+            });
+        }
+        for owned in &taken {
+            // Waits for a load of the former owner that has locked a table's row: it ends or is rolled back first.
+            let sql = format!(
+                "UPDATE {s}.TABLE_STATE SET OWNER_EPOCH = {} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
+                owned.epoch, owned.id, owned.epoch
+            );
+            self.execute(&sql).await?;
+        }
+        Ok(taken)
+    }
+
+    async fn renew_workflows(
+        &self,
+        owner: &str,
+        owned: &[(WorkflowId, OwnerEpoch)],
+        lease: Duration,
+    ) -> Result<Vec<WorkflowId>, CheckpointError> {
+        let rows: Vec<_> = owned
+            .iter()
+            .map(|(id, epoch)| vec![id.to_string(), epoch.to_string()])
+            .collect();
+        let v = values(&["I", "E"], &rows);
+        let sql = format!(
+            "UPDATE {s}.WORKFLOW w SET LEASE_UNTIL = {} FROM ({v}) v WHERE w.WORKFLOW_ID = v.I AND w.OWNER_EPOCH = v.E AND w.OWNER = {}",
+            from_now(lease),
+            text(owner),
+            s = self.s
+        );
+        if self.execute(&sql).await? == owned.len() as u64 {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT w.WORKFLOW_ID FROM {}.WORKFLOW w JOIN ({v}) v ON w.WORKFLOW_ID = v.I AND w.OWNER_EPOCH = v.E WHERE w.OWNER = {}",
+            self.s,
+            text(owner)
+        );
+        let kept: Vec<i64> = self
+            .query(&sql)
+            .await?
+            .iter()
+            .map(|row| Cells(row, 0).number())
+            .collect::<Result<_, _>>()?;
+        Ok(owned
+            .iter()
+            .map(|(id, _)| *id)
+            .filter(|id| !kept.contains(&id.0))
+            .collect())
+    }
+
+    async fn release_workflows(
+        &self,
+        owner: &str,
+        owned: &[(WorkflowId, OwnerEpoch)],
+    ) -> Result<(), CheckpointError> {
+        if owned.is_empty() {
+            return Ok(());
+        }
+        let ids = number_list(owned.iter().map(|(id, _)| id));
+        self.execute(&format!("UPDATE {}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = NULL WHERE WORKFLOW_ID IN {ids} AND OWNER = {}", self.s, text(owner))).await?;
+        Ok(())
+    }
+
+    async fn load_tables(&self, id: WorkflowId) -> Result<Vec<TableState>, CheckpointError> {
+        let sql = format!(
+            "SELECT TABLE_NO, PHASE, SPEC, EXTRACTION, NUM_PARTITIONS FROM {}.TABLE_STATE WHERE WORKFLOW_ID = {id} ORDER BY TABLE_NO",
+            self.s
+        );
+        let read = |row: &Row| {
+            let mut c = Cells(row, 0);
+            let (table_no, phase) = (TableNo(c.number()?), c.text()?);
+            let phase =
+                TablePhase::parse(&phase).ok_or_else(|| corrupt("a table's phase", &phase))?;
+            Ok(TableState {
+                table_no,
+                phase,
+                spec: c.json()?,
+                extraction: c.json_opt()?,
+                num_partitions: c.number()?,
+            })
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+
+    async fn load_partitions(
+        &self,
+        id: WorkflowId,
+        table_no: TableNo,
+        phases: &[PartitionPhase],
+        from: PartitionNo,
+        limit: usize,
+    ) -> Result<Vec<PartitionState>, CheckpointError> {
+        self.partitions_where(&format!(
+            "WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND PHASE IN {} AND PARTITION_NO >= {from} ORDER BY PARTITION_NO LIMIT {limit}",
+            phase_list(phases)
+        ))
+        .await
+    }
+
+    async fn count_partitions(
+        &self,
+        id: WorkflowId,
+        table_no: TableNo,
+    ) -> Result<Vec<(PartitionPhase, u64)>, CheckpointError> {
+        let sql = format!(
+            "SELECT PHASE, COUNT(*) FROM {}.\"PARTITION\" WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} GROUP BY PHASE",
+            self.s
+        );
+        let read = |row: &Row| {
+            let mut c = Cells(row, 0);
+            let phase = c.text()?;
+            Ok((
+                PartitionPhase::parse(&phase)
+                    .ok_or_else(|| corrupt("a partition's phase", &phase))?,
+                c.number()?,
+            ))
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+
+    async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        self.change_workflow(
+            owned,
+            "STATUS = 'EXECUTING', STARTED_AT = SYSDATE()",
+            WorkflowPhase::Pending,
+        )
+        .await
+    }
+
+    async fn complete_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        self.change_workflow(
+            owned,
+            "STATUS = 'COMPLETED', ENDED_AT = SYSDATE(), OWNER = NULL",
+            WorkflowPhase::Executing,
+        )
+        .await
+    }
+
+    async fn start_analysis(
+        &self,
+        owned: &OwnedWorkflow,
+        tables: &[TableNo],
+    ) -> Result<(), CheckpointError> {
+        let sql = format!(
+            "UPDATE {}.TABLE_STATE SET PHASE = 'ANALYZING', STARTED_AT = SYSDATE() WHERE WORKFLOW_ID = {} AND TABLE_NO IN {} AND PHASE = 'PENDING' AND OWNER_EPOCH = {}",
+            self.s,
+            owned.id,
+            number_list(tables),
+            owned.epoch
+        );
+        self.execute(&sql).await?;
+        Ok(())
+    }
+
+    async fn write_plan(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        plan: &TablePlan,
+    ) -> Result<Applied, CheckpointError> {
+        let (s, id) = (&self.s, owned.id);
+        let transaction = self.client.begin().await?;
+        let written: Result<bool, CheckpointError> = async {
+            let update = format!(
+                "UPDATE {s}.TABLE_STATE SET PHASE = 'EXECUTING', EXTRACTION = {}, NUM_PARTITIONS = {}, ROW_ESTIMATE = {}, BYTE_ESTIMATE = {} \
+                 WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND PHASE IN ('PENDING', 'ANALYZING') AND OWNER_EPOCH = {}",
+                text(&to_json(&plan.extraction)?),
+                plan.ranges.len(),
+                plan.row_estimate,
+                plan.byte_estimate,
+                owned.epoch
+            );
+            if transaction.execute(&update).await? != 1 {
+                return Ok(false);
+            }
+            let mut rows = Vec::with_capacity(plan.ranges.len());
+            for (no, range) in plan.ranges.iter().enumerate() {
+                rows.push(vec![no.to_string(), text(&to_json(range)?)]);
+            }
+            for chunk in rows.chunks(INSERT_ROWS) {
+                let v = values(&["N", "R"], chunk);
+                transaction.execute(&format!("INSERT INTO {s}.\"PARTITION\" (WORKFLOW_ID, TABLE_NO, PARTITION_NO, PHASE, KEY_RANGE) SELECT {id}, {table_no}, v.N, 'PENDING', v.R FROM ({v}) v")).await?;
+            }
+            if !plan.warnings.is_empty() {
+                let rows: Vec<_> = plan.warnings.iter().enumerate().map(|(no, warning)| vec![no.to_string(), text(warning)]).collect();
+                let v = values(&["N", "W"], &rows);
+                transaction.execute(&format!("INSERT INTO {s}.WARNING (WORKFLOW_ID, TABLE_NO, WARNING_NO, WARNING) SELECT {id}, {table_no}, v.N, v.W FROM ({v}) v")).await?;
+            }
+            let analysis = task_id(id, TaskKind::Analyze, table_no, None);
+            transaction.execute(&format!("UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID = {}", text(&analysis))).await?;
+            Ok(true)
+        }
+        .await;
+        match written {
+            Ok(true) => {
+                // In doubt, the asker starts again from the checkpoint and finds what is true.
+                transaction.commit().await?;
+                Ok(Applied::Yes)
+            }
+            Ok(false) => {
+                transaction.rollback().await;
+                self.check_owner(owned).await?;
+                Ok(Applied::No)
+            }
+            Err(error) => {
+                transaction.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn enqueue(
+        &self,
+        owned: &OwnedWorkflow,
+        tasks: &[NewTask],
+    ) -> Result<(), CheckpointError> {
+        let mut rows = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            let partition = task.partition.as_ref().map(|(no, _)| *no);
+            let range = task
+                .partition
+                .as_ref()
+                .map(|(_, range)| to_json(range))
+                .transpose()?;
+            rows.push(vec![
+                text(&task_id(owned.id, task.kind, task.table_no, partition)),
+                task.table_no.to_string(),
+                partition.map_or_else(|| "NULL".to_owned(), |no| no.to_string()),
+                text(kind_text(task.kind)),
+                task.priority.to_string(),
+                text_opt(range.as_deref()),
+            ]);
+        }
+        for chunk in rows.chunks(INSERT_ROWS) {
+            let sql = format!(
+                "INSERT INTO {s}.TASK_QUEUE (TASK_ID, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KIND, SOURCE_PLATFORM, AFFINITY, PRIORITY, STATUS, KEY_RANGE) \
+                 SELECT v.I, {id}, v.T, v.P, v.K, {platform}, {affinity}, v.O, 'PENDING', v.R FROM ({v}) v \
+                 WHERE NOT EXISTS (SELECT 1 FROM {s}.TASK_QUEUE q WHERE q.TASK_ID = v.I) AND {fence}",
+                s = self.s,
+                id = owned.id,
+                platform = text(owned.platform.as_str()),
+                affinity = text_opt(owned.affinity.as_deref()),
+                v = values(&["I", "T", "P", "K", "O", "R"], chunk),
+                fence = self.fence(owned)
+            );
+            self.execute(&sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn ended_tasks(
+        &self,
+        workflows: &[WorkflowId],
+        limit: usize,
+    ) -> Result<Vec<EndedTask>, CheckpointError> {
+        let sql = format!(
+            "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, ATTEMPT, STATUS, RESULT, ERROR FROM {}.TASK_QUEUE \
+             WHERE WORKFLOW_ID IN {} AND STATUS IN ('COMPLETED', 'FAILED') AND COLLECTED_AT IS NULL ORDER BY ENDED_AT LIMIT {limit}",
+            self.s,
+            number_list(workflows)
+        );
+        let read = |row: &Row| {
+            let mut c = Cells(row, 0);
+            let (task_id, kind, workflow_id, table_no) = (
+                c.text()?,
+                parse_kind(&c.text()?)?,
+                WorkflowId(c.number()?),
+                TableNo(c.number()?),
+            );
+            let (partition_no, attempt, status) = (
+                c.number_opt().map(PartitionNo),
+                Attempt(c.number()?),
+                c.text()?,
+            );
+            let (result, error) = (c.text_opt(), c.text_opt());
+            let result = if status == "COMPLETED" {
+                Ok(result.unwrap_or_default())
+            } else {
+                Err(error.unwrap_or_default())
+            };
+            Ok(EndedTask {
+                task_id,
+                kind,
+                workflow_id,
+                table_no,
+                partition_no,
+                attempt,
+                result,
+            })
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+
+    async fn collect(&self, task_ids: &[String]) -> Result<(), CheckpointError> {
+        if !task_ids.is_empty() {
+            let ids = text_list(task_ids.iter().map(String::as_str));
+            self.execute(&format!("UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID IN {ids} AND COLLECTED_AT IS NULL", self.s)).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply(
+        &self,
+        owned: &OwnedWorkflow,
+        changes: &[StateChange],
+    ) -> Result<Vec<Applied>, CheckpointError> {
+        let (mut staged, mut failed, mut ended, mut done) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for change in changes {
+            match change {
+                StateChange::PartitionStaged {
+                    key,
+                    attempt,
+                    manifest,
+                } => {
+                    done.push(task_id(
+                        owned.id,
+                        TaskKind::Extract,
+                        key.table_no,
+                        Some(key.partition_no),
+                    ));
+                    staged.push((*key, *attempt, manifest));
+                }
+                StateChange::PartitionFailed { key, error } => {
+                    done.push(task_id(
+                        owned.id,
+                        TaskKind::Extract,
+                        key.table_no,
+                        Some(key.partition_no),
+                    ));
+                    failed.push((*key, error.as_str()));
+                }
+                StateChange::TableEnded {
+                    table_no,
+                    phase,
+                    error,
+                } => {
+                    done.push(task_id(owned.id, TaskKind::Analyze, *table_no, None));
+                    ended.push((*table_no, *phase, error.as_deref()));
+                }
+            }
+        }
+        let changed = self.apply_staged(owned, &staged).await?
+            + self.apply_failed(owned, &failed).await?
+            + self.apply_table_ends(owned, &ended).await?;
+        let outcome = if changed == changes.len() as u64 {
+            vec![Applied::Yes; changes.len()]
+        } else {
+            self.settle(owned, changes).await?
+        };
+        // After the phases: a crash in between leaves a task that is collected again, never one that is lost.
+        self.collect(&done).await?;
+        Ok(outcome)
+    }
+
+    async fn reap(
+        &self,
+        workflows: &[WorkflowId],
+        max_failures: u32,
+    ) -> Result<u64, CheckpointError> {
+        self.execute(&format!(
+            "UPDATE {}.TASK_QUEUE SET STATUS = IFF(FAILURES + 1 >= {max_failures}, 'FAILED', 'PENDING'), FAILURES = FAILURES + 1, CLAIM_TOKEN = NULL, \
+             ENDED_AT = IFF(FAILURES + 1 >= {max_failures}, SYSDATE(), NULL), \
+             ERROR = 'the worker ' || COALESCE(WORKER_ID, '?') || ' went silent while it ran this task; see its log' \
+             WHERE WORKFLOW_ID IN {} AND STATUS = 'CLAIMED' AND LEASE_UNTIL < SYSDATE()",
+            self.s,
+            number_list(workflows)
+        ))
+        .await
+    }
+
+    fn load_statements(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        units: &[LoadUnit],
+    ) -> Vec<(String, u64)> {
+        let (s, id) = (&self.s, owned.id);
+        let rows: Vec<_> = units
+            .iter()
+            .map(|unit| {
+                vec![
+                    unit.key.partition_no.to_string(),
+                    unit.attempt.to_string(),
+                    unit.rows.to_string(),
+                ]
+            })
+            .collect();
+        vec![
+            (
+                format!(
+                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1 WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {}",
+                    owned.epoch
+                ),
+                1,
+            ),
+            (
+                format!(
+                    "UPDATE {s}.\"PARTITION\" p SET PHASE = 'LOADED', ROWS_LOADED = v.R, LOADED_AT = SYSDATE() FROM ({}) v \
+                     WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = {table_no} AND p.PARTITION_NO = v.P AND p.ATTEMPT = v.A AND p.PHASE = 'STAGED'",
+                    values(&["P", "A", "R"], &rows)
+                ),
+                units.len() as u64,
+            ),
+        ]
+    }
+}

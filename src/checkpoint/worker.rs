@@ -1,0 +1,267 @@
+//! What a worker asks of the hybrid tables.
+
+use super::contract::*;
+use super::hybrid::{Cells, HybridCheckpoint, parse_kind, parse_platform};
+use super::schema;
+use super::sql::{from_now, text, text_list, text_opt, values};
+use crate::domain::task::{ClaimedTask, TaskEnd, TaskOutcome};
+use crate::domain::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
+use crate::snowflake::Row;
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::time::Duration;
+
+#[async_trait]
+impl WorkerCheckpoint for HybridCheckpoint {
+    async fn check_schema(&self) -> Result<(), CheckpointError> {
+        let found = match self
+            .query(&format!(
+                "SELECT COALESCE(MAX(VERSION), 0) FROM {}.SCHEMA_VERSION",
+                self.s
+            ))
+            .await
+        {
+            Ok(rows) => rows
+                .first()
+                .map_or(Ok(0), |row| Cells(row, 0).number::<u32>())?,
+            Err(error) if error.is_retryable() || error.is_unreachable() => return Err(error),
+            Err(error) => {
+                return Err(CheckpointError::Schema(format!(
+                    "there is no metadata in {}: start an orchestrator once, which creates it ({error})",
+                    self.s
+                )));
+            }
+        };
+        if found == schema::VERSION {
+            return Ok(());
+        }
+        Err(CheckpointError::Schema(format!(
+            "the metadata in {} has version {found}, and this snowhaul needs version {}; run the same version on both sides",
+            self.s,
+            schema::VERSION
+        )))
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError> {
+        let s = &self.s;
+        let token = ClaimToken::generate();
+        let affinity = request.affinity.as_deref().map_or_else(String::new, |a| {
+            format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(a))
+        });
+        let platforms = text_list(request.platforms.iter().map(|platform| platform.as_str()));
+        let claim = format!(
+            "UPDATE {s}.TASK_QUEUE SET STATUS = 'CLAIMED', WORKER_ID = {worker}, CLAIM_TOKEN = '{token}', LEASE_UNTIL = {lease}, ATTEMPT = ATTEMPT + 1, \
+             CLAIMED_AT = SYSDATE(), ROWS_DONE = 0, BYTES_DONE = 0 \
+             WHERE TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE WHERE STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) \
+             AND SOURCE_PLATFORM IN {platforms}{affinity} ORDER BY PRIORITY, WORKFLOW_ID, TABLE_NO, TASK_ID LIMIT {limit}) AND STATUS = 'PENDING'",
+            worker = text(&request.worker),
+            lease = from_now(request.lease),
+            limit = request.limit
+        );
+        // A lost reply loses at most a lease's time: the claim is never repeated under another token.
+        if self.client.execute(&claim).await? == 0 {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KEY_RANGE, ATTEMPT, FAILURES, SOURCE_PLATFORM FROM {s}.TASK_QUEUE WHERE CLAIM_TOKEN = '{token}'"
+        );
+        let read = |row: &Row| {
+            let mut c = Cells(row, 0);
+            Ok(ClaimedTask {
+                task_id: c.text()?,
+                kind: parse_kind(&c.text()?)?,
+                workflow_id: WorkflowId(c.number()?),
+                table_no: TableNo(c.number()?),
+                partition_no: c.number_opt().map(PartitionNo),
+                range: c.json_opt()?,
+                attempt: Attempt(c.number()?),
+                failures: c.number()?,
+                token,
+                platform: parse_platform(&c.text()?)?,
+            })
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+
+    async fn table_work(
+        &self,
+        tables: &[(WorkflowId, TableNo)],
+    ) -> Result<Vec<TableWork>, CheckpointError> {
+        let keys: Vec<String> = tables
+            .iter()
+            .map(|(id, no)| format!("(t.WORKFLOW_ID = {id} AND t.TABLE_NO = {no})"))
+            .collect();
+        let sql = format!(
+            "SELECT t.WORKFLOW_ID, w.NAME, t.TABLE_NO, t.SPEC, t.EXTRACTION FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID WHERE {}",
+            keys.join(" OR "),
+            s = self.s
+        );
+        let read = |row: &Row| {
+            let mut c = Cells(row, 0);
+            Ok(TableWork {
+                workflow_id: WorkflowId(c.number()?),
+                workflow_name: c.text()?,
+                table_no: TableNo(c.number()?),
+                spec: c.json()?,
+                extraction: c.json_opt()?,
+            })
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+
+    async fn renew(
+        &self,
+        leases: &[LeaseRenewal],
+        lease: Duration,
+    ) -> Result<Vec<String>, CheckpointError> {
+        let rows: Vec<_> = leases
+            .iter()
+            .map(|l| {
+                vec![
+                    text(&l.task_id),
+                    text(&l.token.to_string()),
+                    l.rows.to_string(),
+                    l.bytes.to_string(),
+                ]
+            })
+            .collect();
+        let sql = format!(
+            "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = {}, ROWS_DONE = v.R, BYTES_DONE = v.B FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED'",
+            from_now(lease),
+            values(&["I", "C", "R", "B"], &rows),
+            s = self.s
+        );
+        if self.execute(&sql).await? == leases.len() as u64 {
+            return Ok(Vec::new());
+        }
+        let ids = text_list(leases.iter().map(|l| l.task_id.as_str()));
+        let held: HashMap<String, String> = self
+            .query(&format!("SELECT TASK_ID, CLAIM_TOKEN FROM {}.TASK_QUEUE WHERE TASK_ID IN {ids} AND STATUS = 'CLAIMED' AND CLAIM_TOKEN IS NOT NULL", self.s))
+            .await?
+            .iter()
+            .map(|row| {
+                let mut c = Cells(row, 0);
+                Ok::<_, CheckpointError>((c.text()?, c.text()?))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(leases
+            .iter()
+            .filter(|l| held.get(&l.task_id) != Some(&l.token.to_string()))
+            .map(|l| l.task_id.clone())
+            .collect())
+    }
+
+    async fn finish(&self, ends: &[TaskEnd]) -> Result<Vec<Applied>, CheckpointError> {
+        let rows: Vec<_> = ends.iter().map(end_values).collect();
+        // The token stays with a task that has ended, so that a repetition after a lost reply recognizes itself.
+        let sql = format!(
+            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
+             ROWS_DONE = v.N, BYTES_DONE = v.B, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
+             FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED'",
+            values(&["I", "C", "S", "R", "E", "F", "D", "N", "B"], &rows),
+            s = self.s
+        );
+        if self.execute(&sql).await? == ends.len() as u64 {
+            return Ok(vec![Applied::Yes; ends.len()]);
+        }
+        let ids = text_list(ends.iter().map(|end| end.task_id.as_str()));
+        let stored: HashMap<String, (String, Option<String>)> = self
+            .query(&format!(
+                "SELECT TASK_ID, STATUS, CLAIM_TOKEN FROM {}.TASK_QUEUE WHERE TASK_ID IN {ids}",
+                self.s
+            ))
+            .await?
+            .iter()
+            .map(|row| {
+                let mut c = Cells(row, 0);
+                Ok::<_, CheckpointError>((c.text()?, (c.text()?, c.text_opt())))
+            })
+            .collect::<Result<_, _>>()?;
+        let applied = ends.iter().map(|end| match stored.get(&end.task_id) {
+            Some((status, Some(token)))
+                if *token == end.token.to_string() && status != "CLAIMED" =>
+            {
+                Applied::Yes
+            }
+            _ => Applied::No,
+        });
+        Ok(applied.collect())
+    }
+
+    async fn heartbeat(&self, worker: &WorkerInfo) -> Result<(), CheckpointError> {
+        let row = vec![
+            text(&worker.worker),
+            text_opt(worker.affinity.as_deref()),
+            text(&worker.version),
+            worker.running.to_string(),
+            worker.capacity.to_string(),
+            format!("{:.1}", worker.rows_per_second),
+        ];
+        self.execute(&format!(
+            "MERGE INTO {s}.WORKER w USING ({}) v ON w.WORKER_ID = v.W \
+             WHEN MATCHED THEN UPDATE SET RUNNING = v.R, CAPACITY = v.C, ROWS_PER_SECOND = v.P, LAST_SEEN = SYSDATE() \
+             WHEN NOT MATCHED THEN INSERT (WORKER_ID, AFFINITY, VERSION, RUNNING, CAPACITY, ROWS_PER_SECOND) VALUES (v.W, v.A, v.V, v.R, v.C, v.P)",
+            values(&["W", "A", "V", "R", "C", "P"], &[row]),
+            s = self.s
+        ))
+        .await?;
+        Ok(())
+    }
+
+    async fn sign_off(&self, worker: &str) -> Result<(), CheckpointError> {
+        self.execute(&format!(
+            "DELETE FROM {}.WORKER WHERE WORKER_ID = {}",
+            self.s,
+            text(worker)
+        ))
+        .await?;
+        Ok(())
+    }
+}
+
+/// Task, token, status, result, error, failures to add, delay in milliseconds, rows, bytes.
+fn end_values(end: &TaskEnd) -> Vec<String> {
+    let (status, result, error, failures, delay, rows, bytes) = match &end.outcome {
+        TaskOutcome::Completed {
+            result,
+            rows,
+            bytes,
+        } => (
+            "COMPLETED",
+            Some(result.as_str()),
+            None,
+            0,
+            0,
+            *rows,
+            *bytes,
+        ),
+        TaskOutcome::Failed {
+            failure,
+            retry_after: Some(delay),
+        } => (
+            "PENDING",
+            None,
+            Some(failure.message.as_str()),
+            1,
+            delay.as_millis(),
+            0,
+            0,
+        ),
+        TaskOutcome::Failed {
+            failure,
+            retry_after: None,
+        } => ("FAILED", None, Some(failure.message.as_str()), 1, 0, 0, 0),
+        TaskOutcome::HandedBack => ("PENDING", None, None, 0, 0, 0, 0),
+    };
+    vec![
+        text(&end.task_id),
+        text(&end.token.to_string()),
+        text(status),
+        text_opt(result),
+        text_opt(error),
+        failures.to_string(),
+        delay.to_string(),
+        rows.to_string(),
+        bytes.to_string(),
+    ]
+}
