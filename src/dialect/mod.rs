@@ -2,8 +2,11 @@
 //!
 //! No string comparison with a platform's name stands outside [`for_platform`].
 
+mod postgres_family;
+
 use crate::domain::table::{KeyColumn, KeyRange, Platform, TableRef, WrittenName};
 use crate::types::ColumnPlan;
+use postgres_family::PostgresFamily;
 
 /// The SQL of one platform. Every name that enters a statement is quoted here.
 pub trait Dialect: Send + Sync {
@@ -15,6 +18,9 @@ pub trait Dialect: Send + Sync {
 
     /// Quotes text as a literal.
     fn quote_text(&self, text: &str) -> String;
+
+    /// Statements that a new session runs first, so that values come in one text form.
+    fn session_statements(&self) -> &'static [&'static str];
 
     /// Result columns, all as text: name, type name, length or precision, scale, nullable (`true`/`false`);
     /// in table order; no row: the table does not exist or is not visible.
@@ -34,6 +40,16 @@ pub trait Dialect: Send + Sync {
         where_clause: Option<&str>,
     ) -> String;
 
+    /// The longest value of each expression in bytes, over one range: what buffers must hold.
+    fn longest_query(
+        &self,
+        table: &TableRef,
+        expressions: &[&str],
+        key: &[KeyColumn],
+        range: &KeyRange,
+        where_clause: Option<&str>,
+    ) -> String;
+
     /// The statement that extracts one range. Column order is that of `columns`.
     fn extraction_query(
         &self,
@@ -45,15 +61,15 @@ pub trait Dialect: Send + Sync {
     ) -> String;
 }
 
-/// The dialect of a platform.
-pub fn for_platform(platform: Platform) -> &'static dyn Dialect {
+/// The dialect of a platform; `None`: not supported yet.
+pub fn for_platform(platform: Platform) -> Option<&'static dyn Dialect> {
     match platform {
-        Platform::Redshift | Platform::Postgresql | Platform::Sqlserver => {
-            unimplemented_platform(platform)
-        }
+        Platform::Redshift => Some(&PostgresFamily {
+            has_table_info: true,
+        }),
+        Platform::Postgresql => Some(&PostgresFamily {
+            has_table_info: false,
+        }),
+        Platform::Sqlserver => None,
     }
-}
-
-fn unimplemented_platform(platform: Platform) -> &'static dyn Dialect {
-    panic!("no dialect for {platform}")
 }

@@ -5,6 +5,8 @@
 
 use arrow::datatypes::DataType;
 
+pub mod load;
+pub mod postgres_family;
 pub mod snowflake_name;
 
 /// The form in which a value leaves the ODBC driver, chosen for exactness first and cost second.
@@ -17,7 +19,10 @@ pub enum Fetch {
     /// Bound as text, parsed to a decimal of the file's precision and scale; a value that does not fit is an error.
     DecimalText,
     /// Bound as text in shortest round-trip form, parsed to the file's `Float64`; `NaN`, `Infinity`, `-Infinity` kept.
-    FloatText,
+    FloatText {
+        /// Whether the source has single precision: parsed as such, then widened exactly.
+        single: bool,
+    },
     /// The source hands over days since 1970-01-01 (may be negative), bound as a 32-bit integer.
     EpochDays,
     /// The source hands over microseconds since midnight, bound as a 64-bit integer.

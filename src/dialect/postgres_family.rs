@@ -1,0 +1,341 @@
+//! Amazon Redshift and PostgreSQL, which share their quoting, their catalog and most of their SQL.
+
+use super::Dialect;
+use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple, TableRef, WrittenName};
+use crate::types::ColumnPlan;
+
+/// The dialect of both.
+pub(super) struct PostgresFamily {
+    /// Whether `svv_table_info` exists (Redshift).
+    pub(super) has_table_info: bool,
+}
+
+impl PostgresFamily {
+    fn table(&self, table: &TableRef) -> String {
+        format!(
+            "{}.{}",
+            self.quote_name(&self.exact_name(&table.schema)),
+            self.quote_name(&self.exact_name(&table.table))
+        )
+    }
+
+    fn key_text(&self, column: &KeyColumn) -> String {
+        let name = self.quote_name(&column.name);
+        match column.kind {
+            KeyKind::TimestampTz => format!("CAST({name} AT TIME ZONE 'UTC' AS varchar) || '+00'"),
+            _ => format!("CAST({name} AS varchar)"),
+        }
+    }
+
+    fn literal(&self, column: &KeyColumn, value: &str) -> String {
+        let quoted = self.quote_text(value);
+        match column.kind {
+            KeyKind::Integer | KeyKind::Decimal => format!("CAST({quoted} AS numeric)"),
+            KeyKind::Date => format!("CAST({quoted} AS date)"),
+            KeyKind::Timestamp => format!("CAST({quoted} AS timestamp)"),
+            KeyKind::TimestampTz => format!("CAST({quoted} AS timestamptz)"),
+            KeyKind::Text => quoted,
+        }
+    }
+
+    /// Whole numbers go in as numbers, so that an index on an integer column serves.
+    fn operand(&self, column: &KeyColumn, value: &str) -> String {
+        let is_number = !value.is_empty()
+            && value
+                .trim_start_matches('-')
+                .bytes()
+                .all(|b| b.is_ascii_digit());
+        if column.kind == KeyKind::Integer && is_number {
+            value.to_owned()
+        } else {
+            self.literal(column, value)
+        }
+    }
+
+    /// `key >= bound` (or `<`) in lexicographic order, for columns that are not NULL.
+    fn compare(&self, key: &[KeyColumn], bound: &KeyTuple, strict: &str, last: &str) -> String {
+        let mut alternatives = Vec::with_capacity(key.len());
+        for depth in 0..key.len() {
+            let mut terms: Vec<String> = (0..depth)
+                .map(|i| {
+                    format!(
+                        "{} = {}",
+                        self.quote_name(&key[i].name),
+                        self.operand(&key[i], &bound[i])
+                    )
+                })
+                .collect();
+            let operator = if depth + 1 == key.len() { last } else { strict };
+            terms.push(format!(
+                "{} {operator} {}",
+                self.quote_name(&key[depth].name),
+                self.operand(&key[depth], &bound[depth])
+            ));
+            alternatives.push(terms.join(" AND "));
+        }
+        if alternatives.len() == 1 {
+            return alternatives.remove(0);
+        }
+        // The leading column's own bound is implied, and lets an index on it serve.
+        let leading = format!(
+            "{} {strict}= {}",
+            self.quote_name(&key[0].name),
+            self.operand(&key[0], &bound[0])
+        );
+        format!("({leading} AND ({}))", alternatives.join(" OR "))
+    }
+
+    fn range_predicate(&self, key: &[KeyColumn], range: &KeyRange) -> Vec<String> {
+        match range {
+            KeyRange::Everything => Vec::new(),
+            KeyRange::NullKey => {
+                let nulls: Vec<String> = key
+                    .iter()
+                    .filter(|c| c.nullable)
+                    .map(|c| format!("{} IS NULL", self.quote_name(&c.name)))
+                    .collect();
+                vec![if nulls.is_empty() {
+                    "1 = 0".to_owned()
+                } else {
+                    format!("({})", nulls.join(" OR "))
+                }]
+            }
+            KeyRange::Between { lower, upper } => {
+                // A row with (k1 above the bound, k2 NULL) would satisfy the comparison: it belongs to NullKey alone.
+                let mut terms: Vec<String> = key
+                    .iter()
+                    .filter(|c| c.nullable)
+                    .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
+                    .collect();
+                terms.extend(
+                    lower
+                        .as_ref()
+                        .map(|bound| self.compare(key, bound, ">", ">=")),
+                );
+                terms.extend(
+                    upper
+                        .as_ref()
+                        .map(|bound| self.compare(key, bound, "<", "<")),
+                );
+                terms
+            }
+        }
+    }
+
+    fn where_text(&self, mut terms: Vec<String>, where_clause: Option<&str>) -> String {
+        // On a line of its own: the user's predicate may end in a comment.
+        terms.extend(where_clause.map(|predicate| format!("({predicate}\n)")));
+        if terms.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", terms.join(" AND "))
+        }
+    }
+}
+
+impl Dialect for PostgresFamily {
+    fn exact_name(&self, written: &WrittenName) -> String {
+        let text = written.0.trim();
+        match text
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+        {
+            Some(inner) if text.len() >= 2 => inner.replace("\"\"", "\""),
+            _ => text.to_lowercase(),
+        }
+    }
+
+    fn quote_name(&self, exact: &str) -> String {
+        format!("\"{}\"", exact.replace('"', "\"\""))
+    }
+
+    fn quote_text(&self, text: &str) -> String {
+        // Redshift and an old setting of PostgreSQL read a backslash as an escape: E'' means the same everywhere.
+        if text.contains('\\') {
+            format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+        } else {
+            format!("'{}'", text.replace('\'', "''"))
+        }
+    }
+
+    fn session_statements(&self) -> &'static [&'static str] {
+        &[
+            "SET extra_float_digits TO 2",
+            "SET datestyle TO ISO",
+            "SET timezone TO 'UTC'",
+        ]
+    }
+
+    fn columns_query(&self, table: &TableRef) -> String {
+        let (schema, name) = (
+            self.quote_text(&self.exact_name(&table.schema)),
+            self.quote_text(&self.exact_name(&table.table)),
+        );
+        // atttypmod - 4 holds the length of a text, or precision and scale of a numeric.
+        format!(
+            "SELECT a.attname, t.typname, \
+             CASE WHEN a.atttypmod < 4 THEN NULL WHEN t.typname = 'numeric' THEN ((a.atttypmod - 4) / 65536)::varchar WHEN t.typname IN ('varchar', 'bpchar') THEN (a.atttypmod - 4)::varchar ELSE NULL END, \
+             CASE WHEN t.typname = 'numeric' AND a.atttypmod >= 4 THEN ((a.atttypmod - 4) % 2048)::varchar ELSE NULL END, \
+             CASE WHEN a.attnotnull THEN 'false' ELSE 'true' END \
+             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+             WHERE n.nspname = {schema} AND c.relname = {name} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+        )
+    }
+
+    fn estimate_queries(&self, table: &TableRef) -> Vec<String> {
+        let (schema, name) = (
+            self.quote_text(&self.exact_name(&table.schema)),
+            self.quote_text(&self.exact_name(&table.table)),
+        );
+        let mut queries = Vec::new();
+        if self.has_table_info {
+            queries.push(format!("SELECT CAST(tbl_rows AS bigint)::varchar, (CAST(size AS bigint) * 1048576)::varchar FROM svv_table_info WHERE \"schema\" = {schema} AND \"table\" = {name}"));
+        }
+        queries.push(format!(
+            "SELECT CAST(c.reltuples AS bigint)::varchar, (CAST(c.relpages AS bigint) * 8192)::varchar FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = {schema} AND c.relname = {name} AND c.reltuples > 0"
+        ));
+        // Never analyzed: 100 bytes a row is as good a guess as any.
+        queries.push(format!(
+            "SELECT count(*)::varchar, (count(*) * 100)::varchar FROM {}",
+            self.table(table)
+        ));
+        queries
+    }
+
+    fn boundary_query(
+        &self,
+        table: &TableRef,
+        key: &[KeyColumn],
+        partitions: u64,
+        where_clause: Option<&str>,
+    ) -> String {
+        let names: Vec<String> = key.iter().map(|c| self.quote_name(&c.name)).collect();
+        let names = names.join(", ");
+        let texts: Vec<String> = key.iter().map(|c| self.key_text(c)).collect();
+        let not_null = key
+            .iter()
+            .filter(|c| c.nullable)
+            .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
+            .collect();
+        format!(
+            "SELECT {} FROM (SELECT {names}, tile, row_number() OVER (PARTITION BY tile ORDER BY {names}) AS place FROM \
+             (SELECT {names}, ntile({partitions}) OVER (ORDER BY {names}) AS tile FROM {}{}) tiles) firsts WHERE place = 1 AND tile > 1 ORDER BY {names}",
+            texts.join(", "),
+            self.table(table),
+            self.where_text(not_null, where_clause)
+        )
+    }
+
+    fn longest_query(
+        &self,
+        table: &TableRef,
+        expressions: &[&str],
+        key: &[KeyColumn],
+        range: &KeyRange,
+        where_clause: Option<&str>,
+    ) -> String {
+        let longest: Vec<String> = expressions
+            .iter()
+            .map(|e| format!("CAST(COALESCE(max(octet_length({e})), 0) AS varchar)"))
+            .collect();
+        format!(
+            "SELECT {} FROM {}{}",
+            longest.join(", "),
+            self.table(table),
+            self.where_text(self.range_predicate(key, range), where_clause)
+        )
+    }
+
+    fn extraction_query(
+        &self,
+        table: &TableRef,
+        columns: &[ColumnPlan],
+        key: &[KeyColumn],
+        range: &KeyRange,
+        where_clause: Option<&str>,
+    ) -> String {
+        let list: Vec<String> = columns
+            .iter()
+            .map(|c| format!("{} AS {}", c.expression, c.file_name))
+            .collect();
+        format!(
+            "SELECT {} FROM {}{}",
+            list.join(", "),
+            self.table(table),
+            self.where_text(self.range_predicate(key, range), where_clause)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIALECT: PostgresFamily = PostgresFamily {
+        has_table_info: true,
+    };
+
+    fn column(name: &str, kind: KeyKind, nullable: bool) -> KeyColumn {
+        KeyColumn {
+            name: name.to_owned(),
+            kind,
+            nullable,
+        }
+    }
+
+    #[test]
+    fn names_are_folded_or_kept_and_always_quoted() {
+        let exact = |text: &str| DIALECT.exact_name(&WrittenName(text.to_owned()));
+        assert_eq!(exact("Orders"), "orders");
+        assert_eq!(exact("\"My; \"\"Table\"\"\""), "My; \"Table\"");
+        assert_eq!(DIALECT.quote_name("a\"b; DROP"), "\"a\"\"b; DROP\"");
+        assert_eq!(DIALECT.quote_text(r"it's \ one"), r"E'it''s \\ one'");
+    }
+
+    #[test]
+    fn a_composite_range_is_lexicographic_and_guards_against_null() {
+        let key = [
+            column("a", KeyKind::Integer, false),
+            column("b", KeyKind::Text, true),
+        ];
+        let range = KeyRange::Between {
+            lower: Some(vec!["5".into(), "x".into()]),
+            upper: None,
+        };
+        assert_eq!(
+            DIALECT.range_predicate(&key, &range),
+            [
+                "\"b\" IS NOT NULL",
+                "(\"a\" >= 5 AND (\"a\" > 5 OR \"a\" = 5 AND \"b\" >= 'x'))"
+            ]
+        );
+        assert_eq!(
+            DIALECT.range_predicate(&key, &KeyRange::NullKey),
+            ["(\"b\" IS NULL)"]
+        );
+    }
+
+    #[test]
+    fn a_single_key_is_two_plain_comparisons() {
+        let key = [column("d", KeyKind::Date, false)];
+        let range = KeyRange::Between {
+            lower: Some(vec!["2020-01-01".into()]),
+            upper: Some(vec!["2021-01-01".into()]),
+        };
+        assert_eq!(
+            DIALECT.range_predicate(&key, &range),
+            [
+                "\"d\" >= CAST('2020-01-01' AS date)",
+                "\"d\" < CAST('2021-01-01' AS date)"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_predicate_that_ends_in_a_comment_does_not_swallow_the_rest() {
+        let text = DIALECT.where_text(vec!["a = 1".to_owned()], Some("b > 2 -- new ones"));
+        assert_eq!(text, " WHERE a = 1 AND (b > 2 -- new ones\n)");
+    }
+}
