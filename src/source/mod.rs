@@ -1,1 +1,12 @@
 //! The only place for ODBC.
+
+mod analyze;
+mod connection;
+mod error;
+mod extract;
+mod fetch;
+
+pub use analyze::analyze;
+pub use connection::SourceSettings;
+pub use error::{SourceError, SourceErrorKind};
+pub use extract::{ExtractError, ExtractRequest, extract};

@@ -1,0 +1,137 @@
+//! The analysis of a table: its columns, its size, and where it is cut.
+
+use super::connection::{SourceSettings, query_text};
+use super::error::{SourceError, SourceErrorKind};
+use crate::dialect::Dialect;
+use crate::domain::table::{KeyColumn, KeyKind, SourceColumn};
+use crate::domain::task::{TableAnalysis, TableSpec};
+use crate::plan::partition_count;
+
+/// Reads the catalog and cuts the table. Blocking: a handful of round trips.
+///
+/// # Errors
+/// As [`SourceError`] says; a missing table or key column is named, with those that exist.
+pub fn analyze(
+    settings: &SourceSettings,
+    dialect: &dyn Dialect,
+    spec: &TableSpec,
+) -> Result<TableAnalysis, SourceError> {
+    let place = format!("{}, table {}", settings.place(), spec.source);
+    let connection = settings.connect(dialect)?;
+    let rows = query_text(&connection, &dialect.columns_query(&spec.source), &place)?;
+    let columns: Vec<SourceColumn> = rows.iter().map(|row| source_column(row)).collect();
+    if columns.is_empty() {
+        return Err(SourceError::new(
+            SourceErrorKind::NoSuchObject,
+            format!(
+                "{place}: there is no such table, or the user may not see it; check schemaName and tableName in the workflow (an unquoted name is folded)"
+            ),
+        ));
+    }
+    let key = spec
+        .key
+        .iter()
+        .map(|written| key_column(dialect, written, &columns, &place))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut warnings = Vec::new();
+    let (mut row_estimate, mut byte_estimate) = (0, 0);
+    for sql in dialect.estimate_queries(&spec.source) {
+        // A catalog that lacks a view, or forbids it, passes on to the next source of an estimate.
+        let Ok(rows) = query_text(&connection, &sql, &place) else {
+            continue;
+        };
+        let number = |index: usize| {
+            rows.first()
+                .and_then(|row| row.get(index))
+                .and_then(|cell| cell.as_deref())
+                .and_then(|text| text.parse::<u64>().ok())
+        };
+        if let (Some(rows), Some(bytes)) = (number(0), number(1)) {
+            (row_estimate, byte_estimate) = (rows, bytes);
+            break;
+        }
+    }
+    let wanted = if key.is_empty() {
+        1
+    } else {
+        partition_count(row_estimate, byte_estimate, spec.partition_size)
+    };
+    if key.is_empty() {
+        warnings.push(
+            "the table has no columnNamesToPartitionBy: it is migrated as one partition".to_owned(),
+        );
+    }
+    let mut boundaries = Vec::new();
+    if wanted > 1 {
+        let sql = dialect.boundary_query(&spec.source, &key, wanted, spec.where_clause.as_deref());
+        for row in query_text(&connection, &sql, &place)? {
+            let tuple: Option<Vec<String>> = row.into_iter().collect();
+            boundaries.push(tuple.ok_or_else(|| {
+                SourceError::new(
+                    SourceErrorKind::Other,
+                    format!("{place}: the source answered a boundary with NULL in it"),
+                )
+            })?);
+        }
+        boundaries.dedup();
+    }
+    Ok(TableAnalysis {
+        columns,
+        key,
+        row_estimate,
+        byte_estimate,
+        boundaries,
+        warnings,
+    })
+}
+
+fn source_column(row: &[Option<String>]) -> SourceColumn {
+    let text = |index: usize| row.get(index).cloned().flatten();
+    SourceColumn {
+        name: text(0).unwrap_or_default(),
+        type_name: text(1).unwrap_or_default().to_lowercase(),
+        length_or_precision: text(2).and_then(|n| n.parse().ok()),
+        scale: text(3).and_then(|n| n.parse().ok()),
+        nullable: text(4).as_deref() != Some("false"),
+    }
+}
+
+fn key_column(
+    dialect: &dyn Dialect,
+    written: &str,
+    columns: &[SourceColumn],
+    place: &str,
+) -> Result<KeyColumn, SourceError> {
+    let name = dialect.exact_name(&crate::domain::table::WrittenName(written.to_owned()));
+    let Some(column) = columns.iter().find(|column| column.name == name) else {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        return Err(SourceError::new(
+            SourceErrorKind::NoSuchObject,
+            format!(
+                "{place}: columnNamesToPartitionBy names {written}, and the table has no such column; it has {}",
+                names.join(", ")
+            ),
+        ));
+    };
+    let kind = match column.type_name.as_str() {
+        "int2" | "int4" | "int8" => KeyKind::Integer,
+        "numeric" => KeyKind::Decimal,
+        "date" => KeyKind::Date,
+        "timestamp" => KeyKind::Timestamp,
+        "timestamptz" => KeyKind::TimestampTz,
+        "varchar" | "text" => KeyKind::Text,
+        other => {
+            return Err(SourceError::new(
+                SourceErrorKind::NoSuchObject,
+                format!(
+                    "{place}: columnNamesToPartitionBy names {written} of type {other}; choose an integer, decimal, date, timestamp or varchar column, or [] for one partition"
+                ),
+            ));
+        }
+    };
+    Ok(KeyColumn {
+        name,
+        kind,
+        nullable: column.nullable,
+    })
+}

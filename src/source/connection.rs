@@ -1,0 +1,209 @@
+//! Connections to a source.
+
+use super::error::{SourceError, SourceErrorKind};
+use crate::dialect::Dialect;
+use crate::domain::table::Platform;
+use odbc_api::{Connection, ConnectionOptions, environment};
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+
+/// Seconds that a login may take.
+const LOGIN_TIMEOUT: u32 = 30;
+
+/// How to reach a source.
+#[derive(Clone, Debug)]
+pub struct SourceSettings {
+    /// Platform.
+    pub platform: Platform,
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Database.
+    pub database: String,
+    /// User.
+    pub username: String,
+    /// Password.
+    pub password: SecretString,
+    /// Name of an installed ODBC driver; otherwise the platform's usual one.
+    pub odbc_driver: Option<String>,
+    /// More keywords of the connection string.
+    pub extra_options: BTreeMap<String, String>,
+}
+
+impl SourceSettings {
+    /// What messages call the source.
+    pub fn place(&self) -> String {
+        format!(
+            "{} at {}:{}, database {}",
+            self.platform, self.host, self.port, self.database
+        )
+    }
+
+    /// Connects, and makes the session give values in one text form.
+    pub(super) fn connect(
+        &self,
+        dialect: &dyn Dialect,
+    ) -> Result<Connection<'static>, SourceError> {
+        let fail = |error: &odbc_api::Error| SourceError::from_odbc(error, &self.place());
+        let environment = environment().map_err(|error| fail(&error))?;
+        let driver = self.driver(environment)?;
+        let options = ConnectionOptions {
+            login_timeout_sec: Some(LOGIN_TIMEOUT),
+            ..ConnectionOptions::default()
+        };
+        let connection = environment
+            .connect_with_connection_string(
+                self.connection_string(&driver).expose_secret(),
+                options,
+            )
+            .map_err(|error| fail(&error))?;
+        for statement in dialect.session_statements() {
+            connection
+                .execute(statement, (), None)
+                .map_err(|error| fail(&error))?;
+        }
+        Ok(connection)
+    }
+
+    fn driver(&self, environment: &odbc_api::Environment) -> Result<String, SourceError> {
+        let installed: Vec<String> = environment
+            .drivers()
+            .map_err(|error| SourceError::from_odbc(&error, "the ODBC driver manager"))?
+            .into_iter()
+            .map(|driver| driver.description)
+            .collect();
+        let usual: &[&str] = match self.platform {
+            Platform::Redshift => &[
+                "Amazon Redshift ODBC Driver (x64)",
+                "Amazon Redshift (x64)",
+                "PostgreSQL Unicode",
+            ],
+            Platform::Postgresql => &["PostgreSQL Unicode"],
+            Platform::Sqlserver => &[
+                "ODBC Driver 18 for SQL Server",
+                "ODBC Driver 17 for SQL Server",
+                "ODBC Driver 13 for SQL Server",
+                "FreeTDS",
+            ],
+        };
+        let wanted: Vec<&str> = self
+            .odbc_driver
+            .as_deref()
+            .map_or_else(|| usual.to_vec(), |name| vec![name]);
+        wanted.iter().find(|name| installed.iter().any(|other| other == *name)).map(|name| (*name).to_owned()).ok_or_else(|| {
+            let installed = if installed.is_empty() { "none".to_owned() } else { installed.join(", ") };
+            SourceError::new(
+                SourceErrorKind::DriverMissing,
+                format!(
+                    "no ODBC driver for {} is installed: wanted {}; installed: {installed}. On Debian `apt-get install odbc-postgresql` brings \"PostgreSQL Unicode\"; or name an installed driver with odbc_driver in the worker's configuration",
+                    self.platform,
+                    wanted.join(" or ")
+                ),
+            )
+        })
+    }
+
+    fn connection_string(&self, driver: &str) -> SecretString {
+        let mut keywords: BTreeMap<&str, String> = BTreeMap::new();
+        if driver.starts_with("PostgreSQL") {
+            // Without a cursor the driver holds the whole result in memory; booleans come as bits, long text untruncated.
+            for (key, value) in [
+                ("UseDeclareFetch", "1"),
+                ("Fetch", "10000"),
+                ("BoolsAsChar", "0"),
+                ("UnknownSizes", "2"),
+                ("MaxLongVarcharSize", "0"),
+                ("ReadOnly", "1"),
+            ] {
+                keywords.insert(key, value.to_owned());
+            }
+        }
+        for (key, value) in [
+            ("Server", &self.host),
+            ("Database", &self.database),
+            ("UID", &self.username),
+        ] {
+            keywords.insert(key, value.clone());
+        }
+        keywords.insert("Port", self.port.to_string());
+        keywords.insert("PWD", self.password.expose_secret().to_owned());
+        for (key, value) in &self.extra_options {
+            keywords.insert(key, value.clone());
+        }
+        let list: Vec<String> = keywords
+            .iter()
+            .map(|(key, value)| format!("{key}={}", escape(value)))
+            .collect();
+        format!("Driver={};{}", escape_always(driver), list.join(";")).into()
+    }
+}
+
+/// A value of a connection string: in braces where it has to be (ODBC's grammar of connection strings).
+fn escape(value: &str) -> String {
+    if value
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-/:".contains(c))
+    {
+        value.to_owned()
+    } else {
+        escape_always(value)
+    }
+}
+
+fn escape_always(value: &str) -> String {
+    format!("{{{}}}", value.replace('}', "}}"))
+}
+
+/// Runs a small query and answers its cells as text.
+pub(super) fn query_text(
+    connection: &Connection<'_>,
+    sql: &str,
+    place: &str,
+) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+    use odbc_api::{Cursor, ResultSetMetadata};
+    let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, place);
+    let Some(mut cursor) = connection.execute(sql, (), None).map_err(fail)? else {
+        return Ok(Vec::new());
+    };
+    let columns = u16::try_from(cursor.num_result_cols().map_err(fail)?).unwrap_or(0);
+    let mut rows = Vec::new();
+    // Row by row: these results are small, and their values of any length.
+    while let Some(mut row) = cursor.next_row().map_err(fail)? {
+        let mut cells = Vec::with_capacity(usize::from(columns));
+        for column in 1..=columns {
+            let mut bytes = Vec::new();
+            let present = row.get_text(column, &mut bytes).map_err(fail)?;
+            cells.push(present.then(|| String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        rows.push(cells);
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_values_are_escaped_and_the_password_stays_out_of_debug() {
+        let settings = SourceSettings {
+            platform: Platform::Redshift,
+            host: "h".into(),
+            port: 5439,
+            database: "my db".into(),
+            username: "u".into(),
+            password: SecretString::from("p;w}d {x".to_owned()),
+            odbc_driver: None,
+            extra_options: BTreeMap::new(),
+        };
+        let text = settings.connection_string("PostgreSQL Unicode");
+        assert!(
+            text.expose_secret().contains("PWD={p;w}}d {x}"),
+            "{}",
+            text.expose_secret()
+        );
+        assert!(text.expose_secret().contains("Database={my db}"));
+        assert!(!format!("{settings:?}").contains("p;w"));
+    }
+}

@@ -1,0 +1,292 @@
+//! The extraction of one partition: one statement, one or more files, streamed.
+//!
+//! Three stages overlap: the fetch thread (driver to Arrow), the encode thread (Arrow to Parquet), and the upload. The
+//! channels between them are bounded, so memory does not depend on the partition's size.
+
+use super::connection::{SourceSettings, query_text};
+use super::error::{SourceError, SourceErrorKind};
+use super::fetch::{buffer, record_batch, schema};
+use crate::actors::ports::TaskProgress;
+use crate::dialect::Dialect;
+use crate::domain::table::{KeyColumn, KeyRange, TableRef};
+use crate::domain::task::{Manifest, StagedFile};
+use crate::file::{FileContent, ParquetFile};
+use crate::snowflake::SnowflakeError;
+use crate::snowflake::stage::Stage;
+use crate::types::{ColumnPlan, Fetch};
+use arrow::array::RecordBatch;
+use futures::StreamExt;
+use odbc_api::Cursor;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use tokio::sync::mpsc;
+
+/// Batches between fetch and encode.
+const BATCHES_IN_FLIGHT: usize = 2;
+/// Text that may be longer than this is measured before it is bound: a buffer for the type's own limit would leave room
+/// for few rows.
+const MEASURE_ABOVE: usize = 1_024;
+
+/// What to extract.
+pub struct ExtractRequest {
+    /// The source.
+    pub settings: SourceSettings,
+    /// Its SQL.
+    pub dialect: &'static dyn Dialect,
+    /// The table.
+    pub table: TableRef,
+    /// The columns.
+    pub columns: Vec<ColumnPlan>,
+    /// The partition key.
+    pub key: Vec<KeyColumn>,
+    /// The partition.
+    pub range: KeyRange,
+    /// The user's predicate.
+    pub where_clause: Option<String>,
+    /// Memory of this task in bytes.
+    pub memory_bytes: usize,
+    /// Directory below the stage, with a slash at its end.
+    pub directory: String,
+}
+
+/// Why an extraction ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The stage.
+    #[error(transparent)]
+    Stage(#[from] SnowflakeError),
+    /// A file could not be written, or a thread ended unexpectedly.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl ExtractError {
+    /// Whether another attempt can help.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Source(error) => error.is_retryable(),
+            Self::Stage(error) => error.is_retryable(),
+            Self::Internal(_) => true,
+        }
+    }
+}
+
+type OpenFile = (String, FileContent);
+
+/// Extracts one partition into files on the stage. `None`: it was cancelled, and nothing of it counts.
+///
+/// # Errors
+/// As [`ExtractError`] says. Files that were complete by then are garbage: no manifest names them.
+pub async fn extract(
+    request: ExtractRequest,
+    stage: Stage,
+    progress: Arc<TaskProgress>,
+) -> Result<Option<Manifest>, ExtractError> {
+    let (batch_sender, batch_receiver) = sync_channel(BATCHES_IN_FLIGHT);
+    let (file_sender, mut files) = mpsc::channel::<OpenFile>(1);
+    let (schema, directory) = (schema(&request.columns), request.directory.clone());
+    let encode = {
+        let (progress, schema) = (progress.clone(), schema.clone());
+        tokio::task::spawn_blocking(move || {
+            encode(
+                &schema,
+                &directory,
+                &batch_receiver,
+                &file_sender,
+                &progress,
+            )
+        })
+    };
+    let fetch = {
+        let progress = progress.clone();
+        tokio::task::spawn_blocking(move || fetch(&request, &schema, &batch_sender, &progress))
+    };
+    let mut uploaded = Vec::new();
+    let mut upload_error = None;
+    while let Some((path, content)) = files.recv().await {
+        match stage
+            .upload(&path, crate::file::content(content).boxed())
+            .await
+        {
+            Ok(bytes) => uploaded.push((path, bytes)),
+            Err(error) => {
+                upload_error = Some(error);
+                // Dropped: the encoder finds nobody to send to and ends, and so does the fetch.
+                drop(files);
+                break;
+            }
+        }
+    }
+    let fetched = fetch.await.map_err(|error| {
+        ExtractError::Internal(format!("the fetch thread ended unexpectedly: {error}"))
+    })?;
+    let encoded = encode.await.map_err(|error| {
+        ExtractError::Internal(format!("the encode thread ended unexpectedly: {error}"))
+    })?;
+    // The first cause first: a failed fetch ends the others, and so does a failed upload.
+    match fetched {
+        Err(error) if error.kind == SourceErrorKind::Cancelled => return Ok(None),
+        Err(error) => return Err(error.into()),
+        Ok(()) => {}
+    }
+    if let Some(error) = upload_error {
+        return Err(error.into());
+    }
+    let rows = encoded
+        .map_err(|error| ExtractError::Internal(format!("a file could not be written: {error}")))?;
+    if progress.is_cancelled() {
+        return Ok(None);
+    }
+    if rows.len() != uploaded.len() {
+        return Err(ExtractError::Internal(format!(
+            "{} files were written and {} uploaded",
+            rows.len(),
+            uploaded.len()
+        )));
+    }
+    let files = uploaded
+        .into_iter()
+        .zip(rows)
+        .map(|((path, bytes), rows)| StagedFile { path, rows, bytes })
+        .collect();
+    Ok(Some(Manifest { files }))
+}
+
+fn fetch(
+    request: &ExtractRequest,
+    schema: &arrow::datatypes::SchemaRef,
+    batches: &SyncSender<Result<RecordBatch, ()>>,
+    progress: &TaskProgress,
+) -> Result<(), SourceError> {
+    let result = fetch_all(request, schema, batches, progress);
+    if result.is_err() {
+        // The encoder must not take a broken stream for a short table.
+        let _ = batches.send(Err(()));
+    }
+    result
+}
+
+fn fetch_all(
+    request: &ExtractRequest,
+    schema: &arrow::datatypes::SchemaRef,
+    batches: &SyncSender<Result<RecordBatch, ()>>,
+    progress: &TaskProgress,
+) -> Result<(), SourceError> {
+    let place = format!("{}, table {}", request.settings.place(), request.table);
+    let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, &place);
+    let connection = request.settings.connect(request.dialect)?;
+    let where_clause = request.where_clause.as_deref();
+    let longest = measure(request, &connection, &place)?;
+    let sql = request.dialect.extraction_query(
+        &request.table,
+        &request.columns,
+        &request.key,
+        &request.range,
+        where_clause,
+    );
+    let Some(cursor) = connection.execute(&sql, (), None).map_err(fail)? else {
+        return Err(SourceError::new(
+            SourceErrorKind::Other,
+            format!("{place}: the extraction statement gave no result"),
+        ));
+    };
+    let buffer = buffer(&request.columns, &longest, request.memory_bytes)?;
+    let mut cursor = cursor.bind_buffer(buffer).map_err(fail)?;
+    while let Some(rows) = cursor.fetch_with_truncation_check(true).map_err(fail)? {
+        if progress.is_cancelled() {
+            return Err(SourceError::new(SourceErrorKind::Cancelled, "cancelled"));
+        }
+        let batch = record_batch(&request.columns, schema, rows)
+            .map_err(|error| SourceError::new(error.kind, format!("{place}: {}", error.message)))?;
+        if batches.send(Ok(batch)).is_err() {
+            // The encoder is gone, and says why itself.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The longest value, in bytes, of each column that its type does not bound, or bounds too far.
+fn measure(
+    request: &ExtractRequest,
+    connection: &odbc_api::Connection<'_>,
+    place: &str,
+) -> Result<Vec<Option<usize>>, SourceError> {
+    let wide = |column: &ColumnPlan| matches!(column.fetch, Fetch::Text { max_bytes } | Fetch::HexText { max_bytes } if max_bytes.is_none_or(|max| max > MEASURE_ABOVE));
+    let expressions: Vec<&str> = request
+        .columns
+        .iter()
+        .filter(|column| wide(column))
+        .map(|column| column.expression.as_str())
+        .collect();
+    if expressions.is_empty() {
+        return Ok(vec![None; request.columns.len()]);
+    }
+    let sql = request.dialect.longest_query(
+        &request.table,
+        &expressions,
+        &request.key,
+        &request.range,
+        request.where_clause.as_deref(),
+    );
+    let rows = query_text(connection, &sql, place)?;
+    let mut measured = rows.first().into_iter().flatten().map(|cell| {
+        cell.as_deref()
+            .and_then(|text| text.parse::<usize>().ok())
+            .unwrap_or(0)
+    });
+    Ok(request
+        .columns
+        .iter()
+        .map(|column| {
+            if wide(column) {
+                measured.next().or(Some(0))
+            } else {
+                None
+            }
+        })
+        .collect())
+}
+
+/// Encodes until the batches end; answers the rows of each file.
+fn encode(
+    schema: &arrow::datatypes::SchemaRef,
+    directory: &str,
+    batches: &Receiver<Result<RecordBatch, ()>>,
+    files: &mpsc::Sender<OpenFile>,
+    progress: &TaskProgress,
+) -> std::io::Result<Vec<u64>> {
+    let mut rows_of_files = Vec::new();
+    let mut open: Option<ParquetFile> = None;
+    let (mut rows, mut bytes_before) = (0, 0);
+    while let Ok(batch) = batches.recv() {
+        let batch = batch.map_err(|()| std::io::Error::other("the fetch failed"))?;
+        let mut file = match open.take() {
+            Some(file) => file,
+            None => {
+                let (file, content) = ParquetFile::open(schema.clone())?;
+                let path = format!("{directory}part-{:05}.parquet", rows_of_files.len());
+                files
+                    .blocking_send((path, content))
+                    .map_err(|_| std::io::Error::other("the upload is gone"))?;
+                file
+            }
+        };
+        file.write(&batch)?;
+        rows += batch.num_rows() as u64;
+        progress.set(rows, bytes_before + file.bytes());
+        if file.is_full() {
+            bytes_before += file.bytes();
+            rows_of_files.push(file.finish()?);
+        } else {
+            open = Some(file);
+        }
+    }
+    if let Some(file) = open {
+        rows_of_files.push(file.finish()?);
+    }
+    Ok(rows_of_files)
+}
