@@ -29,6 +29,19 @@ fn summary(row: &crate::snowflake::Row) -> Result<WorkflowSummary, CheckpointErr
 
 #[async_trait]
 impl WorkflowCatalog for HybridCheckpoint {
+    async fn check_schema(&self) -> Result<(), CheckpointError> {
+        self.check_version().await
+    }
+
+    async fn configuration(&self, id: WorkflowId) -> Result<String, CheckpointError> {
+        let sql = format!(
+            "SELECT CONFIGURATION FROM {}.WORKFLOW WHERE WORKFLOW_ID = {id}",
+            self.s
+        );
+        let rows = self.query(&sql).await?;
+        Cells(rows.first().unwrap_or(&Vec::new()), 0).text()
+    }
+
     async fn create_workflow(&self, workflow: &NewWorkflow) -> Result<WorkflowId, CheckpointError> {
         let s = &self.s;
         let token = uuid::Uuid::new_v4().to_string();

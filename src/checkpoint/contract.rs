@@ -21,7 +21,15 @@ pub enum CheckpointError {
         "a workflow named {0} exists already; choose another name, or look at it with `snowhaul workflow status {0}`"
     )]
     NameTaken(String),
-    /// The metadata objects are missing or of another version.
+    /// The metadata objects do not exist yet.
+    #[error("there is no metadata in {schema}: start an orchestrator, which creates it ({cause})")]
+    NoMetadata {
+        /// The quoted schema that was looked into.
+        schema: String,
+        /// What Snowflake said.
+        cause: String,
+    },
+    /// The metadata objects are of another version.
     #[error("{0}")]
     Schema(String),
     /// A stored value does not read as it should.
@@ -161,6 +169,8 @@ pub struct ErrorRow {
 /// What the command line asks.
 #[async_trait]
 pub trait WorkflowCatalog: Send + Sync {
+    /// Answers whether the metadata objects are there in this version's form. One statement.
+    async fn check_schema(&self) -> Result<(), CheckpointError>;
     /// Creates a workflow with its tables in one transaction and answers its id. A repetition after a lost reply
     /// answers the same id.
     async fn create_workflow(&self, workflow: &NewWorkflow) -> Result<WorkflowId, CheckpointError>;
@@ -173,6 +183,8 @@ pub trait WorkflowCatalog: Send + Sync {
     ) -> Result<Option<WorkflowSummary>, CheckpointError>;
     /// Progress of each table. One statement.
     async fn table_progress(&self, id: WorkflowId) -> Result<Vec<TableProgress>, CheckpointError>;
+    /// The configuration that a workflow was created with. One statement.
+    async fn configuration(&self, id: WorkflowId) -> Result<String, CheckpointError>;
     /// All known errors. One statement.
     async fn errors(&self, id: WorkflowId) -> Result<Vec<ErrorRow>, CheckpointError>;
     /// All warnings: (source table, text). One statement.

@@ -1,6 +1,7 @@
 //! The checkpoint in hybrid tables.
 
 use super::contract::{CheckpointError, StoreError};
+use super::schema;
 use crate::domain::retry::RetryPolicy;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
@@ -66,6 +67,36 @@ impl HybridCheckpoint {
             location,
             s,
         }
+    }
+
+    /// Whether the metadata objects are there in this version's form.
+    pub(super) async fn check_version(&self) -> Result<(), CheckpointError> {
+        let found = match self
+            .query(&format!(
+                "SELECT COALESCE(MAX(VERSION), 0) FROM {}.SCHEMA_VERSION",
+                self.s
+            ))
+            .await
+        {
+            Ok(rows) => rows
+                .first()
+                .map_or(Ok(0), |row| Cells(row, 0).number::<u32>())?,
+            Err(error) if error.is_retryable() || error.is_unreachable() => return Err(error),
+            Err(error) => {
+                return Err(CheckpointError::NoMetadata {
+                    schema: self.s.clone(),
+                    cause: error.to_string(),
+                });
+            }
+        };
+        if found == schema::VERSION {
+            return Ok(());
+        }
+        Err(CheckpointError::Schema(format!(
+            "the metadata in {} has version {found}, and this snowhaul needs version {}; run the same version on both sides",
+            self.s,
+            schema::VERSION
+        )))
     }
 
     /// Runs a statement that may be repeated.

@@ -2,7 +2,6 @@
 
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, parse_kind, parse_platform};
-use super::schema;
 use super::sql::{from_now, text, text_list, text_opt, values};
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskOutcome};
 use crate::domain::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
@@ -14,32 +13,7 @@ use std::time::Duration;
 #[async_trait]
 impl WorkerCheckpoint for HybridCheckpoint {
     async fn check_schema(&self) -> Result<(), CheckpointError> {
-        let found = match self
-            .query(&format!(
-                "SELECT COALESCE(MAX(VERSION), 0) FROM {}.SCHEMA_VERSION",
-                self.s
-            ))
-            .await
-        {
-            Ok(rows) => rows
-                .first()
-                .map_or(Ok(0), |row| Cells(row, 0).number::<u32>())?,
-            Err(error) if error.is_retryable() || error.is_unreachable() => return Err(error),
-            Err(error) => {
-                return Err(CheckpointError::Schema(format!(
-                    "there is no metadata in {}: start an orchestrator once, which creates it ({error})",
-                    self.s
-                )));
-            }
-        };
-        if found == schema::VERSION {
-            return Ok(());
-        }
-        Err(CheckpointError::Schema(format!(
-            "the metadata in {} has version {found}, and this snowhaul needs version {}; run the same version on both sides",
-            self.s,
-            schema::VERSION
-        )))
+        self.check_version().await
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError> {

@@ -4,8 +4,8 @@
 
 mod postgres_family;
 
-use crate::domain::table::{KeyColumn, KeyRange, Platform, TableRef, WrittenName};
-use crate::types::ColumnPlan;
+use crate::domain::table::{KeyColumn, KeyRange, Platform, SourceColumn, TableRef, WrittenName};
+use crate::types::{ColumnPlan, PlannedColumn};
 use postgres_family::PostgresFamily;
 
 /// The SQL of one platform. Every name that enters a statement is quoted here.
@@ -21,6 +21,21 @@ pub trait Dialect: Send + Sync {
 
     /// Statements that a new session runs first, so that values come in one text form.
     fn session_statements(&self) -> &'static [&'static str];
+
+    /// Statements of the same kind that a version of the platform may lack: a failure is no more than a log line.
+    fn optional_session_statements(&self) -> &'static [&'static str];
+
+    /// How the column at `index` travels into a target of type `target`; without one, into the default target.
+    fn plan_column(
+        &self,
+        column: &SourceColumn,
+        index: usize,
+        target: Option<&str>,
+    ) -> PlannedColumn;
+
+    /// The platform's own names of a type, from a name that users write: `INTEGER` is `int4`. Lower case, without
+    /// arguments.
+    fn type_name(&self, written: &str) -> String;
 
     /// Result columns, all as text: name, type name, length or precision, scale, nullable (`true`/`false`);
     /// in table order; no row: the table does not exist or is not visible.

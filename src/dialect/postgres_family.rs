@@ -1,8 +1,10 @@
 //! Amazon Redshift and PostgreSQL, which share their quoting, their catalog and most of their SQL.
 
 use super::Dialect;
-use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple, TableRef, WrittenName};
-use crate::types::ColumnPlan;
+use crate::domain::table::{
+    KeyColumn, KeyKind, KeyRange, KeyTuple, SourceColumn, TableRef, WrittenName,
+};
+use crate::types::{ColumnPlan, PlannedColumn, postgres_family};
 
 /// The dialect of both.
 pub(super) struct PostgresFamily {
@@ -164,6 +166,43 @@ impl Dialect for PostgresFamily {
             "SET datestyle TO ISO",
             "SET timezone TO 'UTC'",
         ]
+    }
+
+    fn optional_session_statements(&self) -> &'static [&'static str] {
+        &["SET intervalstyle TO iso_8601"]
+    }
+
+    fn plan_column(
+        &self,
+        column: &SourceColumn,
+        index: usize,
+        target: Option<&str>,
+    ) -> PlannedColumn {
+        postgres_family::plan_column(column, &self.quote_name(&column.name), index, target)
+    }
+
+    fn type_name(&self, written: &str) -> String {
+        let base = written.split('(').next().unwrap_or_default();
+        let words: Vec<String> = base.split_whitespace().map(str::to_lowercase).collect();
+        let name = words.join(" ");
+        let catalog = match name.as_str() {
+            "smallint" => "int2",
+            "integer" | "int" => "int4",
+            "bigint" => "int8",
+            "decimal" => "numeric",
+            "real" => "float4",
+            "double precision" | "float" => "float8",
+            "boolean" => "bool",
+            "character" | "char" | "nchar" => "bpchar",
+            "character varying" | "nvarchar" => "varchar",
+            "timestamp without time zone" => "timestamp",
+            "timestamp with time zone" => "timestamptz",
+            "time without time zone" => "time",
+            "time with time zone" => "timetz",
+            "binary varying" | "varbinary" => "varbyte",
+            other => other,
+        };
+        catalog.to_owned()
     }
 
     fn columns_query(&self, table: &TableRef) -> String {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A source platform that a dialect exists for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A source platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Platform {
     /// Amazon Redshift.

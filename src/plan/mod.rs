@@ -1,5 +1,7 @@
 //! Cuts a table into disjoint ranges of its key, and memory into batches: pure.
 
+pub mod target;
+
 use crate::domain::table::{KeyColumn, KeyRange, KeyTuple, PartitionSize};
 
 /// `auto`: bytes of source data in a partition. Compressed they come near the 100–250 MB that COPY INTO likes best.

@@ -128,10 +128,32 @@ impl SnowflakeClient {
     /// # Errors
     /// As [`Self::query`].
     pub async fn begin(&self) -> Result<Transaction, SnowflakeError> {
+        self.begin_with(None).await
+    }
+
+    /// As [`Self::begin`], with a query tag of its own. The session keeps the tag: only for a client all of whose
+    /// transactions are tagged.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn begin_tagged(&self, tag: &str) -> Result<Transaction, SnowflakeError> {
+        let literal = tag.replace('\\', "\\\\").replace('\'', "''");
+        self.begin_with(Some(format!("ALTER SESSION SET QUERY_TAG = '{literal}'")))
+            .await
+    }
+
+    async fn begin_with(&self, first: Option<String>) -> Result<Transaction, SnowflakeError> {
         let mut renewed = false;
         loop {
             let lease = self.acquire().await?;
-            match self.run(&lease.session, "BEGIN").await {
+            let begun = async {
+                if let Some(first) = &first {
+                    self.run(&lease.session, first).await?;
+                }
+                self.run(&lease.session, "BEGIN").await
+            }
+            .await;
+            match begun {
                 Ok(_) => {
                     return Ok(Transaction {
                         client: self.clone(),

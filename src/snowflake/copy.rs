@@ -7,6 +7,9 @@
 use super::client::Row;
 use crate::domain::task::StagedFile;
 
+/// Files that one COPY INTO can name at most.
+pub const MAX_FILES: usize = 1_000;
+
 /// A COPY INTO. Names and expressions are quoted by the caller.
 pub struct CopyInto<'a> {
     /// The quoted target table.

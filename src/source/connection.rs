@@ -63,7 +63,29 @@ impl SourceSettings {
                 .execute(statement, (), None)
                 .map_err(|error| fail(&error))?;
         }
+        for statement in dialect.optional_session_statements() {
+            if let Err(error) = connection.execute(statement, (), None) {
+                tracing::debug!(statement, %error, "the source does not know this setting");
+            }
+        }
         Ok(connection)
+    }
+
+    /// The same source, but another of its databases: the one that a workflow's table names. A name that differs in
+    /// case only is the same database.
+    pub fn with_database(mut self, database: &str) -> Self {
+        if !self.database.eq_ignore_ascii_case(database) {
+            database.clone_into(&mut self.database);
+        }
+        self
+    }
+
+    /// Logs in once, so that a wrong host, user, password or driver is told before any work starts. Blocking.
+    ///
+    /// # Errors
+    /// As [`SourceError`] says.
+    pub fn check(&self, dialect: &dyn Dialect) -> Result<(), SourceError> {
+        self.connect(dialect).map(|_| ())
     }
 
     fn driver(&self, environment: &odbc_api::Environment) -> Result<String, SourceError> {

@@ -215,7 +215,7 @@ fn measure(
     connection: &odbc_api::Connection<'_>,
     place: &str,
 ) -> Result<Vec<Option<usize>>, SourceError> {
-    let wide = |column: &ColumnPlan| matches!(column.fetch, Fetch::Text { max_bytes } | Fetch::HexText { max_bytes } if max_bytes.is_none_or(|max| max > MEASURE_ABOVE));
+    let wide = |column: &ColumnPlan| matches!(column.fetch, Fetch::Text { max_bytes } | Fetch::HexText { max_bytes } | Fetch::DecimalText { max_bytes } if max_bytes.is_none_or(|max| max > MEASURE_ABOVE));
     let expressions: Vec<&str> = request
         .columns
         .iter()

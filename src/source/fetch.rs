@@ -4,7 +4,7 @@ use super::error::{SourceError, SourceErrorKind};
 use crate::types::{ColumnPlan, Fetch};
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder,
-    Int64Builder, RecordBatch, StringBuilder, Time64MicrosecondBuilder,
+    Int32Builder, Int64Builder, RecordBatch, StringBuilder, Time64MicrosecondBuilder,
     TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 /// Rows of a batch at most: as many as the driver fetches at once.
 const MAX_BATCH_ROWS: usize = 10_000;
-/// Text of a decimal of 38 digits with sign and point, or of a double.
-const NUMBER_TEXT: usize = 48;
+/// Text of a double.
+const FLOAT_TEXT: usize = 32;
 /// 0001-01-01 and 9999-12-31 as days since 1970: what DATE holds in Snowflake without surprises.
 const DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
@@ -43,10 +43,12 @@ pub(super) fn buffer(
                 BufferDesc::I64 { nullable: true }
             }
             Fetch::Bit => BufferDesc::Bit { nullable: true },
-            Fetch::DecimalText | Fetch::FloatText { .. } => BufferDesc::Text {
-                max_str_len: NUMBER_TEXT,
+            Fetch::FloatText { .. } => BufferDesc::Text {
+                max_str_len: FLOAT_TEXT,
             },
-            Fetch::Text { max_bytes } | Fetch::HexText { max_bytes } => BufferDesc::Text {
+            Fetch::Text { max_bytes }
+            | Fetch::HexText { max_bytes }
+            | Fetch::DecimalText { max_bytes } => BufferDesc::Text {
                 max_str_len: longest.or(max_bytes).unwrap_or(1).max(1),
             },
         })
@@ -88,6 +90,29 @@ fn wrong(column: &ColumnPlan, value: &str, why: &str) -> SourceError {
     )
 }
 
+fn too_fine(column: &ColumnPlan, value: &str) -> SourceError {
+    let digits = column.fraction_digits;
+    wrong(
+        column,
+        value,
+        &format!("has more than the {digits} digits of a second that the target column keeps"),
+    )
+}
+
+fn date_text(days: i64) -> String {
+    chrono::DateTime::from_timestamp(days.saturating_mul(86_400), 0).map_or_else(
+        || format!("of {days} days since 1970"),
+        |at| at.format("%Y-%m-%d").to_string(),
+    )
+}
+
+fn timestamp_text(micros: i64) -> String {
+    chrono::DateTime::from_timestamp_micros(micros).map_or_else(
+        || format!("of {micros} µs since 1970"),
+        |at| at.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
+    )
+}
+
 fn internal(column: &ColumnPlan) -> SourceError {
     SourceError::new(
         SourceErrorKind::Other,
@@ -115,7 +140,7 @@ fn array(
             values.for_each(|value| builder.append_option(value.map(|bit| bit.as_bool())));
             Ok(Arc::new(builder.finish()))
         }
-        Fetch::DecimalText
+        Fetch::DecimalText { .. }
         | Fetch::FloatText { .. }
         | Fetch::Text { .. }
         | Fetch::HexText { .. } => texts(column, slice, rows),
@@ -130,8 +155,9 @@ fn integers(
     let values = slice
         .as_nullable_slice::<i64>()
         .ok_or_else(|| internal(column))?;
-    match column.fetch {
-        Fetch::EpochDays => {
+    let step = 10i64.pow(u32::from(6 - column.fraction_digits.min(6)));
+    match (&column.fetch, &column.data_type) {
+        (Fetch::EpochDays, _) => {
             let mut builder = Date32Builder::with_capacity(rows);
             for value in values {
                 match value {
@@ -141,7 +167,7 @@ fn integers(
                     Some(days) => {
                         return Err(wrong(
                             column,
-                            &format!("of {days} days since 1970"),
+                            &date_text(*days),
                             "lies outside the years 1 to 9999",
                         ));
                     }
@@ -150,18 +176,21 @@ fn integers(
             }
             Ok(Arc::new(builder.finish()))
         }
-        Fetch::EpochMicros => {
+        (Fetch::EpochMicros, _) => {
             let mut builder = TimestampMicrosecondBuilder::with_capacity(rows)
                 .with_data_type(column.data_type.clone());
             for value in values {
                 match value {
+                    Some(micros) if micros % step != 0 => {
+                        return Err(too_fine(column, &timestamp_text(*micros)));
+                    }
                     Some(micros) if DAYS.contains(&micros.div_euclid(MICROS_PER_DAY)) => {
                         builder.append_value(*micros)
                     }
                     Some(micros) => {
                         return Err(wrong(
                             column,
-                            &format!("of {micros} µs since 1970"),
+                            &timestamp_text(*micros),
                             "lies outside the years 1 to 9999",
                         ));
                     }
@@ -170,10 +199,13 @@ fn integers(
             }
             Ok(Arc::new(builder.finish()))
         }
-        Fetch::MicrosOfDay => {
+        (Fetch::MicrosOfDay, _) => {
             let mut builder = Time64MicrosecondBuilder::with_capacity(rows);
             for value in values {
                 match value {
+                    Some(micros) if micros % step != 0 => {
+                        return Err(too_fine(column, &format!("of {micros} µs")));
+                    }
                     Some(micros) if (0..MICROS_PER_DAY).contains(micros) => {
                         builder.append_value(*micros)
                     }
@@ -184,6 +216,17 @@ fn integers(
                             "is no time of a day in Snowflake",
                         ));
                     }
+                    None => builder.append_null(),
+                }
+            }
+            Ok(Arc::new(builder.finish()))
+        }
+        (_, DataType::Int32) => {
+            let mut builder = Int32Builder::with_capacity(rows);
+            for value in values {
+                match value.map(|number| i32::try_from(*number)) {
+                    Some(Ok(number)) => builder.append_value(number),
+                    Some(Err(_)) => return Err(internal(column)),
                     None => builder.append_null(),
                 }
             }
@@ -213,7 +256,7 @@ fn texts(
         })
     };
     match (&column.fetch, &column.data_type) {
-        (Fetch::DecimalText, DataType::Decimal128(precision, scale)) => {
+        (Fetch::DecimalText { .. }, DataType::Decimal128(precision, scale)) => {
             let mut builder =
                 Decimal128Builder::with_capacity(rows).with_data_type(column.data_type.clone());
             for value in values.iter() {

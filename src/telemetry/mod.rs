@@ -1,1 +1,5 @@
-//! Logs, metrics, progress.
+//! Logs and progress: what a person or a log collector sees of a running process.
+
+pub mod logs;
+pub mod progress;
+pub mod report;

@@ -8,6 +8,7 @@ use arrow::datatypes::DataType;
 pub mod load;
 pub mod postgres_family;
 pub mod snowflake_name;
+pub mod snowflake_type;
 
 /// The form in which a value leaves the ODBC driver, chosen for exactness first and cost second.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +18,10 @@ pub enum Fetch {
     /// Bound as a bit.
     Bit,
     /// Bound as text, parsed to a decimal of the file's precision and scale; a value that does not fit is an error.
-    DecimalText,
+    DecimalText {
+        /// The most bytes a value's text can have, where the type bounds it.
+        max_bytes: Option<usize>,
+    },
     /// Bound as text in shortest round-trip form, parsed to the file's `Float64`; `NaN`, `Infinity`, `-Infinity` kept.
     FloatText {
         /// Whether the source has single precision: parsed as such, then widened exactly.
@@ -56,4 +60,17 @@ pub struct ColumnPlan {
     pub file_name: String,
     /// Whether NULL can occur.
     pub nullable: bool,
+    /// Digits of a fraction of a second that the target keeps; a value with more is an error, never rounded.
+    pub fraction_digits: u8,
+}
+
+/// A column's way, its default type in Snowflake, and a warning where the type has no faithful counterpart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedColumn {
+    /// How it travels.
+    pub plan: ColumnPlan,
+    /// The type of the target column when the target is created.
+    pub default_target: String,
+    /// What users should know of.
+    pub warning: Option<String>,
 }

@@ -3,18 +3,72 @@
 //! What the driver converts wrongly (NaN, infinity, dates before Christ, zones) is asked for as text or as a number that
 //! the source computes; dates and timestamps come as whole numbers, because the driver's own conversion is dear.
 
-use super::{ColumnPlan, Fetch};
+use super::snowflake_type::TargetType;
+use super::{ColumnPlan, Fetch, PlannedColumn};
 use crate::domain::table::SourceColumn;
 use arrow::datatypes::{DataType, TimeUnit};
 
 /// The largest precision of a decimal in Arrow's 128 bits and in Snowflake's NUMBER.
 const MAX_PRECISION: u32 = 38;
 
-/// A column's way, its default type in Snowflake, and a warning where the type has no faithful counterpart.
-pub type Planned = (ColumnPlan, String, Option<String>);
+/// Bytes of a date's, a time's or a double's text at most.
+const SHORT_TEXT: usize = 64;
+/// Text of a decimal of 38 digits with sign and point.
+const DECIMAL_TEXT: usize = 48;
 
-/// Plans the column at `index`, whose quoted name is `quoted`.
-pub fn plan_column(column: &SourceColumn, quoted: &str, index: usize) -> Planned {
+/// Plans the column at `index`, whose quoted name is `quoted`, for a target of type `target`; without one, for the
+/// default target.
+pub fn plan_column(
+    column: &SourceColumn,
+    quoted: &str,
+    index: usize,
+    target: Option<&str>,
+) -> PlannedColumn {
+    let mut planned = default_plan(column, quoted, index);
+    if let Some(target) = target {
+        adapt(
+            &mut planned.plan,
+            column,
+            quoted,
+            &TargetType::parse(target),
+        );
+    }
+    planned
+}
+
+/// Changes the way so that the target gets each value as it is, or the worker refuses it.
+fn adapt(plan: &mut ColumnPlan, column: &SourceColumn, quoted: &str, target: &TargetType) {
+    if let Some(digits) = target.fraction_digits() {
+        plan.fraction_digits = digits.min(6);
+    }
+    let as_text = match (column.type_name.as_str(), target) {
+        ("numeric", TargetType::Number { precision, scale }) if scale <= precision => {
+            let bounded = matches!(column.length_or_precision, Some(1..=MAX_PRECISION));
+            plan.fetch = Fetch::DecimalText {
+                max_bytes: bounded.then_some(DECIMAL_TEXT),
+            };
+            plan.data_type = DataType::Decimal128(*precision, i8::try_from(*scale).unwrap_or(0));
+            return;
+        }
+        ("numeric", TargetType::Text) => Some(None),
+        ("float4" | "float8" | "date" | "timestamp" | "timestamptz" | "time", TargetType::Text) => {
+            Some(Some(SHORT_TEXT))
+        }
+        ("bytea" | "varbyte", TargetType::Text) => {
+            plan.fetch = Fetch::Text { max_bytes: None };
+            plan.data_type = DataType::Utf8;
+            return;
+        }
+        _ => None,
+    };
+    if let Some(max_bytes) = as_text {
+        plan.expression = format!("CAST({quoted} AS varchar)");
+        plan.fetch = Fetch::Text { max_bytes };
+        plan.data_type = DataType::Utf8;
+    }
+}
+
+fn default_plan(column: &SourceColumn, quoted: &str, index: usize) -> PlannedColumn {
     let length = column.length_or_precision;
     let as_text = format!("CAST({quoted} AS varchar)");
     let unbounded = Fetch::Text { max_bytes: None };
@@ -23,13 +77,13 @@ pub fn plan_column(column: &SourceColumn, quoted: &str, index: usize) -> Planned
         "int2" => (
             quoted.to_owned(),
             Fetch::Integer,
-            DataType::Int64,
+            DataType::Int32,
             "NUMBER(5,0)".to_owned(),
         ),
         "int4" => (
             quoted.to_owned(),
             Fetch::Integer,
-            DataType::Int64,
+            DataType::Int32,
             "NUMBER(10,0)".to_owned(),
         ),
         "int8" => (
@@ -58,7 +112,9 @@ pub fn plan_column(column: &SourceColumn, quoted: &str, index: usize) -> Planned
                 );
                 (
                     as_text,
-                    Fetch::DecimalText,
+                    Fetch::DecimalText {
+                        max_bytes: Some(DECIMAL_TEXT),
+                    },
                     DataType::Decimal128(p, s),
                     format!("NUMBER({precision},{scale})"),
                 )
@@ -172,8 +228,13 @@ pub fn plan_column(column: &SourceColumn, quoted: &str, index: usize) -> Planned
         data_type,
         file_name: format!("c{index}"),
         nullable: column.nullable,
+        fraction_digits: 6,
     };
-    (plan, target, warning)
+    PlannedColumn {
+        plan,
+        default_target: target,
+        warning,
+    }
 }
 
 /// Whole microseconds since 1970, without passing through a double; an infinity fails in the source.

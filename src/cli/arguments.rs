@@ -1,0 +1,213 @@
+//! The command line's arguments.
+
+use crate::config::LogFormat;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// The connection's variable, as Snowflake's own orchestrator names it.
+const CONNECTION_VARIABLE: &str = "SNOWFLAKE_CONNECTION_NAME";
+
+/// Moves whole tables from SQL Server and Amazon Redshift into Snowflake: resumable, exactly once.
+///
+/// Exit codes: 0 done (all tables loaded), 1 some table failed, 2 refused configuration or usage, 3 Snowflake or the
+/// source cannot be reached, 130 stopped by a signal before the end (nothing is lost: start again).
+#[derive(Debug, Parser)]
+#[command(name = "snowhaul", version, propagate_version = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Drive workflows (a daemon). Creates the metadata objects on its first start.
+    Orchestrator(OrchestratorArguments),
+    /// Run tasks against the sources (a daemon). Start as many as you like, anywhere.
+    Worker(WorkerArguments),
+    /// Create workflows and look at them.
+    #[command(subcommand)]
+    Workflow(WorkflowCommand),
+    /// Both roles in one process until one workflow is complete. The same command continues an interrupted run.
+    Run(RunArguments),
+    /// The same as `workflow create`.
+    #[command(name = "create-data-migration-workflow")]
+    CreateDataMigrationWorkflow(CreateArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct OrchestratorArguments {
+    /// Optional configuration (TOML): intervals, leases, concurrency; see configs/orchestrator.toml.
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Connection of Snowflake's connections.toml.
+    #[arg(long, env = CONNECTION_VARIABLE, value_name = "NAME")]
+    pub connection_name: Option<String>,
+    /// Only workflows with this affinity or none are driven.
+    #[arg(
+        long,
+        env = "DATA_MIGRATION_ORCHESTRATOR_AFFINITY",
+        value_name = "TEXT"
+    )]
+    pub affinity: Option<String>,
+    /// How logs are written.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormatArgument>,
+}
+
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    /// The worker's configuration (TOML); see configs/configuration.toml.
+    #[arg(
+        short = 'c',
+        long,
+        value_name = "FILE",
+        default_value = "configuration.toml"
+    )]
+    pub config: PathBuf,
+    /// Tasks processed at once; wins over max_parallel_tasks.
+    #[arg(short = 'w', long = "max-parallel-tasks", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub max_parallel_tasks: Option<u16>,
+    /// Seconds between two attempts to fetch tasks when idle; wins over task_fetch_interval.
+    #[arg(short = 'i', long = "task-fetch-interval", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub task_fetch_interval: Option<u32>,
+    /// How logs are written.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormatArgument>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum WorkflowCommand {
+    /// Create a workflow from a file; orchestrator and workers then work on it.
+    Create(CreateArguments),
+    /// List all workflows.
+    List(ListArguments),
+    /// Show one workflow with its tables.
+    Status(StatusArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct WorkflowFileArguments {
+    /// The workflow (JSON, or YAML by its ending); see configs/.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Platform of the source: redshift or postgresql.
+    #[arg(long, value_name = "PLATFORM")]
+    pub source_platform: String,
+    /// The workflow's name: letters, digits and underscores.
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateArguments {
+    #[command(flatten)]
+    pub workflow: WorkflowFileArguments,
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+    /// Show progress until the workflow is complete.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ConnectionArguments {
+    /// Connection of Snowflake's connections.toml.
+    #[arg(long, env = CONNECTION_VARIABLE, value_name = "NAME")]
+    pub connection_name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+    /// Machine-readable.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// The workflow's name or id.
+    #[arg(value_name = "NAME|ID")]
+    pub workflow: String,
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+    /// Also list the errors of all partitions and tables.
+    #[arg(long)]
+    pub errors: bool,
+    /// Machine-readable.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    pub workflow: WorkflowFileArguments,
+    /// The worker's configuration (TOML): sources, connection, concurrency.
+    #[arg(
+        short = 'c',
+        long,
+        value_name = "FILE",
+        default_value = "configuration.toml"
+    )]
+    pub config: PathBuf,
+    /// Connection of Snowflake's connections.toml; wins over the one in the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub connection_name: Option<String>,
+    /// How logs are written.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormatArgument>,
+}
+
+/// [`LogFormat`] as an argument.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogFormatArgument {
+    /// Human on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl From<LogFormatArgument> for LogFormat {
+    fn from(argument: LogFormatArgument) -> Self {
+        match argument {
+            LogFormatArgument::Auto => Self::Auto,
+            LogFormatArgument::Human => Self::Human,
+            LogFormatArgument::Json => Self::Json,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_spelling_that_users_have_today_is_accepted() {
+        let parsed = Arguments::try_parse_from([
+            "snowhaul",
+            "create-data-migration-workflow",
+            "w.json",
+            "--source-platform",
+            "redshift",
+            "--name",
+            "w1",
+            "--connection-name",
+            "c",
+        ])
+        .expect("arguments");
+        assert!(matches!(
+            parsed.command,
+            Command::CreateDataMigrationWorkflow(arguments) if arguments.connection.connection_name.as_deref() == Some("c")
+        ));
+    }
+}

@@ -1,0 +1,322 @@
+//! One function for each command: read what the user gave, refuse it with all its mistakes, or delegate to a role.
+
+use super::Ending;
+use super::arguments::*;
+use crate::checkpoint::{HybridCheckpoint, MetadataLocation, NewWorkflow, WorkflowCatalog};
+use crate::config::{self, ConfigErrors, LogFormat};
+use crate::dialect;
+use crate::domain::WorkflowId;
+use crate::domain::table::Platform;
+use crate::roles::standalone::{Followed, StandaloneSettings, follow};
+use crate::roles::worker::wait_for_metadata;
+use crate::roles::{RoleError, orchestrator, shutdown, standalone, worker};
+use crate::snowflake::connection::{Surroundings, find};
+use crate::snowflake::{Connection, SnowflakeClient};
+use crate::telemetry::logs::{LogSink, init};
+use crate::telemetry::progress::ProgressView;
+use crate::telemetry::report;
+use indicatif::MultiProgress;
+use serde_json::json;
+use std::io::IsTerminal;
+use std::pin::pin;
+use std::time::Duration;
+
+/// What daemons log where `RUST_LOG` is not set.
+const DAEMON_LOGS: &str = "warn,snowhaul=info";
+/// What commands with an answer of their own log: the answer is enough.
+const COMMAND_LOGS: &str = "warn";
+/// How long a command waits for an orchestrator that has just been started to create the metadata.
+const METADATA_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs a command.
+pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
+    match arguments.command {
+        Command::Orchestrator(arguments) => run_orchestrator(arguments).await,
+        Command::Worker(arguments) => run_worker(arguments).await,
+        Command::Workflow(WorkflowCommand::Create(arguments))
+        | Command::CreateDataMigrationWorkflow(arguments) => create(arguments).await,
+        Command::Workflow(WorkflowCommand::List(arguments)) => list(arguments).await,
+        Command::Workflow(WorkflowCommand::Status(arguments)) => status(arguments).await,
+        Command::Run(arguments) => run_standalone(arguments).await,
+    }
+}
+
+async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, RoleError> {
+    let mut settings =
+        config::orchestrator::load(arguments.config.as_deref(), &variable).map_err(refused)?;
+    if arguments.affinity.is_some() {
+        settings.affinity = arguments.affinity;
+    }
+    let name = arguments
+        .connection_name
+        .or(settings.connection_name.take());
+    let format = arguments.log_format.map_or(settings.log_format, Into::into);
+    init(format, LogSink::Stdout, DAEMON_LOGS);
+    tell(&settings.warnings);
+    let connection = connect(name.as_deref())?;
+    let stop = shutdown::requested().map_err(no_signals)?;
+    orchestrator::run(&connection, &settings, stop).await?;
+    Ok(Ending::Done)
+}
+
+async fn run_worker(arguments: WorkerArguments) -> Result<Ending, RoleError> {
+    let mut settings = config::worker::load(&arguments.config, &variable).map_err(refused)?;
+    if let Some(tasks) = arguments.max_parallel_tasks {
+        settings.max_parallel_tasks = usize::from(tasks);
+    }
+    if let Some(seconds) = arguments.task_fetch_interval {
+        settings.task_fetch_interval = Duration::from_secs(seconds.into());
+    }
+    let format = arguments.log_format.map_or(settings.log_format, Into::into);
+    init(format, LogSink::Stdout, DAEMON_LOGS);
+    tell(&settings.warnings);
+    let connection = connect(settings.connection_name.as_deref())?;
+    let stop = shutdown::requested().map_err(no_signals)?;
+    worker::run(&connection, &settings, stop).await?;
+    Ok(Ending::Done)
+}
+
+async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
+    init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
+    let workflow = read_workflow(&arguments.workflow)?;
+    let catalog = catalog(&arguments.connection)?;
+    let mut stop = pin!(shutdown::requested().map_err(no_signals)?);
+    wait_for_metadata(
+        || WorkflowCatalog::check_schema(&catalog),
+        METADATA_PATIENCE,
+    )
+    .await?;
+    let id = catalog.create_workflow(&workflow).await?;
+    println!(
+        "workflow {} created with id {id}: {} tables",
+        workflow.name,
+        workflow.tables.len()
+    );
+    if !arguments.wait {
+        println!("watch it with `snowhaul workflow status {}`", workflow.name);
+        return Ok(Ending::Done);
+    }
+    let mut view = view(&MultiProgress::new());
+    let followed = follow(&catalog, id, &mut view, &mut stop).await;
+    view.finish();
+    ended(&catalog, id, followed?).await
+}
+
+async fn run_standalone(arguments: RunArguments) -> Result<Ending, RoleError> {
+    let mut worker = config::worker::load(&arguments.config, &variable).map_err(refused)?;
+    let workflow = read_workflow(&arguments.workflow)?;
+    let mut orchestrator = config::orchestrator::load(None, &variable).map_err(refused)?;
+    // One file describes both roles here: where it speaks of the metadata or an affinity, that holds for both.
+    orchestrator.metadata = worker.metadata.clone();
+    orchestrator.affinity.clone_from(&workflow.affinity);
+    worker.affinity = worker.affinity.or_else(|| workflow.affinity.clone());
+    let bars = MultiProgress::new();
+    let format = arguments.log_format.map_or(worker.log_format, Into::into);
+    let mut view = view(&bars);
+    match &view {
+        ProgressView::Bars { .. } => init(format, LogSink::Bars(bars.clone()), COMMAND_LOGS),
+        ProgressView::Lines { .. } => init(format, LogSink::Stderr, DAEMON_LOGS),
+    }
+    tell(&worker.warnings);
+    let name = arguments.connection_name.or(worker.connection_name.clone());
+    let connection = connect(name.as_deref())?;
+    let mut stop = pin!(shutdown::requested().map_err(no_signals)?);
+    let settings = StandaloneSettings {
+        connection: &connection,
+        orchestrator: &orchestrator,
+        worker: &worker,
+        workflow: &workflow,
+    };
+    let followed = standalone::run(&settings, &mut view, &mut stop).await;
+    view.finish();
+    let followed = followed?;
+    let client = SnowflakeClient::new(connection.clone(), "standalone");
+    let catalog = HybridCheckpoint::new(client, worker.metadata.clone());
+    match followed {
+        Followed::Completed(summary, tables) => {
+            let id = WorkflowId(summary.workflow_id);
+            ended(&catalog, id, Followed::Completed(summary, tables)).await
+        }
+        Followed::Interrupted => {
+            eprintln!(
+                "stopped; the same command continues the workflow {}",
+                workflow.name
+            );
+            Ok(Ending::Interrupted)
+        }
+    }
+}
+
+/// Tells how a workflow ended.
+async fn ended(
+    catalog: &HybridCheckpoint,
+    id: WorkflowId,
+    followed: Followed,
+) -> Result<Ending, RoleError> {
+    let Followed::Completed(workflow, tables) = followed else {
+        eprintln!("stopped watching; the workflow goes on: `snowhaul workflow status {id}`");
+        return Ok(Ending::Interrupted);
+    };
+    print!("{}", report::workflow_status(&workflow, &tables));
+    for (table, warning) in catalog.warnings(id).await? {
+        eprintln!("warning: {table}: {warning}");
+    }
+    Ok(if workflow.num_failed == 0 && workflow.error.is_none() {
+        Ending::Done
+    } else {
+        Ending::Failed
+    })
+}
+
+async fn list(arguments: ListArguments) -> Result<Ending, RoleError> {
+    init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
+    let catalog = catalog(&arguments.connection)?;
+    WorkflowCatalog::check_schema(&catalog).await?;
+    let workflows = catalog.list_workflows().await?;
+    if arguments.json {
+        println!("{}", json!({ "workflows": workflows }));
+    } else {
+        print!("{}", report::workflow_list(&workflows));
+    }
+    Ok(Ending::Done)
+}
+
+async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
+    init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
+    let catalog = catalog(&arguments.connection)?;
+    WorkflowCatalog::check_schema(&catalog).await?;
+    let Some(workflow) = catalog.find_workflow(&arguments.workflow).await? else {
+        let known: Vec<String> = catalog
+            .list_workflows()
+            .await?
+            .into_iter()
+            .take(20)
+            .map(|w| w.name)
+            .collect();
+        let known = if known.is_empty() {
+            "there are none yet".to_owned()
+        } else {
+            format!("there are {}", known.join(", "))
+        };
+        return Err(RoleError::Refused(format!(
+            "there is no workflow {}; {known}",
+            arguments.workflow
+        )));
+    };
+    let id = WorkflowId(workflow.workflow_id);
+    let tables = catalog.table_progress(id).await?;
+    let errors = if arguments.errors || arguments.json {
+        catalog.errors(id).await?
+    } else {
+        Vec::new()
+    };
+    if arguments.json {
+        let warnings: Vec<_> = catalog
+            .warnings(id)
+            .await?
+            .into_iter()
+            .map(|(table, warning)| json!({"source_table": table, "warning": warning}))
+            .collect();
+        println!(
+            "{}",
+            json!({"workflow": workflow, "tables": tables, "errors": errors, "warnings": warnings})
+        );
+    } else {
+        print!("{}", report::workflow_status(&workflow, &tables));
+        if arguments.errors {
+            print!("{}", report::errors(&errors));
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// Reads a workflow file together with what the command line says of it; all mistakes at once.
+fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleError> {
+    let mut problems = Vec::new();
+    if let Err(problem) = config::workflow::check_name(&arguments.name) {
+        problems.push(format!("--name: {problem}"));
+    }
+    let platform = Platform::parse(&arguments.source_platform);
+    match platform {
+        None => problems.push(format!(
+            "--source-platform: `{}` is no platform; expected redshift or postgresql",
+            arguments.source_platform
+        )),
+        Some(platform) if dialect::for_platform(platform).is_none() => problems.push(format!(
+            "--source-platform: {platform} is not supported yet; expected redshift or postgresql"
+        )),
+        Some(_) => {}
+    }
+    let file = match config::workflow::load(&arguments.file, platform.unwrap_or(Platform::Redshift))
+    {
+        Ok(file) => Some(file),
+        Err(errors) => {
+            problems.push(errors.to_string().trim_end().to_owned());
+            None
+        }
+    };
+    match (file, platform) {
+        (Some(file), Some(platform)) if problems.is_empty() => {
+            tell(&file.warnings);
+            Ok(NewWorkflow {
+                name: arguments.name.clone(),
+                platform,
+                affinity: file.affinity,
+                configuration: file.configuration,
+                tables: file.tables,
+            })
+        }
+        _ => Err(RoleError::Refused(problems.join("\n"))),
+    }
+}
+
+fn catalog(arguments: &ConnectionArguments) -> Result<HybridCheckpoint, RoleError> {
+    let connection = connect(arguments.connection_name.as_deref())?;
+    let metadata = metadata_location()?;
+    Ok(HybridCheckpoint::new(
+        SnowflakeClient::new(connection, "command"),
+        metadata,
+    ))
+}
+
+/// Where the metadata live, as the environment says: commands have no file.
+fn metadata_location() -> Result<MetadataLocation, RoleError> {
+    Ok(config::orchestrator::load(None, &variable)
+        .map_err(refused)?
+        .metadata)
+}
+
+fn connect(name: Option<&str>) -> Result<Connection, RoleError> {
+    let surroundings = Surroundings {
+        var: &variable,
+        home: std::env::home_dir(),
+    };
+    find(name, &surroundings).map_err(|error| RoleError::Refused(error.to_string()))
+}
+
+fn view(bars: &MultiProgress) -> ProgressView {
+    if std::io::stderr().is_terminal() {
+        ProgressView::bars(bars.clone())
+    } else {
+        ProgressView::lines()
+    }
+}
+
+/// An environment variable; an empty one counts as not set.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn tell(warnings: &[String]) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+fn refused(errors: ConfigErrors) -> RoleError {
+    RoleError::Refused(errors.to_string().trim_end().to_owned())
+}
+
+fn no_signals(error: std::io::Error) -> RoleError {
+    RoleError::Internal(format!("signals cannot be watched: {error}"))
+}

@@ -1,0 +1,121 @@
+//! The orchestrator: drives workflows. It never reaches the source.
+
+use super::table_loader::TableLoader;
+use super::target_planner::SnowflakeTargetPlanner;
+use super::{RoleError, process_name};
+use crate::actors::orchestrator_supervisor::{
+    OrchestratorSettings, OrchestratorSupervisor, OrchestratorSupervisorMsg,
+};
+use crate::actors::workflow::WorkflowServices;
+use crate::checkpoint::{HybridCheckpoint, OrchestratorCheckpoint};
+use crate::config::orchestrator::OrchestratorConfig;
+use crate::snowflake::{Connection, SnowflakeClient};
+use ractor::{Actor, ActorRef};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// How long a stop may take: Snowpark Container Services kill 30 s after SIGTERM.
+const STOP_TIMEOUT: Duration = Duration::from_secs(18);
+
+/// A running orchestrator.
+pub struct Orchestrator {
+    /// The root of its actors.
+    pub supervisor: ActorRef<OrchestratorSupervisorMsg>,
+    handle: JoinHandle<()>,
+}
+
+impl Orchestrator {
+    /// Creates or upgrades the metadata objects, and starts the actors.
+    ///
+    /// # Errors
+    /// When Snowflake cannot be reached, or refuses to create the metadata.
+    pub async fn start(
+        connection: &Connection,
+        config: &OrchestratorConfig,
+    ) -> Result<Self, RoleError> {
+        let client = SnowflakeClient::new(connection.clone(), "orchestrator");
+        let checkpoint = HybridCheckpoint::new(client.clone(), config.metadata.clone());
+        checkpoint.bootstrap().await?;
+        let loader = TableLoader {
+            client: SnowflakeClient::new(connection.clone(), "orchestrator"),
+            checkpoint: checkpoint.clone(),
+            stage: config.metadata.stage(),
+        };
+        let owner = process_name();
+        tracing::info!(
+            owner,
+            connection = connection.name,
+            metadata = config.metadata.quoted(),
+            affinity = config.affinity,
+            "orchestrator starts"
+        );
+        let settings = OrchestratorSettings {
+            owner,
+            affinity: config.affinity.clone(),
+            lease: config.lease,
+            poll_interval: config.poll_interval,
+            reap_interval: config.reap_interval,
+            max_failures: config.max_failures,
+            services: WorkflowServices {
+                checkpoint: Arc::new(checkpoint),
+                loader: Arc::new(loader),
+                planner: Arc::new(SnowflakeTargetPlanner { client }),
+                load_permits: Arc::new(Semaphore::new(config.load_concurrency)),
+                partition_window: config.partition_window,
+            },
+        };
+        let (supervisor, handle) =
+            OrchestratorSupervisor::spawn(None, OrchestratorSupervisor, settings)
+                .await
+                .map_err(|error| {
+                    RoleError::Internal(format!("the orchestrator's actors did not start: {error}"))
+                })?;
+        Ok(Self { supervisor, handle })
+    }
+
+    /// Resolves when the orchestrator has given up by itself.
+    pub async fn ended(&mut self) -> RoleError {
+        let _ = (&mut self.handle).await;
+        RoleError::Internal(
+            "the orchestrator gave up: its services keep failing (see its log)".to_owned(),
+        )
+    }
+
+    /// Gives the leases back and stops.
+    pub async fn stop(mut self) {
+        if self.handle.is_finished() {
+            return;
+        }
+        let _ = self.supervisor.cast(OrchestratorSupervisorMsg::Drain);
+        if tokio::time::timeout(STOP_TIMEOUT, &mut self.handle)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "the orchestrator did not stop in time; its leases run out by themselves"
+            );
+        }
+    }
+}
+
+/// Runs an orchestrator until `stop` resolves.
+///
+/// # Errors
+/// As [`Orchestrator::start`], or when it gives up.
+pub async fn run(
+    connection: &Connection,
+    config: &OrchestratorConfig,
+    stop: impl Future<Output = ()>,
+) -> Result<(), RoleError> {
+    let mut orchestrator = Orchestrator::start(connection, config).await?;
+    tokio::select! {
+        error = orchestrator.ended() => return Err(error),
+        () = stop => {}
+    }
+    tracing::info!("orchestrator stops");
+    orchestrator.stop().await;
+    tracing::info!("orchestrator has stopped");
+    Ok(())
+}

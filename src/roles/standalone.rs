@@ -1,0 +1,159 @@
+//! Following a workflow to its end, and both roles in one process until it is there.
+
+use super::RoleError;
+use super::orchestrator::Orchestrator;
+use super::worker::Worker;
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::{
+    HybridCheckpoint, NewWorkflow, TableProgress, WorkflowCatalog, WorkflowSummary,
+};
+use crate::config::orchestrator::OrchestratorConfig;
+use crate::config::worker::WorkerConfig;
+use crate::domain::WorkflowId;
+use crate::snowflake::{Connection, SnowflakeClient};
+use crate::telemetry::progress::ProgressView;
+use std::time::{Duration, Instant};
+
+/// Pause between two looks at the progress.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After this long without an owner, a hint says what is missing.
+const HINT_AFTER: Duration = Duration::from_secs(30);
+
+/// How a workflow that was followed ended.
+#[derive(Debug)]
+pub enum Followed {
+    /// It is complete.
+    Completed(Box<WorkflowSummary>, Vec<TableProgress>),
+    /// The watcher was asked to stop; the workflow goes on, or can be continued.
+    Interrupted,
+}
+
+/// Shows a workflow's progress until it is complete or `stop` resolves. Passing failures to ask are waited out.
+///
+/// # Errors
+/// When the checkpoint cannot be asked for other than passing reasons.
+pub async fn follow(
+    catalog: &dyn WorkflowCatalog,
+    id: WorkflowId,
+    view: &mut ProgressView,
+    stop: &mut (impl Future<Output = ()> + Unpin),
+) -> Result<Followed, RoleError> {
+    let began = Instant::now();
+    let mut hinted = false;
+    loop {
+        match look(catalog, id).await {
+            Ok((workflow, tables)) => {
+                view.update(&workflow, &tables);
+                if workflow.status == "COMPLETED" {
+                    return Ok(Followed::Completed(Box::new(workflow), tables));
+                }
+                if workflow.status == "PENDING" && began.elapsed() > HINT_AFTER && !hinted {
+                    hinted = true;
+                    eprintln!(
+                        "no orchestrator has taken the workflow yet: is one running with the same connection and affinity? (`snowhaul orchestrator`)"
+                    );
+                }
+            }
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(%error, "progress could not be read; asking again");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = &mut *stop => return Ok(Followed::Interrupted),
+        }
+    }
+}
+
+async fn look(
+    catalog: &dyn WorkflowCatalog,
+    id: WorkflowId,
+) -> Result<(WorkflowSummary, Vec<TableProgress>), CheckpointError> {
+    let workflow = catalog
+        .find_workflow(&id.to_string())
+        .await?
+        .ok_or_else(|| CheckpointError::Schema(format!("workflow {id} does not exist any more")))?;
+    Ok((workflow, catalog.table_progress(id).await?))
+}
+
+/// What both roles in one process need.
+pub struct StandaloneSettings<'a> {
+    /// The account.
+    pub connection: &'a Connection,
+    /// The orchestrator's part.
+    pub orchestrator: &'a OrchestratorConfig,
+    /// The worker's part.
+    pub worker: &'a WorkerConfig,
+    /// The workflow; one that exists already with the same configuration is continued.
+    pub workflow: &'a NewWorkflow,
+}
+
+/// Creates the workflow, or finds it again, and runs both roles until it is complete or `stop` resolves.
+///
+/// # Errors
+/// When a role cannot start, or gives up, or the workflow's name stands for another one.
+pub async fn run(
+    settings: &StandaloneSettings<'_>,
+    view: &mut ProgressView,
+    stop: &mut (impl Future<Output = ()> + Unpin),
+) -> Result<Followed, RoleError> {
+    let mut orchestrator = Orchestrator::start(settings.connection, settings.orchestrator).await?;
+    let outcome = async {
+        let client = SnowflakeClient::new(settings.connection.clone(), "standalone");
+        let catalog = HybridCheckpoint::new(client, settings.worker.metadata.clone());
+        let mut worker = Worker::start(settings.connection, settings.worker).await?;
+        let followed = async {
+            let id = create_or_continue(&catalog, settings.workflow).await?;
+            tokio::select! {
+                followed = follow(&catalog, id, view, stop) => followed,
+                error = worker.ended() => Err(error),
+                error = orchestrator.ended() => Err(error),
+            }
+        }
+        .await;
+        worker.stop().await;
+        followed
+    }
+    .await;
+    orchestrator.stop().await;
+    outcome
+}
+
+/// Creates a workflow, or finds the one that an earlier, interrupted run of the same command has left.
+async fn create_or_continue(
+    catalog: &HybridCheckpoint,
+    workflow: &NewWorkflow,
+) -> Result<WorkflowId, RoleError> {
+    match catalog.create_workflow(workflow).await {
+        Ok(id) => Ok(id),
+        Err(CheckpointError::NameTaken(name)) => {
+            let found = catalog
+                .find_workflow(&name)
+                .await?
+                .ok_or(CheckpointError::NameTaken(name))?;
+            let id = WorkflowId(found.workflow_id);
+            let same = found.source_platform == workflow.platform.as_str()
+                && catalog.configuration(id).await? == workflow.configuration;
+            if found.status == "COMPLETED" {
+                return Err(RoleError::Refused(format!(
+                    "the workflow {0} is completed already: look at it with `snowhaul workflow status {0}`, or choose another name",
+                    found.name
+                )));
+            }
+            if !same {
+                return Err(RoleError::Refused(format!(
+                    "a workflow named {} exists with another configuration; choose another name",
+                    found.name
+                )));
+            }
+            tracing::info!(
+                workflow = found.name,
+                id = id.0,
+                "the workflow is continued"
+            );
+            Ok(id)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,129 @@
+//! Plans a table's target: looks it up, or creates it, and matches its columns with the source's.
+
+use crate::actors::ports::TargetPlanner;
+use crate::checkpoint::{OwnedWorkflow, TablePlan};
+use crate::dialect;
+use crate::domain::table::TableRef;
+use crate::domain::task::{ExtractionSpec, TableAnalysis, TableSpec, TaskFailure};
+use crate::plan::ranges;
+use crate::plan::target::{TargetColumn, match_columns, new_columns, wanted_columns};
+use crate::snowflake::error::Kind;
+use crate::snowflake::{SnowflakeClient, SnowflakeError};
+use crate::types::load::create_table_ddl;
+use crate::types::snowflake_name::{exact_name, quote, quote_table};
+use async_trait::async_trait;
+
+/// The orchestrator's [`TargetPlanner`].
+pub struct SnowflakeTargetPlanner {
+    /// The account.
+    pub client: SnowflakeClient,
+}
+
+#[async_trait]
+impl TargetPlanner for SnowflakeTargetPlanner {
+    async fn plan(
+        &self,
+        owned: &OwnedWorkflow,
+        spec: &TableSpec,
+        analysis: &TableAnalysis,
+    ) -> Result<TablePlan, TaskFailure> {
+        let refused = |problems: Vec<String>| TaskFailure {
+            retryable: false,
+            message: format!(
+                "source {}, target {}: {}",
+                spec.source,
+                spec.target,
+                problems.join("; ")
+            ),
+        };
+        let failed = |error: SnowflakeError| TaskFailure {
+            retryable: error.is_retryable(),
+            message: format!("target {}: {}", spec.target, error.message),
+        };
+        let dialect = dialect::for_platform(owned.platform)
+            .ok_or_else(|| refused(vec![format!("{} is not supported yet", owned.platform)]))?;
+        let wanted = wanted_columns(dialect, spec, analysis).map_err(refused)?;
+        let existing = match self.describe(&spec.target).await.map_err(failed)? {
+            Some(existing) => existing,
+            None => {
+                let ddl = create_table_ddl(&spec.target, &new_columns(&wanted));
+                self.create(&spec.target, &ddl).await.map_err(failed)?;
+                // Read back: another process may have created it first, in another form.
+                self.describe(&spec.target)
+                    .await
+                    .map_err(failed)?
+                    .unwrap_or_default()
+            }
+        };
+        let (columns, found) = match_columns(dialect, &wanted, &existing).map_err(refused)?;
+        let mut warnings = analysis.warnings.clone();
+        warnings.extend(found);
+        Ok(TablePlan {
+            extraction: ExtractionSpec {
+                platform: owned.platform,
+                source: spec.source.clone(),
+                target: spec.target.clone(),
+                key: analysis.key.clone(),
+                columns,
+                where_clause: spec.where_clause.clone(),
+            },
+            ranges: ranges(&analysis.key, &analysis.boundaries),
+            row_estimate: analysis.row_estimate,
+            byte_estimate: analysis.byte_estimate,
+            warnings,
+        })
+    }
+}
+
+impl SnowflakeTargetPlanner {
+    /// The target's columns; `None`: there is no such table.
+    async fn describe(
+        &self,
+        target: &TableRef,
+    ) -> Result<Option<Vec<TargetColumn>>, SnowflakeError> {
+        let sql = format!("DESCRIBE TABLE {}", quote_table(target));
+        let rows = match self.client.query(&sql).await {
+            Ok(rows) => rows,
+            Err(error) if error.kind == Kind::NoSuchObject => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // name, type, kind, null?, default, …
+        let cell = |row: &crate::snowflake::Row, index: usize| {
+            row.get(index).cloned().flatten().unwrap_or_default()
+        };
+        Ok(Some(
+            rows.iter()
+                .map(|row| TargetColumn {
+                    name: cell(row, 0),
+                    target_type: cell(row, 1),
+                    nullable: cell(row, 3) == "Y",
+                    has_default: !cell(row, 4).is_empty(),
+                })
+                .collect(),
+        ))
+    }
+
+    /// Creates the table, and, where they are missing, its schema and its database.
+    async fn create(&self, target: &TableRef, ddl: &str) -> Result<(), SnowflakeError> {
+        let missing = |error: &SnowflakeError| error.kind == Kind::NoSuchObject;
+        match self.client.query(ddl).await {
+            Err(error) if missing(&error) => {}
+            result => return result.map(|_| ()),
+        }
+        let database = quote(&exact_name(&target.database));
+        let schema = format!(
+            "CREATE SCHEMA IF NOT EXISTS {database}.{}",
+            quote(&exact_name(&target.schema))
+        );
+        if let Err(error) = self.client.query(&schema).await {
+            if !missing(&error) {
+                return Err(error);
+            }
+            self.client
+                .query(&format!("CREATE DATABASE IF NOT EXISTS {database}"))
+                .await?;
+            self.client.query(&schema).await?;
+        }
+        self.client.query(ddl).await.map(|_| ())
+    }
+}

@@ -1,0 +1,185 @@
+//! Runs a worker's tasks on the real source and the real stage.
+
+use crate::actors::ports::{TaskProgress, TaskResult, TaskRunner};
+use crate::checkpoint::TableWork;
+use crate::dialect::{self, Dialect};
+use crate::domain::table::{Platform, WrittenName};
+use crate::domain::task::{ClaimedTask, ExtractionSpec, TaskFailure, TaskKind};
+use crate::snowflake::stage::Stage;
+use crate::source::{self, ExtractRequest, SourceSettings};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a running task looks whether it shall end.
+const CANCEL_POLL: Duration = Duration::from_millis(200);
+/// How long a cancelled task may take to end by itself. After that it is left behind: what it still stages lies in the
+/// directory of an attempt that nobody will load.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The worker's [`TaskRunner`].
+pub struct SourceTaskRunner {
+    /// The sources that this worker reaches.
+    pub sources: BTreeMap<Platform, SourceSettings>,
+    /// Where files go.
+    pub stage: Stage,
+    /// Memory of one task in bytes.
+    pub memory_bytes: usize,
+}
+
+#[async_trait]
+impl TaskRunner for SourceTaskRunner {
+    async fn run(
+        &self,
+        task: &ClaimedTask,
+        work: &TableWork,
+        progress: Arc<TaskProgress>,
+    ) -> Result<TaskResult, TaskFailure> {
+        let began = std::time::Instant::now();
+        tracing::info!(kind = ?task.kind, "task starts");
+        let run = async {
+            match task.kind {
+                TaskKind::Analyze => self.analyze(task, work).await,
+                TaskKind::Extract => self.extract(task, work, progress.clone()).await,
+            }
+        };
+        let result = until_cancelled(run, &progress).await;
+        if result.is_ok() {
+            tracing::info!(
+                kind = ?task.kind,
+                rows = progress.rows(),
+                bytes = progress.bytes(),
+                seconds = began.elapsed().as_secs_f64(),
+                cancelled = progress.is_cancelled(),
+                "task ends"
+            );
+        }
+        result
+    }
+}
+
+impl SourceTaskRunner {
+    fn source(
+        &self,
+        platform: Platform,
+        database: &WrittenName,
+    ) -> Result<(SourceSettings, &'static dyn Dialect), TaskFailure> {
+        let settings = self.sources.get(&platform).ok_or_else(|| {
+            failure(
+                false,
+                format!(
+                    "this worker has no [connections.source.{platform}]; add it to its configuration"
+                ),
+            )
+        })?;
+        let dialect = dialect::for_platform(platform).ok_or_else(|| {
+            failure(
+                false,
+                format!("the source platform {platform} is not supported yet"),
+            )
+        })?;
+        let settings = settings
+            .clone()
+            .with_database(&dialect.exact_name(database));
+        Ok((settings, dialect))
+    }
+
+    async fn analyze(
+        &self,
+        task: &ClaimedTask,
+        work: &TableWork,
+    ) -> Result<TaskResult, TaskFailure> {
+        let (settings, dialect) = self.source(task.platform, &work.spec.source.database)?;
+        let spec = work.spec.clone();
+        let analysis =
+            tokio::task::spawn_blocking(move || source::analyze(&settings, dialect, &spec))
+                .await
+                .map_err(|error| {
+                    failure(true, format!("the analysis ended unexpectedly: {error}"))
+                })?
+                .map_err(|error| failure(error.is_retryable(), error.message))?;
+        Ok(TaskResult::Analysis(analysis))
+    }
+
+    async fn extract(
+        &self,
+        task: &ClaimedTask,
+        work: &TableWork,
+        progress: Arc<TaskProgress>,
+    ) -> Result<TaskResult, TaskFailure> {
+        let corrupt =
+            |what: &str| failure(false, format!("the checkpoint has an extraction {what}"));
+        let spec = work
+            .extraction
+            .as_ref()
+            .ok_or_else(|| corrupt("of a table that is not planned"))?;
+        let (partition, range) = task
+            .partition_no
+            .zip(task.range.clone())
+            .ok_or_else(|| corrupt("without its partition's range"))?;
+        let (settings, dialect) = self.source(spec.platform, &spec.source.database)?;
+        let request = ExtractRequest {
+            settings,
+            dialect,
+            table: spec.source.clone(),
+            columns: column_plans(spec, dialect),
+            key: spec.key.clone(),
+            range,
+            where_clause: spec.where_clause.clone(),
+            memory_bytes: self.memory_bytes,
+            directory: format!(
+                "workflows/{}/{}/{partition}/{}/",
+                task.workflow_id, task.table_no, task.attempt
+            ),
+        };
+        match source::extract(request, self.stage.clone(), progress).await {
+            Ok(Some(manifest)) => Ok(TaskResult::Staged(manifest)),
+            Ok(None) => Ok(TaskResult::Cancelled),
+            Err(error) => Err(failure(error.is_retryable(), error.to_string())),
+        }
+    }
+}
+
+/// The ways of an extraction's columns: derived the same here and where the load is written.
+pub(super) fn column_plans(
+    spec: &ExtractionSpec,
+    dialect: &dyn Dialect,
+) -> Vec<crate::types::ColumnPlan> {
+    spec.columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| {
+            dialect
+                .plan_column(&column.source, index, Some(&column.target_type))
+                .plan
+        })
+        .collect()
+}
+
+fn failure(retryable: bool, message: String) -> TaskFailure {
+    TaskFailure { retryable, message }
+}
+
+/// Runs to the end, or, once cancelled, for a little longer: a source that is deep in a long statement does not look at
+/// the flag, and a stop must not wait for it.
+async fn until_cancelled(
+    run: impl Future<Output = Result<TaskResult, TaskFailure>>,
+    progress: &TaskProgress,
+) -> Result<TaskResult, TaskFailure> {
+    let cancelled = async {
+        while !progress.is_cancelled() {
+            tokio::time::sleep(CANCEL_POLL).await;
+        }
+        tokio::time::sleep(CANCEL_PATIENCE).await;
+    };
+    tokio::select! {
+        result = run => match result {
+            // What fails because it was cancelled is no failure of the task.
+            Err(_) if progress.is_cancelled() => Ok(TaskResult::Cancelled),
+            result => result,
+        },
+        () = cancelled => Ok(TaskResult::Cancelled),
+    }
+}

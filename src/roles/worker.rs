@@ -1,0 +1,201 @@
+//! The worker: claims tasks, and runs them against the source and the stage.
+
+use super::task_runner::SourceTaskRunner;
+use super::{RoleError, process_name};
+use crate::actors::worker_supervisor::{WorkerSettings, WorkerSupervisor, WorkerSupervisorMsg};
+use crate::checkpoint::{CheckpointError, ClaimRequest, HybridCheckpoint, WorkerCheckpoint};
+use crate::config::worker::WorkerConfig;
+use crate::dialect;
+use crate::domain::retry::RetryPolicy;
+use crate::snowflake::stage::Stage;
+use crate::snowflake::{Connection, SnowflakeClient};
+use crate::source::SourceErrorKind;
+use ractor::{Actor, ActorRef};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// A lease holds for this many renewals, and at least for [`MIN_LEASE`].
+const RENEWALS_PER_LEASE: u32 = 4;
+/// Shorter leases would be lost to a slow statement.
+const MIN_LEASE: Duration = Duration::from_secs(20);
+/// How long running tasks may go on after a stop was asked; then they are handed back.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a stop may take in all.
+const STOP_TIMEOUT: Duration = Duration::from_secs(18);
+/// How long a worker waits for an orchestrator to create the metadata.
+const METADATA_PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running worker.
+pub struct Worker {
+    /// The root of its actors.
+    pub supervisor: ActorRef<WorkerSupervisorMsg>,
+    handle: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Checks the sources and the metadata, and starts the actors.
+    ///
+    /// # Errors
+    /// When Snowflake or a source cannot be reached or refuses the login, or the metadata is of another version.
+    pub async fn start(connection: &Connection, config: &WorkerConfig) -> Result<Self, RoleError> {
+        let client = SnowflakeClient::new(connection.clone(), "worker");
+        let checkpoint = HybridCheckpoint::new(client, config.metadata.clone());
+        check_sources(config).await?;
+        wait_for_metadata(
+            || WorkerCheckpoint::check_schema(&checkpoint),
+            METADATA_PATIENCE,
+        )
+        .await?;
+        let worker = process_name();
+        let platforms: Vec<_> = config.sources.keys().copied().collect();
+        tracing::info!(
+            worker,
+            connection = connection.name,
+            metadata = config.metadata.quoted(),
+            affinity = config.affinity,
+            tasks = config.max_parallel_tasks,
+            sources = ?platforms,
+            "worker starts"
+        );
+        let settings = WorkerSettings {
+            checkpoint: Arc::new(checkpoint),
+            runner: Arc::new(SourceTaskRunner {
+                sources: config.sources.clone(),
+                stage: Stage::new(connection.clone(), config.metadata.stage())?,
+                memory_bytes: config.task_memory_bytes,
+            }),
+            request: ClaimRequest {
+                worker,
+                platforms,
+                affinity: config.affinity.clone(),
+                limit: 0,
+                lease: (config.lease_refresh_interval * RENEWALS_PER_LEASE).max(MIN_LEASE),
+            },
+            capacity: config.max_parallel_tasks,
+            idle_interval: config.task_fetch_interval,
+            renew_interval: config.lease_refresh_interval,
+            retry: RetryPolicy::default(),
+        };
+        let (supervisor, handle) = WorkerSupervisor::spawn(None, WorkerSupervisor, settings)
+            .await
+            .map_err(|error| {
+                RoleError::Internal(format!("the worker's actors did not start: {error}"))
+            })?;
+        Ok(Self { supervisor, handle })
+    }
+
+    /// Resolves when the worker has given up by itself.
+    pub async fn ended(&mut self) -> RoleError {
+        let _ = (&mut self.handle).await;
+        RoleError::Internal(
+            "the worker gave up: its services keep failing (see its log)".to_owned(),
+        )
+    }
+
+    /// Finishes or hands back the tasks, and stops: within 20 s.
+    pub async fn stop(mut self) {
+        if self.handle.is_finished() {
+            return;
+        }
+        let _ = self
+            .supervisor
+            .cast(WorkerSupervisorMsg::Drain(DRAIN_PATIENCE));
+        if tokio::time::timeout(STOP_TIMEOUT, &mut self.handle)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "tasks could not be handed back in time; their leases run out by themselves"
+            );
+        }
+    }
+}
+
+/// Runs a worker until `stop` resolves.
+///
+/// # Errors
+/// As [`Worker::start`], or when it gives up.
+pub async fn run(
+    connection: &Connection,
+    config: &WorkerConfig,
+    stop: impl Future<Output = ()>,
+) -> Result<(), RoleError> {
+    tokio::pin!(stop);
+    let start = Worker::start(connection, config);
+    let mut worker = tokio::select! {
+        started = start => started?,
+        // Nothing is held yet.
+        () = &mut stop => return Ok(()),
+    };
+    tokio::select! {
+        error = worker.ended() => return Err(error),
+        () = &mut stop => {}
+    }
+    tracing::info!("worker stops: running tasks are finished or handed back");
+    worker.stop().await;
+    tracing::info!("worker has stopped");
+    Ok(())
+}
+
+/// Logs in to each source once, and tells all that fail.
+async fn check_sources(config: &WorkerConfig) -> Result<(), RoleError> {
+    let (mut problems, mut refused) = (Vec::new(), true);
+    for (platform, settings) in &config.sources {
+        let Some(dialect) = dialect::for_platform(*platform) else {
+            problems.push(format!(
+                "[connections.source.{platform}]: this platform is not supported yet; remove the section"
+            ));
+            continue;
+        };
+        let settings = settings.clone();
+        let checked = tokio::task::spawn_blocking(move || settings.check(dialect)).await;
+        match checked {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                refused &= error.kind == SourceErrorKind::NoSuchObject;
+                problems.push(format!(
+                    "[connections.source.{platform}]: {}",
+                    error.message
+                ));
+            }
+            Err(error) => return Err(RoleError::Internal(error.to_string())),
+        }
+    }
+    match (problems.is_empty(), refused) {
+        (true, _) => Ok(()),
+        (false, true) => Err(RoleError::Refused(problems.join("\n"))),
+        (false, false) => Err(RoleError::Unreachable(problems.join("\n"))),
+    }
+}
+
+/// Waits until the metadata is there: an orchestrator that starts at the same time needs a moment to create it.
+///
+/// # Errors
+/// When it is of another version, cannot be read, or does not come.
+pub async fn wait_for_metadata<F, T>(
+    mut check: F,
+    patience: Duration,
+) -> Result<(), CheckpointError>
+where
+    F: FnMut() -> T,
+    T: Future<Output = Result<(), CheckpointError>>,
+{
+    let until = tokio::time::Instant::now() + patience;
+    let mut told = false;
+    loop {
+        match check().await {
+            Err(CheckpointError::NoMetadata { schema, cause }) => {
+                if tokio::time::Instant::now() >= until {
+                    return Err(CheckpointError::NoMetadata { schema, cause });
+                }
+                if !told {
+                    tracing::info!(schema, "waiting for an orchestrator to create the metadata");
+                    told = true;
+                }
+            }
+            result => return result,
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,171 @@
+//! Workflows and tables as text for people. Pure.
+
+use crate::checkpoint::{ErrorRow, TableProgress, WorkflowSummary};
+use std::fmt::Write;
+
+/// Rows in columns, the first row being the head; numbers (columns in `right`) stand to the right.
+fn columns(rows: &[Vec<String>], right: &[usize]) -> String {
+    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len))
+        .map(|i| {
+            rows.iter()
+                .map(|row| row[i].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .enumerate()
+            .map(|(i, cell)| {
+                let pad = " ".repeat(widths[i] - cell.chars().count());
+                if right.contains(&i) {
+                    format!("{pad}{cell}")
+                } else {
+                    format!("{cell}{pad}")
+                }
+            })
+            .collect();
+        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+    }
+    text
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn bytes(number: u64) -> String {
+    indicatif::HumanBytes(number).to_string()
+}
+
+/// The list of workflows.
+pub fn workflow_list(workflows: &[WorkflowSummary]) -> String {
+    let mut rows = vec![
+        [
+            "ID",
+            "NAME",
+            "SOURCE",
+            "STATUS",
+            "TABLES",
+            "COMPLETED",
+            "FAILED",
+            "CREATED (UTC)",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    ];
+    rows.extend(workflows.iter().map(|w| {
+        vec![
+            w.workflow_id.to_string(),
+            w.name.clone(),
+            w.source_platform.clone(),
+            w.status.clone(),
+            w.num_tables.to_string(),
+            w.num_completed.to_string(),
+            w.num_failed.to_string(),
+            w.created_at.clone().unwrap_or_default(),
+        ]
+    }));
+    columns(&rows, &[0, 4, 5, 6])
+}
+
+/// One workflow with its tables.
+pub fn workflow_status(workflow: &WorkflowSummary, tables: &[TableProgress]) -> String {
+    let mut text = format!(
+        "workflow {} (id {}), source {}: {}, {} of {} tables completed, {} failed\n",
+        workflow.name,
+        workflow.workflow_id,
+        workflow.source_platform,
+        workflow.status,
+        workflow.num_completed,
+        workflow.num_tables,
+        workflow.num_failed
+    );
+    if let Some(error) = &workflow.error {
+        let _ = writeln!(text, "error: {error}");
+    }
+    let mut rows = vec![
+        [
+            "TABLE",
+            "TARGET",
+            "STATUS",
+            "PARTITIONS",
+            "PENDING",
+            "EXTRACTING",
+            "LOADING",
+            "LOADED",
+            "FAILED",
+            "ROWS LOADED",
+            "BYTES",
+            "SECONDS",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    ];
+    rows.extend(tables.iter().map(|t| {
+        vec![
+            t.source_table.clone(),
+            t.target_table.clone(),
+            t.status.clone(),
+            t.partitions_total.to_string(),
+            t.partitions_pending.to_string(),
+            t.partitions_in_extraction.to_string(),
+            t.partitions_in_loading.to_string(),
+            t.partitions_completed.to_string(),
+            t.partitions_failed.to_string(),
+            grouped(t.rows_loaded),
+            bytes(t.bytes),
+            t.seconds.map_or_else(String::new, |s| format!("{s:.1}")),
+        ]
+    }));
+    text.push_str(&columns(&rows, &[3, 4, 5, 6, 7, 8, 9, 10, 11]));
+    for table in tables {
+        if let Some(error) = &table.example_error {
+            let _ = writeln!(text, "{}: {error}", table.source_table);
+        }
+    }
+    text
+}
+
+/// All errors of a workflow.
+pub fn errors(errors: &[ErrorRow]) -> String {
+    let mut text = String::new();
+    for row in errors {
+        let partition = row
+            .partition_no
+            .map_or_else(String::new, |no| format!(", partition {no}"));
+        let at = row.at.as_deref().unwrap_or("-");
+        let _ = writeln!(text, "{at}  {}{partition}: {}", row.source_table, row.error);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [vec!["A".into(), "N".into()], vec!["é".into(), "10".into()]];
+        assert_eq!(columns(&rows, &[1]), "A   N\né  10\n");
+    }
+}

@@ -1,0 +1,124 @@
+//! Snowflake's column types as DESCRIBE TABLE and users write them: `NUMBER(10,2)`, `VARCHAR`, `timestamp_ntz(3)`
+//! (documentation: "Summary of data types").
+
+/// What a column of the target can hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetType {
+    /// `NUMBER(p,s)` and its aliases.
+    Number {
+        /// All digits.
+        precision: u8,
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// `FLOAT` and its aliases: always double precision.
+    Float,
+    /// `VARCHAR` and its aliases.
+    Text,
+    /// `BOOLEAN`.
+    Boolean,
+    /// `BINARY`.
+    Binary,
+    /// `DATE`.
+    Date,
+    /// `TIME(n)`.
+    Time(u8),
+    /// `TIMESTAMP_NTZ(n)`, and `DATETIME`.
+    TimestampNtz(u8),
+    /// `TIMESTAMP_TZ(n)`.
+    TimestampTz(u8),
+    /// `TIMESTAMP_LTZ(n)`.
+    TimestampLtz(u8),
+    /// `VARIANT`.
+    Variant,
+    /// Anything else, as written.
+    Other(String),
+}
+
+impl TargetType {
+    /// Reads a type as Snowflake writes it; blanks and case do not matter.
+    pub fn parse(text: &str) -> Self {
+        let (base, rest) = text.split_once('(').unwrap_or((text, ""));
+        let arguments: Vec<u8> = rest
+            .trim()
+            .trim_end_matches(|c: char| c == ')' || c.is_whitespace())
+            .split(',')
+            .filter_map(|n| n.trim().parse().ok())
+            .collect();
+        let base = base.split_whitespace().collect::<Vec<_>>().join(" ");
+        let digits = arguments.first().copied().unwrap_or(9);
+        match base.to_uppercase().as_str() {
+            "NUMBER" | "DECIMAL" | "NUMERIC" | "DEC" => Self::Number {
+                precision: arguments.first().copied().unwrap_or(38),
+                scale: arguments.get(1).copied().unwrap_or(0),
+            },
+            "INT" | "INTEGER" | "BIGINT" | "SMALLINT" | "TINYINT" | "BYTEINT" => Self::Number {
+                precision: 38,
+                scale: 0,
+            },
+            "FLOAT" | "FLOAT4" | "FLOAT8" | "DOUBLE" | "DOUBLE PRECISION" | "REAL" => Self::Float,
+            "VARCHAR" | "TEXT" | "STRING" | "CHAR" | "CHARACTER" | "NCHAR" | "NVARCHAR"
+            | "NVARCHAR2" | "CHAR VARYING" | "NCHAR VARYING" | "CHARACTER VARYING" => Self::Text,
+            "BOOLEAN" => Self::Boolean,
+            "BINARY" | "VARBINARY" => Self::Binary,
+            "DATE" => Self::Date,
+            "TIME" => Self::Time(digits),
+            "TIMESTAMP_NTZ"
+            | "TIMESTAMPNTZ"
+            | "TIMESTAMP WITHOUT TIME ZONE"
+            | "DATETIME"
+            | "TIMESTAMP" => Self::TimestampNtz(digits),
+            "TIMESTAMP_TZ" | "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" => {
+                Self::TimestampTz(digits)
+            }
+            "TIMESTAMP_LTZ" | "TIMESTAMPLTZ" | "TIMESTAMP WITH LOCAL TIME ZONE" => {
+                Self::TimestampLtz(digits)
+            }
+            "VARIANT" => Self::Variant,
+            _ => Self::Other(text.trim().to_owned()),
+        }
+    }
+
+    /// Digits of a fraction of a second that the type keeps, for types that have any.
+    pub fn fraction_digits(&self) -> Option<u8> {
+        match self {
+            Self::Time(n)
+            | Self::TimestampNtz(n)
+            | Self::TimestampTz(n)
+            | Self::TimestampLtz(n) => Some(*n),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_read_as_snowflake_writes_them() {
+        let read = TargetType::parse;
+        assert_eq!(
+            read("NUMBER(10,2)"),
+            TargetType::Number {
+                precision: 10,
+                scale: 2
+            }
+        );
+        assert_eq!(
+            read("number"),
+            TargetType::Number {
+                precision: 38,
+                scale: 0
+            }
+        );
+        assert_eq!(read("timestamp_ntz ( 3 )"), TargetType::TimestampNtz(3));
+        assert_eq!(read("TIME"), TargetType::Time(9));
+        assert_eq!(read("VARCHAR(16777216)"), TargetType::Text);
+        assert_eq!(read("double  precision"), TargetType::Float);
+        assert_eq!(
+            read("VECTOR(INT, 3)"),
+            TargetType::Other("VECTOR(INT, 3)".into())
+        );
+    }
+}
