@@ -21,10 +21,10 @@ use std::io::IsTerminal;
 use std::pin::pin;
 use std::time::Duration;
 
-/// What daemons log where `RUST_LOG` is not set.
-const DAEMON_LOGS: &str = "warn,snowhaul=info";
+/// What daemons log where `RUST_LOG` is not set. What ODBC has to say comes with the errors that it causes.
+const DAEMON_LOGS: &str = "warn,snowhaul=info,odbc_api=error";
 /// What commands with an answer of their own log: the answer is enough.
-const COMMAND_LOGS: &str = "warn";
+const COMMAND_LOGS: &str = "warn,odbc_api=error";
 /// How long a command waits for an orchestrator that has just been started to create the metadata.
 const METADATA_PATIENCE: Duration = Duration::from_secs(20);
 

@@ -169,7 +169,10 @@ impl Dialect for PostgresFamily {
     }
 
     fn optional_session_statements(&self) -> &'static [&'static str] {
-        &["SET intervalstyle TO iso_8601"]
+        &[
+            "SET intervalstyle TO iso_8601",
+            "SET default_transaction_read_only TO on",
+        ]
     }
 
     fn plan_column(

@@ -136,7 +136,6 @@ impl SourceSettings {
                 ("BoolsAsChar", "0"),
                 ("UnknownSizes", "2"),
                 ("MaxLongVarcharSize", "0"),
-                ("ReadOnly", "1"),
             ] {
                 keywords.insert(key, value.to_owned());
             }

@@ -152,7 +152,9 @@ pub async fn extract(
         .zip(rows)
         .map(|((path, bytes), rows)| StagedFile { path, rows, bytes })
         .collect();
-    Ok(Some(Manifest { files }))
+    let manifest = Manifest { files };
+    progress.set(manifest.rows(), manifest.bytes());
+    Ok(Some(manifest))
 }
 
 fn fetch(
