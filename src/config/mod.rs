@@ -1,1 +1,77 @@
 //! What users write: workflow files, the worker's and the orchestrator's TOML.
+//!
+//! Nothing here does more than read the named file. Every mistake of a file is told at once, with its place and what to
+//! do about it; what this version cannot do is refused, never ignored.
+
+mod document;
+mod findings;
+mod identifier;
+mod merge;
+mod metadata;
+pub mod orchestrator;
+mod predicate;
+mod schema;
+mod section;
+mod shape;
+mod source_section;
+mod table;
+pub mod worker;
+pub mod workflow;
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// One mistake of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: `tables[1].source.tableName`, `connections.source.redshift.port`; empty for the file as a whole.
+    pub path: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// All mistakes of one file. Displayed as one line for each: `FILE: JSON.PATH: message`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigErrors {
+    /// The file.
+    pub file: PathBuf,
+    /// Its mistakes: at least one.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{}: ", self.file.display())?;
+            if !problem.path.is_empty() {
+                write!(f, "{}: ", problem.path)?;
+            }
+            f.write_str(&problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// The words that users write, each with its meaning.
+    pub const WORDS: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("human", Self::Human),
+        ("json", Self::Json),
+    ];
+}

@@ -1,0 +1,162 @@
+//! What is found in a file, collected to its end.
+
+use super::{ConfigErrors, Problem};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// How alike two keys must be (Jaro-Winkler) for one to be offered in the other's place.
+const ALIKE: f64 = 0.8;
+
+/// Problems and warnings of one file.
+#[derive(Default)]
+pub(super) struct Findings {
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+    /// Places whose value is wrong or has been offered for another key: not told a second time as missing.
+    broken: BTreeSet<String>,
+    /// What the problems that follow are about, e.g. `table public.orders`.
+    pub(super) subject: Option<String>,
+}
+
+impl Findings {
+    /// Adds a problem, and takes its place as broken.
+    pub(super) fn problem(&mut self, path: &str, message: impl AsRef<str>) {
+        let message = match &self.subject {
+            Some(subject) => format!("{subject}: {}", message.as_ref()),
+            None => message.as_ref().to_owned(),
+        };
+        self.broken.insert(path.to_owned());
+        let problem = Problem {
+            path: path.to_owned(),
+            message,
+        };
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Adds a warning.
+    pub(super) fn warning(&mut self, path: &str, message: impl AsRef<str>) {
+        self.warnings.push(format!("{path}: {}", message.as_ref()));
+    }
+
+    /// Keeps `path` from being told as missing.
+    pub(super) fn excuse(&mut self, path: String) {
+        self.broken.insert(path);
+    }
+
+    /// Whether something is already said about `path` or what is around it.
+    pub(super) fn is_broken(&self, path: &str) -> bool {
+        self.broken.contains(path)
+            || path
+                .char_indices()
+                .filter(|(_, c)| matches!(c, '.' | '['))
+                .any(|(end, _)| self.broken.contains(&path[..end]))
+    }
+
+    /// The warnings, each with the file's name, and the value when there is one and no problem.
+    pub(super) fn finish<T>(
+        self,
+        file: &Path,
+        value: Option<T>,
+    ) -> Result<(T, Vec<String>), ConfigErrors> {
+        match value {
+            Some(value) if self.problems.is_empty() => {
+                let named = |warning: String| format!("{}: {warning}", file.display());
+                Ok((value, self.warnings.into_iter().map(named).collect()))
+            }
+            _ => Err(ConfigErrors {
+                file: file.to_owned(),
+                problems: self.problems,
+            }),
+        }
+    }
+}
+
+/// The path of `key` inside the object at `path`.
+pub(super) fn inside(path: &str, key: &str) -> String {
+    let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
+    match (path.is_empty(), plain) {
+        (true, true) => key.to_owned(),
+        (false, true) => format!("{path}.{key}"),
+        (_, false) => format!("{path}[{key:?}]"),
+    }
+}
+
+/// A text of the file as messages show it: on one line, and not endless.
+pub(super) fn shown(text: &str) -> String {
+    one_line(text, 80)
+}
+
+/// A text on one line, cut after `most` characters.
+pub(super) fn one_line(text: &str, most: usize) -> String {
+    let mut line = String::new();
+    for (index, c) in text.chars().enumerate() {
+        if index == most {
+            line.push('…');
+            break;
+        }
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// The known word that `word` was probably meant to be.
+pub(super) fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |text: &str| -> String {
+        text.chars()
+            .filter(|c| !matches!(c, '_' | '-' | ' '))
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
+    let wanted = plain(word);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&plain(candidate), &wanted), candidate))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// `; did you mean `x`?`, or what is known when nothing is alike.
+pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    match meant(word, known.clone()) {
+        Some(candidate) => format!("; did you mean `{candidate}`?"),
+        None => format!(
+            "; known here: {}",
+            known.into_iter().collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_something_broken_is_broken() {
+        let mut findings = Findings::default();
+        findings.problem("tables[1].source", "must be an object");
+        assert!(findings.is_broken("tables[1].source.tableName"));
+        assert!(!findings.is_broken("tables[1].sourceStage"));
+        assert!(!findings.is_broken("tables[10].source"));
+    }
+
+    #[test]
+    fn the_likely_word_is_offered_whatever_its_style() {
+        let known = ["tables", "tableName", "targetSizeMb"];
+        assert_eq!(meant("tabels", known), Some("tables"));
+        assert_eq!(meant("target-size-mb", known), Some("targetSizeMb"));
+        assert_eq!(meant("zzz", known), None);
+    }
+
+    #[test]
+    fn texts_are_shown_on_one_line() {
+        assert_eq!(shown("a\nb"), "a\\nb");
+        assert_eq!(shown(&"x".repeat(100)).chars().count(), 81);
+    }
+}

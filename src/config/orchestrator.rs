@@ -1,0 +1,115 @@
+//! What the orchestrator is told: an optional file over the environment over defaults.
+
+use super::findings::Findings;
+use super::section::{self, Section};
+use super::{ConfigErrors, LogFormat, metadata, worker};
+use crate::checkpoint::MetadataLocation;
+use std::path::Path;
+use std::time::Duration;
+
+/// What an orchestrator is told.
+#[derive(Clone, Debug)]
+pub struct OrchestratorConfig {
+    /// Name of the Snowflake connection; `None`: the default one.
+    pub connection_name: Option<String>,
+    /// Where the metadata is.
+    pub metadata: MetadataLocation,
+    /// Only workflows with a matching affinity are driven.
+    pub affinity: Option<String>,
+    /// Time between looks for new workflows and ended tasks.
+    pub poll_interval: Duration,
+    /// How long a workflow or a task belongs to a silent owner.
+    pub lease: Duration,
+    /// Time between searches for tasks whose worker went silent.
+    pub reap_interval: Duration,
+    /// Loads at once: at least 1.
+    pub load_concurrency: usize,
+    /// Partitions of one table in flight: at least 1.
+    pub partition_window: usize,
+    /// Failures of one task until it is given up: at least 1.
+    pub max_failures: u32,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What users should know, though it is no mistake.
+    pub warnings: Vec<String>,
+}
+
+pub(super) const TOP: &[&str] = &["application", "connections"];
+pub(super) const APPLICATION: &[&str] = &[
+    "affinity",
+    metadata::DATABASE,
+    metadata::SCHEMA,
+    "poll_interval",
+    "lease",
+    "reap_interval",
+    "load_concurrency",
+    "partition_window",
+    "max_failures",
+    "log_format",
+];
+
+const CONNECTION_VARIABLE: &str = "SNOWFLAKE_CONNECTION_NAME";
+const AFFINITY_VARIABLE: &str = "DATA_MIGRATION_ORCHESTRATOR_AFFINITY";
+
+/// Reads and checks what the orchestrator is told by the file at `path`, if there is one, and by the environment `var`.
+///
+/// # Errors
+/// All mistakes of the file and of the variables.
+pub fn load(
+    path: Option<&Path>,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> Result<OrchestratorConfig, ConfigErrors> {
+    let mut findings = Findings::default();
+    let file = match path {
+        Some(path) => section::read(path, &mut findings),
+        None => Some(toml::Table::new()),
+    };
+    let config = file.map(|file| read(&file, &mut findings, var));
+    let (mut config, warnings) =
+        findings.finish(path.unwrap_or(Path::new("environment")), config)?;
+    config.warnings = warnings;
+    Ok(config)
+}
+
+fn read(
+    file: &toml::Table,
+    findings: &mut Findings,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> OrchestratorConfig {
+    let mut top = Section::new(Some(file), "", TOP, findings, var);
+    let application = top.table("application");
+    let connections = top.table("connections");
+    let connection_name = worker::connection_name(connections, findings, var);
+    let mut section = Section::new(application, "application", APPLICATION, findings, var);
+    let metadata = metadata::location(&mut section);
+    let affinity = if section.has("affinity") {
+        worker::affinity(&mut section)
+    } else {
+        metadata::variable_value(&section, AFFINITY_VARIABLE)
+    };
+    let mut count = |key: &str, default: u32| section.whole(key, 1, 10_000).unwrap_or(default);
+    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let load_concurrency = size(count("load_concurrency", 8));
+    let partition_window = size(count("partition_window", 64));
+    let max_failures = count("max_failures", 5);
+    let mut seconds = |key: &str, default: u64| {
+        let seconds = section.seconds(key);
+        seconds.unwrap_or(Duration::from_secs(default))
+    };
+    OrchestratorConfig {
+        metadata,
+        affinity,
+        poll_interval: seconds("poll_interval", 1),
+        lease: seconds("lease", 60),
+        reap_interval: seconds("reap_interval", 10),
+        load_concurrency,
+        partition_window,
+        max_failures,
+        log_format: section
+            .word("log_format", LogFormat::WORDS)
+            .unwrap_or_default(),
+        connection_name: connection_name
+            .or_else(|| metadata::variable_value(&section, CONNECTION_VARIABLE)),
+        warnings: Vec::new(),
+    }
+}

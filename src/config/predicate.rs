@@ -1,0 +1,291 @@
+//! Pieces of SQL that users bring: predicates and type names. They are not parsed, only kept from reaching beyond the
+//! place that they are put into.
+
+use crate::domain::table::Platform;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// Checks that `text` is one closed piece of the source's SQL, so that it means the same inside parentheses.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub(super) fn check(text: &str, platform: Platform) -> Result<(), String> {
+    let mut scan = Scan {
+        chars: text.chars().peekable(),
+        platform,
+    };
+    let mut depth = 0_usize;
+    let mut is_empty = true;
+    let mut word_before = String::new();
+    while let Some(c) = scan.chars.next() {
+        let next = scan.chars.peek().copied();
+        let mut is_comment = false;
+        match c {
+            '\0' => return Err("it has a NUL character".to_owned()),
+            ';' => {
+                return Err(
+                    "a `;` is allowed inside quotes only: this is one predicate, not a list of statements".to_owned(),
+                );
+            }
+            '(' => depth += 1,
+            ')' => {
+                depth = depth
+                    .checked_sub(1)
+                    .ok_or("a `)` closes nothing; balance the parentheses")?;
+            }
+            '\'' => scan.literal(word_before.eq_ignore_ascii_case("e"))?,
+            '"' => scan.doubled('"', "a quoted name")?,
+            '[' if platform == Platform::Sqlserver => scan.doubled(']', "a bracketed name")?,
+            '$' if platform != Platform::Sqlserver && word_before.is_empty() => {
+                scan.dollar_quoted()?;
+            }
+            '-' if next == Some('-') => {
+                is_comment = true;
+                scan.chars.by_ref().find(|c| *c == '\n');
+            }
+            '/' if next == Some('*') => {
+                is_comment = true;
+                scan.block_comment()?;
+            }
+            _ => {}
+        }
+        is_empty &= is_comment || c.is_whitespace();
+        if c.is_alphanumeric() || c == '_' || (c == '$' && !word_before.is_empty()) {
+            word_before.push(c);
+        } else {
+            word_before.clear();
+        }
+    }
+    if is_empty {
+        return Err("it is empty; leave the key away to take all rows".to_owned());
+    }
+    if depth > 0 {
+        return Err(format!(
+            "{depth} `(` without a `)`; balance the parentheses"
+        ));
+    }
+    Ok(())
+}
+
+struct Scan<'a> {
+    chars: Peekable<Chars<'a>>,
+    platform: Platform,
+}
+
+impl Scan<'_> {
+    /// The rest of a `'…'`. Whether a backslash escapes depends on the platform and on an `E` before the literal.
+    fn literal(&mut self, escaped: bool) -> Result<(), String> {
+        let escaped = escaped && self.platform != Platform::Sqlserver;
+        let mut backslashes = 0_usize;
+        while let Some(c) = self.chars.next() {
+            if c == '\\' {
+                backslashes += 1;
+                continue;
+            }
+            let is_after_backslash = backslashes % 2 == 1;
+            backslashes = 0;
+            if c != '\'' {
+                continue;
+            }
+            if is_after_backslash && escaped {
+                continue;
+            }
+            if is_after_backslash && self.platform == Platform::Redshift {
+                return Err(
+                    "a backslash before a quote may or may not end the literal; write '' for a quote inside it, or E'…\\\\' for a backslash at its end".to_owned(),
+                );
+            }
+            if self.chars.next_if_eq(&'\'').is_none() {
+                return Ok(());
+            }
+        }
+        Err("a text literal does not end; close it with '".to_owned())
+    }
+
+    /// The rest of a name that ends with `end`, which is doubled inside.
+    fn doubled(&mut self, end: char, what: &str) -> Result<(), String> {
+        while let Some(c) = self.chars.next() {
+            if c == end && self.chars.next_if_eq(&end).is_none() {
+                return Ok(());
+            }
+        }
+        Err(format!("{what} does not end; close it with {end}"))
+    }
+
+    /// The rest of a `$tag$…$tag$`; a `$` that begins none is left alone.
+    fn dollar_quoted(&mut self) -> Result<(), String> {
+        let rest: String = self.chars.clone().collect();
+        let Some(tag_end) = rest.find('$') else {
+            return Ok(());
+        };
+        let tag = &rest[..tag_end];
+        if !tag.chars().all(|c| c.is_alphanumeric() || c == '_')
+            || tag.starts_with(|c: char| c.is_ascii_digit())
+        {
+            return Ok(());
+        }
+        let closing = format!("${tag}$");
+        match rest[tag_end + 1..].find(&closing) {
+            Some(at) => {
+                let length = tag_end + 1 + at + closing.len();
+                let count = rest[..length].chars().count();
+                self.chars.by_ref().take(count).for_each(drop);
+                Ok(())
+            }
+            None => Err(format!(
+                "a text literal does not end; close it with {closing}"
+            )),
+        }
+    }
+
+    /// The rest of a `/* … */`, which nests.
+    fn block_comment(&mut self) -> Result<(), String> {
+        self.chars.next();
+        let mut depth = 1_usize;
+        while let Some(c) = self.chars.next() {
+            if c == '*' && self.chars.next_if_eq(&'/').is_some() {
+                depth -= 1;
+                if depth == 0 {
+                    return Ok(());
+                }
+            } else if c == '/' && self.chars.next_if_eq(&'*').is_some() {
+                depth += 1;
+            }
+        }
+        Err("a comment does not end; close it with */".to_owned())
+    }
+}
+
+/// Checks the shape of a Snowflake type, which stands unquoted in statements: words, numbers, and parentheses.
+///
+/// # Errors
+/// What is wrong.
+pub(super) fn check_type(text: &str) -> Result<(), String> {
+    let text = text.trim();
+    let wrong = || {
+        Err(format!(
+            "`{}` is no Snowflake type; write one like NUMBER(19,4) or VARCHAR",
+            super::findings::shown(text)
+        ))
+    };
+    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return wrong();
+    }
+    let mut depth = 0_usize;
+    for c in text.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            ',' if depth > 0 => {}
+            ' ' | '_' => {}
+            c if c.is_ascii_alphanumeric() => {}
+            _ => return wrong(),
+        }
+    }
+    if depth > 0 { wrong() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: [Platform; 3] = [
+        Platform::Redshift,
+        Platform::Postgresql,
+        Platform::Sqlserver,
+    ];
+
+    #[test]
+    fn closed_predicates_are_accepted() {
+        for text in [
+            "is_deleted = 0",
+            "note = 'a;b) -- ''' AND (x > 1 OR \"od;d(\" = 2)",
+            "a = 1 -- why",
+            "a = 1 /* ( ' /* nested */ */",
+            "price - -1 > 0",
+        ] {
+            for platform in ALL {
+                assert_eq!(check(text, platform), Ok(()), "{text} on {platform}");
+            }
+        }
+        assert_eq!(check("[a;b]]c(] = 1", Platform::Sqlserver), Ok(()));
+        assert_eq!(
+            check(
+                r"a = E'it\'s;' AND b = $$;'$$ AND c$d = 1",
+                Platform::Postgresql
+            ),
+            Ok(())
+        );
+        assert_eq!(check(r"path = 'C:\'", Platform::Postgresql), Ok(()));
+        assert_eq!(check(r"path = 'C:\'", Platform::Sqlserver), Ok(()));
+    }
+
+    #[test]
+    fn what_reaches_beyond_its_place_is_refused() {
+        for text in [
+            "",
+            " \n",
+            "-- only a comment",
+            "/**/",
+            "1=1; DROP TABLE t",
+            "a = 1) OR (1 = 1",
+            "(a = 1",
+            "a = 'open",
+            "\"open",
+            "/* open",
+            "a\0",
+        ] {
+            for platform in ALL {
+                assert!(check(text, platform).is_err(), "{text} on {platform}");
+            }
+        }
+        assert!(check("[open", Platform::Sqlserver).is_err());
+        assert!(check("a = $x$ open", Platform::Postgresql).is_err());
+        // Ends the literal or not, depending on a setting of the server.
+        assert!(check(r"a = '\' OR 1=1 --'", Platform::Redshift).is_err());
+        assert!(check(r"a = E'\'' OR ';'", Platform::Sqlserver).is_err());
+    }
+
+    #[test]
+    fn types_are_words_numbers_and_parentheses() {
+        for good in [
+            "DECIMAL(19,4)",
+            "double precision",
+            "ARRAY(NUMBER(10, 0))",
+            "TIMESTAMP_TZ(6)",
+        ] {
+            assert_eq!(check_type(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "(1)",
+            "NUMBER, x INT",
+            "NUMBER)",
+            "VARCHAR(",
+            "INT; DROP",
+            "INT--",
+            "\"x\"",
+            "a'b",
+        ] {
+            assert!(check_type(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn literals_hide_everything(text in "\\PC{0,30}") {
+            let literal = format!("a = '{}'", text.replace('\\', "").replace('\'', "''"));
+            for platform in ALL {
+                prop_assert_eq!(check(&literal, platform), Ok(()));
+            }
+        }
+
+        #[test]
+        fn nothing_panics(text in "[a$'\"\\[\\]()/*\\\\; E\\-é\n]{0,40}") {
+            for platform in ALL {
+                let _ = check(&text, platform);
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! TOML files, section by section: typed values, `${VAR}`, unknown keys. No message shows a value: it may be a secret.
+
+use super::findings::{Findings, inside, meant, one_line};
+use std::path::Path;
+use std::time::Duration;
+
+/// The longest time that a setting may be: a day.
+const LONGEST: f64 = 86_400.0;
+
+/// Reads the TOML file at `path`.
+pub(super) fn read(path: &Path, findings: &mut Findings) -> Option<toml::Table> {
+    let text = super::document::read(path, findings)?;
+    match text.parse::<toml::Table>() {
+        Ok(table) => Some(table),
+        Err(error) => {
+            // The parser's own message quotes the line, which may hold a secret: only the place is told.
+            let line = error.span().map_or(1, |span| {
+                let before = text.bytes().take(span.start);
+                before.filter(|byte| *byte == b'\n').count() + 1
+            });
+            let message = one_line(error.message(), 200);
+            findings.problem("", format!("line {line} is not valid TOML: {message}"));
+            None
+        }
+    }
+}
+
+/// One section of a file.
+pub(super) struct Section<'t, 'a> {
+    table: Option<&'t toml::Table>,
+    path: String,
+    /// Where findings go.
+    pub(super) findings: &'a mut Findings,
+    /// The environment.
+    pub(super) var: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl<'t, 'a> Section<'t, 'a> {
+    /// The section `table` at `path`, in which the keys `known` mean something; others are warned of.
+    pub(super) fn new(
+        table: Option<&'t toml::Table>,
+        path: &str,
+        known: &[&str],
+        findings: &'a mut Findings,
+        var: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        for key in table.into_iter().flat_map(toml::Table::keys) {
+            if !known.contains(&key.as_str()) {
+                let hint = match meant(key, known.iter().copied()) {
+                    Some(other) => format!("; did you mean `{other}`?"),
+                    None => String::new(),
+                };
+                findings.warning(&inside(path, key), format!("unknown key, ignored{hint}"));
+            }
+        }
+        Self {
+            table,
+            path: path.to_owned(),
+            findings,
+            var,
+        }
+    }
+
+    /// The path of a key.
+    pub(super) fn at(&self, key: &str) -> String {
+        inside(&self.path, key)
+    }
+
+    /// Tells that `key` is wrong.
+    pub(super) fn problem(&mut self, key: &str, message: &str) {
+        let path = self.at(key);
+        self.findings.problem(&path, message);
+    }
+
+    /// Whether the key is there, whatever its value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Whether the key's value is text.
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        matches!(self.get(key), Some(toml::Value::String(_)))
+    }
+
+    fn get(&self, key: &str) -> Option<&'t toml::Value> {
+        self.table.and_then(|table| table.get(key))
+    }
+
+    /// A section inside this one.
+    pub(super) fn table(&mut self, key: &str) -> Option<&'t toml::Table> {
+        match self.get(key)? {
+            toml::Value::Table(table) => Some(table),
+            _ => {
+                self.problem(key, "must be a section");
+                None
+            }
+        }
+    }
+
+    /// A text with its variables replaced; told when it is of another type.
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        match self.get(key)? {
+            toml::Value::String(text) => self.expanded(key, text),
+            _ => {
+                self.problem(key, "must be text, in quotes");
+                None
+            }
+        }
+    }
+
+    /// A text that is not blank.
+    pub(super) fn filled_text(&mut self, key: &str) -> Option<String> {
+        let text = self.text(key)?;
+        if text.trim().is_empty() {
+            self.problem(key, "is empty; fill it in or remove it");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A text that has to be there; `what` it is.
+    pub(super) fn required_text(&mut self, key: &str, what: &str) -> Option<String> {
+        if !self.has(key) {
+            self.problem(key, &format!("is missing; it is {what}"));
+        }
+        self.filled_text(key)
+    }
+
+    /// One of some words, whatever its case.
+    pub(super) fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key)?;
+        let found = words
+            .iter()
+            .find(|(word, _)| word.eq_ignore_ascii_case(text.trim()));
+        if found.is_none() {
+            let known: Vec<String> = words
+                .iter()
+                .map(|(word, _)| format!("\"{word}\""))
+                .collect();
+            self.problem(key, &format!("must be {}", known.join(" or ")));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn switch(&mut self, key: &str) -> Option<bool> {
+        let value = match self.get(key)? {
+            toml::Value::Boolean(on) => return Some(*on),
+            toml::Value::String(text) => self.expanded(key, text)?.trim().parse().ok(),
+            _ => None,
+        };
+        if value.is_none() {
+            self.problem(key, "must be true or false");
+        }
+        value
+    }
+
+    /// A whole number from `least` to `most`. Text is taken too, for the sake of `${VAR}`.
+    pub(super) fn whole(&mut self, key: &str, least: u32, most: u32) -> Option<u32> {
+        let number = match self.get(key)? {
+            toml::Value::Integer(number) => Some(*number),
+            toml::Value::String(text) => self.expanded(key, text)?.trim().parse().ok(),
+            _ => None,
+        };
+        let number = number
+            .and_then(|number: i64| u32::try_from(number).ok())
+            .filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.problem(
+                key,
+                &format!("must be a whole number from {least} to {most}"),
+            );
+        }
+        number
+    }
+
+    /// A time in seconds, above zero and up to a day.
+    pub(super) fn seconds(&mut self, key: &str) -> Option<Duration> {
+        let seconds = match self.get(key)? {
+            #[expect(clippy::cast_precision_loss, reason = "what is lost is beyond a day")]
+            toml::Value::Integer(seconds) => Some(*seconds as f64),
+            toml::Value::Float(seconds) => Some(*seconds),
+            toml::Value::String(text) => self.expanded(key, text)?.trim().parse().ok(),
+            _ => None,
+        };
+        let duration = seconds
+            .filter(|seconds| *seconds <= LONGEST)
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .filter(|duration| *duration >= Duration::from_millis(1));
+        if duration.is_none() {
+            self.problem(key, "must be a number of seconds above 0, at most 86400");
+        }
+        duration
+    }
+
+    fn expanded(&mut self, key: &str, text: &str) -> Option<String> {
+        match expand(text, self.var) {
+            Ok(text) => Some(text),
+            Err(unset) => {
+                for name in unset {
+                    self.problem(
+                        key,
+                        &format!("the environment variable {name} is not set; set it, or write $${{ for a plain ${{"),
+                    );
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Replaces each `${VAR}`; `$${` is a plain `${`, and what is no variable's name stays as it is.
+///
+/// # Errors
+/// The variables that are not set.
+pub(super) fn expand(
+    text: &str,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, Vec<String>> {
+    let mut expanded = String::new();
+    let mut unset = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, after) = (&rest[..at], &rest[at + 2..]);
+        if let Some(before) = before.strip_suffix('$') {
+            expanded.push_str(before);
+            expanded.push_str("${");
+            rest = after;
+            continue;
+        }
+        expanded.push_str(before);
+        let name = after.find('}').map(|end| &after[..end]).filter(|name| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        });
+        match name {
+            Some(name) => {
+                match var(name) {
+                    Some(value) => expanded.push_str(&value),
+                    None => unset.push(name.to_owned()),
+                }
+                rest = &after[name.len() + 1..];
+            }
+            None => {
+                expanded.push_str("${");
+                rest = after;
+            }
+        }
+    }
+    expanded.push_str(rest);
+    if unset.is_empty() {
+        Ok(expanded)
+    } else {
+        Err(unset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn var(name: &str) -> Option<String> {
+        (name == "SET").then(|| "${SET}!".to_owned())
+    }
+
+    #[test]
+    fn variables_are_replaced_once() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("a ${SET} b${SET}", "a ${SET}! b${SET}!"),
+            ("$${SET}", "${SET}"),
+            ("p${ss}w$rd${", "p${ss}w$rd${"),
+            ("${}", "${}"),
+            ("${1}", "${1}"),
+        ] {
+            let expanded = expand(text, &|name| {
+                if name == "ss" {
+                    Some("${ss}".into())
+                } else {
+                    var(name)
+                }
+            });
+            assert_eq!(expanded, Ok(expected.to_owned()), "{text}");
+        }
+        assert_eq!(
+            expand("${A}${SET}${B}", &var),
+            Err(vec!["A".into(), "B".into()])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in "[${}A é]{0,20}") {
+            let _ = expand(&text, &var);
+        }
+    }
+}

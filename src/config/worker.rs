@@ -1,0 +1,210 @@
+//! The worker's file, `configuration.toml`.
+
+use super::findings::Findings;
+use super::section::{self, Section};
+use super::{ConfigErrors, LogFormat, metadata, source_section};
+use crate::checkpoint::MetadataLocation;
+use crate::domain::table::Platform;
+use crate::source::SourceSettings;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What a worker is told.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// Name of the Snowflake connection; `None`: the default one.
+    pub connection_name: Option<String>,
+    /// Where the metadata is.
+    pub metadata: MetadataLocation,
+    /// Only tasks with a matching affinity are taken.
+    pub affinity: Option<String>,
+    /// Tasks at once: at least 1.
+    pub max_parallel_tasks: usize,
+    /// Time between attempts to fetch tasks when idle.
+    pub task_fetch_interval: Duration,
+    /// Time between renewals of the leases of running tasks.
+    pub lease_refresh_interval: Duration,
+    /// Memory of one task, in bytes.
+    pub task_memory_bytes: usize,
+    /// Where files may be spooled that must exist before they are uploaded.
+    pub local_results_directory: Option<PathBuf>,
+    /// The sources that this worker reaches: at least one.
+    pub sources: BTreeMap<Platform, SourceSettings>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What users should know, though it is no mistake.
+    pub warnings: Vec<String>,
+}
+
+pub(super) const TOP: &[&str] = &["selected_task_source", "application", "connections"];
+pub(super) const APPLICATION: &[&str] = &[
+    "max_parallel_tasks",
+    "task_fetch_interval",
+    "lease_refresh_interval",
+    "affinity",
+    metadata::DATABASE,
+    metadata::SCHEMA,
+    "local_results_directory",
+    "task_memory_mb",
+    "log_format",
+];
+pub(super) const CONNECTIONS: &[&str] = &["source", "target"];
+pub(super) const TARGET: &[&str] = &["snowflake_connection_name"];
+pub(super) const CONNECTION: &[&str] = &["connection_name"];
+
+const MAX_PARALLEL_TASKS: u32 = 4;
+const TASK_FETCH_INTERVAL: Duration = Duration::from_secs(5);
+const LEASE_REFRESH_INTERVAL: Duration = Duration::from_secs(15);
+const TASK_MEMORY_MB: u32 = 256;
+/// More than any machine has.
+const MOST_MEMORY_MB: u32 = 1 << 20;
+
+/// Reads and checks the worker's file at `path`. `var` is the environment, which `${VAR}` in texts speaks of.
+///
+/// # Errors
+/// All mistakes of the file.
+pub fn load(
+    path: &Path,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> Result<WorkerConfig, ConfigErrors> {
+    let mut findings = Findings::default();
+    let config = section::read(path, &mut findings).map(|table| read(&table, &mut findings, var));
+    let (mut config, warnings) = findings.finish(path, config)?;
+    config.warnings = warnings;
+    Ok(config)
+}
+
+fn read(
+    file: &toml::Table,
+    findings: &mut Findings,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> WorkerConfig {
+    let mut top = Section::new(Some(file), "", TOP, findings, var);
+    if top.has("selected_task_source") {
+        top.word(
+            "selected_task_source",
+            &[("snowflake_stored_procedure", ())],
+        );
+    } else {
+        top.problem(
+            "selected_task_source",
+            "is missing; add selected_task_source = \"snowflake_stored_procedure\" at the top",
+        );
+    }
+    let application = top.table("application");
+    let connections = top.table("connections");
+    let connection_name = connection_name(connections, findings, var);
+    let sources = sources(connections, findings, var);
+    let mut section = Section::new(application, "application", APPLICATION, findings, var);
+    let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    WorkerConfig {
+        connection_name,
+        metadata: metadata::location(&mut section),
+        affinity: affinity(&mut section),
+        max_parallel_tasks: section
+            .whole("max_parallel_tasks", 1, 1024)
+            .map_or(whole(MAX_PARALLEL_TASKS), whole),
+        task_fetch_interval: section
+            .seconds("task_fetch_interval")
+            .unwrap_or(TASK_FETCH_INTERVAL),
+        lease_refresh_interval: section
+            .seconds("lease_refresh_interval")
+            .unwrap_or(LEASE_REFRESH_INTERVAL),
+        task_memory_bytes: whole(
+            section
+                .whole("task_memory_mb", 1, MOST_MEMORY_MB)
+                .unwrap_or(TASK_MEMORY_MB),
+        )
+        .saturating_mul(1 << 20),
+        local_results_directory: section
+            .filled_text("local_results_directory")
+            .map(PathBuf::from),
+        sources,
+        log_format: section
+            .word("log_format", LogFormat::WORDS)
+            .unwrap_or_default(),
+        warnings: Vec::new(),
+    }
+}
+
+/// The affinity of a section; a blank one is none.
+pub(super) fn affinity(section: &mut Section<'_, '_>) -> Option<String> {
+    let affinity = section.text("affinity")?;
+    if affinity.trim().is_empty() {
+        let path = section.at("affinity");
+        let message = "it is blank, which is taken as none; leave the key away";
+        section.findings.warning(&path, message);
+        return None;
+    }
+    Some(affinity)
+}
+
+/// `[connections.target.snowflake_connection_name] connection_name`.
+pub(super) fn connection_name(
+    connections: Option<&toml::Table>,
+    findings: &mut Findings,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let mut section = Section::new(connections, "connections", CONNECTIONS, findings, var);
+    let target = section.table("target");
+    let mut section = Section::new(target, "connections.target", TARGET, findings, var);
+    let connection = section.table("snowflake_connection_name");
+    let path = "connections.target.snowflake_connection_name";
+    let mut section = Section::new(connection, path, CONNECTION, findings, var);
+    if connection.is_some() {
+        section.required_text(
+            "connection_name",
+            "an entry of Snowflake's connections.toml",
+        )
+    } else {
+        None
+    }
+}
+
+fn sources(
+    connections: Option<&toml::Table>,
+    findings: &mut Findings,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> BTreeMap<Platform, SourceSettings> {
+    const PATH: &str = "connections.source";
+    let mut sources = BTreeMap::new();
+    let table = match connections.and_then(|table| table.get("source")) {
+        None => None,
+        Some(toml::Value::Table(table)) => Some(table),
+        Some(_) => {
+            findings.problem(PATH, "must be a section");
+            return sources;
+        }
+    };
+    let mut is_none = true;
+    for (name, value) in table.into_iter().flatten() {
+        let path = super::findings::inside(PATH, name);
+        let Some(platform) = Platform::parse(name) else {
+            findings.warning(
+                &path,
+                "this platform is not supported, the section is ignored; supported: redshift, postgresql, sqlserver",
+            );
+            continue;
+        };
+        is_none = false;
+        let toml::Value::Table(source) = value else {
+            findings.problem(&path, "must be a section");
+            continue;
+        };
+        let known = source_section::known_keys(platform);
+        let mut section = Section::new(Some(source), &path, &known, findings, var);
+        if let Some(settings) = source_section::read(&mut section, platform)
+            && sources.insert(platform, settings).is_some()
+        {
+            findings.problem(&path, "this platform is given twice; keep one");
+        }
+    }
+    if is_none {
+        findings.problem(
+            PATH,
+            "there is no source; add a section like [connections.source.redshift]",
+        );
+    }
+    sources
+}

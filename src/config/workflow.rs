@@ -1,0 +1,187 @@
+//! Workflow files: JSON, or YAML with the same keys.
+
+use super::ConfigErrors;
+use super::document::{self, Format};
+use super::findings::{Findings, shown};
+use super::merge::{merge, text_at};
+use super::schema::WORKFLOW;
+use super::shape::Shape;
+use super::table::{DEFAULTS, Merged, TableCheck};
+use crate::domain::table::{Platform, TableRef};
+use crate::domain::task::TableSpec;
+use crate::types::snowflake_name::exact_name;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A workflow file, checked and merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkflowFile {
+    /// Only orchestrators and workers with a matching affinity handle the workflow.
+    pub affinity: Option<String>,
+    /// The file in its normal form, as JSON: camelCase, each table with what it inherits. Loading it gives the same tables.
+    pub configuration: String,
+    /// The tables, in the file's order.
+    pub tables: Vec<TableSpec>,
+    /// What users should know, though it is no mistake.
+    pub warnings: Vec<String>,
+}
+
+/// Reads and checks the workflow file at `path` for sources of `platform`.
+///
+/// # Errors
+/// All mistakes of the file.
+pub fn load(path: &Path, platform: Platform) -> Result<WorkflowFile, ConfigErrors> {
+    let mut findings = Findings::default();
+    let file = document::read(path, &mut findings)
+        .and_then(|text| check(&text, Format::of(path), platform, &mut findings));
+    let (mut file, warnings) = findings.finish(path, file)?;
+    file.warnings = warnings;
+    Ok(file)
+}
+
+/// Checks a workflow's name: letters, digits and underscores, not starting with a digit.
+///
+/// # Errors
+/// What is wrong.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let is_fine = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let begins_well = name.starts_with(|c: char| !c.is_ascii_digit());
+    if is_fine && begins_well {
+        Ok(())
+    } else {
+        Err(format!(
+            "`{}` is no name for a workflow: use letters, digits and underscores, and begin with no digit",
+            shown(name)
+        ))
+    }
+}
+
+fn check(
+    text: &str,
+    format: Format,
+    platform: Platform,
+    findings: &mut Findings,
+) -> Option<WorkflowFile> {
+    let document = document::parse(text, format, findings)?;
+    let mut shape = Shape { platform, findings };
+    let mut workflow = shape.object(&document, WORKFLOW, "");
+    top_level(&workflow, findings);
+    let empty = Value::Object(Map::new());
+    let raw = |name: &str, snake: &str| {
+        let value = document.get(name).or_else(|| document.get(snake));
+        value.filter(|value| value.is_object()).unwrap_or(&empty)
+    };
+    let raw_defaults = raw(DEFAULTS, "default_table_configuration");
+    // Its problems are told already: this only brings its partition size into one form.
+    let defaults = match workflow.remove(DEFAULTS) {
+        Some(defaults) => Shape { platform, findings }.table(&defaults, DEFAULTS),
+        None => Map::new(),
+    };
+    let tables = match workflow.remove("tables") {
+        Some(Value::Array(tables)) => tables,
+        _ => Vec::new(),
+    };
+    if tables.is_empty() && !findings.is_broken("tables") {
+        findings.problem("tables", "there is no table; add at least one");
+    }
+    let mut checks = TableCheck {
+        platform,
+        findings,
+        inherited: BTreeMap::new(),
+    };
+    let mut specs = Vec::new();
+    let mut merged_tables = Vec::new();
+    for (index, raw) in tables.iter().enumerate() {
+        let path = format!("tables[{index}]");
+        let name = label(raw, raw_defaults);
+        checks.findings.subject = name.as_ref().map(|name| format!("table {name}"));
+        let own = Shape {
+            platform,
+            findings: checks.findings,
+        }
+        .table(raw, &path);
+        let merged = merge(&defaults, &own);
+        let spec = if raw.is_object() {
+            checks.check(&Merged {
+                label: name.map_or_else(|| path.clone(), |name| format!("{path} {name}")),
+                path,
+                own: &own,
+                merged: &merged,
+            })
+        } else {
+            None
+        };
+        specs.push(spec);
+        merged_tables.push(Value::Object(merged));
+    }
+    checks.findings.subject = None;
+    checks.tell_inherited();
+    duplicates(&specs, findings);
+    let affinity = text_at(&workflow, "affinity").map(str::to_owned);
+    workflow
+        .entry("schemaVersion")
+        .or_insert_with(|| json!("1.0.0"));
+    workflow.insert("tables".to_owned(), Value::Array(merged_tables));
+    Some(WorkflowFile {
+        affinity,
+        configuration: Value::Object(workflow).to_string(),
+        tables: specs.into_iter().collect::<Option<Vec<_>>>()?,
+        warnings: Vec::new(),
+    })
+}
+
+/// What this version does not do for a whole workflow.
+fn top_level(workflow: &Map<String, Value>, findings: &mut Findings) {
+    if let Some(when @ ("never" | "always")) = text_at(workflow, "cleanUpTransientResources") {
+        findings.problem(
+            "cleanUpTransientResources",
+            format!("\"{when}\" is not supported yet; write \"on-success\" or leave it away"),
+        );
+    }
+    for key in ["preflight", "preflightKeepSchema"] {
+        if workflow.get(key) == Some(&Value::Bool(true)) {
+            findings.problem(
+                key,
+                "this is not supported yet; write false or leave it away",
+            );
+        }
+    }
+}
+
+/// What messages call a table: its name in the source, as far as it is known.
+fn label(table: &Value, defaults: &Value) -> Option<String> {
+    let part = |keys: [&str; 2]| {
+        let own = |object: &Value| {
+            let source = object.get("source")?;
+            let value = keys.iter().find_map(|key| source.get(key))?;
+            value.as_str().map(shown)
+        };
+        own(table).or_else(|| own(defaults))
+    };
+    let name = part(["tableName", "table_name"])?;
+    Some(match part(["schemaName", "schema_name"]) {
+        Some(schema) => format!("{schema}.{name}"),
+        None => name,
+    })
+}
+
+/// Two tables with one target would fill it twice.
+fn duplicates(specs: &[Option<TableSpec>], findings: &mut Findings) {
+    let exact = |table: &TableRef| [&table.database, &table.schema, &table.table].map(exact_name);
+    let mut seen = BTreeMap::new();
+    for (index, spec) in specs.iter().enumerate() {
+        let Some(spec) = spec else { continue };
+        if let Some(first) = seen.insert(exact(&spec.target), index) {
+            findings.problem(
+                &format!("tables[{index}].target"),
+                format!(
+                    "table {}.{}: its target {} is the target of tables[{first}] as well; give each table its own",
+                    shown(&spec.source.schema.0),
+                    shown(&spec.source.table.0),
+                    shown(&spec.target.to_string()),
+                ),
+            );
+        }
+    }
+}
