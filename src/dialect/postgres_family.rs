@@ -255,7 +255,16 @@ impl Dialect for PostgresFamily {
     ) -> String {
         let names: Vec<String> = key.iter().map(|c| self.quote_name(&c.name)).collect();
         let names = names.join(", ");
-        let texts: Vec<String> = key.iter().map(|c| self.key_text(c)).collect();
+        let texts: Vec<String> = key
+            .iter()
+            .enumerate()
+            .map(|(i, c)| format!("{} AS boundary_{i}", self.key_text(c)))
+            .collect();
+        // Named with their table: a bare name would mean the output column, and order numbers as text.
+        let order: Vec<String> = key
+            .iter()
+            .map(|c| format!("firsts.{}", self.quote_name(&c.name)))
+            .collect();
         let not_null = key
             .iter()
             .filter(|c| c.nullable)
@@ -263,10 +272,11 @@ impl Dialect for PostgresFamily {
             .collect();
         format!(
             "SELECT {} FROM (SELECT {names}, tile, row_number() OVER (PARTITION BY tile ORDER BY {names}) AS place FROM \
-             (SELECT {names}, ntile({partitions}) OVER (ORDER BY {names}) AS tile FROM {}{}) tiles) firsts WHERE place = 1 AND tile > 1 ORDER BY {names}",
+             (SELECT {names}, ntile({partitions}) OVER (ORDER BY {names}) AS tile FROM {}{}) tiles) firsts WHERE place = 1 AND tile > 1 ORDER BY {}",
             texts.join(", "),
             self.table(table),
-            self.where_text(not_null, where_clause)
+            self.where_text(not_null, where_clause),
+            order.join(", ")
         )
     }
 

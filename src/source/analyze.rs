@@ -5,7 +5,7 @@ use super::error::{SourceError, SourceErrorKind};
 use crate::dialect::Dialect;
 use crate::domain::table::{KeyColumn, KeyKind, SourceColumn};
 use crate::domain::task::{TableAnalysis, TableSpec};
-use crate::plan::partition_count;
+use crate::plan::{misplaced_boundary, partition_count};
 
 /// Reads the catalog and cuts the table. Blocking: a handful of round trips.
 ///
@@ -74,6 +74,16 @@ pub fn analyze(
             })?);
         }
         boundaries.dedup();
+        if let Some(tuple) = misplaced_boundary(&key, &boundaries) {
+            // Ranges that overlap would double rows: better no migration than a wrong one.
+            return Err(SourceError::new(
+                SourceErrorKind::Other,
+                format!(
+                    "{place}: the source answered partition boundaries out of order, at {}; choose another column to partition by, or [] for one partition",
+                    tuple.join(", ")
+                ),
+            ));
+        }
     }
     Ok(TableAnalysis {
         columns,
