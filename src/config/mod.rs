@@ -75,3 +75,6 @@ impl LogFormat {
         ("json", Self::Json),
     ];
 }
+
+#[cfg(test)]
+mod examples;

@@ -93,19 +93,20 @@ impl Shape<'_> {
     }
 
     fn wrong_type(&mut self, path: &str, expected: &str, found: &Value) {
-        let (found, remedy) = match found {
-            Value::Null => ("null", ""),
-            Value::Bool(_) => ("true or false", "; put it in quotes"),
-            Value::Number(_) => ("a number", "; put it in quotes"),
-            Value::String(_) => ("text", "; write it without quotes"),
-            Value::Array(_) => ("a list", ""),
-            Value::Object(_) => ("an object", ""),
+        let remedy = match (expected, found) {
+            ("text", Value::Bool(_) | Value::Number(_)) => "; put it in quotes",
+            ("true or false" | "a whole number above 0", Value::String(_)) => {
+                "; write it without quotes"
+            }
+            _ => "",
         };
-        let remedy = match (expected.starts_with("text"), remedy) {
-            (true, "; write it without quotes") => "",
-            (false, "; put it in quotes") => "",
-            (false, _) if expected.starts_with("an object") || expected.starts_with("a list") => "",
-            (_, remedy) => remedy,
+        let found = match found {
+            Value::Null => "null",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::String(_) => "text",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "an object",
         };
         self.findings
             .problem(path, format!("expected {expected}, found {found}{remedy}"));

@@ -334,13 +334,15 @@ impl TableCheck<'_> {
     fn mappings(&mut self, table: &Merged<'_>) {
         let source = |text: &str| folded(text);
         let target = |text: &str| exact_name(&WrittenName(text.to_owned()));
-        let names: [(&str, &dyn Fn(&str) -> String, &str); 2] = [
-            ("sourceName", &source, "is renamed"),
-            ("targetName", &target, "is the new name of a column"),
-        ];
-        for (key, meaning, what) in names {
-            self.each_once(table, "columnNameMappings", key, meaning, what);
-        }
+        let list = "columnNameMappings";
+        self.each_once(table, list, "sourceName", &source, "is renamed");
+        self.each_once(
+            table,
+            list,
+            "targetName",
+            &target,
+            "is the new name of a column",
+        );
         self.each_once(
             table,
             "columnTypeMappings",

@@ -208,3 +208,7 @@ fn sources(
     }
     sources
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

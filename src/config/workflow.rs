@@ -185,3 +185,11 @@ fn duplicates(specs: &[Option<TableSpec>], findings: &mut Findings) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "workflow_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "workflow_properties.rs"]
+mod properties;

@@ -1,0 +1,236 @@
+//! The examples that users copy: each loads, and each key has its place in one of them.
+
+use super::{orchestrator, schema, source_section, worker, workflow};
+use crate::domain::table::{PartitionSize, Platform};
+use std::path::PathBuf;
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("configs")
+        .join(name)
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(path(name)).expect(name)
+}
+
+fn set(_: &str) -> Option<String> {
+    Some("value".to_owned())
+}
+
+fn unset(_: &str) -> Option<String> {
+    None
+}
+
+/// Whether a line of the example is about the key, commented out or not.
+fn shows(example: &str, key: &str, separators: &[char]) -> bool {
+    example.lines().any(|line| {
+        let line = line.trim_start_matches(|c: char| c == '#' || c == '-' || c.is_whitespace());
+        let rest = line.strip_prefix(key).unwrap_or("x");
+        rest.trim_start().starts_with(separators)
+            || line.starts_with('[')
+                && line
+                    .trim_end_matches(']')
+                    .split(['[', '.'])
+                    .any(|part| part == key)
+    })
+}
+
+#[test]
+fn every_example_is_loaded_here() {
+    let mut names: Vec<String> = std::fs::read_dir(path(""))
+        .expect("configs")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .filter(|name| {
+            [".json", ".yaml", ".toml"]
+                .iter()
+                .any(|end| name.ends_with(end))
+        })
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "configuration.toml",
+            "connections.toml",
+            "orchestrator.toml",
+            "workflow-redshift.json",
+            "workflow-redshift.yaml"
+        ]
+    );
+}
+
+#[test]
+fn the_workers_example_loads_without_a_warning() {
+    let config = worker::load(&path("configuration.toml"), &set).expect("a configuration");
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    assert!(config.sources.contains_key(&Platform::Redshift));
+    let missing = worker::load(&path("configuration.toml"), &unset).expect_err("no password");
+    assert!(
+        missing.to_string().contains("REDSHIFT_PASSWORD is not set"),
+        "{missing}"
+    );
+}
+
+/// Takes the comment from every line that is a setting or a section.
+fn uncommented(example: &str) -> String {
+    let mut text = String::new();
+    for line in example.lines() {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        let is_setting = bare
+            .split_once(" = ")
+            .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+        text.push_str(if is_setting || bare.starts_with('[') {
+            bare
+        } else {
+            line
+        });
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn what_is_commented_out_in_the_examples_loads_too() {
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let file = folder.path().join("c.toml");
+    std::fs::write(&file, uncommented(&text("configuration.toml"))).expect("write");
+    let config = worker::load(&file, &set).expect("a configuration");
+    assert_eq!(config.sources.len(), 3);
+    assert!(
+        config
+            .warnings
+            .iter()
+            .all(|warning| !warning.contains("unknown")),
+        "{:?}",
+        config.warnings
+    );
+    std::fs::write(&file, uncommented(&text("orchestrator.toml"))).expect("write");
+    let config = orchestrator::load(Some(&file), &unset).expect("a configuration");
+    assert_eq!(
+        (config.affinity.as_deref(), config.warnings.len()),
+        (Some("blue"), 0)
+    );
+    // What the comments call defaults are the defaults.
+    let defaults = orchestrator::load(None, &unset).expect("defaults");
+    assert_eq!(
+        (
+            config.poll_interval,
+            config.lease,
+            config.reap_interval,
+            config.load_concurrency,
+            config.partition_window,
+            config.max_failures,
+            config.metadata
+        ),
+        (
+            defaults.poll_interval,
+            defaults.lease,
+            defaults.reap_interval,
+            defaults.load_concurrency,
+            defaults.partition_window,
+            defaults.max_failures,
+            defaults.metadata
+        )
+    );
+}
+
+#[test]
+fn the_orchestrators_example_loads_without_a_warning() {
+    let config =
+        orchestrator::load(Some(&path("orchestrator.toml")), &unset).expect("a configuration");
+    assert_eq!(
+        (config.connection_name.as_deref(), config.warnings.len()),
+        (Some("snowhaul"), 0)
+    );
+}
+
+#[test]
+fn the_workflow_examples_load_and_say_the_same() {
+    let json =
+        workflow::load(&path("workflow-redshift.json"), Platform::Redshift).expect("a workflow");
+    let yaml =
+        workflow::load(&path("workflow-redshift.yaml"), Platform::Redshift).expect("a workflow");
+    assert_eq!(json, yaml);
+    assert_eq!(json.tables.len(), 3);
+    assert_eq!(
+        json.tables[1].partition_size,
+        PartitionSize::TargetSizeMb(512)
+    );
+}
+
+#[test]
+fn the_connections_of_the_example_can_be_used() {
+    use crate::snowflake::connection::{Surroundings, find};
+    let home = tempfile::tempdir().expect("temporary directory");
+    let key = home.path().join("rsa_key.p8");
+    std::fs::write(&key, "key").expect("write");
+    let file = home.path().join("connections.toml");
+    let example =
+        text("connections.toml").replace("/etc/snowhaul/rsa_key.p8", &key.to_string_lossy());
+    std::fs::write(&file, example).expect("write");
+    #[cfg(unix)]
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .expect("chmod");
+    let folder = home.path().to_string_lossy().into_owned();
+    let var = |name: &str| (name == "SNOWFLAKE_HOME").then(|| folder.clone());
+    for name in ["snowhaul", "snowhaul_key_pair", "snowhaul_oauth"] {
+        let surroundings = Surroundings {
+            var: &var,
+            home: None,
+        };
+        find(Some(name), &surroundings).expect(name);
+    }
+}
+
+#[test]
+fn every_key_stands_in_an_example() {
+    let workflow = text("workflow-redshift.yaml");
+    // Later spellings stand in the comment of the first one.
+    for key in schema::every_key() {
+        assert!(
+            shows(&workflow, key, &[':'])
+                || workflow.contains(&format!(": {key}"))
+                || workflow.contains(&format!(", {key}")),
+            "{key}"
+        );
+    }
+    let configuration = text("configuration.toml");
+    let platforms = [
+        Platform::Redshift,
+        Platform::Postgresql,
+        Platform::Sqlserver,
+    ];
+    let sources: Vec<&str> = platforms
+        .into_iter()
+        .flat_map(source_section::known_keys)
+        .collect();
+    for key in [
+        worker::TOP,
+        worker::APPLICATION,
+        worker::CONNECTIONS,
+        worker::TARGET,
+        worker::CONNECTION,
+        &sources,
+    ]
+    .concat()
+    {
+        assert!(shows(&configuration, key, &['=']), "{key}");
+    }
+    let orchestrator = text("orchestrator.toml");
+    for key in [
+        orchestrator::TOP,
+        orchestrator::APPLICATION,
+        worker::CONNECTION,
+    ]
+    .concat()
+    {
+        assert!(shows(&orchestrator, key, &['=']), "{key}");
+    }
+}

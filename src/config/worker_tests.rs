@@ -1,0 +1,342 @@
+use super::*;
+use crate::config::orchestrator;
+use secrecy::ExposeSecret;
+
+fn write(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let path = folder.path().join("c.toml");
+    std::fs::write(&path, text).expect("write");
+    (folder, path)
+}
+
+fn load_text(text: &str, vars: &[(&str, &str)]) -> Result<WorkerConfig, Vec<String>> {
+    let (_folder, path) = write(text);
+    let prefix = format!("{}: ", path.display());
+    load(&path, &env(vars))
+        .map(|mut config| {
+            for warning in &mut config.warnings {
+                *warning = warning
+                    .strip_prefix(&prefix)
+                    .expect("each warning names the file")
+                    .to_owned();
+            }
+            config
+        })
+        .map_err(|errors| {
+            let text = errors.to_string();
+            text.lines()
+                .map(|line| {
+                    line.strip_prefix(&prefix)
+                        .expect("each line names the file")
+                        .to_owned()
+                })
+                .collect()
+        })
+}
+
+fn env(vars: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+    move |name| {
+        vars.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned())
+    }
+}
+
+const SOURCE: &str = "\n[connections.source.redshift]\nhost = 'h'\ndatabase = 'd'\nusername = 'u'\npassword = 'hunter2'\n";
+
+fn with(application: &str, source: &str) -> String {
+    format!(
+        "selected_task_source = 'snowflake_stored_procedure'\n[application]\n{application}\n{SOURCE}{source}"
+    )
+}
+
+#[test]
+fn a_short_file_is_filled_with_defaults() {
+    let config = load_text(&with("", ""), &[]).expect("a configuration");
+    let source = &config.sources[&Platform::Redshift];
+    assert_eq!(
+        (source.port, source.password.expose_secret()),
+        (5439, "hunter2")
+    );
+    assert_eq!(
+        (config.metadata, config.connection_name, config.affinity),
+        (MetadataLocation::default(), None, None)
+    );
+    assert_eq!(
+        (config.max_parallel_tasks, config.task_memory_bytes),
+        (4, 256 << 20)
+    );
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn every_key_is_read() {
+    let text = with(
+        "max_parallel_tasks = 9\ntask_fetch_interval = 0.5\nlease_refresh_interval = 7\naffinity = '::blue::'\ntask_memory_mb = 64\nlog_format = 'JSON'\nlocal_results_directory = '/spool'\nsnowflake_database_for_metadata = 'my_db'\nsnowflake_schema_for_data_migration_metadata = '\"My \"\"S\"'",
+        "port = '${PORT}'\nodbc_driver = 'PostgreSQL Unicode'\nauth_method = 'standard'\n[connections.source.redshift.extra_options]\nSSLMode = 'verify-${LEVEL}'\nTimeout = 5\nUseX = true\n[connections.source.sqlserver]\nhost='h'\ndatabase='d'\nusername='u'\npassword='p;{${PORT}'\nencrypt = 'strict'\ntrust_server_certificate = true\n[connections.source.postgresql]\nhost='h'\ndatabase='d'\nusername='u'\npassword=''\n[connections.target.snowflake_connection_name]\nconnection_name = 'local'\n",
+    );
+    let config = load_text(&text, &[("PORT", "5555"), ("LEVEL", "full")]).expect("a configuration");
+    assert_eq!(
+        (
+            config.metadata.database.as_str(),
+            config.metadata.schema.as_str()
+        ),
+        ("MY_DB", "My \"S")
+    );
+    assert_eq!(
+        (
+            config.max_parallel_tasks,
+            config.task_fetch_interval,
+            config.lease_refresh_interval
+        ),
+        (9, Duration::from_millis(500), Duration::from_secs(7))
+    );
+    assert_eq!(
+        (
+            config.affinity.as_deref(),
+            config.task_memory_bytes,
+            config.log_format
+        ),
+        (Some("::blue::"), 64 << 20, LogFormat::Json)
+    );
+    assert_eq!(
+        (
+            config.local_results_directory,
+            config.connection_name.as_deref()
+        ),
+        (Some(PathBuf::from("/spool")), Some("local"))
+    );
+    let options = |platform: Platform| -> Vec<(String, String)> {
+        config.sources[&platform]
+            .extra_options
+            .clone()
+            .into_iter()
+            .collect()
+    };
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(
+        options(Platform::Redshift),
+        [
+            pair("SSLMode", "verify-full"),
+            pair("Timeout", "5"),
+            pair("UseX", "true")
+        ]
+    );
+    assert_eq!(
+        options(Platform::Sqlserver),
+        [
+            pair("Encrypt", "strict"),
+            pair("TrustServerCertificate", "yes")
+        ]
+    );
+    assert_eq!(
+        config.sources[&Platform::Sqlserver]
+            .password
+            .expose_secret(),
+        "p;{5555"
+    );
+    let ports = [
+        Platform::Redshift,
+        Platform::Postgresql,
+        Platform::Sqlserver,
+    ]
+    .map(|platform| config.sources[&platform].port);
+    assert_eq!(ports, [5555, 5432, 1433]);
+}
+
+#[test]
+fn mistakes_are_told_all_at_once_with_section_and_key() {
+    let redshift = "connections.source.redshift";
+    for (text, expected) in [
+        (String::new(), vec!["selected_task_source: is missing", "connections.source: there is no source"]),
+        ("selected_task_source = 'other'\napplication = 3\n[connections]\nsource = []\ntarget = 1\n".to_owned(), vec![
+            "selected_task_source: must be \"snowflake_stored_procedure\"", "application: must be a section", "connections.target: must be a section", "connections.source: must be a section"]),
+        ("selected_task_source = 'snowflake_stored_procedure'\n[connections.source.redshift]\n".to_owned(), vec![
+            "connections.source.redshift.host: is missing", "connections.source.redshift.database: is missing", "connections.source.redshift.username: is missing", "connections.source.redshift.password: is missing"]),
+        (with("max_parallel_tasks = 0\ntask_fetch_interval = -1\nlease_refresh_interval = 0\nlog_format = 'xml'\ntask_memory_mb = 1.5\naffinity = 5\nsnowflake_database_for_metadata = '\"x'", ""), vec![
+            "application.snowflake_database_for_metadata: the quoted name does not end", "application.affinity: must be text", "application.max_parallel_tasks: must be a whole number from 1",
+            "application.task_fetch_interval: must be a number of seconds above 0", "application.lease_refresh_interval: ", "application.task_memory_mb: ", "application.log_format: must be \"auto\" or \"human\" or \"json\""]),
+        (with("", "port = 0"), vec!["connections.source.redshift.port: must be a whole number from 1 to 65535"]),
+        (with("", "port = 65536"), vec!["connections.source.redshift.port: "]),
+        (with("", "port = '${NOPE}'\nodbc_driver = '${A} ${B}'"), vec![
+            "connections.source.redshift.port: the environment variable NOPE is not set", "connections.source.redshift.odbc_driver: the environment variable A", "connections.source.redshift.odbc_driver: the environment variable B"]),
+        (with("", "auth_method = 'magic'"), vec!["connections.source.redshift.auth_method: must be \"standard\" or"]),
+        (with("", "[connections.source.redshift.extra_options]\npwd = 'x'\n'a;b' = 'x'\nf = 1.5\nv = '${NOPE}'"), vec![
+            "connections.source.redshift.extra_options[\"a;b\"]: no keyword", "connections.source.redshift.extra_options.f: must be text", "connections.source.redshift.extra_options.pwd: use the key `password`", "connections.source.redshift.extra_options.v: the environment variable NOPE"]),
+        (with("", "[connections.target.snowflake_connection_name]\n"), vec!["connections.target.snowflake_connection_name.connection_name: is missing"]),
+    ] {
+        let mut lines = load_text(&text, &[]).expect_err(&text);
+        let (mut expected, mut lines_sorted) = (expected, std::mem::take(&mut lines));
+        expected.sort_unstable();
+        lines_sorted.sort_unstable();
+        let fits = lines_sorted.len() == expected.len() && lines_sorted.iter().zip(&expected).all(|(line, start)| line.starts_with(start));
+        assert!(fits, "{text}\n{lines_sorted:#?}\nexpected {expected:#?} ({redshift})");
+    }
+}
+
+#[test]
+fn iam_logins_are_refused_without_asking_for_what_they_do_not_need() {
+    for (method, keys) in [
+        ("iam-provisioned-cluster", "cluster_id = 'c'\n"),
+        ("iam-serverless", "workgroup = 'w'\n"),
+    ] {
+        let text = format!(
+            "selected_task_source = 'snowflake_stored_procedure'\n[connections.source.redshift]\nusername = 'u'\ndatabase = 'd'\nauth_method = '{method}'\n{keys}region = 'r'\naccess_key_id = 'a'\nsecret_access_key = 's'\n"
+        );
+        let lines = load_text(&text, &[]).expect_err("not supported");
+        assert!(
+            matches!(lines.as_slice(), [line] if line.contains(method) && line.contains("not supported yet; write \"standard\"")),
+            "{lines:?}"
+        );
+    }
+}
+
+#[test]
+fn unknown_keys_and_unused_ones_are_warned_of() {
+    let config = load_text(
+        &with("max_paralel_tasks = 3\nzzz = 1", "unload_s3_bucket = 'b'\ncluster_id = 'c'\n[connections.source.teradata]\nhost = 'x'\n[monitoring]\nx = 1"),
+        &[],
+    )
+    .expect("a configuration");
+    for expected in [
+        "monitoring: unknown key, ignored",
+        "application.max_paralel_tasks: unknown key, ignored; did you mean `max_parallel_tasks`?",
+        "application.zzz: unknown key, ignored",
+        "connections.source.redshift.cluster_id: this is for IAM authentication",
+        "connections.source.redshift.unload_s3_bucket: extraction strategy \"unload\" is not supported yet",
+        "connections.source.teradata: this platform is not supported",
+    ] {
+        assert!(
+            config
+                .warnings
+                .iter()
+                .any(|warning| warning.starts_with(expected)),
+            "{expected}: {:#?}",
+            config.warnings
+        );
+    }
+    assert_eq!(config.warnings.len(), 6, "{:#?}", config.warnings);
+}
+
+#[test]
+fn no_message_shows_a_secret() {
+    for text in [
+        with("", "x = hunter2"),
+        with(
+            "",
+            "auth_method = 'hunter2'\nport = 'hunter2'\nencrypt = 'hunter2'\nunload_s3_bucket = 'hunter2'",
+        ),
+        with(
+            "",
+            "[connections.source.redshift.extra_options]\npassword = 'hunter2'\n",
+        ),
+        with(
+            "log_format = 'hunter2'\nmax_parallel_tasks = 'hunter2'\ntask_fetch_interval = 'hunter2'\nsnowflake_database_for_metadata = 'hunter2\"'",
+            "",
+        ),
+        "password = 'hunter2".to_owned(),
+    ] {
+        let lines = load_text(&text, &[]).expect_err(&text);
+        assert!(!lines.join("\n").contains("hunter2"), "{lines:?}");
+    }
+    let lines = load_text("\n\npassword = hunter2", &[]).expect_err("no TOML");
+    assert!(
+        lines[0].starts_with("line 3 is not valid TOML"),
+        "{lines:?}"
+    );
+    assert!(!format!("{:?}", load_text(&with("", ""), &[])).contains("hunter2"));
+}
+
+#[test]
+fn the_file_wins_over_the_environment_and_that_over_the_defaults() {
+    let vars = [
+        ("CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA", "env_db"),
+        (
+            "CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA",
+            "env_schema",
+        ),
+        ("SNOWFLAKE_CONNECTION_NAME", "env_connection"),
+        ("DATA_MIGRATION_ORCHESTRATOR_AFFINITY", "env_affinity"),
+    ];
+    let worker = load_text(
+        &with("snowflake_database_for_metadata = 'file_db'", ""),
+        &vars,
+    )
+    .expect("a configuration");
+    assert_eq!(
+        (
+            worker.metadata.database.as_str(),
+            worker.metadata.schema.as_str()
+        ),
+        ("FILE_DB", "ENV_SCHEMA")
+    );
+    // These two are the orchestrator's.
+    assert_eq!((worker.connection_name, worker.affinity), (None, None));
+
+    let none = orchestrator::load(None, &env(&[])).expect("defaults");
+    assert_eq!(
+        (none.poll_interval, none.lease, none.reap_interval),
+        (
+            Duration::from_secs(1),
+            Duration::from_secs(60),
+            Duration::from_secs(10)
+        )
+    );
+    assert_eq!(
+        (
+            none.load_concurrency,
+            none.partition_window,
+            none.max_failures
+        ),
+        (8, 64, 5)
+    );
+    assert_eq!(
+        (none.connection_name, none.affinity, none.metadata),
+        (None, None, MetadataLocation::default())
+    );
+    let environment = orchestrator::load(None, &env(&vars)).expect("the environment");
+    assert_eq!(
+        (
+            environment.connection_name.as_deref(),
+            environment.affinity.as_deref(),
+            environment.metadata.database.as_str()
+        ),
+        (Some("env_connection"), Some("env_affinity"), "ENV_DB")
+    );
+    let (_folder, path) = write(
+        "[application]\naffinity = 'file'\nlease = 30\nmax_failures = 1\nmetrics = 3\n[connections.target.snowflake_connection_name]\nconnection_name = '${C}'\n",
+    );
+    let vars = [vars.as_slice(), &[("C", "file_connection")]].concat();
+    let file = orchestrator::load(Some(&path), &env(&vars)).expect("the file");
+    assert_eq!(
+        (
+            file.connection_name.as_deref(),
+            file.affinity.as_deref(),
+            file.metadata.database.as_str()
+        ),
+        (Some("file_connection"), Some("file"), "ENV_DB")
+    );
+    assert_eq!(
+        (file.lease, file.max_failures, file.warnings.len()),
+        (Duration::from_secs(30), 1, 1)
+    );
+}
+
+#[test]
+fn wrong_variables_of_the_orchestrator_are_named() {
+    let error = orchestrator::load(
+        None,
+        &env(&[("CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA", "\"x")]),
+    )
+    .expect_err("a wrong name");
+    assert!(
+        error.to_string().starts_with(
+            "environment: CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA: the quoted name does not end"
+        ),
+        "{error}"
+    );
+    let (_folder, path) =
+        write("[application]\nlease = 0\nload_concurrency = 0\npartition_window = 'x'\n");
+    let error = orchestrator::load(Some(&path), &env(&[])).expect_err("wrong values");
+    assert_eq!(error.problems.len(), 3, "{error}");
+}
