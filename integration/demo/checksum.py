@@ -25,7 +25,8 @@ class Column:
 
 def source_columns(cursor: Any, schema: str, table: str) -> list[Column]:
     cursor.execute(
-        "SELECT a.attname, t.typname, CASE WHEN t.typname = 'numeric' AND a.atttypmod >= 4 THEN (a.atttypmod - 4) & 2047 END "
+        "SELECT a.attname, t.typname, "
+        "CASE WHEN t.typname = 'numeric' AND a.atttypmod >= 4 THEN (a.atttypmod - 4) & 2047 END "
         "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
         "WHERE a.attrelid = format('%%I.%%I', %s::text, %s::text)::regclass AND a.attnum > 0 AND NOT a.attisdropped "
         "ORDER BY a.attnum",
@@ -73,7 +74,8 @@ def _snowflake_value(column: Column) -> str:
 def _query(columns: list[Column], values: list[str], relation: str, number: str, fence: str = "") -> str:
     """`number` makes a number of `h`, the hash of a row."""
     row = " || ".join(
-        f"CASE WHEN v{i} IS NULL THEN 'N' ELSE 'V' || CAST(LENGTH(CAST(v{i} AS VARCHAR)) AS VARCHAR) || ':' || CAST(v{i} AS VARCHAR) END"
+        f"CASE WHEN v{i} IS NULL THEN 'N' "
+        f"ELSE 'V' || CAST(LENGTH(CAST(v{i} AS VARCHAR)) AS VARCHAR) || ':' || CAST(v{i} AS VARCHAR) END"
         for i in range(len(columns))
     )
     parts = ["COUNT(*)", f"SUM({number})"]
@@ -96,7 +98,8 @@ def snowflake_query(columns: list[Column], database: str, schema: str, table: st
     relation = ".".join(map(_quote, (database, schema, table)))
     # A digit's value is its place among the digits: what Snowflake has for the whole number, the local one has not.
     number = " + ".join(
-        f"CAST({16 ** (_HASH_DIGITS - 1 - i)} AS NUMBER(38, 0)) * (POSITION(SUBSTRING(h, {i + 1}, 1) IN '0123456789abcdef') - 1)"
+        f"CAST({16 ** (_HASH_DIGITS - 1 - i)} AS NUMBER(38, 0))"
+        f" * (POSITION(SUBSTRING(h, {i + 1}, 1) IN '0123456789abcdef') - 1)"
         for i in range(_HASH_DIGITS)
     )
     return _query(columns, [_snowflake_value(c) for c in columns], relation, number)

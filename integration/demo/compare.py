@@ -16,7 +16,8 @@ from . import source
 from .checksum import Checksum, postgres_query, snowflake_query, source_columns
 from .tpch import TABLES
 
-_HEADS = ("table", "source rows", "target rows", "source checksum", "target checksum", "partitions", "bytes", "seconds", "verdict")
+_HEADS = ("table", "source rows", "target rows", "source checksum", "target checksum",
+          "partitions", "bytes", "seconds", "verdict")  # fmt: skip
 
 _UNKNOWN = (None, None, None, None, None)
 
@@ -29,7 +30,8 @@ def _checksum(cursor: Any, query: str) -> Checksum:
 def _progress(cursor: Any, metadata: str, workflow: str) -> dict[str, tuple[Any, ...]]:
     """What snowhaul says of itself, by table: status, partitions, bytes, seconds, error."""
     cursor.execute(
-        "SELECT TARGET_TABLE, STATUS, PARTITIONS_TOTAL, BYTES, TIMESTAMPDIFF('millisecond', STARTED_AT, ENDED_AT), EXAMPLE_ERROR "
+        "SELECT TARGET_TABLE, STATUS, PARTITIONS_TOTAL, BYTES, "
+        "TIMESTAMPDIFF('millisecond', STARTED_AT, ENDED_AT), EXAMPLE_ERROR "
         f"FROM {metadata}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR WHERE WORKFLOW_NAME = %s",
         (workflow,),
     )
