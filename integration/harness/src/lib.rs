@@ -1,1 +1,30 @@
-//! Starts the local servers and the real binary for the tests in `tests/`.
+//! Starts the local servers and the real binary for the tests in `tests/`, and asks the servers what they hold.
+//!
+//! | module | gives |
+//! |---|---|
+//! | [`snowflake`] | a local Snowflake: shared by a test process, or a test's own to kill and start again |
+//! | [`redshift`] | a local Redshift, the same; a [`redshift::Database`] for each test |
+//! | [`sql`] | SQL on either, by its own Python driver |
+//! | [`snowhaul`] | the binary as a process: its output, signals, its end |
+//! | [`scratch`] | a test's directory |
+//!
+//! Everything blocks, panics with the reason where a test could not go on anyway, and cleans up when it is dropped.
+//! What a test process leaves behind when it is killed ends by itself: servers run until their standard input ends,
+//! the binary asks the kernel to be killed with its parent.
+
+pub mod redshift;
+pub mod scratch;
+pub mod snowflake;
+pub mod snowhaul;
+pub mod sql;
+
+mod places;
+mod served;
+
+pub use redshift::{Database, LocalRedshift};
+pub use rustix::process::Signal;
+pub use scratch::Scratch;
+pub use snowflake::LocalSnowflake;
+pub use snowflake::unique_name;
+pub use snowhaul::{Ended, Running, Snowhaul, until};
+pub use sql::{Answer, Sql, SqlError};

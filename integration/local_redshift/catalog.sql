@@ -1,0 +1,43 @@
+-- What PostgreSQL lacks of Redshift's catalog. Run once in template1, so that every database of the cluster has it.
+
+SET allow_system_table_mods = on;
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLE_INFO.html: names, types and order of the columns are
+-- Redshift's, and as there a table without rows has no row. Unlike there the figures are as old as the last ANALYZE.
+CREATE VIEW pg_catalog.svv_table_info AS
+SELECT
+    current_database()::text AS "database",
+    n.nspname::text AS "schema",
+    c.oid AS table_id,
+    c.relname::text AS "table",
+    'Y'::text AS encoded,
+    'AUTO(ALL)'::text AS diststyle,
+    'AUTO(SORTKEY)'::text AS sortkey1,
+    (
+        SELECT COALESCE(max(a.atttypmod - 4), 0)
+        FROM pg_attribute a
+        JOIN pg_type t ON t.oid = a.atttypid
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND t.typname = 'varchar' AND a.atttypmod >= 4
+    )::integer AS max_varchar,
+    ''::character(32) AS sortkey1_enc,
+    0 AS sortkey_num,
+    -- In blocks of 1 MB.
+    ceil(pg_table_size(c.oid) / 1048576.0)::bigint AS size,
+    0.0001::numeric(10, 4) AS pct_used,
+    0::bigint AS "empty",
+    NULL::numeric(5, 2) AS unsorted,
+    0::numeric(5, 2) AS stats_off,
+    c.reltuples::numeric(38, 0) AS tbl_rows,
+    NULL::numeric(19, 2) AS skew_sortkey1,
+    NULL::numeric(19, 2) AS skew_rows,
+    c.reltuples::numeric(38, 0) AS estimated_visible_rows,
+    NULL::text AS risk_event,
+    NULL::numeric(12, 2) AS vacuum_sort_benefit,
+    NULL::timestamp AS create_time
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE
+    c.relkind = 'r' AND c.relpersistence <> 't' AND c.reltuples > 0
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast');
+
+GRANT SELECT ON pg_catalog.svv_table_info TO PUBLIC;
