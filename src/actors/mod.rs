@@ -24,6 +24,11 @@ pub mod task_end_writer;
 pub mod task_puller;
 pub mod worker_supervisor;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 /// Where an answer goes: usually a closure that casts a message back to the asker.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
 

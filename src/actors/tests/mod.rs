@@ -1,0 +1,5 @@
+//! The trees of both roles over the doubles of [`super::testing`], on a paused clock.
+
+mod faults;
+mod kills;
+mod outcomes;
