@@ -3,7 +3,7 @@
 //! Changes that arrive while a statement is under way, or within [`LINGER`], go out together. One batch is under way
 //! at a time: with Snowflake's latency that alone groups what many partitions do at once.
 
-use super::Reply;
+use super::{Reply, effects};
 use crate::checkpoint::{
     Applied, CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange,
 };
@@ -129,10 +129,8 @@ impl CheckpointWriterState {
         let batch = std::mem::replace(&mut self.waiting, rest);
         self.in_flight = true;
         let checkpoint = self.checkpoint.clone();
-        let myself = myself.clone();
-        tokio::spawn(async move {
-            let again = write_batch(checkpoint.as_ref(), batch).await;
-            let _ = myself.cast(CheckpointWriterMsg::Flushed(again));
+        effects::run(myself, async move {
+            CheckpointWriterMsg::Flushed(write_batch(checkpoint.as_ref(), batch).await)
         });
     }
 }

@@ -1,6 +1,7 @@
 //! LeaseKeeper: renews the leases of all tasks this worker holds and reports their progress, in one statement, and
 //! cancels the tasks whose lease is lost.
 
+use super::effects;
 use super::ports::TaskProgress;
 use crate::checkpoint::{LeaseRenewal, WorkerCheckpoint, WorkerInfo};
 use crate::domain::ClaimToken;
@@ -135,12 +136,8 @@ impl LeaseKeeperState {
             .is_multiple_of(RENEWALS_PER_HEARTBEAT)
             .then(|| self.heartbeat());
         self.renewals = self.renewals.wrapping_add(1);
-        let (checkpoint, lease, myself) = (
-            self.arguments.checkpoint.clone(),
-            self.arguments.lease,
-            myself.clone(),
-        );
-        tokio::spawn(async move {
+        let (checkpoint, lease) = (self.arguments.checkpoint.clone(), self.arguments.lease);
+        effects::run(myself, async move {
             if let Some(worker) = heartbeat
                 && let Err(error) = checkpoint.heartbeat(&worker).await
             {
@@ -156,7 +153,7 @@ impl LeaseKeeperState {
                     |error| tracing::warn!(%error, "leases could not be renewed; trying again"),
                 )
                 .ok();
-            let _ = myself.cast(LeaseKeeperMsg::Renewed(answer));
+            LeaseKeeperMsg::Renewed(answer)
         });
     }
 

@@ -5,6 +5,7 @@
 //! their result back, so that a handler is always short and a stop always works. Whatever dies is rebuilt from the
 //! checkpoint alone.
 
+mod effects;
 pub mod ports;
 mod supervision;
 

@@ -1,7 +1,7 @@
 //! RemoteExtractorPool: the workers' extractor pools as the orchestrator sees them. Queues tasks in bulk, and watches
 //! them end with one question for all.
 
-use super::Reply;
+use super::{Reply, effects};
 use crate::checkpoint::{EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::task::TaskKind;
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
@@ -48,7 +48,7 @@ pub enum RemoteExtractorPoolMsg {
     Submit(Submission),
     /// The linger is over.
     Queue,
-    /// These could not be queued.
+    /// Queueing has ended: these could not be queued.
     QueueAgain(Vec<(Arc<OwnedWorkflow>, NewTask)>),
     /// Ask which tasks have ended.
     Poll,
@@ -175,17 +175,14 @@ impl RemoteExtractorPoolState {
         }
         for (owned, tasks) in by_workflow.into_values() {
             let checkpoint = self.arguments.checkpoint.clone();
-            let myself = myself.clone();
-            tokio::spawn(async move {
-                if let Err(error) = checkpoint.enqueue(&owned, &tasks).await {
-                    // A fenced enqueue ends here too: the dispatcher learns of the lost lease and sends Forget.
-                    tracing::warn!(workflow = %owned.name, %error, tasks = tasks.len(), "tasks could not be queued; trying again");
-                    let again = tasks
-                        .into_iter()
-                        .map(|task| (owned.clone(), task))
-                        .collect();
-                    let _ = myself.cast(RemoteExtractorPoolMsg::QueueAgain(again));
-                }
+            effects::run(myself, async move {
+                let Err(error) = checkpoint.enqueue(&owned, &tasks).await else {
+                    return RemoteExtractorPoolMsg::QueueAgain(Vec::new());
+                };
+                // A fenced enqueue ends here too: the dispatcher learns of the lost lease and sends Forget.
+                tracing::warn!(workflow = %owned.name, %error, tasks = tasks.len(), "tasks could not be queued; trying again");
+                let again = tasks.into_iter().map(|task| (owned.clone(), task));
+                RemoteExtractorPoolMsg::QueueAgain(again.collect())
             });
         }
     }
@@ -200,11 +197,10 @@ impl RemoteExtractorPoolState {
             return;
         }
         let checkpoint = self.arguments.checkpoint.clone();
-        let myself = myself.clone();
-        tokio::spawn(async move {
+        effects::run(myself, async move {
             let answer = checkpoint.ended_tasks(&workflows, ENDED_LIMIT).await;
             let answer = answer.inspect_err(|error| tracing::warn!(%error, "could not ask which tasks have ended; asking again")).ok();
-            let _ = myself.cast(RemoteExtractorPoolMsg::Ended(answer));
+            RemoteExtractorPoolMsg::Ended(answer)
         });
     }
 

@@ -1,6 +1,6 @@
 //! TaskEndWriter: the worker's group commit. Ends of tasks that come while a statement is under way go out together.
 
-use crate::actors::Reply;
+use super::{Reply, effects};
 use crate::checkpoint::{Applied, WorkerCheckpoint};
 use crate::domain::task::TaskEnd;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -99,8 +99,8 @@ impl TaskEndWriterState {
         }
         self.in_flight = true;
         let ends: Vec<TaskEnd> = batch.iter().map(|(end, _)| end.clone()).collect();
-        let (checkpoint, myself) = (self.checkpoint.clone(), myself.clone());
-        tokio::spawn(async move {
+        let checkpoint = self.checkpoint.clone();
+        effects::run(myself, async move {
             let again = match checkpoint.finish(&ends).await {
                 Ok(applied) => {
                     batch
@@ -116,7 +116,7 @@ impl TaskEndWriterState {
                     batch
                 }
             };
-            let _ = myself.cast(TaskEndWriterMsg::Flushed(again));
+            TaskEndWriterMsg::Flushed(again)
         });
     }
 }

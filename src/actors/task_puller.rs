@@ -1,5 +1,6 @@
 //! TaskPuller: claims as many tasks as there is room for, and settles each one's end.
 
+use super::effects;
 use super::extractor::{ExtractorJob, ExtractorPool, JobEnd, JobGuard, dispatch};
 use super::lease_keeper::LeaseKeeperMsg;
 use super::ports::{TaskProgress, TaskResult};
@@ -186,11 +187,9 @@ impl TaskPullerState {
             ..self.arguments.request.clone()
         };
         let known: Vec<TableKey> = self.tables.keys().copied().collect();
-        let (checkpoint, myself) = (self.arguments.checkpoint.clone(), myself.clone());
-        tokio::spawn(async move {
-            let _ = myself.cast(TaskPullerMsg::Pulled(
-                claim(checkpoint.as_ref(), &request, &known).await,
-            ));
+        let checkpoint = self.arguments.checkpoint.clone();
+        effects::run(myself, async move {
+            TaskPullerMsg::Pulled(claim(checkpoint.as_ref(), &request, &known).await)
         });
     }
 
