@@ -60,7 +60,7 @@ pub enum WorkflowMsg {
     /// Read this table from the checkpoint, to start its planner again.
     RestartTable(TableNo),
     /// What was read.
-    TableReloaded(TableNo, Result<Option<TableState>, String>),
+    TableReloaded(TableNo, Result<Option<Box<TableState>>, String>),
     /// A table that was given up here was written as failed.
     GivenUp(TableNo, Written),
     /// The workflow's end was written.
@@ -405,7 +405,7 @@ impl WorkflowState {
             match reader.tables(id).await {
                 Ok(Ok(tables)) => {
                     let table = tables.into_iter().find(|table| table.table_no == no);
-                    WorkflowMsg::TableReloaded(no, Ok(table))
+                    WorkflowMsg::TableReloaded(no, Ok(table.map(Box::new)))
                 }
                 Ok(Err(error)) => WorkflowMsg::TableReloaded(no, Err(error.to_string())),
                 Err(gone) => WorkflowMsg::Reload(gone.to_owned()),
@@ -417,11 +417,11 @@ impl WorkflowState {
         &mut self,
         myself: &ActorRef<WorkflowMsg>,
         no: TableNo,
-        answer: Result<Option<TableState>, String>,
+        answer: Result<Option<Box<TableState>>, String>,
     ) {
         self.restarting = self.restarting.saturating_sub(1);
         match answer {
-            Ok(Some(table)) => self.spawn_planner(myself, table).await,
+            Ok(Some(table)) => self.spawn_planner(myself, *table).await,
             Ok(None) => self.give_up(myself, no, "the checkpoint has no such table"),
             Err(reason) => self.give_up(myself, no, &reason),
         }
