@@ -30,6 +30,7 @@ struct Inner {
     planned: HashMap<(&'static str, usize), Fault>,
     down: bool,
     latency: Duration,
+    slow: HashMap<&'static str, Duration>,
 }
 
 impl Faults {
@@ -45,6 +46,11 @@ impl Faults {
     /// Every call takes this long: half of it before its effect, half of it after.
     pub fn set_latency(&self, latency: Duration) {
         self.inner.lock().unwrap().latency = latency;
+    }
+
+    /// Every call of `method` takes this long before its effect, besides.
+    pub fn slow_down(&self, method: &'static str, by: Duration) {
+        self.inner.lock().unwrap().slow.insert(method, by);
     }
 
     /// While the store is down, every call fails before its effect.
@@ -65,15 +71,16 @@ impl Faults {
 
     /// Begins a call: answers what shall befall it after its effect.
     pub(super) async fn enter(&self, method: &'static str) -> Result<After, CheckpointError> {
-        let (fault, latency) = {
+        let (fault, latency, slow) = {
             let mut inner = self.inner.lock().unwrap();
             let count = inner.calls.entry(method).or_default();
             *count += 1;
             let key = (method, *count);
             let down = inner.down.then_some(Fault::Reject);
-            (down.or(inner.planned.remove(&key)), inner.latency)
+            let slow = inner.slow.get(method).copied().unwrap_or_default();
+            (down.or(inner.planned.remove(&key)), inner.latency, slow)
         };
-        tokio::time::sleep(latency / 2).await;
+        tokio::time::sleep(latency / 2 + slow).await;
         match fault {
             Some(Fault::Reject) => Err(store_error("rejected by the test", true)),
             Some(Fault::Refuse) => Err(store_error("refused by the test", false)),

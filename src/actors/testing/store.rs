@@ -180,6 +180,22 @@ impl Store {
             .unwrap_or_default()
     }
 
+    /// Makes a table's row one that no version has ever written: executing without saying how.
+    pub fn corrupt_table(&self, id: WorkflowId, no: u32) {
+        if let Some(table) = self.rows().tables.get_mut(&(id, TableNo(no))) {
+            (table.phase, table.extraction) = (TablePhase::Executing, None);
+        }
+    }
+
+    /// How many tasks wait to be claimed.
+    pub fn num_queued(&self) -> usize {
+        let rows = self.rows();
+        let tasks = rows.tasks.values();
+        tasks
+            .filter(|task| task.phase == TaskPhase::Pending)
+            .count()
+    }
+
     /// Takes a workflow away from its owner, as if its lease had run out for somebody else.
     pub fn steal(&self, id: WorkflowId, thief: &str, until: Instant) {
         let mut rows = self.rows();

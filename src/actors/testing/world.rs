@@ -13,8 +13,8 @@ use crate::checkpoint::ClaimRequest;
 use crate::domain::WorkflowId;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::retry::RetryPolicy;
-use ractor::{Actor, ActorRef};
-use std::sync::Arc;
+use ractor::{Actor, ActorCell, ActorRef};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -61,6 +61,15 @@ pub struct World {
     /// The workflow.
     pub workflow: WorkflowId,
     settings: WorldSettings,
+    trees: Mutex<Vec<ActorCell>>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for tree in self.trees.lock().unwrap().drain(..) {
+            tree.kill();
+        }
+    }
 }
 
 impl World {
@@ -78,9 +87,9 @@ impl World {
         let runner = FakeRunner {
             duration: settings.task,
             partitions: partitions.map(|(n, p)| ((*n).to_owned(), *p)).collect(),
-            behaviours: std::sync::Mutex::default(),
-            started: std::sync::Mutex::default(),
-            cancelled: std::sync::Mutex::default(),
+            behaviours: Mutex::default(),
+            started: Mutex::default(),
+            cancelled: Mutex::default(),
         };
         Self {
             loader: Arc::new(FakeLoader::new(store.clone(), settings.load)),
@@ -89,6 +98,7 @@ impl World {
             store,
             workflow,
             settings,
+            trees: Mutex::default(),
         }
     }
 
@@ -109,10 +119,10 @@ impl World {
                 partition_window: self.settings.window,
             },
         };
-        Actor::spawn(None, OrchestratorSupervisor, settings)
-            .await
-            .unwrap()
-            .0
+        let tree = Actor::spawn(None, OrchestratorSupervisor, settings);
+        let (root, _) = tree.await.unwrap();
+        self.trees.lock().unwrap().push(root.get_cell());
+        root
     }
 
     /// Starts a worker of four slots.
@@ -132,10 +142,10 @@ impl World {
             renew_interval: Duration::from_secs(10),
             retry: RetryPolicy::default(),
         };
-        Actor::spawn(None, WorkerSupervisor, settings)
-            .await
-            .unwrap()
-            .0
+        let tree = Actor::spawn(None, WorkerSupervisor, settings);
+        let (root, _) = tree.await.unwrap();
+        self.trees.lock().unwrap().push(root.get_cell());
+        root
     }
 
     /// Waits until `condition` holds; panics after an hour of the test's clock.

@@ -60,6 +60,29 @@ async fn a_call_of_the_worker_that_is_rejected_once_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_that_is_refused_is_written_one_by_one() {
+    survives("apply", Fault::Refuse).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_cannot_be_stored_fails_its_task_and_no_other() {
+    let world = World::new(WorldSettings {
+        tables: vec![("a", 1), ("b", 3)],
+        ..WorldSettings::default()
+    });
+    // Both analyses end together: once refused as a batch, and the first once more alone.
+    world.store.faults.plan("finish", 1, Fault::Refuse);
+    world.store.faults.plan("finish", 2, Fault::Refuse);
+    let _orchestrator = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    world.until_complete().await;
+    let phases = world.store.table_phases(world.workflow);
+    let failed: Vec<_> = phases.iter().filter_map(|(_, e)| e.as_ref()).collect();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].contains("cannot be stored"), "{}", failed[0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn code_that_panics_beside_an_actor_of_the_orchestrator_changes_nothing() {
     for method in ORCHESTRATOR_METHODS {
         survives(method, Fault::Panic).await;

@@ -2,4 +2,6 @@
 
 mod faults;
 mod kills;
+mod many;
 mod outcomes;
+mod pool;

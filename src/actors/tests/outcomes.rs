@@ -146,9 +146,8 @@ async fn a_partition_without_rows_is_loaded() {
 async fn a_partition_that_cannot_be_loaded_fails_alone_whether_or_not_the_load_can_name_it() {
     for known in [true, false] {
         let world = World::new(WorldSettings::default());
-        let mut poison = world.loader.poison.lock().unwrap();
-        poison.insert((TableNo(0), PartitionNo(11)), known);
-        drop(poison);
+        let poisoned = [((TableNo(0), PartitionNo(11)), known)];
+        world.loader.poison.lock().unwrap().extend(poisoned);
         let _orchestrator = world.orchestrator("one").await;
         let _worker = world.worker("w1").await;
         world.until_complete().await;
@@ -241,6 +240,46 @@ async fn a_drained_worker_hands_its_tasks_back_and_another_finishes() {
         world.assert_all_loaded_once();
         assert_eq!(world.store.num_failures(), 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_a_claim_that_is_on_its_way_and_gives_back_what_it_brings() {
+    let world = World::new(WorldSettings::default());
+    let _orchestrator = world.orchestrator("one").await;
+    world
+        .until("tasks are queued", |w| w.store.num_queued() > 0)
+        .await;
+    world
+        .store
+        .faults
+        .slow_down("claim", Duration::from_secs(2));
+    let first = world.worker("w1").await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    first
+        .cast(WorkerSupervisorMsg::Drain(Duration::from_secs(10)))
+        .unwrap();
+    first.wait(Some(Duration::from_secs(30))).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(world.store.num_claimed(), 0);
+    assert!(world.runner.started.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workflow_does_not_end_before_the_failure_of_its_last_table_is_written() {
+    let world = World::new(WorldSettings {
+        tables: vec![("a", 3)],
+        ..WorldSettings::default()
+    });
+    world.store.corrupt_table(world.workflow, 0);
+    world
+        .store
+        .faults
+        .slow_down("apply", Duration::from_secs(5));
+    let _orchestrator = world.orchestrator("one").await;
+    world.until_complete().await;
+    let (phase, error) = world.store.table_phases(world.workflow)[0].clone();
+    assert_eq!(phase, TablePhase::Failed);
+    assert!(error.unwrap().contains("without its extraction"));
 }
 
 #[tokio::test(start_paused = true)]
