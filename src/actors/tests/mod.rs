@@ -1,5 +1,6 @@
 //! The trees of both roles over the doubles of [`super::testing`], on a paused clock.
 
+mod documented;
 mod faults;
 mod kills;
 mod many;
