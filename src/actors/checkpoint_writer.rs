@@ -3,7 +3,7 @@
 //! Changes that arrive while a statement is under way, or within [`LINGER`], go out together. One batch is under way
 //! at a time: with Snowflake's latency that alone groups what many partitions do at once.
 
-use super::Reply;
+use super::{Reply, effects};
 use crate::checkpoint::{
     Applied, CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange,
 };
@@ -41,14 +41,23 @@ pub struct Change {
     pub reply: Reply<Written>,
 }
 
+/// A change with its place in the order of arrival.
+pub struct Numbered {
+    no: u64,
+    change: Change,
+}
+
 /// Messages.
 pub enum CheckpointWriterMsg {
     /// Write this.
     Write(Change),
+    /// Answer once every change that came before this is settled. Who rebuilds something from the checkpoint asks
+    /// this first: a change that its predecessor has sent may still be on its way.
+    Barrier(Reply<()>),
     /// The linger is over.
     Flush,
     /// A batch has ended: what remains of it (to be tried again) is given back.
-    Flushed(Vec<Change>),
+    Flushed(Vec<Numbered>),
 }
 
 /// The actor.
@@ -57,7 +66,11 @@ pub struct CheckpointWriter;
 /// Its state.
 pub struct CheckpointWriterState {
     checkpoint: Arc<dyn OrchestratorCheckpoint>,
-    waiting: Vec<Change>,
+    waiting: Vec<Numbered>,
+    /// The next change's number.
+    next_no: u64,
+    /// Answered when no change with a smaller number is open.
+    barriers: Vec<(u64, Reply<()>)>,
     flush_due: bool,
     in_flight: bool,
 }
@@ -75,6 +88,8 @@ impl Actor for CheckpointWriter {
         Ok(CheckpointWriterState {
             checkpoint,
             waiting: Vec::new(),
+            next_no: 0,
+            barriers: Vec::new(),
             flush_due: false,
             in_flight: false,
         })
@@ -88,8 +103,16 @@ impl Actor for CheckpointWriter {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             CheckpointWriterMsg::Write(change) => {
-                state.waiting.push(change);
+                state.waiting.push(Numbered {
+                    no: state.next_no,
+                    change,
+                });
+                state.next_no += 1;
                 state.arm(&myself, LINGER);
+            }
+            CheckpointWriterMsg::Barrier(reply) => {
+                state.barriers.push((state.next_no, reply));
+                state.open_barriers();
             }
             CheckpointWriterMsg::Flush => {
                 state.flush_due = false;
@@ -104,6 +127,7 @@ impl Actor for CheckpointWriter {
                 };
                 again.append(&mut state.waiting);
                 state.waiting = again;
+                state.open_barriers();
                 if !state.waiting.is_empty() {
                     state.arm(&myself, pause);
                 }
@@ -121,6 +145,20 @@ impl CheckpointWriterState {
         }
     }
 
+    fn open_barriers(&mut self) {
+        if self.in_flight || self.barriers.is_empty() {
+            return;
+        }
+        let oldest = self.waiting.iter().map(|change| change.no).min();
+        for (no, reply) in std::mem::take(&mut self.barriers) {
+            if oldest.is_none_or(|oldest| no <= oldest) {
+                reply(());
+            } else {
+                self.barriers.push((no, reply));
+            }
+        }
+    }
+
     fn flush(&mut self, myself: &ActorRef<CheckpointWriterMsg>) {
         if self.in_flight || self.waiting.is_empty() {
             return;
@@ -129,27 +167,46 @@ impl CheckpointWriterState {
         let batch = std::mem::replace(&mut self.waiting, rest);
         self.in_flight = true;
         let checkpoint = self.checkpoint.clone();
-        let myself = myself.clone();
-        tokio::spawn(async move {
-            let again = write_batch(checkpoint.as_ref(), batch).await;
-            let _ = myself.cast(CheckpointWriterMsg::Flushed(again));
+        effects::run(myself, async move {
+            CheckpointWriterMsg::Flushed(write_batch(checkpoint.as_ref(), batch).await)
         });
     }
 }
 
+/// Returns once every change that was sent to `writer` before is settled.
+///
+/// # Errors
+/// When the writer is gone: then whoever depends on it is being rebuilt as well.
+pub(super) async fn settled_writes(
+    writer: &ActorRef<CheckpointWriterMsg>,
+) -> Result<(), &'static str> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let reply: Reply<()> = Box::new(move |()| {
+        let _ = tell.send(());
+    });
+    let gone = "the checkpoint writer is gone";
+    writer
+        .cast(CheckpointWriterMsg::Barrier(reply))
+        .map_err(|_| gone)?;
+    told.await.map_err(|_| gone)
+}
+
 /// Writes a batch, workflow by workflow, answers the askers, and gives back the changes whose writing failed.
-async fn write_batch(checkpoint: &dyn OrchestratorCheckpoint, batch: Vec<Change>) -> Vec<Change> {
-    let mut by_workflow: BTreeMap<(WorkflowId, i64), Vec<Change>> = BTreeMap::new();
+async fn write_batch(
+    checkpoint: &dyn OrchestratorCheckpoint,
+    batch: Vec<Numbered>,
+) -> Vec<Numbered> {
+    let mut by_workflow: BTreeMap<(WorkflowId, i64), Vec<Numbered>> = BTreeMap::new();
     for change in batch {
         by_workflow
-            .entry((change.owned.id, change.owned.epoch.0))
+            .entry((change.change.owned.id, change.change.owned.epoch.0))
             .or_default()
             .push(change);
     }
     let mut again = Vec::new();
     for changes in by_workflow.into_values() {
-        let owned = changes[0].owned.clone();
-        let list: Vec<StateChange> = changes.iter().map(|c| c.change.clone()).collect();
+        let owned = changes[0].change.owned.clone();
+        let list: Vec<StateChange> = changes.iter().map(|c| c.change.change.clone()).collect();
         match checkpoint.apply(&owned, &list).await {
             Ok(outcomes) => {
                 for (change, applied) in changes.into_iter().zip(outcomes) {
@@ -158,12 +215,12 @@ async fn write_batch(checkpoint: &dyn OrchestratorCheckpoint, batch: Vec<Change>
                     } else {
                         Written::Stale
                     };
-                    (change.reply)(written);
+                    (change.change.reply)(written);
                 }
             }
-            Err(CheckpointError::Fenced(_)) => {
-                changes.into_iter().for_each(|c| (c.reply)(Written::Fenced))
-            }
+            Err(CheckpointError::Fenced(_)) => changes
+                .into_iter()
+                .for_each(|c| (c.change.reply)(Written::Fenced)),
             Err(error) if error.is_retryable() => {
                 tracing::warn!(workflow = %owned.name, %error, changes = changes.len(), "state changes could not be written; trying again");
                 again.extend(changes);
@@ -182,23 +239,23 @@ async fn write_batch(checkpoint: &dyn OrchestratorCheckpoint, batch: Vec<Change>
 async fn write_singly(
     checkpoint: &dyn OrchestratorCheckpoint,
     owned: &OwnedWorkflow,
-    changes: Vec<Change>,
-) -> Vec<Change> {
+    changes: Vec<Numbered>,
+) -> Vec<Numbered> {
     let mut again = Vec::new();
     for change in changes {
         match checkpoint
-            .apply(owned, std::slice::from_ref(&change.change))
+            .apply(owned, std::slice::from_ref(&change.change.change))
             .await
         {
             Ok(outcomes) if outcomes.first() == Some(&Applied::Yes) => {
-                (change.reply)(Written::Applied)
+                (change.change.reply)(Written::Applied)
             }
-            Ok(_) => (change.reply)(Written::Stale),
-            Err(CheckpointError::Fenced(_)) => (change.reply)(Written::Fenced),
+            Ok(_) => (change.change.reply)(Written::Stale),
+            Err(CheckpointError::Fenced(_)) => (change.change.reply)(Written::Fenced),
             Err(error) if error.is_retryable() => again.push(change),
             Err(error) => {
                 tracing::error!(workflow = %owned.name, %error, "a state change was refused");
-                (change.reply)(Written::Stale);
+                (change.change.reply)(Written::Stale);
             }
         }
     }

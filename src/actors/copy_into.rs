@@ -2,13 +2,14 @@
 //! One load at a time for each table: the table's row in the checkpoint is locked by it anyway.
 
 use super::Reply;
+use super::effects::{self, ask_patiently};
 use super::ports::{LoadOutcome, Loader, StagedPartition};
-use crate::checkpoint::{OrchestratorCheckpoint, OwnedWorkflow};
-use crate::domain::TableNo;
+use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::phase::PartitionPhase;
 use crate::domain::task::ExtractionSpec;
-use ractor::{Actor, ActorProcessingErr, ActorRef};
-use std::collections::VecDeque;
+use crate::domain::{PartitionNo, TableNo, WorkflowId};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -25,8 +26,10 @@ const RETRY_PAUSES: [Duration; 5] = [
     Duration::from_secs(15),
     Duration::from_secs(30),
 ];
-/// Passing reasons in a row after which the table's staged partitions are given up.
+/// Passing reasons in a row, met while the checkpoint answers, after which a batch is given up.
 const MAX_TRIES: usize = 20;
+/// Partitions of one question about what was loaded.
+const SETTLE_SPAN: usize = 1_000;
 
 /// What became of a partition's load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +50,12 @@ pub struct LoadRequest {
     pub reply: Reply<Loaded>,
 }
 
+impl LoadRequest {
+    fn partition_no(&self) -> PartitionNo {
+        self.staged.unit.key.partition_no
+    }
+}
+
 /// Messages.
 pub enum CopyIntoMsg {
     /// Load this.
@@ -55,8 +64,12 @@ pub enum CopyIntoMsg {
     Start,
     /// A load ended.
     Ended(Vec<LoadRequest>, LoadOutcome),
-    /// What the checkpoint says of a batch in doubt: true for each partition that is loaded.
-    Settled(Vec<LoadRequest>, Result<Vec<PartitionPhase>, String>),
+    /// What the checkpoint says of a batch that was not loaded, or whose fate is unknown for this reason.
+    Settled(
+        Vec<LoadRequest>,
+        String,
+        Result<HashMap<PartitionNo, PartitionPhase>, CheckpointError>,
+    ),
 }
 
 /// The actor.
@@ -117,6 +130,10 @@ impl Actor for CopyIntoActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             CopyIntoMsg::Load(request) => {
+                // A partition that was rebuilt asks again while its predecessor's request still waits: twice in one
+                // batch it could never be loaded.
+                let no = request.partition_no();
+                state.waiting.retain(|other| other.partition_no() != no);
                 state.waiting.push_back(request);
                 state.arm(&myself, LINGER);
             }
@@ -125,7 +142,9 @@ impl Actor for CopyIntoActor {
                 state.start(&myself);
             }
             CopyIntoMsg::Ended(batch, outcome) => state.ended(&myself, batch, outcome),
-            CopyIntoMsg::Settled(batch, phases) => state.settled(&myself, batch, phases),
+            CopyIntoMsg::Settled(batch, reason, phases) => {
+                state.settled(&myself, batch, &reason, phases);
+            }
         }
         Ok(())
     }
@@ -171,14 +190,14 @@ impl CopyIntoState {
             ..
         } = &self.arguments;
         let (owned, table_no, extraction) = (owned.clone(), *table_no, extraction.clone());
-        let (loader, permits, myself) = (loader.clone(), permits.clone(), myself.clone());
+        let (loader, permits) = (loader.clone(), permits.clone());
         // The load is not tied to this actor's life: a transaction that has begun is better ended than abandoned.
-        tokio::spawn(async move {
+        effects::run(myself, async move {
             let _permit = permits.acquire_owned().await;
             let staged: Vec<StagedPartition> =
                 batch.iter().map(|request| request.staged.clone()).collect();
             let outcome = loader.load(&owned, table_no, &extraction, &staged).await;
-            let _ = myself.cast(CopyIntoMsg::Ended(batch, outcome));
+            CopyIntoMsg::Ended(batch, outcome)
         });
     }
 
@@ -189,8 +208,6 @@ impl CopyIntoState {
         outcome: LoadOutcome,
     ) {
         self.loading = false;
-        let table = self.arguments.table_no.0;
-        let mut pause = LINGER;
         match outcome {
             LoadOutcome::Committed => {
                 self.tries = 0;
@@ -198,14 +215,19 @@ impl CopyIntoState {
                     .into_iter()
                     .for_each(|request| (request.reply)(Loaded::Committed));
             }
-            LoadOutcome::Rejected(rejected) if rejected.is_empty() => {
+            LoadOutcome::Rejected(rejected) if rejected.is_empty() && batch.len() > 1 => {
                 // Nobody knows which partition it was: one by one tells.
                 self.single = batch.len();
                 self.put_back(batch);
             }
+            LoadOutcome::Rejected(rejected) if rejected.is_empty() => {
+                let error = "Snowflake rejects the load of this partition without saying why; see the query history";
+                batch
+                    .into_iter()
+                    .for_each(|request| (request.reply)(Loaded::Rejected(error.to_owned())));
+            }
             LoadOutcome::Rejected(rejected) => {
-                let mut errors: std::collections::HashMap<usize, String> =
-                    rejected.into_iter().collect();
+                let mut errors: HashMap<usize, String> = rejected.into_iter().collect();
                 let mut others = Vec::new();
                 for (index, request) in batch.into_iter().enumerate() {
                     match errors.remove(&index) {
@@ -218,70 +240,38 @@ impl CopyIntoState {
             LoadOutcome::Impossible(error) => batch
                 .into_iter()
                 .for_each(|request| (request.reply)(Loaded::Rejected(error.clone()))),
-            LoadOutcome::TryAgain(reason) if self.tries + 1 >= MAX_TRIES => {
-                self.tries = 0;
-                let error =
-                    format!("the load failed {MAX_TRIES} times, the last time with: {reason}");
-                batch
-                    .into_iter()
-                    .for_each(|request| (request.reply)(Loaded::Rejected(error.clone())));
-            }
-            LoadOutcome::TryAgain(reason) => {
-                pause = RETRY_PAUSES[self.tries.min(RETRY_PAUSES.len() - 1)];
-                self.tries += 1;
-                tracing::warn!(workflow = %self.arguments.owned.name, table, reason, ?pause, "load failed; trying again");
-                self.put_back(batch);
-            }
-            LoadOutcome::AskCheckpoint(reason) => {
-                tracing::warn!(workflow = %self.arguments.owned.name, table, reason, "load in doubt; asking the checkpoint");
-                self.settle(myself, batch);
+            LoadOutcome::TryAgain(reason) | LoadOutcome::AskCheckpoint(reason) => {
+                tracing::warn!(workflow = %self.arguments.owned.name, table = self.arguments.table_no.0, reason, "load failed or is in doubt; asking the checkpoint");
+                self.settle(myself, batch, reason);
                 return;
             }
         }
-        self.arm(myself, pause);
+        self.arm(myself, LINGER);
     }
 
+    /// Puts requests back to the front, unless a newer one for the same partition has come meanwhile.
     fn put_back(&mut self, batch: Vec<LoadRequest>) {
         for request in batch.into_iter().rev() {
-            self.waiting.push_front(request);
+            let no = request.partition_no();
+            if self.waiting.iter().all(|other| other.partition_no() != no) {
+                self.waiting.push_front(request);
+            }
         }
     }
 
-    /// Reads the phases of a batch whose fate is unknown. Until then nothing else is loaded.
-    fn settle(&mut self, myself: &ActorRef<CopyIntoMsg>, batch: Vec<LoadRequest>) {
+    /// Reads, after a pause, the phases of a batch that was not loaded or whose fate is unknown. Until then nothing
+    /// else is loaded; and while the checkpoint does not answer, no try is counted: an outage gives nothing up.
+    fn settle(&mut self, myself: &ActorRef<CopyIntoMsg>, batch: Vec<LoadRequest>, reason: String) {
         self.loading = true;
         let pause = RETRY_PAUSES[self.tries.min(RETRY_PAUSES.len() - 1)];
-        self.tries += 1;
         let checkpoint = self.arguments.checkpoint.clone();
-        let (id, table_no, myself) = (
-            self.arguments.owned.id,
-            self.arguments.table_no,
-            myself.clone(),
-        );
-        let numbers: Vec<_> = batch
-            .iter()
-            .map(|request| request.staged.unit.key.partition_no)
-            .collect();
-        tokio::spawn(async move {
+        let (id, table_no) = (self.arguments.owned.id, self.arguments.table_no);
+        let asker = myself.get_cell();
+        effects::run(myself, async move {
             tokio::time::sleep(pause).await;
-            let mut phases = Vec::with_capacity(numbers.len());
-            for no in numbers {
-                match checkpoint
-                    .load_partitions(id, table_no, PartitionPhase::ALL, no, 1)
-                    .await
-                {
-                    Ok(rows) => phases.extend(
-                        rows.iter()
-                            .filter(|row| row.partition_no == no)
-                            .map(|row| row.phase),
-                    ),
-                    Err(error) => {
-                        let _ = myself.cast(CopyIntoMsg::Settled(batch, Err(error.to_string())));
-                        return;
-                    }
-                }
-            }
-            let _ = myself.cast(CopyIntoMsg::Settled(batch, Ok(phases)));
+            let numbers = batch.iter().map(LoadRequest::partition_no).collect();
+            let phases = read_phases(&asker, checkpoint.as_ref(), id, table_no, numbers).await;
+            CopyIntoMsg::Settled(batch, reason, phases)
         });
     }
 
@@ -289,35 +279,86 @@ impl CopyIntoState {
         &mut self,
         myself: &ActorRef<CopyIntoMsg>,
         batch: Vec<LoadRequest>,
-        phases: Result<Vec<PartitionPhase>, String>,
+        reason: &str,
+        phases: Result<HashMap<PartitionNo, PartitionPhase>, CheckpointError>,
     ) {
-        match phases {
-            Err(reason) => {
-                tracing::warn!(workflow = %self.arguments.owned.name, reason, "the checkpoint could not be asked; asking again");
-                self.settle(myself, batch);
-                return;
+        let phases = phases.unwrap_or_else(|error| {
+            tracing::error!(workflow = %self.arguments.owned.name, %error, "the checkpoint refuses to say what was loaded");
+            HashMap::new()
+        });
+        let mut again = Vec::new();
+        for request in batch {
+            match phases.get(&request.partition_no()) {
+                Some(PartitionPhase::Loaded) => (request.reply)(Loaded::Committed),
+                Some(PartitionPhase::Staged) => again.push(request),
+                Some(PartitionPhase::Pending | PartitionPhase::Failed) | None => {
+                    (request.reply)(Loaded::Stale)
+                }
             }
-            Ok(phases) if phases.len() != batch.len() => batch
+        }
+        self.tries = if again.is_empty() { 0 } else { self.tries + 1 };
+        if self.tries >= MAX_TRIES {
+            self.tries = 0;
+            let error = format!("the load failed {MAX_TRIES} times, the last time with: {reason}");
+            again
                 .into_iter()
-                .for_each(|request| (request.reply)(Loaded::Stale)),
-            Ok(phases) => {
-                let mut again = Vec::new();
-                for (request, phase) in batch.into_iter().zip(phases) {
-                    match phase {
-                        PartitionPhase::Loaded => (request.reply)(Loaded::Committed),
-                        PartitionPhase::Staged => again.push(request),
-                        PartitionPhase::Pending | PartitionPhase::Failed => {
-                            (request.reply)(Loaded::Stale)
-                        }
-                    }
-                }
-                if again.is_empty() {
-                    self.tries = 0;
-                }
-                self.put_back(again);
-            }
+                .for_each(|request| (request.reply)(Loaded::Rejected(error.clone())));
+        } else {
+            self.put_back(again);
         }
         self.loading = false;
         self.arm(myself, LINGER);
+    }
+}
+
+/// Reads the phases of these partitions: one statement for those whose numbers lie close together.
+async fn read_phases(
+    asker: &ActorCell,
+    checkpoint: &dyn OrchestratorCheckpoint,
+    id: WorkflowId,
+    table_no: TableNo,
+    mut numbers: Vec<PartitionNo>,
+) -> Result<HashMap<PartitionNo, PartitionPhase>, CheckpointError> {
+    numbers.sort_unstable();
+    let mut phases = HashMap::with_capacity(numbers.len());
+    for (from, limit) in spans(&numbers) {
+        let rows = ask_patiently(asker, "what was loaded", || {
+            checkpoint.load_partitions(id, table_no, PartitionPhase::ALL, from, limit)
+        })
+        .await?;
+        phases.extend(rows.into_iter().map(|row| (row.partition_no, row.phase)));
+    }
+    Ok(phases)
+}
+
+/// The fewest spans of at most [`SETTLE_SPAN`] numbers that cover these ascending ones: first number, length.
+fn spans(numbers: &[PartitionNo]) -> Vec<(PartitionNo, usize)> {
+    let mut spans: Vec<(PartitionNo, usize)> = Vec::new();
+    for no in numbers {
+        match spans.last_mut() {
+            Some((from, length)) if ((no.0 - from.0) as usize) < SETTLE_SPAN => {
+                *length = (no.0 - from.0) as usize + 1;
+            }
+            _ => spans.push((*no, 1)),
+        }
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn spans_cover_every_number_and_none_is_longer_than_allowed(numbers in prop::collection::btree_set(0u32..20_000, 0..200)) {
+            let numbers: Vec<_> = numbers.into_iter().map(PartitionNo).collect();
+            let spans = spans(&numbers);
+            let covers = |no: &PartitionNo| spans.iter().filter(|(from, length)| *from <= *no && ((no.0 - from.0) as usize) < *length).count();
+            prop_assert!(numbers.iter().all(|no| covers(no) == 1));
+            prop_assert!(spans.iter().all(|(_, length)| (1..=SETTLE_SPAN).contains(length)));
+            prop_assert!(spans.iter().all(|(from, length)| numbers.contains(from) && numbers.contains(&PartitionNo(from.0 + *length as u32 - 1))));
+        }
     }
 }

@@ -12,6 +12,7 @@ use ractor::factory::{
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Instrument;
 
 /// How a task ended in the pool.
@@ -47,6 +48,15 @@ impl Drop for JobGuard {
     }
 }
 
+/// Cancels a task when the one who runs it is gone: what it does on a thread of its own does not end by itself.
+struct CancelOnDrop(Arc<TaskProgress>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
 /// A task to run.
 pub struct ExtractorJob {
     /// The claim.
@@ -55,6 +65,8 @@ pub struct ExtractorJob {
     pub work: Arc<TableWork>,
     /// Progress, and the wish to cancel.
     pub progress: Arc<TaskProgress>,
+    /// Set when it starts.
+    pub started: Arc<AtomicBool>,
     /// Told of the end.
     pub guard: JobGuard,
 }
@@ -92,6 +104,7 @@ impl Worker for ExtractorActor {
             task,
             work,
             progress,
+            started,
             guard,
         } = job.msg;
         let span = tracing::info_span!(
@@ -101,6 +114,8 @@ impl Worker for ExtractorActor {
             partition = task.partition_no.map(|no| no.0),
             attempt = task.attempt.0,
         );
+        started.store(true, Ordering::SeqCst);
+        let _cancel = CancelOnDrop(progress.clone());
         if progress.is_cancelled() {
             guard.end(Ok(TaskResult::Cancelled));
             return Ok(job.key);

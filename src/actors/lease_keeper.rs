@@ -1,6 +1,7 @@
 //! LeaseKeeper: renews the leases of all tasks this worker holds and reports their progress, in one statement, and
 //! cancels the tasks whose lease is lost.
 
+use super::effects;
 use super::ports::TaskProgress;
 use crate::checkpoint::{LeaseRenewal, WorkerCheckpoint, WorkerInfo};
 use crate::domain::ClaimToken;
@@ -13,6 +14,9 @@ use tokio::time::Instant;
 /// Renewals between two heartbeats of the worker's own row.
 const RENEWALS_PER_HEARTBEAT: u32 = 3;
 
+/// One claim of a task. A task that is lost and claimed anew by the same worker is two claims.
+pub type Claim = (String, ClaimToken);
+
 /// Messages.
 pub enum LeaseKeeperMsg {
     /// The worker holds this task from now on.
@@ -21,8 +25,8 @@ pub enum LeaseKeeperMsg {
     Release(String, ClaimToken),
     /// Renew.
     Renew,
-    /// The renewal's answer: the tasks that are lost; `None`: it could not be asked.
-    Renewed(Option<Vec<String>>),
+    /// The renewal of these claims has ended: the tasks that are lost; `None`: it could not be asked.
+    Renewed(Vec<Claim>, Option<Vec<String>>),
 }
 
 /// The actor.
@@ -41,7 +45,6 @@ pub struct LeaseKeeperArguments {
 }
 
 struct Held {
-    token: ClaimToken,
     progress: Arc<TaskProgress>,
     until: Instant,
 }
@@ -49,7 +52,7 @@ struct Held {
 /// Its state.
 pub struct LeaseKeeperState {
     arguments: LeaseKeeperArguments,
-    held: HashMap<String, Held>,
+    held: HashMap<Claim, Held>,
     renewals: u32,
     asked_at: Instant,
     rows_before: (u64, Instant),
@@ -87,29 +90,18 @@ impl Actor for LeaseKeeper {
         match message {
             LeaseKeeperMsg::Hold(task_id, token, progress) => {
                 let until = Instant::now() + state.arguments.lease;
-                state.held.insert(
-                    task_id,
-                    Held {
-                        token,
-                        progress,
-                        until,
-                    },
-                );
+                state
+                    .held
+                    .insert((task_id, token), Held { progress, until });
             }
             LeaseKeeperMsg::Release(task_id, token) => {
-                // Only this claim: the same task may have been claimed anew meanwhile.
-                if state
-                    .held
-                    .get(&task_id)
-                    .is_some_and(|held| held.token == token)
-                    && let Some(held) = state.held.remove(&task_id)
-                {
+                if let Some(held) = state.held.remove(&(task_id, token)) {
                     state.ended_rows += held.progress.rows();
                 }
             }
             LeaseKeeperMsg::Renew => state.renew(&myself),
-            LeaseKeeperMsg::Renewed(answer) => {
-                state.settle(answer);
+            LeaseKeeperMsg::Renewed(asked, answer) => {
+                state.settle(&asked, answer);
                 myself.send_after(state.arguments.interval, || LeaseKeeperMsg::Renew);
             }
         }
@@ -123,9 +115,9 @@ impl LeaseKeeperState {
         let leases: Vec<LeaseRenewal> = self
             .held
             .iter()
-            .map(|(task_id, held)| LeaseRenewal {
+            .map(|((task_id, token), held)| LeaseRenewal {
                 task_id: task_id.clone(),
-                token: held.token,
+                token: *token,
                 rows: held.progress.rows(),
                 bytes: held.progress.bytes(),
             })
@@ -135,17 +127,17 @@ impl LeaseKeeperState {
             .is_multiple_of(RENEWALS_PER_HEARTBEAT)
             .then(|| self.heartbeat());
         self.renewals = self.renewals.wrapping_add(1);
-        let (checkpoint, lease, myself) = (
-            self.arguments.checkpoint.clone(),
-            self.arguments.lease,
-            myself.clone(),
-        );
-        tokio::spawn(async move {
-            if let Some(worker) = heartbeat
-                && let Err(error) = checkpoint.heartbeat(&worker).await
-            {
-                tracing::warn!(%error, "the worker's row could not be written");
-            }
+        let (checkpoint, lease) = (self.arguments.checkpoint.clone(), self.arguments.lease);
+        if let Some(worker) = heartbeat {
+            // Beside the renewal, which must not wait for it.
+            let checkpoint = checkpoint.clone();
+            tokio::spawn(async move {
+                if let Err(error) = checkpoint.heartbeat(&worker).await {
+                    tracing::warn!(%error, "the worker's row could not be written");
+                }
+            });
+        }
+        effects::run(myself, async move {
             let answer = if leases.is_empty() {
                 Ok(Vec::new())
             } else {
@@ -156,7 +148,8 @@ impl LeaseKeeperState {
                     |error| tracing::warn!(%error, "leases could not be renewed; trying again"),
                 )
                 .ok();
-            let _ = myself.cast(LeaseKeeperMsg::Renewed(answer));
+            let asked = leases.into_iter().map(|l| (l.task_id, l.token)).collect();
+            LeaseKeeperMsg::Renewed(asked, answer)
         });
     }
 
@@ -183,21 +176,26 @@ impl LeaseKeeperState {
         }
     }
 
-    fn settle(&mut self, answer: Option<Vec<String>>) {
+    fn settle(&mut self, asked: &[Claim], answer: Option<Vec<String>>) {
         let now = Instant::now();
         if let Some(lost) = answer {
             // Counted from the question, not from the answer: the server's clock started no later.
-            for held in self.held.values_mut() {
-                held.until = held.until.max(self.asked_at + self.arguments.lease);
-            }
-            for task_id in lost {
-                if let Some(held) = self.held.remove(&task_id) {
-                    tracing::warn!(task_id, "the claim is lost; the task is cancelled here");
+            let until = self.asked_at + self.arguments.lease;
+            for claim in asked {
+                if !lost.contains(&claim.0) {
+                    if let Some(held) = self.held.get_mut(claim) {
+                        held.until = held.until.max(until);
+                    }
+                } else if let Some(held) = self.held.remove(claim) {
+                    tracing::warn!(
+                        task_id = claim.0,
+                        "the claim is lost; the task is cancelled here"
+                    );
                     held.progress.cancel();
                 }
             }
         }
-        self.held.retain(|task_id, held| {
+        self.held.retain(|(task_id, _), held| {
             let holds = held.until > now;
             if !holds {
                 tracing::warn!(

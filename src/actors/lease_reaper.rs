@@ -1,5 +1,6 @@
 //! LeaseReaper: returns tasks whose worker went silent to the queue.
 
+use super::effects;
 use crate::checkpoint::OrchestratorCheckpoint;
 use crate::domain::WorkflowId;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -67,7 +68,7 @@ impl Actor for LeaseReaper {
                 let checkpoint = state.arguments.checkpoint.clone();
                 let (workflows, max_failures) =
                     (state.driving.clone(), state.arguments.max_failures);
-                tokio::spawn(async move {
+                effects::run(&myself, async move {
                     match checkpoint.reap(&workflows, max_failures).await {
                         Ok(0) => {}
                         Ok(tasks) => tracing::warn!(
@@ -78,7 +79,7 @@ impl Actor for LeaseReaper {
                             tracing::warn!(%error, "could not look for leases that ran out; looking again later")
                         }
                     }
-                    let _ = myself.cast(LeaseReaperMsg::Reaped);
+                    LeaseReaperMsg::Reaped
                 });
             }
             LeaseReaperMsg::Reaped => {

@@ -5,6 +5,7 @@
 //! their result back, so that a handler is always short and a stop always works. Whatever dies is rebuilt from the
 //! checkpoint alone.
 
+mod effects;
 pub mod ports;
 mod supervision;
 
@@ -23,6 +24,11 @@ pub mod lease_keeper;
 pub mod task_end_writer;
 pub mod task_puller;
 pub mod worker_supervisor;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 /// Where an answer goes: usually a closure that casts a message back to the asker.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;

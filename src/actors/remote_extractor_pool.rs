@@ -1,10 +1,10 @@
 //! RemoteExtractorPool: the workers' extractor pools as the orchestrator sees them. Queues tasks in bulk, and watches
 //! them end with one question for all.
 
-use super::Reply;
+use super::{Reply, effects};
 use crate::checkpoint::{EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::task::TaskKind;
-use crate::domain::{PartitionNo, TableNo, WorkflowId};
+use crate::domain::{OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// How long a task waits for company before it is queued.
 const LINGER: Duration = Duration::from_millis(30);
-/// Ended tasks that one question brings at most.
+/// Ended tasks that one question brings at most, those not counted that nobody waits for.
 const ENDED_LIMIT: usize = 1_000;
 /// Pause between two questions while tasks keep ending.
 const BUSY_POLL: Duration = Duration::from_millis(500);
@@ -48,14 +48,14 @@ pub enum RemoteExtractorPoolMsg {
     Submit(Submission),
     /// The linger is over.
     Queue,
-    /// These could not be queued.
+    /// Queueing has ended: these could not be queued.
     QueueAgain(Vec<(Arc<OwnedWorkflow>, NewTask)>),
     /// Ask which tasks have ended.
     Poll,
     /// The answer; `None`: it could not be asked.
     Ended(Option<Vec<EndedTask>>),
-    /// Nobody drives this workflow here any more.
-    Forget(WorkflowId),
+    /// Nobody drives this workflow here any more with this epoch or an older one.
+    Forget(WorkflowId, OwnerEpoch),
 }
 
 /// The actor.
@@ -74,8 +74,15 @@ pub struct RemoteExtractorPoolState {
     arguments: RemoteExtractorPoolArguments,
     to_queue: Vec<(Arc<OwnedWorkflow>, NewTask)>,
     queue_due: bool,
-    watched: HashMap<TaskKey, Reply<EndedTask>>,
+    watched: HashMap<TaskKey, Watcher>,
+    /// Ended tasks of the last answer that nobody waited for.
+    unwatched: usize,
     polling: bool,
+}
+
+struct Watcher {
+    epoch: OwnerEpoch,
+    ended: Reply<EndedTask>,
 }
 
 impl Actor for RemoteExtractorPool {
@@ -93,6 +100,7 @@ impl Actor for RemoteExtractorPool {
             to_queue: Vec::new(),
             queue_due: false,
             watched: HashMap::new(),
+            unwatched: 0,
             polling: false,
         })
     }
@@ -105,14 +113,7 @@ impl Actor for RemoteExtractorPool {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             RemoteExtractorPoolMsg::Submit(submission) => {
-                let key = TaskKey {
-                    workflow_id: submission.owned.id,
-                    kind: submission.task.kind,
-                    table_no: submission.task.table_no,
-                    partition_no: submission.task.partition.as_ref().map(|(no, _)| *no),
-                };
-                state.watched.insert(key, submission.ended);
-                state.to_queue.push((submission.owned, submission.task));
+                state.submit(submission);
                 state.arm_queue(&myself, LINGER);
                 state.arm_poll(&myself, BUSY_POLL);
             }
@@ -121,17 +122,18 @@ impl Actor for RemoteExtractorPool {
                 state.queue(&myself);
             }
             RemoteExtractorPoolMsg::QueueAgain(tasks) => {
-                let of_interest = |(owned, _): &(Arc<OwnedWorkflow>, NewTask)| {
-                    state.watched.keys().any(|k| k.workflow_id == owned.id)
+                let watched = &state.watched;
+                let of_interest = |(owned, task): &(Arc<OwnedWorkflow>, NewTask)| {
+                    let watcher = watched.get(&TaskKey::of(owned.id, task));
+                    watcher.is_some_and(|watcher| watcher.epoch == owned.epoch)
                 };
-                let tasks: Vec<_> = tasks.into_iter().filter(of_interest).collect();
-                state.to_queue.extend(tasks);
+                state.to_queue.extend(tasks.into_iter().filter(of_interest));
                 state.arm_queue(&myself, RETRY_PAUSE);
             }
             RemoteExtractorPoolMsg::Poll => state.poll(&myself),
             RemoteExtractorPoolMsg::Ended(answer) => {
                 state.polling = false;
-                let delivered = state.deliver(answer.unwrap_or_default());
+                let delivered = answer.map_or(0, |ended| state.deliver(ended));
                 let pause = if delivered > 0 {
                     BUSY_POLL
                 } else {
@@ -139,16 +141,43 @@ impl Actor for RemoteExtractorPool {
                 };
                 state.arm_poll(&myself, pause.min(state.arguments.poll_interval));
             }
-            RemoteExtractorPoolMsg::Forget(id) => {
-                state.watched.retain(|key, _| key.workflow_id != id);
-                state.to_queue.retain(|(owned, _)| owned.id != id);
+            RemoteExtractorPoolMsg::Forget(id, epoch) => {
+                state
+                    .watched
+                    .retain(|key, watcher| key.workflow_id != id || watcher.epoch > epoch);
+                state
+                    .to_queue
+                    .retain(|(owned, _)| owned.id != id || owned.epoch > epoch);
             }
         }
         Ok(())
     }
 }
 
+impl TaskKey {
+    fn of(workflow_id: WorkflowId, task: &NewTask) -> Self {
+        Self {
+            workflow_id,
+            kind: task.kind,
+            table_no: task.table_no,
+            partition_no: task.partition.as_ref().map(|(no, _)| *no),
+        }
+    }
+}
+
 impl RemoteExtractorPoolState {
+    fn submit(&mut self, submission: Submission) {
+        let key = TaskKey::of(submission.owned.id, &submission.task);
+        let epoch = submission.owned.epoch;
+        if self.watched.get(&key).is_some_and(|now| now.epoch > epoch) {
+            // The last word of an actor whose workflow has been taken anew: its successor watches already.
+            return;
+        }
+        let ended = submission.ended;
+        self.watched.insert(key, Watcher { epoch, ended });
+        self.to_queue.push((submission.owned, submission.task));
+    }
+
     fn arm_queue(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>, after: Duration) {
         if !self.queue_due && !self.to_queue.is_empty() {
             self.queue_due = true;
@@ -164,28 +193,25 @@ impl RemoteExtractorPoolState {
     }
 
     fn queue(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>) {
-        let mut by_workflow: BTreeMap<WorkflowId, (Arc<OwnedWorkflow>, Vec<NewTask>)> =
-            BTreeMap::new();
+        // By epoch too: under an older one nothing would be queued, and nobody told.
+        let mut by_workflow: BTreeMap<_, (Arc<OwnedWorkflow>, Vec<NewTask>)> = BTreeMap::new();
         for (owned, task) in self.to_queue.drain(..) {
             by_workflow
-                .entry(owned.id)
+                .entry((owned.id, owned.epoch))
                 .or_insert_with(|| (owned, Vec::new()))
                 .1
                 .push(task);
         }
         for (owned, tasks) in by_workflow.into_values() {
             let checkpoint = self.arguments.checkpoint.clone();
-            let myself = myself.clone();
-            tokio::spawn(async move {
-                if let Err(error) = checkpoint.enqueue(&owned, &tasks).await {
-                    // A fenced enqueue ends here too: the dispatcher learns of the lost lease and sends Forget.
-                    tracing::warn!(workflow = %owned.name, %error, tasks = tasks.len(), "tasks could not be queued; trying again");
-                    let again = tasks
-                        .into_iter()
-                        .map(|task| (owned.clone(), task))
-                        .collect();
-                    let _ = myself.cast(RemoteExtractorPoolMsg::QueueAgain(again));
-                }
+            effects::run(myself, async move {
+                let Err(error) = checkpoint.enqueue(&owned, &tasks).await else {
+                    return RemoteExtractorPoolMsg::QueueAgain(Vec::new());
+                };
+                // A fenced enqueue ends here too: the dispatcher learns of the lost lease and sends Forget.
+                tracing::warn!(workflow = %owned.name, %error, tasks = tasks.len(), "tasks could not be queued; trying again");
+                let again = tasks.into_iter().map(|task| (owned.clone(), task));
+                RemoteExtractorPoolMsg::QueueAgain(again.collect())
             });
         }
     }
@@ -200,11 +226,12 @@ impl RemoteExtractorPoolState {
             return;
         }
         let checkpoint = self.arguments.checkpoint.clone();
-        let myself = myself.clone();
-        tokio::spawn(async move {
-            let answer = checkpoint.ended_tasks(&workflows, ENDED_LIMIT).await;
+        // Tasks that nobody waits for (their table was given up) must not keep the others out of the answer.
+        let limit = ENDED_LIMIT + self.unwatched;
+        effects::run(myself, async move {
+            let answer = checkpoint.ended_tasks(&workflows, limit).await;
             let answer = answer.inspect_err(|error| tracing::warn!(%error, "could not ask which tasks have ended; asking again")).ok();
-            let _ = myself.cast(RemoteExtractorPoolMsg::Ended(answer));
+            RemoteExtractorPoolMsg::Ended(answer)
         });
     }
 
@@ -212,6 +239,7 @@ impl RemoteExtractorPoolState {
     /// it is there, hears of it with the next answer.
     fn deliver(&mut self, ended: Vec<EndedTask>) -> usize {
         let mut delivered = 0;
+        let all = ended.len();
         for task in ended {
             let key = TaskKey {
                 workflow_id: task.workflow_id,
@@ -219,11 +247,12 @@ impl RemoteExtractorPoolState {
                 table_no: task.table_no,
                 partition_no: task.partition_no,
             };
-            if let Some(reply) = self.watched.remove(&key) {
-                reply(task);
+            if let Some(watcher) = self.watched.remove(&key) {
+                (watcher.ended)(task);
                 delivered += 1;
             }
         }
+        self.unwatched = all - delivered;
         delivered
     }
 }

@@ -1,7 +1,7 @@
 //! What a supervisor needs besides ractor: which kind of end a child had, and the restart policy on the runtime's clock.
 
 use crate::domain::restart::{RestartDecision, RestartHistory, RestartPolicy};
-use ractor::{ActorId, SupervisionEvent};
+use ractor::{ActorCell, ActorId, ActorStatus, SupervisionEvent};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -27,6 +27,11 @@ pub(super) fn child_end(event: &SupervisionEvent) -> Option<ChildEnd> {
         }
         _ => None,
     }
+}
+
+/// Whether an actor still works, and is not about to stop.
+pub(super) fn is_running(actor: &ActorCell) -> bool {
+    actor.get_status() < ActorStatus::Stopping
 }
 
 /// A restart history on tokio's clock (which tests can pause).

@@ -1,25 +1,38 @@
 //! TablePlannerActor: leads one table from its specification to its end: analysis, plan, and a window of partitions.
 
-use super::Reply;
-use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written};
+use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written, settled_writes};
 use super::copy_into::CopyIntoMsg;
+use super::effects::{self, ask_patiently};
 use super::partition::{PartitionActor, PartitionArguments, PartitionEnd};
 use super::ports::TargetPlanner;
 use super::remote_extractor_pool::{RemoteExtractorPoolMsg, Submission};
-use super::reply_to;
-use super::supervision::{ChildEnd, Restarts, child_end};
+use super::supervision::{ChildEnd, Restarts, child_end, is_running};
+use super::{Reply, reply_to};
 use crate::checkpoint::{
-    CheckpointError, EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow, PartitionKey,
-    PartitionState, StateChange, TableState,
+    Applied, CheckpointError, EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
+    PartitionKey, PartitionState, StateChange, TableState,
 };
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::restart::RestartPolicy;
-use crate::domain::task::{ExtractionSpec, TableAnalysis, TaskFailure, TaskKind};
-use crate::domain::{PartitionNo, TableNo};
+use crate::domain::retry::RetryPolicy;
+use crate::domain::task::{ExtractionSpec, TableAnalysis, TaskKind};
+use crate::domain::{PartitionNo, TableNo, WorkflowId};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::RwLock;
+
+/// A page of partitions is this many windows, and at least [`MIN_PAGE`] partitions.
+const PAGE_WINDOWS: usize = 4;
+/// A small window must not cost a statement for each partition.
+const MIN_PAGE: usize = 200;
+/// When a plan that failed for a passing reason is made again.
+const PLAN_RETRY: RetryPolicy = RetryPolicy {
+    max_failures: 20,
+    base: Duration::from_millis(500),
+    cap: Duration::from_secs(30),
+};
 
 /// How a table ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +61,10 @@ pub enum TablePlannerMsg {
     Page(Vec<PartitionState>, bool),
     /// A partition ended.
     PartitionEnded(PartitionNo, PartitionEnd),
-    /// Start this partition's actor again, from the checkpoint.
+    /// Read this partition from the checkpoint, to start its actor again.
     Restart(PartitionNo),
+    /// What was read.
+    Reloaded(PartitionNo, Result<Option<PartitionState>, String>),
     /// How the table shall end, by its partitions.
     Counted(Vec<(PartitionPhase, u64)>),
     /// The end was written (or not).
@@ -75,6 +90,8 @@ pub struct TablePlannerArguments {
     pub pool: ActorRef<RemoteExtractorPoolMsg>,
     /// Plans targets.
     pub planner: Arc<dyn TargetPlanner>,
+    /// Shared while a plan is written, alone while the workflow or one of its tables is read to be rebuilt.
+    pub plan_writes: Arc<RwLock<()>>,
     /// Asks the workflow for the table's CopyIntoActor.
     pub need_loader: Arc<dyn Fn(ExtractionSpec, Reply<ActorRef<CopyIntoMsg>>) + Send + Sync>,
     /// Partitions in flight at most.
@@ -95,6 +112,8 @@ pub struct TablePlannerState {
     paging: bool,
     in_flight: HashMap<ActorId, PartitionNo>,
     restarting: usize,
+    /// Given up here, not yet written as failed.
+    giving_up: HashSet<PartitionNo>,
     restarts: HashMap<PartitionNo, Restarts>,
     counting: bool,
 }
@@ -119,6 +138,7 @@ impl Actor for TablePlannerActor {
             paging: false,
             in_flight: HashMap::new(),
             restarting: 0,
+            giving_up: HashSet::new(),
             restarts: HashMap::new(),
             counting: false,
         };
@@ -174,10 +194,12 @@ impl Actor for TablePlannerActor {
             TablePlannerMsg::PartitionEnded(no, PartitionEnd::Loaded | PartitionEnd::Failed)
             | TablePlannerMsg::GivenUp(no, _) => {
                 state.in_flight.retain(|_, other| *other != no);
+                state.giving_up.remove(&no);
                 state.restarts.remove(&no);
                 state.advance(&myself).await;
             }
-            TablePlannerMsg::Restart(no) => state.restart(&myself, no).await,
+            TablePlannerMsg::Restart(no) => state.reload(&myself, no),
+            TablePlannerMsg::Reloaded(no, answer) => state.reloaded(&myself, no, answer).await,
             TablePlannerMsg::Counted(counts) => {
                 let count = |phase| {
                     counts
@@ -265,35 +287,50 @@ impl TablePlannerState {
             self.table_no(),
             self.arguments.table.spec.clone(),
         );
-        let (planner, checkpoint, myself) = (
+        let (planner, checkpoint) = (
             self.arguments.planner.clone(),
             self.arguments.checkpoint.clone(),
-            myself.clone(),
         );
-        tokio::spawn(async move {
-            let answer = match planner.plan(&owned, &spec, &analysis).await {
-                Err(TaskFailure {
-                    retryable: false,
-                    message,
-                }) => TablePlannerMsg::Impossible(message),
-                Err(TaskFailure {
-                    retryable: true,
-                    message,
-                }) => TablePlannerMsg::Reload(message),
-                Ok(plan) => match checkpoint.write_plan(&owned, table_no, &plan).await {
-                    Ok(crate::checkpoint::Applied::Yes) => {
-                        TablePlannerMsg::Planned(plan.extraction)
-                    }
-                    Ok(crate::checkpoint::Applied::No) => {
-                        TablePlannerMsg::Reload("the table was planned already".to_owned())
-                    }
-                    Err(CheckpointError::Fenced(_)) => {
-                        TablePlannerMsg::EndWritten(Written::Fenced, TableEnd::Fenced)
-                    }
-                    Err(error) => TablePlannerMsg::Reload(error.to_string()),
-                },
+        let (asker, plan_writes) = (myself.get_cell(), self.arguments.plan_writes.clone());
+        effects::run(myself, async move {
+            let mut failures = 0;
+            let plan = loop {
+                let failure = match planner.plan(&owned, &spec, &analysis).await {
+                    Ok(plan) => break plan,
+                    Err(failure) => failure,
+                };
+                failures += 1;
+                let Some(pause) = PLAN_RETRY.next(failures, failure.retryable) else {
+                    return TablePlannerMsg::Impossible(failure.message);
+                };
+                tracing::warn!(workflow = %owned.name, table = %spec.source, reason = failure.message, ?pause, "the plan failed; making it again");
+                tokio::time::sleep(pause).await;
+                // An outage gives nothing up: the next try counts only when the checkpoint answers.
+                let answer = ask_patiently(&asker, "whether it answers", || {
+                    checkpoint.count_partitions(owned.id, table_no)
+                });
+                if let Err(error) = answer.await {
+                    return TablePlannerMsg::Reload(error.to_string());
+                }
             };
-            let _ = myself.cast(answer);
+            let _writing = plan_writes.read().await;
+            if !is_running(&asker) {
+                // Whoever has read the table since then waits for its analysis, which the plan would take away.
+                return TablePlannerMsg::Reload("the table's actor is gone".to_owned());
+            }
+            let written = ask_patiently(&asker, "to write a plan", || {
+                checkpoint.write_plan(&owned, table_no, &plan)
+            });
+            match written.await {
+                Ok(Applied::Yes) => TablePlannerMsg::Planned(plan.extraction),
+                Ok(Applied::No) => {
+                    TablePlannerMsg::Reload("the table was planned already".to_owned())
+                }
+                Err(CheckpointError::Fenced(_)) => {
+                    TablePlannerMsg::EndWritten(Written::Fenced, TableEnd::Fenced)
+                }
+                Err(error) => TablePlannerMsg::Reload(error.to_string()),
+            }
         });
         Ok(())
     }
@@ -304,61 +341,60 @@ impl TablePlannerState {
 
     /// Fills the window, reads the next page when the backlog is short, and counts when nothing is left.
     async fn advance(&mut self, myself: &ActorRef<TablePlannerMsg>) {
-        while self.in_flight.len() + self.restarting < self.arguments.window
+        let window = self.arguments.window.max(1);
+        while self.in_flight.len() + self.restarting + self.giving_up.len() < window
             && let Some(partition) = self.backlog.pop_front()
         {
             self.spawn(myself, partition).await;
         }
         if let Some(from) = self.next_page
             && !self.paging
-            && self.backlog.len() < self.arguments.window
+            && self.backlog.len() < window
         {
             self.paging = true;
-            let (checkpoint, id, table_no, myself) = (
-                self.arguments.checkpoint.clone(),
-                self.arguments.owned.id,
-                self.table_no(),
-                myself.clone(),
-            );
-            // Pages of at least a few hundred: a small window must not cost a statement for each partition.
-            let limit = (self.arguments.window * 4).max(200);
-            tokio::spawn(async move {
-                let answer = match checkpoint
-                    .load_partitions(
-                        id,
-                        table_no,
-                        &[PartitionPhase::Pending, PartitionPhase::Staged],
-                        from,
-                        limit,
-                    )
-                    .await
-                {
+            let (checkpoint, id, table_no) = self.source();
+            let limit = (window * PAGE_WINDOWS).max(MIN_PAGE);
+            let asker = myself.get_cell();
+            effects::run(myself, async move {
+                let open = [PartitionPhase::Pending, PartitionPhase::Staged];
+                let page = ask_patiently(&asker, "which partitions are open", || {
+                    checkpoint.load_partitions(id, table_no, &open, from, limit)
+                });
+                match page.await {
                     Ok(page) => {
                         let last = page.len() < limit;
                         TablePlannerMsg::Page(page, last)
                     }
                     Err(error) => TablePlannerMsg::Reload(error.to_string()),
-                };
-                let _ = myself.cast(answer);
+                }
             });
         }
-        let idle = self.in_flight.is_empty() && self.restarting == 0 && self.backlog.is_empty();
+        let idle = self.in_flight.is_empty()
+            && self.restarting == 0
+            && self.giving_up.is_empty()
+            && self.backlog.is_empty();
         if idle && self.next_page.is_none() && !self.paging && !self.counting {
             self.counting = true;
-            let (checkpoint, id, table_no, myself) = (
-                self.arguments.checkpoint.clone(),
-                self.arguments.owned.id,
-                self.table_no(),
-                myself.clone(),
-            );
-            tokio::spawn(async move {
-                let answer = match checkpoint.count_partitions(id, table_no).await {
+            let (checkpoint, id, table_no) = self.source();
+            let asker = myself.get_cell();
+            effects::run(myself, async move {
+                let counts = ask_patiently(&asker, "how the partitions ended", || {
+                    checkpoint.count_partitions(id, table_no)
+                });
+                match counts.await {
                     Ok(counts) => TablePlannerMsg::Counted(counts),
                     Err(error) => TablePlannerMsg::Reload(error.to_string()),
-                };
-                let _ = myself.cast(answer);
+                }
             });
         }
+    }
+
+    fn source(&self) -> (Arc<dyn OrchestratorCheckpoint>, WorkflowId, TableNo) {
+        (
+            self.arguments.checkpoint.clone(),
+            self.arguments.owned.id,
+            self.table_no(),
+        )
     }
 
     async fn spawn(&mut self, myself: &ActorRef<TablePlannerMsg>, partition: PartitionState) {
@@ -384,36 +420,45 @@ impl TablePlannerState {
         }
     }
 
-    async fn restart(&mut self, myself: &ActorRef<TablePlannerMsg>, no: PartitionNo) {
-        self.restarting = self.restarting.saturating_sub(1);
-        let loaded = self
-            .arguments
-            .checkpoint
-            .load_partitions(
-                self.arguments.owned.id,
-                self.table_no(),
-                PartitionPhase::ALL,
-                no,
-                1,
-            )
-            .await;
-        match loaded.map(|rows| rows.into_iter().find(|row| row.partition_no == no)) {
-            Ok(Some(partition)) => self.spawn(myself, partition).await,
-            Ok(None) => self.give_up(
-                myself,
-                no,
-                "the checkpoint has no such partition".to_owned(),
-            ),
-            Err(error) => {
-                tracing::warn!(workflow = %self.arguments.owned.name, partition = no.0, %error, "the checkpoint could not be read; trying again");
-                self.restarting += 1;
-                myself.send_after(Duration::from_secs(2), move || TablePlannerMsg::Restart(no));
+    /// Reads a partition whose actor failed, after the changes that the actor may have sent.
+    fn reload(&self, myself: &ActorRef<TablePlannerMsg>, no: PartitionNo) {
+        let (checkpoint, id, table_no) = self.source();
+        let (asker, writer) = (myself.get_cell(), self.arguments.writer.clone());
+        effects::run(myself, async move {
+            if let Err(gone) = settled_writes(&writer).await {
+                return TablePlannerMsg::Reload(gone.to_owned());
             }
+            let answer = ask_patiently(&asker, "how far a partition is", || {
+                checkpoint.load_partitions(id, table_no, PartitionPhase::ALL, no, 1)
+            });
+            let answer = answer.await.map_err(|error| error.to_string());
+            TablePlannerMsg::Reloaded(
+                no,
+                answer.map(|rows| rows.into_iter().find(|row| row.partition_no == no)),
+            )
+        });
+    }
+
+    async fn reloaded(
+        &mut self,
+        myself: &ActorRef<TablePlannerMsg>,
+        no: PartitionNo,
+        answer: Result<Option<PartitionState>, String>,
+    ) {
+        self.restarting = self.restarting.saturating_sub(1);
+        match answer {
+            Ok(Some(partition)) => self.spawn(myself, partition).await,
+            Ok(None) => {
+                let reason = "the checkpoint has no such partition".to_owned();
+                self.give_up(myself, no, reason);
+            }
+            Err(reason) => self.give_up(myself, no, reason),
         }
     }
 
     /// The failure of a partition's actor becomes the partition's.
     fn give_up(&mut self, myself: &ActorRef<TablePlannerMsg>, no: PartitionNo, reason: String) {
+        self.giving_up.insert(no);
         let key = PartitionKey {
             table_no: self.table_no(),
             partition_no: no,

@@ -1,8 +1,8 @@
 //! TaskEndWriter: the worker's group commit. Ends of tasks that come while a statement is under way go out together.
 
-use crate::actors::Reply;
+use super::{Reply, effects};
 use crate::checkpoint::{Applied, WorkerCheckpoint};
-use crate::domain::task::TaskEnd;
+use crate::domain::task::{TaskEnd, TaskFailure, TaskOutcome};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,8 +99,8 @@ impl TaskEndWriterState {
         }
         self.in_flight = true;
         let ends: Vec<TaskEnd> = batch.iter().map(|(end, _)| end.clone()).collect();
-        let (checkpoint, myself) = (self.checkpoint.clone(), myself.clone());
-        tokio::spawn(async move {
+        let checkpoint = self.checkpoint.clone();
+        effects::run(myself, async move {
             let again = match checkpoint.finish(&ends).await {
                 Ok(applied) => {
                     batch
@@ -109,6 +109,10 @@ impl TaskEndWriterState {
                         .for_each(|((_, reply), applied)| reply(applied));
                     Vec::new()
                 }
+                Err(error) if !error.is_retryable() => {
+                    tracing::error!(%error, tasks = batch.len(), "ends of tasks were refused; writing them one by one");
+                    write_singly(checkpoint.as_ref(), batch).await
+                }
                 Err(error) => {
                     // Should Snowflake stay away for longer than the leases, the tasks go to others, and these ends
                     // will match no row.
@@ -116,7 +120,40 @@ impl TaskEndWriterState {
                     batch
                 }
             };
-            let _ = myself.cast(TaskEndWriterMsg::Flushed(again));
+            TaskEndWriterMsg::Flushed(again)
         });
     }
+}
+
+/// Writes ends one by one, so that one which is refused does not hold up the others. A result that cannot be stored
+/// is the task's failure.
+async fn write_singly(checkpoint: &dyn WorkerCheckpoint, batch: Vec<Ending>) -> Vec<Ending> {
+    let mut again = Vec::new();
+    for (mut end, reply) in batch {
+        let mut answer = checkpoint.finish(std::slice::from_ref(&end)).await;
+        if let Err(error) = &answer
+            && !error.is_retryable()
+            && matches!(end.outcome, TaskOutcome::Completed { .. })
+        {
+            tracing::error!(task_id = end.task_id, %error, "a task's result was refused; the task fails");
+            end.outcome = TaskOutcome::Failed {
+                failure: TaskFailure {
+                    retryable: false,
+                    message: format!("the result of the task cannot be stored: {error}"),
+                },
+                retry_after: None,
+            };
+            answer = checkpoint.finish(std::slice::from_ref(&end)).await;
+        }
+        match answer {
+            Ok(applied) => reply(applied.first().copied().unwrap_or(Applied::No)),
+            Err(error) if error.is_retryable() => again.push((end, reply)),
+            Err(error) => {
+                // The lease runs out, and the task is claimed anew.
+                tracing::error!(task_id = end.task_id, %error, "the end of a task was refused");
+                reply(Applied::No);
+            }
+        }
+    }
+    again
 }

@@ -1,7 +1,8 @@
 //! TaskPuller: claims as many tasks as there is room for, and settles each one's end.
 
+use super::effects;
 use super::extractor::{ExtractorJob, ExtractorPool, JobEnd, JobGuard, dispatch};
-use super::lease_keeper::LeaseKeeperMsg;
+use super::lease_keeper::{Claim, LeaseKeeperMsg};
 use super::ports::{TaskProgress, TaskResult};
 use super::reply_to;
 use super::task_end_writer::TaskEndWriterMsg;
@@ -12,6 +13,7 @@ use crate::domain::{TableNo, WorkflowId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -21,6 +23,14 @@ const BUSY_PAUSE: Duration = Duration::from_millis(200);
 const SHORT_TASK: Duration = Duration::from_secs(3);
 /// Tables whose specification is remembered.
 const TABLE_CACHE: usize = 1_024;
+/// Pauses between tries to read the tables of tasks that are claimed already.
+const TABLE_PAUSES: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+];
+/// How long a drain waits for tasks to notice that they are cancelled, before they are given back over their heads.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
 
 type TableKey = (WorkflowId, TableNo, bool);
 
@@ -38,6 +48,8 @@ pub enum TaskPullerMsg {
     Drain(Duration),
     /// The time to drain is over.
     CancelAll,
+    /// The time to notice that is over too.
+    HandBackAll,
 }
 
 /// The actor. It stops by itself when it is drained.
@@ -64,7 +76,9 @@ pub struct TaskPullerArguments {
 }
 
 struct Running {
+    task: ClaimedTask,
     progress: Arc<TaskProgress>,
+    started: Arc<AtomicBool>,
     since: Instant,
 }
 
@@ -72,7 +86,7 @@ struct Running {
 pub struct TaskPullerState {
     arguments: TaskPullerArguments,
     /// Claimed and not ended in the pool.
-    running: HashMap<String, Running>,
+    running: HashMap<Claim, Running>,
     /// Ended in the pool, end not yet certain.
     settling: usize,
     tables: HashMap<TableKey, Arc<TableWork>>,
@@ -119,12 +133,13 @@ impl Actor for TaskPuller {
             }
             TaskPullerMsg::Pulled(answer) => state.pulled(&myself, answer),
             TaskPullerMsg::Ended(task, end) => {
-                if let Some(running) = state.running.remove(&task.task_id) {
+                // Unknown when it was given back over its head.
+                if let Some(running) = state.running.remove(&claim_of(&task)) {
                     state.usual_duration = (state.usual_duration * 3 + running.since.elapsed()) / 4;
+                    let outcome = state.outcome(&task, end);
+                    state.settle(&myself, &task, outcome);
+                    state.arm(&myself, BUSY_PAUSE);
                 }
-                state.settling += 1;
-                state.settle(&myself, task, end);
-                state.arm(&myself, BUSY_PAUSE);
             }
             TaskPullerMsg::Settled(task_id, applied) => {
                 state.settling = state.settling.saturating_sub(1);
@@ -138,13 +153,29 @@ impl Actor for TaskPuller {
             }
             TaskPullerMsg::Drain(patience) => {
                 state.draining = true;
+                let waiting = state.running.values();
+                waiting
+                    .filter(|running| !running.started.load(Ordering::SeqCst))
+                    .for_each(|running| running.progress.cancel());
                 myself.send_after(patience, || TaskPullerMsg::CancelAll);
                 state.stop_if_drained(&myself);
             }
-            TaskPullerMsg::CancelAll => state
-                .running
-                .values()
-                .for_each(|running| running.progress.cancel()),
+            TaskPullerMsg::CancelAll => {
+                let running = state.running.values();
+                running.for_each(|running| running.progress.cancel());
+                myself.send_after(CANCEL_PATIENCE, || TaskPullerMsg::HandBackAll);
+            }
+            TaskPullerMsg::HandBackAll => {
+                // Their claims end here, so whatever they still do counts for nothing.
+                for (_, running) in std::mem::take(&mut state.running) {
+                    tracing::warn!(
+                        task_id = running.task.task_id,
+                        "the task does not notice that it is cancelled; it is given back"
+                    );
+                    state.settle(&myself, &running.task, TaskOutcome::HandedBack);
+                }
+                state.stop_if_drained(&myself);
+            }
         }
         Ok(())
     }
@@ -181,16 +212,18 @@ impl TaskPullerState {
             return;
         }
         self.pulling = true;
+        if self.tables.len() > TABLE_CACHE {
+            // Before the claim, which reads the tables that are not known.
+            self.tables.clear();
+        }
         let request = ClaimRequest {
             limit,
             ..self.arguments.request.clone()
         };
         let known: Vec<TableKey> = self.tables.keys().copied().collect();
-        let (checkpoint, myself) = (self.arguments.checkpoint.clone(), myself.clone());
-        tokio::spawn(async move {
-            let _ = myself.cast(TaskPullerMsg::Pulled(
-                claim(checkpoint.as_ref(), &request, &known).await,
-            ));
+        let checkpoint = self.arguments.checkpoint.clone();
+        effects::run(myself, async move {
+            TaskPullerMsg::Pulled(claim(checkpoint.as_ref(), &request, &known).await)
         });
     }
 
@@ -202,9 +235,6 @@ impl TaskPullerState {
         self.pulling = false;
         let pause = match answer {
             Ok((tasks, tables)) => {
-                if self.tables.len() + tables.len() > TABLE_CACHE {
-                    self.tables.clear();
-                }
                 self.tables.extend(tables.into_iter().map(|work| {
                     (
                         (work.workflow_id, work.table_no, work.extraction.is_some()),
@@ -225,14 +255,18 @@ impl TaskPullerState {
             }
         };
         self.arm(myself, pause);
+        self.stop_if_drained(myself);
     }
 
     fn start(&mut self, myself: &ActorRef<TaskPullerMsg>, task: ClaimedTask) {
         let progress = Arc::new(TaskProgress::default());
+        let started = Arc::new(AtomicBool::new(false));
         self.running.insert(
-            task.task_id.clone(),
+            claim_of(&task),
             Running {
+                task: task.clone(),
                 progress: progress.clone(),
+                started: started.clone(),
                 since: Instant::now(),
             },
         );
@@ -260,13 +294,19 @@ impl TaskPullerState {
                 task,
                 work,
                 progress,
+                started,
                 guard,
             },
         );
     }
 
-    fn settle(&mut self, myself: &ActorRef<TaskPullerMsg>, task: ClaimedTask, end: JobEnd) {
-        let outcome = self.outcome(&task, end);
+    fn settle(
+        &mut self,
+        myself: &ActorRef<TaskPullerMsg>,
+        task: &ClaimedTask,
+        outcome: TaskOutcome,
+    ) {
+        self.settling += 1;
         let _ = self
             .arguments
             .leases
@@ -276,7 +316,7 @@ impl TaskPullerState {
             TaskPullerMsg::Settled(task_id, applied)
         });
         let end = TaskEnd {
-            task_id: task.task_id,
+            task_id: task.task_id.clone(),
             token: task.token,
             outcome,
         };
@@ -341,10 +381,14 @@ impl TaskPullerState {
     }
 
     fn stop_if_drained(&self, myself: &ActorRef<TaskPullerMsg>) {
-        if self.draining && self.running.is_empty() && self.settling == 0 {
+        if self.draining && !self.pulling && self.running.is_empty() && self.settling == 0 {
             myself.stop(None);
         }
     }
+}
+
+fn claim_of(task: &ClaimedTask) -> Claim {
+    (task.task_id.clone(), task.token)
 }
 
 fn table_key(task: &ClaimedTask) -> TableKey {
@@ -370,10 +414,36 @@ async fn claim(
         .collect();
     unknown.sort_unstable();
     unknown.dedup();
-    let tables = if unknown.is_empty() {
-        Vec::new()
-    } else {
-        checkpoint.table_work(&unknown).await?
-    };
-    Ok((tasks, tables))
+    if unknown.is_empty() {
+        return Ok((tasks, Vec::new()));
+    }
+    let mut pauses = TABLE_PAUSES.into_iter();
+    loop {
+        let error = match checkpoint.table_work(&unknown).await {
+            Ok(tables) => return Ok((tasks, tables)),
+            Err(error) => error,
+        };
+        match pauses.next().filter(|_| error.is_retryable()) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => {
+                hand_back(checkpoint, &tasks).await;
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Gives claimed tasks back that nobody will run. When even that fails, their leases run out.
+async fn hand_back(checkpoint: &dyn WorkerCheckpoint, tasks: &[ClaimedTask]) {
+    let ends: Vec<TaskEnd> = tasks
+        .iter()
+        .map(|task| TaskEnd {
+            task_id: task.task_id.clone(),
+            token: task.token,
+            outcome: TaskOutcome::HandedBack,
+        })
+        .collect();
+    if let Err(error) = checkpoint.finish(&ends).await {
+        tracing::warn!(%error, tasks = ends.len(), "claimed tasks could not be given back; their leases run out");
+    }
 }

@@ -1,7 +1,8 @@
 //! WorkerSupervisor: keeps the worker's services running: TaskEndWriter, LeaseKeeper, ExtractorPool, TaskPuller.
 //!
-//! They start in this order; when one fails, it and those after it start again. Tasks that were running then lose
-//! their claims when the leases run out, and are claimed anew.
+//! They start in this order. LeaseKeeper, ExtractorPool and TaskPuller share the tasks that run: when one of them fails,
+//! all three start again, or leases would be renewed for tasks that nobody runs. When TaskEndWriter fails, so do they.
+//! Tasks that were running then lose their claims when the leases run out, and are claimed anew.
 
 use super::extractor::{ExtractorPool, spawn_pool};
 use super::lease_keeper::{LeaseKeeper, LeaseKeeperArguments, LeaseKeeperMsg};
@@ -15,6 +16,9 @@ use crate::domain::retry::RetryPolicy;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a stop waits for the worker's row to be removed.
+const SIGN_OFF: Duration = Duration::from_secs(2);
 
 /// Settings of a worker.
 #[derive(Clone)]
@@ -87,14 +91,17 @@ impl Actor for WorkerSupervisor {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            WorkerSupervisorMsg::StartMissing if state.draining => myself.stop(None),
+            WorkerSupervisorMsg::StartMissing if state.draining => state.leave(&myself).await,
             WorkerSupervisorMsg::StartMissing => state.start_missing(&myself).await?,
             WorkerSupervisorMsg::Drain(patience) => {
                 state.draining = true;
                 match &state.puller {
-                    // The puller stops when all it held is settled; its end is this actor's (below).
-                    Some(puller) => puller.cast(TaskPullerMsg::Drain(patience))?,
-                    None => myself.stop(None),
+                    // The puller stops when all it held is settled; its end is this actor's (below). Should it be
+                    // gone, that is about to be heard.
+                    Some(puller) => {
+                        let _ = puller.cast(TaskPullerMsg::Drain(patience));
+                    }
+                    None => state.leave(&myself).await,
                 }
             }
         }
@@ -110,15 +117,7 @@ impl Actor for WorkerSupervisor {
         let (id, reason) = match child_end(&event) {
             Some(ChildEnd::Failed(id, reason)) => (id, reason),
             Some(ChildEnd::Stopped) if state.draining => {
-                if let Err(error) = state
-                    .settings
-                    .checkpoint
-                    .sign_off(&state.settings.request.worker)
-                    .await
-                {
-                    tracing::warn!(%error, "the worker's row could not be removed");
-                }
-                myself.stop(None);
+                state.leave(&myself).await;
                 return Ok(());
             }
             _ => return Ok(()),
@@ -130,6 +129,7 @@ impl Actor for WorkerSupervisor {
         else {
             return Ok(());
         };
+        let position = position.min(1);
         cells
             .into_iter()
             .skip(position)
@@ -160,16 +160,24 @@ impl WorkerSupervisorState {
     }
 
     fn forget_from(&mut self, position: usize) {
-        self.puller = None;
-        if position <= 2 {
-            self.pool = None;
-        }
-        if position <= 1 {
-            self.leases = None;
-        }
+        (self.leases, self.pool, self.puller) = (None, None, None);
         if position == 0 {
             self.ends = None;
         }
+    }
+
+    /// Removes the worker's row and stops.
+    async fn leave(&self, myself: &ActorRef<WorkerSupervisorMsg>) {
+        let sign_off = self
+            .settings
+            .checkpoint
+            .sign_off(&self.settings.request.worker);
+        match tokio::time::timeout(SIGN_OFF, sign_off).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the worker's row could not be removed"),
+            Err(_) => tracing::warn!("the worker's row could not be removed in time"),
+        }
+        myself.stop(None);
     }
 
     async fn start_missing(

@@ -1,7 +1,8 @@
 //! WorkflowActor: leads one workflow: a planner for each table, a CopyIntoActor for each target, and the end.
 
-use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written};
+use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written, settled_writes};
 use super::copy_into::{CopyIntoActor, CopyIntoArguments, CopyIntoMsg};
+use super::effects::{self, ask_patiently};
 use super::ports::{Loader, TargetPlanner};
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::supervision::{ChildEnd, Restarts, child_end};
@@ -10,15 +11,14 @@ use super::{Reply, reply_to};
 use crate::checkpoint::{
     CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange, TableState,
 };
-use crate::domain::TableNo;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::task::ExtractionSpec;
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use std::collections::{BTreeMap, HashMap};
+use crate::domain::{TableNo, WorkflowId};
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLock, Semaphore};
 
 /// Tables of one workflow that are worked on at once; the others wait their turn.
 pub const MAX_ACTIVE_TABLES: usize = 16;
@@ -57,8 +57,10 @@ pub enum WorkflowMsg {
     NeedLoader(TableNo, ExtractionSpec, Reply<ActorRef<CopyIntoMsg>>),
     /// A table ended.
     TableEnded(TableNo, TableEnd),
-    /// Start a table's planner again, from the checkpoint.
+    /// Read this table from the checkpoint, to start its planner again.
     RestartTable(TableNo),
+    /// What was read.
+    TableReloaded(TableNo, Result<Option<Box<TableState>>, String>),
     /// A table that was given up here was written as failed.
     GivenUp(TableNo, Written),
     /// The workflow's end was written.
@@ -78,6 +80,9 @@ pub struct WorkflowArguments {
     pub writer: ActorRef<CheckpointWriterMsg>,
     /// Runs tasks.
     pub pool: ActorRef<RemoteExtractorPoolMsg>,
+    /// Shared while a plan is written, alone while the workflow or one of its tables is read to be rebuilt. It
+    /// outlives this actor: a plan that its predecessor's tables write is waited for.
+    pub plan_writes: Arc<RwLock<()>>,
     /// Told when driving has ended.
     pub ended: Reply<WorkflowEnd>,
 }
@@ -91,6 +96,8 @@ pub struct WorkflowState {
     loaders: HashMap<ActorId, TableNo>,
     /// Planners that are to be started again after a pause.
     restarting: usize,
+    /// Given up here, not yet written as failed.
+    giving_up: HashSet<TableNo>,
     restarts: HashMap<TableNo, Restarts>,
     completing: bool,
 }
@@ -106,18 +113,16 @@ impl Actor for WorkflowActor {
         mut arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         let ended = std::mem::replace(&mut arguments.ended, Box::new(|_| {}));
-        let (checkpoint, owned) = (
-            arguments.services.checkpoint.clone(),
-            arguments.owned.clone(),
-        );
-        tokio::spawn(async move {
-            let _ = myself.cast(match load(checkpoint.as_ref(), &owned).await {
-                Ok(tables) => WorkflowMsg::Loaded(tables),
-                Err(CheckpointError::Fenced(_)) => {
-                    WorkflowMsg::Completed(Err(CheckpointError::Fenced(owned.id)))
+        let (reader, owned) = (Reader::new(&arguments, &myself), arguments.owned.clone());
+        effects::run(&myself, async move {
+            match reader.start(&owned).await {
+                Ok(Ok(tables)) => WorkflowMsg::Loaded(tables),
+                Ok(Err(CheckpointError::Fenced(id))) => {
+                    WorkflowMsg::Completed(Err(CheckpointError::Fenced(id)))
                 }
-                Err(error) => WorkflowMsg::Reload(error.to_string()),
-            });
+                Ok(Err(error)) => WorkflowMsg::Reload(error.to_string()),
+                Err(gone) => WorkflowMsg::Reload(gone.to_owned()),
+            }
         });
         Ok(WorkflowState {
             arguments,
@@ -126,6 +131,7 @@ impl Actor for WorkflowActor {
             planners: HashMap::new(),
             loaders: HashMap::new(),
             restarting: 0,
+            giving_up: HashSet::new(),
             restarts: HashMap::new(),
             completing: false,
         })
@@ -155,10 +161,14 @@ impl Actor for WorkflowActor {
             | WorkflowMsg::GivenUp(_, Written::Fenced) => state.end(&myself, WorkflowEnd::Fenced),
             WorkflowMsg::TableEnded(no, _) | WorkflowMsg::GivenUp(no, _) => {
                 state.planners.retain(|_, other| *other != no);
+                state.giving_up.remove(&no);
                 state.stop_loader(&myself, no);
                 state.advance(&myself).await;
             }
-            WorkflowMsg::RestartTable(no) => state.restart_table(&myself, no).await,
+            WorkflowMsg::RestartTable(no) => state.reload_table(&myself, no),
+            WorkflowMsg::TableReloaded(no, answer) => {
+                state.table_reloaded(&myself, no, answer).await
+            }
             WorkflowMsg::Completed(Ok(())) => state.end(&myself, WorkflowEnd::Completed),
             WorkflowMsg::Completed(Err(CheckpointError::Fenced(_))) => {
                 state.end(&myself, WorkflowEnd::Fenced)
@@ -211,20 +221,57 @@ impl Actor for WorkflowActor {
     }
 }
 
-/// Reads the tables; the first time, starts the workflow.
-async fn load(
-    checkpoint: &dyn OrchestratorCheckpoint,
-    owned: &OwnedWorkflow,
-) -> Result<Vec<TableState>, CheckpointError> {
-    if owned.phase == WorkflowPhase::Pending {
-        checkpoint.start_workflow(owned).await?;
+/// Reads a workflow's tables once nothing is on its way any more that predecessors have written.
+struct Reader {
+    asker: ActorCell,
+    checkpoint: Arc<dyn OrchestratorCheckpoint>,
+    writer: ActorRef<CheckpointWriterMsg>,
+    plan_writes: Arc<RwLock<()>>,
+}
+
+impl Reader {
+    fn new(arguments: &WorkflowArguments, myself: &ActorRef<WorkflowMsg>) -> Self {
+        Self {
+            asker: myself.get_cell(),
+            checkpoint: arguments.services.checkpoint.clone(),
+            writer: arguments.writer.clone(),
+            plan_writes: arguments.plan_writes.clone(),
+        }
     }
-    checkpoint.load_tables(owned.id).await
+
+    /// Reads the tables; the first time, starts the workflow. The outer error: the writer is gone.
+    async fn start(
+        &self,
+        owned: &OwnedWorkflow,
+    ) -> Result<Result<Vec<TableState>, CheckpointError>, &'static str> {
+        if owned.phase == WorkflowPhase::Pending {
+            let started = ask_patiently(&self.asker, "to start a workflow", || {
+                self.checkpoint.start_workflow(owned)
+            });
+            if let Err(error) = started.await {
+                return Ok(Err(error));
+            }
+        }
+        self.tables(owned.id).await
+    }
+
+    async fn tables(
+        &self,
+        id: WorkflowId,
+    ) -> Result<Result<Vec<TableState>, CheckpointError>, &'static str> {
+        let _alone = self.plan_writes.write().await;
+        settled_writes(&self.writer).await?;
+        let tables = ask_patiently(&self.asker, "how far the tables are", || {
+            self.checkpoint.load_tables(id)
+        });
+        Ok(tables.await)
+    }
 }
 
 impl WorkflowState {
     async fn advance(&mut self, myself: &ActorRef<WorkflowMsg>) {
-        let room = MAX_ACTIVE_TABLES.saturating_sub(self.planners.len() + self.restarting);
+        let busy = self.planners.len() + self.restarting + self.giving_up.len();
+        let room = MAX_ACTIVE_TABLES.saturating_sub(busy);
         let numbers: Vec<TableNo> = self.waiting.keys().take(room).copied().collect();
         let tables: Vec<TableState> = numbers
             .iter()
@@ -236,15 +283,17 @@ impl WorkflowState {
             .map(|t| t.table_no)
             .collect();
         if !fresh.is_empty() {
-            // One statement for all that start now; a failure is no more than a phase that users see later.
+            // One statement for all that start now. Nobody waits for it: a plan may be written over Pending as well,
+            // and a failure is no more than a phase that users see later.
             let (checkpoint, owned) = (
                 self.arguments.services.checkpoint.clone(),
                 self.arguments.owned.clone(),
             );
-            if let Err(error) = checkpoint.start_analysis(&owned, &fresh).await {
-                let _ = myself.cast(WorkflowMsg::Reload(error.to_string()));
-                return;
-            }
+            tokio::spawn(async move {
+                if let Err(error) = checkpoint.start_analysis(&owned, &fresh).await {
+                    tracing::warn!(workflow = %owned.name, %error, "tables are analyzed without their phase saying so");
+                }
+            });
         }
         for table in tables {
             self.spawn_planner(myself, table).await;
@@ -252,20 +301,24 @@ impl WorkflowState {
         if self.waiting.is_empty()
             && self.planners.is_empty()
             && self.restarting == 0
+            && self.giving_up.is_empty()
             && !self.completing
         {
             self.completing = true;
-            let (services, owned, myself) = (
+            let (services, owned) = (
                 self.arguments.services.clone(),
                 self.arguments.owned.clone(),
-                myself.clone(),
             );
-            tokio::spawn(async move {
-                let result = services.checkpoint.complete_workflow(&owned).await;
+            let asker = myself.get_cell();
+            effects::run(myself, async move {
+                let result = ask_patiently(&asker, "to complete a workflow", || {
+                    services.checkpoint.complete_workflow(&owned)
+                });
+                let result = result.await;
                 if result.is_ok() {
                     services.loader.remove_files(&owned, None).await;
                 }
-                let _ = myself.cast(WorkflowMsg::Completed(result));
+                WorkflowMsg::Completed(result)
             });
         }
     }
@@ -284,6 +337,7 @@ impl WorkflowState {
                 let _ = workflow.cast(WorkflowMsg::NeedLoader(no, extraction, reply));
             }),
             window: self.arguments.services.partition_window,
+            plan_writes: self.arguments.plan_writes.clone(),
             ended: reply_to(myself, move |end| WorkflowMsg::TableEnded(no, end)),
         };
         match TablePlannerActor::spawn_linked(None, TablePlannerActor, arguments, myself.get_cell())
@@ -342,31 +396,40 @@ impl WorkflowState {
         }
     }
 
-    async fn restart_table(&mut self, myself: &ActorRef<WorkflowMsg>, no: TableNo) {
-        self.restarting = self.restarting.saturating_sub(1);
-        match self
-            .arguments
-            .services
-            .checkpoint
-            .load_tables(self.arguments.owned.id)
-            .await
-        {
-            Ok(tables) => match tables.into_iter().find(|table| table.table_no == no) {
-                Some(table) => self.spawn_planner(myself, table).await,
-                None => self.give_up(myself, no, "the checkpoint has no such table"),
-            },
-            Err(error) => {
-                tracing::warn!(workflow = %self.arguments.owned.name, table = no.0, %error, "the checkpoint could not be read; trying again");
-                self.restarting += 1;
-                myself.send_after(Duration::from_secs(2), move || {
-                    WorkflowMsg::RestartTable(no)
-                });
+    fn reload_table(&self, myself: &ActorRef<WorkflowMsg>, no: TableNo) {
+        let (reader, id) = (
+            Reader::new(&self.arguments, myself),
+            self.arguments.owned.id,
+        );
+        effects::run(myself, async move {
+            match reader.tables(id).await {
+                Ok(Ok(tables)) => {
+                    let table = tables.into_iter().find(|table| table.table_no == no);
+                    WorkflowMsg::TableReloaded(no, Ok(table.map(Box::new)))
+                }
+                Ok(Err(error)) => WorkflowMsg::TableReloaded(no, Err(error.to_string())),
+                Err(gone) => WorkflowMsg::Reload(gone.to_owned()),
             }
+        });
+    }
+
+    async fn table_reloaded(
+        &mut self,
+        myself: &ActorRef<WorkflowMsg>,
+        no: TableNo,
+        answer: Result<Option<Box<TableState>>, String>,
+    ) {
+        self.restarting = self.restarting.saturating_sub(1);
+        match answer {
+            Ok(Some(table)) => self.spawn_planner(myself, *table).await,
+            Ok(None) => self.give_up(myself, no, "the checkpoint has no such table"),
+            Err(reason) => self.give_up(myself, no, &reason),
         }
     }
 
     /// The failure of a table's actor becomes the table's; the workflow goes on.
-    fn give_up(&self, myself: &ActorRef<WorkflowMsg>, no: TableNo, reason: &str) {
+    fn give_up(&mut self, myself: &ActorRef<WorkflowMsg>, no: TableNo, reason: &str) {
+        self.giving_up.insert(no);
         let error = Some(format!(
             "given up after repeated failures inside the orchestrator: {reason}"
         ));

@@ -1,6 +1,7 @@
 //! WorkflowDispatcher: finds workflows, owns them by lease, starts their actors, and lets go of those it has lost.
 
-use super::checkpoint_writer::CheckpointWriterMsg;
+use super::checkpoint_writer::{CheckpointWriterMsg, settled_writes};
+use super::effects;
 use super::lease_reaper::LeaseReaperMsg;
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::reply_to;
@@ -13,24 +14,40 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::RwLock;
 use tokio::time::Instant;
 
 /// Workflows driven at once; more wait for another orchestrator or for room here.
 pub const MAX_WORKFLOWS: usize = 64;
 
+/// How long a stop waits for the workflows' actors.
+const STOP_CHILDREN: Duration = Duration::from_secs(2);
+/// How long a stop waits for state changes that are on their way.
+const SETTLE_WRITES: Duration = Duration::from_secs(5);
+
+/// Three renewals may be tried before a lease runs out.
+fn renew_interval(lease: Duration) -> Duration {
+    lease / 3
+}
+
 /// Messages.
 pub enum WorkflowDispatcherMsg {
-    /// Look for work and renew what is held.
-    Tick,
-    /// What the look brought: taken, and lost.
-    Looked(
-        Result<Vec<OwnedWorkflow>, CheckpointError>,
-        Option<Result<Vec<WorkflowId>, CheckpointError>>,
+    /// Look for work.
+    Look,
+    /// What the look brought, and when it began.
+    Looked(Result<Vec<OwnedWorkflow>, CheckpointError>, Instant),
+    /// Renew what is held.
+    Renew,
+    /// The renewal of these, when it began, and those of them that are lost.
+    Renewed(
+        Vec<(WorkflowId, OwnerEpoch)>,
+        Instant,
+        Result<Vec<WorkflowId>, CheckpointError>,
     ),
-    /// Driving a workflow has ended.
-    Ended(WorkflowId, WorkflowEnd),
-    /// Start a workflow's actor again.
-    Restart(WorkflowId),
+    /// Driving a workflow with this epoch has ended.
+    Ended(WorkflowId, OwnerEpoch, WorkflowEnd),
+    /// Start a workflow's actor again, if it is still driven with this epoch.
+    Restart(WorkflowId, OwnerEpoch),
 }
 
 /// The actor.
@@ -62,13 +79,14 @@ struct Driven {
     restarts: Restarts,
     /// Without a renewal until then, nobody may rely on the lease.
     lease_until: Instant,
+    /// See [`WorkflowArguments::plan_writes`].
+    plan_writes: Arc<RwLock<()>>,
 }
 
 /// Its state.
 pub struct WorkflowDispatcherState {
     arguments: WorkflowDispatcherArguments,
     driven: HashMap<WorkflowId, Driven>,
-    renew_at: Instant,
 }
 
 impl Actor for WorkflowDispatcher {
@@ -81,11 +99,13 @@ impl Actor for WorkflowDispatcher {
         myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        myself.cast(WorkflowDispatcherMsg::Tick)?;
+        myself.cast(WorkflowDispatcherMsg::Look)?;
+        myself.send_after(renew_interval(arguments.lease), || {
+            WorkflowDispatcherMsg::Renew
+        });
         Ok(WorkflowDispatcherState {
             arguments,
             driven: HashMap::new(),
-            renew_at: Instant::now(),
         })
     }
 
@@ -96,13 +116,12 @@ impl Actor for WorkflowDispatcher {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            WorkflowDispatcherMsg::Tick => state.look(&myself),
-            WorkflowDispatcherMsg::Looked(taken, renewed) => {
-                state.settle_renewal(&myself, renewed);
+            WorkflowDispatcherMsg::Look => state.look(&myself),
+            WorkflowDispatcherMsg::Looked(taken, asked_at) => {
                 match taken {
                     Ok(taken) => {
                         for owned in taken {
-                            state.drive(&myself, owned).await;
+                            state.drive(&myself, owned, asked_at).await;
                         }
                     }
                     Err(error) => {
@@ -111,16 +130,20 @@ impl Actor for WorkflowDispatcher {
                 }
                 state.tell_reaper();
                 myself.send_after(state.arguments.poll_interval, || {
-                    WorkflowDispatcherMsg::Tick
+                    WorkflowDispatcherMsg::Look
                 });
             }
-            WorkflowDispatcherMsg::Ended(id, end) => {
-                if let Some(driven) = state.driven.get(&id) {
-                    tracing::info!(workflow = %driven.owned.name, ?end, "workflow ended here");
-                }
-                state.let_go(&myself, id);
+            WorkflowDispatcherMsg::Renew => state.renew(&myself),
+            WorkflowDispatcherMsg::Renewed(asked, asked_at, lost) => {
+                state.settle_renewal(&myself, &asked, asked_at, lost);
             }
-            WorkflowDispatcherMsg::Restart(id) => state.spawn(&myself, id).await,
+            WorkflowDispatcherMsg::Ended(id, epoch, end) => {
+                if let Some(driven) = state.current(id, epoch) {
+                    tracing::info!(workflow = %driven.owned.name, ?end, "workflow ended here");
+                    state.let_go(&myself, id);
+                }
+            }
+            WorkflowDispatcherMsg::Restart(id, epoch) => state.spawn(&myself, id, epoch).await,
         }
         Ok(())
     }
@@ -141,30 +164,40 @@ impl Actor for WorkflowDispatcher {
         else {
             return Ok(());
         };
-        let id = *id;
+        let (id, epoch) = (*id, driven.owned.epoch);
         driven.actor = None;
         // Its watchers died with it; whoever is started next watches anew.
         let _ = state
             .arguments
             .pool
-            .cast(RemoteExtractorPoolMsg::Forget(id));
+            .cast(RemoteExtractorPoolMsg::Forget(id, epoch));
         // A workflow is never given up here: with the lease still held, nobody else would take it. The longest pause repeats.
         let delay = driven
             .restarts
             .failed()
             .unwrap_or(RestartPolicy::WORK.max_delay);
         tracing::warn!(workflow = %driven.owned.name, reason, ?delay, "workflow is rebuilt from the checkpoint");
-        myself.send_after(delay, move || WorkflowDispatcherMsg::Restart(id));
+        myself.send_after(delay, move || WorkflowDispatcherMsg::Restart(id, epoch));
         Ok(())
     }
 
     async fn post_stop(
         &self,
-        _: ActorRef<Self::Msg>,
+        myself: ActorRef<Self::Msg>,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         let held = state.held();
         if !held.is_empty() {
+            // Nothing may be on its way when the leases are given back: the next owner reads at once.
+            let cell = myself.get_cell();
+            cell.stop_children_and_wait(None, Some(STOP_CHILDREN)).await;
+            let settled = settled_writes(&state.arguments.writer);
+            if tokio::time::timeout(SETTLE_WRITES, settled).await.is_err() {
+                tracing::warn!(
+                    "state changes are still on their way; the leases run out by themselves"
+                );
+                return Ok(());
+            }
             // A standby need not wait for the leases to run out.
             if let Err(error) = state
                 .arguments
@@ -188,33 +221,24 @@ impl WorkflowDispatcherState {
             .collect()
     }
 
+    /// The workflow, if it is driven with this epoch: what an older one's actor has to say does not count.
+    fn current(&self, id: WorkflowId, epoch: OwnerEpoch) -> Option<&Driven> {
+        self.driven
+            .get(&id)
+            .filter(|driven| driven.owned.epoch == epoch)
+    }
+
+    /// Looking is not tied to renewing: it may wait for a load of a workflow's former owner.
     fn look(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
-        let held = self.held();
-        let renew = !held.is_empty() && Instant::now() >= self.renew_at;
-        let room = MAX_WORKFLOWS.saturating_sub(held.len());
-        let WorkflowDispatcherArguments {
-            owner,
-            affinity,
-            lease,
-            services,
-            ..
-        } = &self.arguments;
-        let (owner, affinity, lease, checkpoint) = (
-            owner.clone(),
-            affinity.clone(),
-            *lease,
-            services.checkpoint.clone(),
+        let room = MAX_WORKFLOWS.saturating_sub(self.driven.len());
+        let (owner, affinity, lease) = (
+            self.arguments.owner.clone(),
+            self.arguments.affinity.clone(),
+            self.arguments.lease,
         );
-        if renew {
-            self.renew_at = Instant::now() + lease / 3;
-        }
-        let myself = myself.clone();
-        tokio::spawn(async move {
-            let renewed = if renew {
-                Some(checkpoint.renew_workflows(&owner, &held, lease).await)
-            } else {
-                None
-            };
+        let checkpoint = self.arguments.services.checkpoint.clone();
+        effects::run(myself, async move {
+            let asked_at = Instant::now();
             let taken = if room > 0 {
                 checkpoint
                     .take_workflows(&owner, affinity.as_deref(), lease, room)
@@ -222,61 +246,95 @@ impl WorkflowDispatcherState {
             } else {
                 Ok(Vec::new())
             };
-            let _ = myself.cast(WorkflowDispatcherMsg::Looked(taken, renewed));
+            WorkflowDispatcherMsg::Looked(taken, asked_at)
+        });
+    }
+
+    fn renew(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
+        let held = self.held();
+        let (owner, lease) = (self.arguments.owner.clone(), self.arguments.lease);
+        let checkpoint = self.arguments.services.checkpoint.clone();
+        effects::run(myself, async move {
+            let asked_at = Instant::now();
+            let lost = if held.is_empty() {
+                Ok(Vec::new())
+            } else {
+                checkpoint.renew_workflows(&owner, &held, lease).await
+            };
+            WorkflowDispatcherMsg::Renewed(held, asked_at, lost)
         });
     }
 
     fn settle_renewal(
         &mut self,
         myself: &ActorRef<WorkflowDispatcherMsg>,
-        renewed: Option<Result<Vec<WorkflowId>, CheckpointError>>,
+        asked: &[(WorkflowId, OwnerEpoch)],
+        asked_at: Instant,
+        answer: Result<Vec<WorkflowId>, CheckpointError>,
     ) {
-        let now = Instant::now();
-        let mut lost = match renewed {
-            Some(Ok(lost)) => {
-                for driven in self.driven.values_mut() {
-                    driven.lease_until = now + self.arguments.lease;
+        let mut lost: Vec<WorkflowId> = Vec::new();
+        let mut pause = renew_interval(self.arguments.lease);
+        match answer {
+            Ok(answer) => {
+                for (id, epoch) in asked {
+                    match self.driven.get_mut(id) {
+                        Some(driven) if driven.owned.epoch != *epoch => {}
+                        Some(_) if answer.contains(id) => lost.push(*id),
+                        // Counted from the question: the server's clock started no later.
+                        Some(driven) => driven.lease_until = asked_at + self.arguments.lease,
+                        None => {}
+                    }
                 }
-                lost
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 tracing::warn!(%error, "leases could not be renewed; trying again");
-                self.renew_at = now;
-                Vec::new()
+                pause = pause.min(self.arguments.poll_interval);
             }
-            None => Vec::new(),
-        };
-        lost.extend(
-            self.driven
-                .iter()
-                .filter(|(_, driven)| driven.lease_until < now)
-                .map(|(id, _)| *id),
-        );
+        }
+        let now = Instant::now();
+        let ran_out = self.driven.iter().filter(|(_, d)| d.lease_until < now);
+        lost.extend(ran_out.map(|(id, _)| *id));
         for id in lost {
             if let Some(driven) = self.driven.get(&id) {
                 tracing::warn!(workflow = %driven.owned.name, "the lease is lost; another orchestrator may drive it now");
             }
             self.let_go(myself, id);
         }
+        myself.send_after(pause, || WorkflowDispatcherMsg::Renew);
     }
 
-    async fn drive(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, owned: OwnedWorkflow) {
-        let id = owned.id;
+    async fn drive(
+        &mut self,
+        myself: &ActorRef<WorkflowDispatcherMsg>,
+        owned: OwnedWorkflow,
+        asked_at: Instant,
+    ) {
+        let (id, epoch) = (owned.id, owned.epoch);
         // A workflow that is taken again while its old epoch is still driven here: the old one is fenced now.
         self.let_go(myself, id);
-        tracing::info!(workflow = %owned.name, epoch = owned.epoch.0, "workflow taken");
+        tracing::info!(workflow = %owned.name, epoch = epoch.0, "workflow taken");
         let driven = Driven {
             owned: Arc::new(owned),
             actor: None,
             restarts: Restarts::new(RestartPolicy::WORK),
-            lease_until: Instant::now() + self.arguments.lease,
+            lease_until: asked_at + self.arguments.lease,
+            plan_writes: Arc::default(),
         };
         self.driven.insert(id, driven);
-        self.spawn(myself, id).await;
+        self.spawn(myself, id, epoch).await;
     }
 
-    async fn spawn(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, id: WorkflowId) {
-        let Some(driven) = self.driven.get_mut(&id) else {
+    async fn spawn(
+        &mut self,
+        myself: &ActorRef<WorkflowDispatcherMsg>,
+        id: WorkflowId,
+        epoch: OwnerEpoch,
+    ) {
+        let Some(driven) = self
+            .driven
+            .get_mut(&id)
+            .filter(|driven| driven.owned.epoch == epoch && driven.actor.is_none())
+        else {
             return;
         };
         let arguments = WorkflowArguments {
@@ -284,14 +342,17 @@ impl WorkflowDispatcherState {
             services: self.arguments.services.clone(),
             writer: self.arguments.writer.clone(),
             pool: self.arguments.pool.clone(),
-            ended: reply_to(myself, move |end| WorkflowDispatcherMsg::Ended(id, end)),
+            plan_writes: driven.plan_writes.clone(),
+            ended: reply_to(myself, move |end| {
+                WorkflowDispatcherMsg::Ended(id, epoch, end)
+            }),
         };
         match WorkflowActor::spawn_linked(None, WorkflowActor, arguments, myself.get_cell()).await {
             Ok((actor, _)) => driven.actor = Some(actor.get_id()),
             Err(error) => {
                 tracing::error!(workflow = %driven.owned.name, %error, "workflow could not be started; trying again");
                 myself.send_after(RestartPolicy::WORK.max_delay, move || {
-                    WorkflowDispatcherMsg::Restart(id)
+                    WorkflowDispatcherMsg::Restart(id, epoch)
                 });
             }
         }
@@ -301,14 +362,19 @@ impl WorkflowDispatcherState {
         let Some(driven) = self.driven.remove(&id) else {
             return;
         };
-        let _ = self.arguments.pool.cast(RemoteExtractorPoolMsg::Forget(id));
+        let epoch = driven.owned.epoch;
+        let _ = self
+            .arguments
+            .pool
+            .cast(RemoteExtractorPoolMsg::Forget(id, epoch));
         for child in myself
             .get_cell()
             .get_children()
             .into_iter()
             .filter(|child| Some(child.get_id()) == driven.actor)
         {
-            child.stop(None);
+            // Killed, with all below it: a stop would let its tables go on until its handler returns.
+            child.kill();
         }
         self.tell_reaper();
     }

@@ -1,0 +1,59 @@
+//! Effects that run beside an actor: long I/O in a task of its own, whose result comes back as a message.
+
+use super::supervision::is_running;
+use crate::checkpoint::CheckpointError;
+use ractor::{ActorCell, ActorRef, Message};
+use std::future::Future;
+use std::time::Duration;
+
+/// Pause before a question that the checkpoint could not answer is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Kills the actor when it is dropped before the effect has ended: the effect has panicked.
+struct KillUnlessDone(Option<ActorCell>);
+
+impl Drop for KillUnlessDone {
+    fn drop(&mut self) {
+        if let Some(actor) = self.0.take() {
+            tracing::error!("an effect ended without a result; its actor is killed and rebuilt");
+            actor.kill();
+        }
+    }
+}
+
+/// Runs `effect` and casts what it gives. An effect that panics would leave its actor waiting for ever: it kills it
+/// instead, and the supervisor does what it does for any failure.
+pub(super) fn run<M: Message>(
+    actor: &ActorRef<M>,
+    effect: impl Future<Output = M> + Send + 'static,
+) {
+    let actor = actor.clone();
+    tokio::spawn(async move {
+        let mut guard = KillUnlessDone(Some(actor.get_cell()));
+        let message = effect.await;
+        guard.0 = None;
+        let _ = actor.cast(message);
+    });
+}
+
+/// Asks until the checkpoint answers: passing errors are waited out for as long as `asker` lives, because nothing
+/// that depends on the answer could go on elsewhere.
+pub(super) async fn ask_patiently<T, F, A>(
+    asker: &ActorCell,
+    what: &str,
+    mut ask: F,
+) -> Result<T, CheckpointError>
+where
+    F: FnMut() -> A,
+    A: Future<Output = Result<T, CheckpointError>>,
+{
+    loop {
+        match ask().await {
+            Err(error) if error.is_retryable() && is_running(asker) => {
+                tracing::warn!(%error, what, "the checkpoint could not be asked; asking again");
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+            answer => return answer,
+        }
+    }
+}

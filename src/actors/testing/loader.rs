@@ -1,0 +1,135 @@
+//! The double of the loads: rows and checkpoint change in one step.
+
+use super::store::Store;
+use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
+use crate::checkpoint::OwnedWorkflow;
+use crate::domain::phase::PartitionPhase;
+use crate::domain::task::ExtractionSpec;
+use crate::domain::{PartitionNo, TableNo};
+use async_trait::async_trait;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What befalls one load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadFault {
+    /// Nothing is committed, for a passing reason.
+    TryAgain,
+    /// All is committed, and nobody hears of it.
+    LoseReply,
+    /// Nothing is committed, and nobody hears of it.
+    Doubt,
+    /// Nothing is committed, and nobody knows whose fault it is.
+    RejectWithoutCulprit,
+    /// The code panics.
+    Panic,
+}
+
+/// Loads into the store's target.
+pub struct FakeLoader {
+    store: Arc<Store>,
+    /// How long a load takes.
+    pub duration: Duration,
+    /// Faults of the next loads, in order.
+    pub faults: Mutex<VecDeque<LoadFault>>,
+    /// Partitions that can never be loaded, each with whether the load can tell that it was this one.
+    pub poison: Mutex<HashMap<(TableNo, PartitionNo), bool>>,
+    /// Sizes of the loads that were tried.
+    pub batches: Mutex<Vec<usize>>,
+    /// Workflows whose files were removed.
+    pub removed: Mutex<Vec<i64>>,
+}
+
+impl FakeLoader {
+    /// A loader whose loads take `duration`.
+    pub fn new(store: Arc<Store>, duration: Duration) -> Self {
+        Self {
+            store,
+            duration,
+            faults: Mutex::default(),
+            poison: Mutex::default(),
+            batches: Mutex::default(),
+            removed: Mutex::default(),
+        }
+    }
+
+    fn commit(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        batch: &[StagedPartition],
+    ) -> LoadOutcome {
+        let mut rows = self.store.rows();
+        if rows.tables[&(owned.id, table_no)].epoch != owned.epoch {
+            return LoadOutcome::AskCheckpoint("the table's row has another owner".to_owned());
+        }
+        let key = |p: &StagedPartition| (owned.id, table_no, p.unit.key.partition_no);
+        let staged = batch.iter().all(|p| {
+            let row = &rows.partitions[&key(p)];
+            row.phase == PartitionPhase::Staged && row.attempt == Some(p.unit.attempt)
+        });
+        if !staged {
+            return LoadOutcome::AskCheckpoint("a partition is not staged any more".to_owned());
+        }
+        for p in batch {
+            rows.partitions.get_mut(&key(p)).unwrap().phase = PartitionPhase::Loaded;
+            rows.target.entry((owned.id, table_no)).or_default().push((
+                p.unit.key.partition_no,
+                p.unit.attempt,
+                p.manifest.rows(),
+            ));
+        }
+        LoadOutcome::Committed
+    }
+}
+
+#[async_trait]
+impl Loader for FakeLoader {
+    async fn load(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        _: &ExtractionSpec,
+        batch: &[StagedPartition],
+    ) -> LoadOutcome {
+        self.batches.lock().unwrap().push(batch.len());
+        let fault = self.faults.lock().unwrap().pop_front();
+        let lock = self.store.table_lock((owned.id, table_no));
+        let _row = lock.lock().await;
+        tokio::time::sleep(self.duration).await;
+        let poisoned: Vec<(usize, bool)> = {
+            let poison = self.poison.lock().unwrap();
+            let culprits = batch.iter().enumerate();
+            culprits
+                .filter_map(|(index, p)| {
+                    let known = poison.get(&(table_no, p.unit.key.partition_no))?;
+                    Some((index, *known))
+                })
+                .collect()
+        };
+        match fault {
+            Some(LoadFault::TryAgain) => return LoadOutcome::TryAgain("as planned".to_owned()),
+            Some(LoadFault::Doubt) => return LoadOutcome::AskCheckpoint("as planned".to_owned()),
+            Some(LoadFault::RejectWithoutCulprit) => return LoadOutcome::Rejected(Vec::new()),
+            Some(LoadFault::Panic) => panic!("the load panics, as the test planned"),
+            Some(LoadFault::LoseReply) | None => {}
+        }
+        if !poisoned.is_empty() {
+            let told = poisoned.into_iter().filter(|(_, known)| *known);
+            return LoadOutcome::Rejected(
+                told.map(|(index, _)| (index, "poison".to_owned()))
+                    .collect(),
+            );
+        }
+        let outcome = self.commit(owned, table_no, batch);
+        if fault.is_some() {
+            return LoadOutcome::AskCheckpoint("the reply to the commit was lost".to_owned());
+        }
+        outcome
+    }
+
+    async fn remove_files(&self, owned: &OwnedWorkflow, _: Option<TableNo>) {
+        self.removed.lock().unwrap().push(owned.id.0);
+    }
+}

@@ -1,0 +1,467 @@
+//! The orchestrator's half of the checkpoint's double.
+
+use super::store::{PLATFORM, PartitionRow, Rows, Store, TaskRow, task_id};
+use crate::checkpoint::{
+    Applied, CheckpointError, EndedTask, LoadUnit, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
+    PartitionKey, PartitionState, StateChange, TablePlan, TableState,
+};
+use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
+use crate::domain::task::TaskKind;
+use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
+use async_trait::async_trait;
+use std::time::Duration;
+use tokio::time::Instant;
+
+#[async_trait]
+impl OrchestratorCheckpoint for Store {
+    async fn bootstrap(&self) -> Result<(), CheckpointError> {
+        self.faults.enter("bootstrap").await?.leave(Ok(())).await
+    }
+
+    async fn take_workflows(
+        &self,
+        owner: &str,
+        _affinity: Option<&str>,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<OwnedWorkflow>, CheckpointError> {
+        let after = self.faults.enter("take_workflows").await?;
+        let taken = self.take(owner, lease, limit);
+        for owned in &taken {
+            let tables: Vec<_> = {
+                let rows = self.rows();
+                let keys = rows.tables.keys().copied();
+                keys.filter(|(w, _)| *w == owned.id).collect()
+            };
+            for key in tables {
+                // A load of the former owner ends first.
+                let lock = self.table_lock(key);
+                let _row = lock.lock().await;
+                if let Some(table) = self.rows().tables.get_mut(&key) {
+                    table.epoch = table.epoch.max(owned.epoch);
+                }
+            }
+        }
+        after.leave(Ok(taken)).await
+    }
+
+    async fn renew_workflows(
+        &self,
+        owner: &str,
+        owned: &[(WorkflowId, OwnerEpoch)],
+        lease: Duration,
+    ) -> Result<Vec<WorkflowId>, CheckpointError> {
+        let after = self.faults.enter("renew_workflows").await?;
+        let mut lost = Vec::new();
+        for (id, epoch) in owned {
+            let mut rows = self.rows();
+            match rows.workflows.get_mut(id) {
+                Some(row) if row.owner.as_deref() == Some(owner) && row.epoch == *epoch => {
+                    row.lease_until = Some(Instant::now() + lease);
+                }
+                _ => lost.push(*id),
+            }
+        }
+        after.leave(Ok(lost)).await
+    }
+
+    async fn release_workflows(
+        &self,
+        owner: &str,
+        owned: &[(WorkflowId, OwnerEpoch)],
+    ) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("release_workflows").await?;
+        for (id, epoch) in owned {
+            if let Some(row) = self.rows().workflows.get_mut(id)
+                && row.owner.as_deref() == Some(owner)
+                && row.epoch == *epoch
+            {
+                (row.owner, row.lease_until) = (None, None);
+            }
+        }
+        after.leave(Ok(())).await
+    }
+
+    async fn load_tables(&self, id: WorkflowId) -> Result<Vec<TableState>, CheckpointError> {
+        let after = self.faults.enter("load_tables").await?;
+        let tables = self.read_tables(id);
+        after.leave(Ok(tables)).await
+    }
+
+    async fn load_partitions(
+        &self,
+        id: WorkflowId,
+        table_no: TableNo,
+        phases: &[PartitionPhase],
+        from: PartitionNo,
+        limit: usize,
+    ) -> Result<Vec<PartitionState>, CheckpointError> {
+        let after = self.faults.enter("load_partitions").await?;
+        let found: Vec<_> = {
+            let rows = self.rows();
+            let all = rows.partitions.range((id, table_no, from)..);
+            all.take_while(|((w, t, _), _)| (*w, *t) == (id, table_no))
+                .filter(|(_, row)| phases.contains(&row.phase))
+                .take(limit)
+                .map(|((.., no), row)| PartitionState {
+                    partition_no: *no,
+                    phase: row.phase,
+                    range: row.range.clone(),
+                    attempt: row.attempt,
+                    manifest: row.manifest.clone(),
+                })
+                .collect()
+        };
+        after.leave(Ok(found)).await
+    }
+
+    async fn count_partitions(
+        &self,
+        id: WorkflowId,
+        table_no: TableNo,
+    ) -> Result<Vec<(PartitionPhase, u64)>, CheckpointError> {
+        let after = self.faults.enter("count_partitions").await?;
+        let counts = {
+            let rows = self.rows();
+            let count = |phase: PartitionPhase| {
+                let of_table = rows.partitions.iter();
+                of_table
+                    .filter(|((w, t, _), row)| (*w, *t) == (id, table_no) && row.phase == phase)
+                    .count() as u64
+            };
+            let all = PartitionPhase::ALL.iter();
+            all.map(|phase| (*phase, count(*phase)))
+                .filter(|(_, n)| *n > 0)
+                .collect()
+        };
+        after.leave(Ok(counts)).await
+    }
+
+    async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("start_workflow").await?;
+        let answer = self.change_workflow(owned, WorkflowPhase::Pending, WorkflowPhase::Executing);
+        after.leave(answer).await
+    }
+
+    async fn complete_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("complete_workflow").await?;
+        let answer =
+            self.change_workflow(owned, WorkflowPhase::Executing, WorkflowPhase::Completed);
+        after.leave(answer).await
+    }
+
+    async fn start_analysis(
+        &self,
+        owned: &OwnedWorkflow,
+        tables: &[TableNo],
+    ) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("start_analysis").await?;
+        for no in tables {
+            if let Some(table) = self.rows().tables.get_mut(&(owned.id, *no))
+                && table.epoch == owned.epoch
+                && table.phase == TablePhase::Pending
+            {
+                table.phase = TablePhase::Analyzing;
+            }
+        }
+        after.leave(Ok(())).await
+    }
+
+    async fn write_plan(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        plan: &TablePlan,
+    ) -> Result<Applied, CheckpointError> {
+        let after = self.faults.enter("write_plan").await?;
+        let answer = self.rows().write_plan(owned, table_no, plan);
+        after.leave(answer).await
+    }
+
+    async fn enqueue(
+        &self,
+        owned: &OwnedWorkflow,
+        tasks: &[NewTask],
+    ) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("enqueue").await?;
+        // Like the hybrid tables: a fenced enqueue changes nothing, and does not say so.
+        if self.rows().check_owner(owned).is_ok() {
+            for task in tasks {
+                let no = task.partition.as_ref().map(|(no, _)| *no);
+                let id = task_id(owned.id, task.kind, task.table_no, no);
+                self.rows()
+                    .tasks
+                    .entry(id)
+                    .or_insert_with(|| new_task(owned.id, task));
+            }
+        }
+        after.leave(Ok(())).await
+    }
+
+    async fn ended_tasks(
+        &self,
+        workflows: &[WorkflowId],
+        limit: usize,
+    ) -> Result<Vec<EndedTask>, CheckpointError> {
+        let after = self.faults.enter("ended_tasks").await?;
+        let ended = {
+            let rows = self.rows();
+            let open = rows.tasks.iter().filter(|(_, task)| {
+                task.phase.is_terminal() && !task.collected && workflows.contains(&task.workflow_id)
+            });
+            open.take(limit)
+                .map(|(id, task)| ended_task(id, task))
+                .collect()
+        };
+        after.leave(Ok(ended)).await
+    }
+
+    async fn collect(&self, task_ids: &[String]) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("collect").await?;
+        for id in task_ids {
+            if let Some(task) = self.rows().tasks.get_mut(id) {
+                task.collected = true;
+            }
+        }
+        after.leave(Ok(())).await
+    }
+
+    async fn apply(
+        &self,
+        owned: &OwnedWorkflow,
+        changes: &[StateChange],
+    ) -> Result<Vec<Applied>, CheckpointError> {
+        let after = self.faults.enter("apply").await?;
+        let answer = {
+            let mut rows = self.rows();
+            rows.check_owner(owned)
+                .map(|()| changes.iter().map(|c| rows.apply(owned, c)).collect())
+        };
+        after.leave(answer).await
+    }
+
+    async fn reap(
+        &self,
+        workflows: &[WorkflowId],
+        max_failures: u32,
+    ) -> Result<u64, CheckpointError> {
+        let after = self.faults.enter("reap").await?;
+        let mut reaped = 0;
+        for task in self.rows().tasks.values_mut() {
+            if workflows.contains(&task.workflow_id)
+                && task.phase == TaskPhase::Claimed
+                && task.lease_until.is_some_and(|until| until < Instant::now())
+            {
+                task.failures += 1;
+                task.token = None;
+                task.error = Some("the worker went silent".to_owned());
+                task.phase = if task.failures >= max_failures {
+                    TaskPhase::Failed
+                } else {
+                    TaskPhase::Pending
+                };
+                reaped += 1;
+            }
+        }
+        after.leave(Ok(reaped)).await
+    }
+
+    fn load_statements(&self, _: &OwnedWorkflow, _: TableNo, _: &[LoadUnit]) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+}
+
+impl Store {
+    fn take(&self, owner: &str, lease: Duration, limit: usize) -> Vec<OwnedWorkflow> {
+        let now = Instant::now();
+        let mut rows = self.rows();
+        let free = rows.workflows.iter_mut().filter(|(_, row)| {
+            !row.phase.is_terminal()
+                && (row.owner.is_none() || row.lease_until.is_none_or(|until| until < now))
+        });
+        free.take(limit)
+            .map(|(id, row)| {
+                row.owner = Some(owner.to_owned());
+                row.epoch.0 += 1;
+                row.lease_until = Some(now + lease);
+                OwnedWorkflow {
+                    id: *id,
+                    epoch: row.epoch,
+                    name: row.name.clone(),
+                    platform: PLATFORM,
+                    affinity: None,
+                    phase: row.phase,
+                }
+            })
+            .collect()
+    }
+
+    fn read_tables(&self, id: WorkflowId) -> Vec<TableState> {
+        let rows = self.rows();
+        let count = |no: TableNo| {
+            let keys = rows.partitions.keys();
+            keys.filter(|(w, t, _)| (*w, *t) == (id, no)).count() as u32
+        };
+        let of_workflow = rows.tables.iter().filter(|((w, _), _)| *w == id);
+        of_workflow
+            .map(|((_, no), row)| TableState {
+                table_no: *no,
+                phase: row.phase,
+                spec: row.spec.clone(),
+                extraction: row.extraction.clone(),
+                num_partitions: count(*no),
+            })
+            .collect()
+    }
+
+    fn change_workflow(
+        &self,
+        owned: &OwnedWorkflow,
+        from: WorkflowPhase,
+        to: WorkflowPhase,
+    ) -> Result<(), CheckpointError> {
+        let mut rows = self.rows();
+        rows.check_owner(owned)?;
+        if let Some(row) = rows.workflows.get_mut(&owned.id)
+            && row.phase == from
+        {
+            row.phase = to;
+            if to.is_terminal() {
+                row.owner = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rows {
+    fn write_plan(
+        &mut self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        plan: &TablePlan,
+    ) -> Result<Applied, CheckpointError> {
+        self.check_owner(owned)?;
+        let Some(table) = self.tables.get_mut(&(owned.id, table_no)) else {
+            return Ok(Applied::No);
+        };
+        if !matches!(table.phase, TablePhase::Pending | TablePhase::Analyzing) {
+            return Ok(Applied::No);
+        }
+        table.phase = TablePhase::Executing;
+        table.extraction = Some(plan.extraction.clone());
+        table.warnings.extend(plan.warnings.iter().cloned());
+        for (no, range) in plan.ranges.iter().enumerate() {
+            let row = PartitionRow {
+                phase: PartitionPhase::Pending,
+                range: range.clone(),
+                attempt: None,
+                manifest: None,
+                error: None,
+            };
+            self.partitions
+                .insert((owned.id, table_no, PartitionNo(no as u32)), row);
+        }
+        self.collect(&task_id(owned.id, TaskKind::Analyze, table_no, None));
+        Ok(Applied::Yes)
+    }
+
+    fn apply(&mut self, owned: &OwnedWorkflow, change: &StateChange) -> Applied {
+        let applied = match change {
+            StateChange::PartitionStaged {
+                key,
+                attempt,
+                manifest,
+            } => {
+                self.collect_extraction(owned.id, *key);
+                let row = self.partition(owned.id, *key);
+                if row.phase == PartitionPhase::Pending {
+                    row.phase = PartitionPhase::Staged;
+                    row.attempt = Some(*attempt);
+                    row.manifest = Some(manifest.clone());
+                }
+                row.phase == PartitionPhase::Staged && row.attempt == Some(*attempt)
+            }
+            StateChange::PartitionFailed { key, error } => {
+                self.collect_extraction(owned.id, *key);
+                let row = self.partition(owned.id, *key);
+                if !row.phase.is_terminal() {
+                    row.phase = PartitionPhase::Failed;
+                    row.error = Some(error.clone());
+                }
+                row.phase == PartitionPhase::Failed
+            }
+            StateChange::TableEnded {
+                table_no,
+                phase,
+                error,
+            } => {
+                self.collect(&task_id(owned.id, TaskKind::Analyze, *table_no, None));
+                let table = self.tables.get_mut(&(owned.id, *table_no)).unwrap();
+                if !table.phase.is_terminal() && table.epoch == owned.epoch {
+                    table.phase = *phase;
+                    table.error.clone_from(error);
+                }
+                table.phase == *phase
+            }
+        };
+        if applied { Applied::Yes } else { Applied::No }
+    }
+
+    fn partition(&mut self, id: WorkflowId, key: PartitionKey) -> &mut PartitionRow {
+        self.partitions
+            .get_mut(&(id, key.table_no, key.partition_no))
+            .unwrap()
+    }
+
+    fn collect_extraction(&mut self, id: WorkflowId, key: PartitionKey) {
+        self.collect(&task_id(
+            id,
+            TaskKind::Extract,
+            key.table_no,
+            Some(key.partition_no),
+        ));
+    }
+
+    fn collect(&mut self, id: &str) {
+        if let Some(task) = self.tasks.get_mut(id) {
+            task.collected = true;
+        }
+    }
+}
+
+fn new_task(workflow_id: WorkflowId, task: &NewTask) -> TaskRow {
+    TaskRow {
+        kind: task.kind,
+        workflow_id,
+        table_no: task.table_no,
+        partition: task.partition.clone(),
+        priority: task.priority,
+        phase: TaskPhase::Pending,
+        attempt: Attempt(0),
+        failures: 0,
+        token: None,
+        lease_until: None,
+        not_before: None,
+        result: None,
+        error: None,
+        collected: false,
+    }
+}
+
+fn ended_task(id: &str, task: &TaskRow) -> EndedTask {
+    let result = if task.phase == TaskPhase::Completed {
+        Ok(task.result.clone().unwrap_or_default())
+    } else {
+        Err(task.error.clone().unwrap_or_default())
+    };
+    EndedTask {
+        task_id: id.to_owned(),
+        kind: task.kind,
+        workflow_id: task.workflow_id,
+        table_no: task.table_no,
+        partition_no: task.partition.as_ref().map(|(no, _)| *no),
+        attempt: task.attempt,
+        result,
+    }
+}

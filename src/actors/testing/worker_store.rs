@@ -1,0 +1,165 @@
+//! The worker's half of the checkpoint's double.
+
+use super::store::{PLATFORM, Store};
+use crate::checkpoint::{
+    Applied, CheckpointError, ClaimRequest, LeaseRenewal, TableWork, WorkerCheckpoint, WorkerInfo,
+};
+use crate::domain::phase::TaskPhase;
+use crate::domain::task::{ClaimedTask, TaskEnd, TaskOutcome};
+use crate::domain::{ClaimToken, TableNo, WorkflowId};
+use async_trait::async_trait;
+use std::time::Duration;
+use tokio::time::Instant;
+
+#[async_trait]
+impl WorkerCheckpoint for Store {
+    async fn check_schema(&self) -> Result<(), CheckpointError> {
+        self.faults.enter("check_schema").await?.leave(Ok(())).await
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError> {
+        let after = self.faults.enter("claim").await?;
+        let claimed = self.take_tasks(request);
+        after.leave(Ok(claimed)).await
+    }
+
+    async fn table_work(
+        &self,
+        tables: &[(WorkflowId, TableNo)],
+    ) -> Result<Vec<TableWork>, CheckpointError> {
+        let after = self.faults.enter("table_work").await?;
+        let work = {
+            let rows = self.rows();
+            let known = tables.iter().filter_map(|key| {
+                let row = rows.tables.get(key)?;
+                Some(TableWork {
+                    workflow_id: key.0,
+                    workflow_name: rows.workflows[&key.0].name.clone(),
+                    table_no: key.1,
+                    spec: row.spec.clone(),
+                    extraction: row.extraction.clone(),
+                })
+            });
+            known.collect()
+        };
+        after.leave(Ok(work)).await
+    }
+
+    async fn renew(
+        &self,
+        leases: &[LeaseRenewal],
+        lease: Duration,
+    ) -> Result<Vec<String>, CheckpointError> {
+        let after = self.faults.enter("renew").await?;
+        let mut lost = Vec::new();
+        for renewal in leases {
+            match self.rows().tasks.get_mut(&renewal.task_id) {
+                Some(task)
+                    if task.token == Some(renewal.token) && task.phase == TaskPhase::Claimed =>
+                {
+                    task.lease_until = Some(Instant::now() + lease);
+                }
+                _ => lost.push(renewal.task_id.clone()),
+            }
+        }
+        after.leave(Ok(lost)).await
+    }
+
+    async fn finish(&self, ends: &[TaskEnd]) -> Result<Vec<Applied>, CheckpointError> {
+        let after = self.faults.enter("finish").await?;
+        let applied = ends.iter().map(|end| self.finish_one(end)).collect();
+        after.leave(Ok(applied)).await
+    }
+
+    async fn heartbeat(&self, worker: &WorkerInfo) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("heartbeat").await?;
+        self.rows()
+            .workers
+            .insert(worker.worker.clone(), worker.running);
+        after.leave(Ok(())).await
+    }
+
+    async fn sign_off(&self, worker: &str) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("sign_off").await?;
+        self.rows().workers.remove(worker);
+        after.leave(Ok(())).await
+    }
+}
+
+impl Store {
+    fn take_tasks(&self, request: &ClaimRequest) -> Vec<ClaimedTask> {
+        let (now, token) = (Instant::now(), ClaimToken::generate());
+        let mut rows = self.rows();
+        let mut free: Vec<_> = rows
+            .tasks
+            .iter_mut()
+            .filter(|(_, task)| {
+                task.phase == TaskPhase::Pending && task.not_before.is_none_or(|at| at <= now)
+            })
+            .collect();
+        free.sort_by_key(|(id, task)| {
+            (
+                task.priority,
+                task.workflow_id,
+                task.table_no,
+                (*id).clone(),
+            )
+        });
+        let won = free.into_iter().take(request.limit);
+        won.map(|(id, task)| {
+            task.phase = TaskPhase::Claimed;
+            task.attempt.0 += 1;
+            task.token = Some(token);
+            task.lease_until = Some(now + request.lease);
+            ClaimedTask {
+                task_id: id.clone(),
+                kind: task.kind,
+                workflow_id: task.workflow_id,
+                table_no: task.table_no,
+                partition_no: task.partition.as_ref().map(|(no, _)| *no),
+                range: task.partition.as_ref().map(|(_, range)| range.clone()),
+                attempt: task.attempt,
+                failures: task.failures,
+                token,
+                platform: PLATFORM,
+            }
+        })
+        .collect()
+    }
+
+    fn finish_one(&self, end: &TaskEnd) -> Applied {
+        let mut rows = self.rows();
+        let Some(task) = rows
+            .tasks
+            .get_mut(&end.task_id)
+            .filter(|task| task.token == Some(end.token))
+        else {
+            return Applied::No;
+        };
+        if task.phase != TaskPhase::Claimed {
+            // The same claim ended before, and its reply was lost.
+            return Applied::Yes;
+        }
+        match &end.outcome {
+            TaskOutcome::Completed { result, .. } => {
+                task.phase = TaskPhase::Completed;
+                task.result = Some(result.clone());
+            }
+            TaskOutcome::Failed {
+                failure,
+                retry_after,
+            } => {
+                task.failures += 1;
+                task.error = Some(failure.message.clone());
+                task.not_before = retry_after.map(|pause| Instant::now() + pause);
+                task.phase = if retry_after.is_some() {
+                    TaskPhase::Pending
+                } else {
+                    TaskPhase::Failed
+                };
+            }
+            TaskOutcome::HandedBack => task.phase = TaskPhase::Pending,
+        }
+        Applied::Yes
+    }
+}

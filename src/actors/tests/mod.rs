@@ -1,0 +1,8 @@
+//! The trees of both roles over the doubles of [`super::testing`], on a paused clock.
+
+mod documented;
+mod faults;
+mod kills;
+mod many;
+mod outcomes;
+mod pool;
