@@ -6,7 +6,12 @@ mod commands;
 use crate::roles::RoleError;
 use arguments::Arguments;
 use clap::Parser;
+use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the exit waits for threads that still run.
+const RUNTIME_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +71,20 @@ pub fn main() -> ExitCode {
             Ending::from(&error)
         }
     };
-    // A thread that waits for the source does not hold up the exit.
-    runtime.shutdown_background();
-    ExitCode::from(ending.code())
+    // Not for ever: a thread that waits for the source does not hold up the exit.
+    runtime.shutdown_timeout(RUNTIME_PATIENCE);
+    leave(ending.code())
+}
+
+/// Ends the process at once, without the exit handlers of loaded libraries: ODBC drivers bring OpenSSL, whose handler
+/// frees memory that a thread which is still ending, or waits in the driver, uses; the process then dies of a
+/// segmentation fault after its work is done.
+fn leave(code: u8) -> ! {
+    let _ = std::io::stdout().flush();
+    let _ = std::io::stderr().flush();
+    // SAFETY: `_exit` has no preconditions; nothing of ours is left to an exit handler.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::_exit(code.into())
+    }
 }
