@@ -1,6 +1,7 @@
 //! The extraction of one partition: one statement, one or more files, streamed.
 //!
-//! Three stages overlap: the fetch thread (driver to Arrow), the encode thread (Arrow to Parquet), and the upload. The
+//! Four stages overlap: the driver's thread (fetch into buffers), the batch thread (buffers to Arrow), the encode thread
+//! (Arrow to Parquet), and the upload. The
 //! channels between them are bounded, so memory does not depend on the partition's size.
 
 use super::connection::{SourceSettings, query_text};
@@ -16,7 +17,7 @@ use crate::snowflake::stage::Stage;
 use crate::types::{ColumnPlan, Fetch};
 use arrow::array::RecordBatch;
 use futures::StreamExt;
-use odbc_api::Cursor;
+use odbc_api::{ConcurrentBlockCursor, Cursor};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tokio::sync::mpsc;
@@ -189,19 +190,25 @@ fn fetch_all(
         &request.range,
         where_clause,
     );
-    let Some(cursor) = connection.execute(&sql, (), None).map_err(fail)? else {
+    let cursor = connection
+        .into_cursor(&sql, (), None)
+        .map_err(|error| fail(error.error))?;
+    let Some(cursor) = cursor else {
         return Err(SourceError::new(
             SourceErrorKind::Other,
             format!("{place}: the extraction statement gave no result"),
         ));
     };
-    let buffer = buffer(&request.columns, &longest, request.memory_bytes)?;
-    let mut cursor = cursor.bind_buffer(buffer).map_err(fail)?;
-    while let Some(rows) = cursor.fetch_with_truncation_check(true).map_err(fail)? {
+    // Two buffers: the driver fills one, in a thread of its own, while the other becomes a batch.
+    let mut spare = buffer(&request.columns, &longest, request.memory_bytes)?;
+    let filling = buffer(&request.columns, &longest, request.memory_bytes)?;
+    let mut fetcher =
+        ConcurrentBlockCursor::from_block_cursor(cursor.bind_buffer(filling).map_err(fail)?);
+    while fetcher.fetch_into(&mut spare).map_err(fail)? {
         if progress.is_cancelled() {
             return Err(SourceError::new(SourceErrorKind::Cancelled, "cancelled"));
         }
-        let batch = record_batch(&request.columns, schema, rows)
+        let batch = record_batch(&request.columns, schema, &spare)
             .map_err(|error| SourceError::new(error.kind, format!("{place}: {}", error.message)))?;
         if batches.send(Ok(batch)).is_err() {
             // The encoder is gone, and says why itself.

@@ -54,8 +54,9 @@ pub(super) fn buffer(
         })
         .collect();
     let row_bytes: usize = descriptions.iter().map(BufferDesc::bytes_per_row).sum();
-    // A quarter of the task's memory: Arrow's copy, the row group and the parts on their way need the rest.
-    let rows = (memory_bytes / 4 / row_bytes.max(1)).clamp(1, MAX_BATCH_ROWS);
+    // An eighth of the task's memory for each of the two buffers: Arrow's copies, the row group and the parts on their
+    // way need the rest.
+    let rows = (memory_bytes / 8 / row_bytes.max(1)).clamp(1, MAX_BATCH_ROWS);
     ColumnarDynBuffer::try_from_descs(rows, descriptions).map_err(|error| {
         SourceError::new(
             SourceErrorKind::Value,
