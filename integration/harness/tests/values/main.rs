@@ -1,4 +1,5 @@
 //! What arrives is what was there: types by value, values that cannot be, partitions, names, and the statements
 //! themselves, through the real binary between real servers.
 
+mod refused;
 mod types;
