@@ -33,7 +33,7 @@ impl<'a> Migration<'a> {
             target: unique_name("TARGET"),
             metadata: unique_name("META"),
             name: unique_name("workflow"),
-            application: "max_parallel_tasks = 2\ntask_fetch_interval = 1".to_owned(),
+            application: "max_parallel_tasks = 4\ntask_fetch_interval = 1".to_owned(),
         }
     }
 
