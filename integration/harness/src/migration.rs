@@ -74,7 +74,7 @@ impl<'a> Migration<'a> {
         let scratch = Scratch::new("migration");
         let workflow = json!({
             "defaultTableConfiguration": {
-                "source": {"databaseName": format!("\"{}\"", self.database.name()), "schemaName": "public"},
+                "source": {"databaseName": format!("\"{}\"", self.database.name().replace('"', "\"\"")), "schemaName": "public"},
                 "target": {"databaseName": self.target, "schemaName": "PUBLIC"},
                 "columnNamesToPartitionBy": [],
             },
