@@ -3,6 +3,7 @@
 //! | module | gives |
 //! |---|---|
 //! | [`snowflake`] | a local Snowflake: shared by a test process, or a test's own to kill and start again |
+//! | [`parser`] | whether statements parse, by sqlglot |
 //! | [`redshift`] | a local Redshift, the same; a [`redshift::Database`] for each test |
 //! | [`sql`] | SQL on either, by its own Python driver |
 //! | [`snowhaul`] | the binary as a process: its output, signals, its end |
@@ -14,6 +15,7 @@
 //! the binary asks the kernel to be killed with its parent.
 
 pub mod migration;
+pub mod parser;
 pub mod redshift;
 pub mod scratch;
 pub mod snowflake;
@@ -24,6 +26,7 @@ mod places;
 mod served;
 
 pub use migration::{Migrated, Migration};
+pub use parser::unparsed;
 pub use redshift::{Database, LocalRedshift};
 pub use rustix::process::Signal;
 pub use scratch::Scratch;

@@ -5,4 +5,5 @@ mod names;
 mod partitions;
 mod ranges;
 mod refused;
+mod statements;
 mod types;
