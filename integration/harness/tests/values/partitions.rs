@@ -164,7 +164,7 @@ pub fn tables() -> Vec<Table> {
             5,
         ),
         table(
-            "duplicates",
+            "repeated",
             ["integer NOT NULL", "text"],
             ["CASE WHEN n < 1000 THEN 5 ELSE n END", "'x'"],
             INTEGER,
