@@ -17,6 +17,7 @@ Each connection has a thread of its own, so that one that waits for a lock holds
 from __future__ import annotations
 
 import json
+import os
 import queue
 import sys
 import threading
@@ -30,7 +31,11 @@ _output = threading.Lock()
 def _answer(request: dict[str, Any], **fields: Any) -> None:
     line = json.dumps({"id": request["id"], **fields}, ensure_ascii=False)
     with _output:
-        print(line, flush=True)
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            # The asking process has ended, and with it the questions.
+            os._exit(0)
 
 
 def _serve(opening: dict[str, Any], number: int, requests: queue.Queue[dict[str, Any]]) -> None:

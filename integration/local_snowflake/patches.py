@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from string import Template
 
+import fakesnow.cursor as cursor
 import fakesnow.transforms as transforms
 import fakesnow.transforms.transforms as impl
 from sqlglot import Expr, exp
@@ -131,7 +132,17 @@ def _unchanged(expression: Expr, *_: object, **__: object) -> Expr:
     return expression
 
 
+class _EscapedMessage(Template):
+    """A statement whose text literal holds a name, which may have a quote in it."""
+
+    def substitute(self, *_: object, **values: object) -> str:
+        return super().substitute({key: str(value).replace("'", "''") for key, value in values.items()})
+
+
 def apply() -> None:
+    for name, template in list(vars(cursor).items()):
+        if name.startswith(("SQL_CREATED_", "SQL_DROPPED", "SQL_OBJECT_EXISTS")) and isinstance(template, Template):
+            setattr(cursor, name, _EscapedMessage(template.template))
     transforms.integer_precision = integer_precision
     impl.SQL_DESCRIBE_TABLE = _EscapedDescribe()
     # It makes every SUM and AVG a sum of doubles, for the sake of text columns; sums here must be exact.

@@ -65,6 +65,17 @@ pub trait Dialect: Send + Sync {
         where_clause: Option<&str>,
     ) -> String;
 
+    /// The first row, in the key's order, whose value of a date or timestamp column lies outside the years 1 to 9999
+    /// (infinities too): the value and each key column, all as text. At most one row.
+    fn time_outside_years_query(
+        &self,
+        table: &TableRef,
+        column: &str,
+        key: &[KeyColumn],
+        range: &KeyRange,
+        where_clause: Option<&str>,
+    ) -> String;
+
     /// The statement that extracts one range. Column order is that of `columns`.
     fn extraction_query(
         &self,

@@ -300,6 +300,36 @@ impl Dialect for PostgresFamily {
         )
     }
 
+    fn time_outside_years_query(
+        &self,
+        table: &TableRef,
+        column: &str,
+        key: &[KeyColumn],
+        range: &KeyRange,
+        where_clause: Option<&str>,
+    ) -> String {
+        let column = self.quote_name(column);
+        let mut list = vec![format!("CAST({column} AS varchar)")];
+        list.extend(key.iter().map(|c| self.key_text(c)));
+        let mut terms = self.range_predicate(key, range);
+        // A text without a type of its own takes the column's.
+        terms.push(format!(
+            "({column} < '0001-01-01' OR {column} >= '10000-01-01')"
+        ));
+        let order: Vec<String> = key.iter().map(|c| self.quote_name(&c.name)).collect();
+        let order = if order.is_empty() {
+            String::new()
+        } else {
+            format!(" ORDER BY {}", order.join(", "))
+        };
+        format!(
+            "SELECT {} FROM {}{}{order} LIMIT 1",
+            list.join(", "),
+            self.table(table),
+            self.where_text(terms, where_clause)
+        )
+    }
+
     fn extraction_query(
         &self,
         table: &TableRef,
@@ -382,6 +412,26 @@ mod tests {
                 "\"d\" >= CAST('2020-01-01' AS date)",
                 "\"d\" < CAST('2021-01-01' AS date)"
             ]
+        );
+    }
+
+    #[test]
+    fn the_first_time_outside_the_years_is_looked_for_in_the_range_alone() {
+        let name = |text: &str| WrittenName(text.to_owned());
+        let table = TableRef {
+            database: name("d"),
+            schema: name("s"),
+            table: name("t"),
+        };
+        let key = [column("k", KeyKind::Integer, false)];
+        let range = KeyRange::Between {
+            lower: Some(vec!["5".into()]),
+            upper: None,
+        };
+        assert_eq!(
+            DIALECT.time_outside_years_query(&table, "at", &key, &range, Some("x > 1 -- y")),
+            "SELECT CAST(\"at\" AS varchar), CAST(\"k\" AS varchar) FROM \"s\".\"t\" WHERE \"k\" >= 5 \
+             AND (\"at\" < '0001-01-01' OR \"at\" >= '10000-01-01') AND (x > 1 -- y\n) ORDER BY \"k\" LIMIT 1"
         );
     }
 

@@ -5,6 +5,7 @@ use crate::domain::table::{SourceColumn, WrittenName};
 use crate::domain::task::{ExtractColumn, TableAnalysis, TableSpec};
 use crate::types::load::{NewColumn, load_column};
 use crate::types::snowflake_name;
+use crate::types::snowflake_type::TargetType;
 
 /// A column as it shall arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +141,10 @@ pub fn match_columns(
         match load_column(&plan, &existing.target_type) {
             Ok(loaded) => {
                 warnings.extend(loaded.warning.map(|why| format!("column {name}: {why}")));
-                if column.created_type == existing.target_type {
+                // As types, not as text: Snowflake describes VARCHAR as VARCHAR(16777216).
+                if TargetType::parse(&column.created_type)
+                    == TargetType::parse(&existing.target_type)
+                {
                     warnings.extend(column.warning.clone());
                 }
             }
@@ -249,6 +253,15 @@ mod tests {
         let columns = vec![source("a", "int4"), source("b", "int4")];
         let problems = wanted_columns(dialect(), &spec, &analysis(columns)).expect_err("mistakes");
         assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn a_fallback_to_text_is_told_although_snowflake_describes_the_type_with_a_length() {
+        let columns = vec![source("a", "inet")];
+        let wanted = wanted_columns(dialect(), &spec(), &analysis(columns)).expect("fits");
+        let created = [target("A", "VARCHAR(16777216)", true)];
+        let (_, warnings) = match_columns(dialect(), &wanted, &created).expect("fits");
+        assert!(warnings[0].contains("inet"), "{warnings:?}");
     }
 
     #[test]

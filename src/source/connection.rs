@@ -140,21 +140,25 @@ impl SourceSettings {
                 keywords.insert(key, value.to_owned());
             }
         }
+        keywords.insert("Port", self.port.to_string());
+        keywords.insert("PWD", escape(self.password.expose_secret()));
         for (key, value) in [
             ("Server", &self.host),
             ("Database", &self.database),
             ("UID", &self.username),
         ] {
-            keywords.insert(key, value.clone());
+            // PostgreSQL's driver takes the braces off passwords and settings only: a database in braces is one
+            // whose name has braces. It reads a value up to the semicolon.
+            let plain =
+                driver.starts_with("PostgreSQL") && !value.contains(';') && !value.starts_with('{');
+            keywords.insert(key, if plain { value.clone() } else { escape(value) });
         }
-        keywords.insert("Port", self.port.to_string());
-        keywords.insert("PWD", self.password.expose_secret().to_owned());
         for (key, value) in &self.extra_options {
-            keywords.insert(key, value.clone());
+            keywords.insert(key, escape(value));
         }
         let list: Vec<String> = keywords
             .iter()
-            .map(|(key, value)| format!("{key}={}", escape(value)))
+            .map(|(key, value)| format!("{key}={value}"))
             .collect();
         format!("Driver={};{}", escape_always(driver), list.join(";")).into()
     }
@@ -224,7 +228,9 @@ mod tests {
             "{}",
             text.expose_secret()
         );
-        assert!(text.expose_secret().contains("Database={my db}"));
+        assert!(text.expose_secret().contains("Database=my db;"));
+        let text = settings.connection_string("Amazon Redshift (x64)");
+        assert!(text.expose_secret().contains("Database={my db};"));
         assert!(!format!("{settings:?}").contains("p;w"));
     }
 }

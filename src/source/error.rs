@@ -112,7 +112,7 @@ impl SourceError {
         ]) {
             (
                 SourceErrorKind::Value,
-                "a value such as infinity has no form in Snowflake's type; map the column's type to VARCHAR with columnTypeMappings, or leave the rows out with whereClauseCriteria",
+                "a value such as infinity has no form in Snowflake's type; make the target column VARCHAR (by columnTypeMappings where the target is to be created), or leave the rows out with whereClauseCriteria",
             )
         } else {
             (SourceErrorKind::Other, "see the message")

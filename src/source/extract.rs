@@ -6,7 +6,7 @@
 
 use super::connection::{SourceSettings, query_text};
 use super::error::{SourceError, SourceErrorKind};
-use super::fetch::{buffer, record_batch, schema};
+use super::fetch::{OUTSIDE_YEARS, buffer, record_batch, schema, unfit_value};
 use crate::actors::ports::TaskProgress;
 use crate::dialect::Dialect;
 use crate::domain::table::{KeyColumn, KeyRange, TableRef};
@@ -164,7 +164,13 @@ fn fetch(
     batches: &SyncSender<Result<RecordBatch, ()>>,
     progress: &TaskProgress,
 ) -> Result<(), SourceError> {
-    let result = fetch_all(request, schema, batches, progress);
+    let result = fetch_all(request, schema, batches, progress).map_err(|error| {
+        if error.kind == SourceErrorKind::Value {
+            time_outside_years(request).unwrap_or(error)
+        } else {
+            error
+        }
+    });
     if result.is_err() {
         // The encoder must not take a broken stream for a short table.
         let _ = batches.send(Err(()));
@@ -216,6 +222,49 @@ fn fetch_all(
         }
     }
     Ok(())
+}
+
+/// The row that a date or timestamp outside the years 1 to 9999 stands in. Sources do not say it: infinity fails in
+/// their arithmetic without a word of the column. `None`: there is none, or the source does not tell.
+fn time_outside_years(request: &ExtractRequest) -> Option<SourceError> {
+    let place = format!("{}, table {}", request.settings.place(), request.table);
+    // A new connection: the other one may be in a transaction that failed.
+    let connection = request.settings.connect(request.dialect).ok()?;
+    let is_time =
+        |column: &&ColumnPlan| matches!(column.fetch, Fetch::EpochDays | Fetch::EpochMicros);
+    request.columns.iter().filter(is_time).find_map(|column| {
+        let sql = request.dialect.time_outside_years_query(
+            &request.table,
+            &column.source_name,
+            &request.key,
+            &request.range,
+            request.where_clause.as_deref(),
+        );
+        let mut cells = query_text(&connection, &sql, &place)
+            .ok()?
+            .into_iter()
+            .next()?
+            .into_iter();
+        let value = cells.next().flatten()?;
+        let key: Vec<String> = request
+            .key
+            .iter()
+            .zip(cells)
+            .map(|(column, cell)| {
+                format!("{} = {}", column.name, cell.as_deref().unwrap_or("NULL"))
+            })
+            .collect();
+        let row = if key.is_empty() {
+            String::new()
+        } else {
+            format!(" in the row with {}", key.join(", "))
+        };
+        let error = unfit_value(column, &format!("{value}{row}"), OUTSIDE_YEARS);
+        Some(SourceError::new(
+            error.kind,
+            format!("{place}: {}", error.message),
+        ))
+    })
 }
 
 /// The longest value, in bytes, of each column that its type does not bound, or bounds too far.

@@ -19,6 +19,8 @@ const FLOAT_TEXT: usize = 32;
 /// 0001-01-01 and 9999-12-31 as days since 1970: what DATE holds in Snowflake without surprises.
 const DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
+/// Why a date or timestamp is refused.
+pub(super) const OUTSIDE_YEARS: &str = "lies outside the years 1 to 9999";
 
 /// The Arrow schema of the columns.
 pub(super) fn schema(columns: &[ColumnPlan]) -> SchemaRef {
@@ -80,12 +82,13 @@ pub(super) fn record_batch(
         .map_err(|error| SourceError::new(SourceErrorKind::Value, error.to_string()))
 }
 
-fn wrong(column: &ColumnPlan, value: &str, why: &str) -> SourceError {
+/// The error of a value without a faithful form; `why` ends the sentence that begins with "the value …".
+pub(super) fn unfit_value(column: &ColumnPlan, value: &str, why: &str) -> SourceError {
     let shown: String = value.chars().take(80).collect();
     SourceError::new(
         SourceErrorKind::Value,
         format!(
-            "column {}: the value {shown} {why}; map the column's type to VARCHAR with columnTypeMappings, or leave the row out with whereClauseCriteria",
+            "column {}: the value {shown} {why}; make the target column VARCHAR (by columnTypeMappings where the target is to be created), or leave the row out with whereClauseCriteria",
             column.source_name
         ),
     )
@@ -93,7 +96,7 @@ fn wrong(column: &ColumnPlan, value: &str, why: &str) -> SourceError {
 
 fn too_fine(column: &ColumnPlan, value: &str) -> SourceError {
     let digits = column.fraction_digits;
-    wrong(
+    unfit_value(
         column,
         value,
         &format!("has more than the {digits} digits of a second that the target column keeps"),
@@ -111,6 +114,16 @@ fn timestamp_text(micros: i64) -> String {
     chrono::DateTime::from_timestamp_micros(micros).map_or_else(
         || format!("of {micros} µs since 1970"),
         |at| at.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
+    )
+}
+
+fn time_text(micros: i64) -> String {
+    let (seconds, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+    format!(
+        "{:02}:{:02}:{:02}.{fraction:06}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
     )
 }
 
@@ -166,11 +179,7 @@ fn integers(
                         builder.append_value(i32::try_from(*days).unwrap_or_default())
                     }
                     Some(days) => {
-                        return Err(wrong(
-                            column,
-                            &date_text(*days),
-                            "lies outside the years 1 to 9999",
-                        ));
+                        return Err(unfit_value(column, &date_text(*days), OUTSIDE_YEARS));
                     }
                     None => builder.append_null(),
                 }
@@ -189,11 +198,7 @@ fn integers(
                         builder.append_value(*micros)
                     }
                     Some(micros) => {
-                        return Err(wrong(
-                            column,
-                            &timestamp_text(*micros),
-                            "lies outside the years 1 to 9999",
-                        ));
+                        return Err(unfit_value(column, &timestamp_text(*micros), OUTSIDE_YEARS));
                     }
                     None => builder.append_null(),
                 }
@@ -205,15 +210,15 @@ fn integers(
             for value in values {
                 match value {
                     Some(micros) if micros % step != 0 => {
-                        return Err(too_fine(column, &format!("of {micros} µs")));
+                        return Err(too_fine(column, &time_text(*micros)));
                     }
                     Some(micros) if (0..MICROS_PER_DAY).contains(micros) => {
                         builder.append_value(*micros)
                     }
                     Some(micros) => {
-                        return Err(wrong(
+                        return Err(unfit_value(
                             column,
-                            &format!("of {micros} µs"),
+                            &time_text(*micros),
                             "is no time of a day in Snowflake",
                         ));
                     }
@@ -249,7 +254,7 @@ fn texts(
     let values = slice.as_text().ok_or_else(|| internal(column))?;
     let utf8 = |bytes: &[u8]| {
         std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| {
-            wrong(
+            unfit_value(
                 column,
                 &String::from_utf8_lossy(bytes),
                 "is not valid UTF-8",
@@ -266,7 +271,7 @@ fn texts(
                         match parse_decimal(bytes, *precision, u8::try_from(*scale).unwrap_or(0)) {
                             Some(number) => builder.append_value(number),
                             None => {
-                                return Err(wrong(
+                                return Err(unfit_value(
                                     column,
                                     &utf8(bytes)?,
                                     &format!(
@@ -293,11 +298,9 @@ fn texts(
                         } else {
                             text.parse::<f64>().ok()
                         };
-                        builder.append_value(
-                            parsed.ok_or_else(|| {
-                                wrong(column, &text, "is no floating-point number")
-                            })?,
-                        );
+                        builder.append_value(parsed.ok_or_else(|| {
+                            unfit_value(column, &text, "is no floating-point number")
+                        })?);
                     }
                     None => builder.append_null(),
                 }
@@ -311,7 +314,7 @@ fn texts(
                 match value {
                     Some(bytes) => {
                         decode_hex(bytes, &mut decoded).ok_or_else(|| {
-                            wrong(
+                            unfit_value(
                                 column,
                                 &String::from_utf8_lossy(bytes),
                                 "is no hexadecimal text",
@@ -330,7 +333,7 @@ fn texts(
                 match value {
                     Some(bytes) => {
                         builder.append_value(std::str::from_utf8(bytes).map_err(|_| {
-                            wrong(
+                            unfit_value(
                                 column,
                                 &String::from_utf8_lossy(bytes),
                                 "is not valid UTF-8",

@@ -3,15 +3,19 @@
 //! | module | gives |
 //! |---|---|
 //! | [`snowflake`] | a local Snowflake: shared by a test process, or a test's own to kill and start again |
+//! | [`parser`] | whether statements parse, by sqlglot |
 //! | [`redshift`] | a local Redshift, the same; a [`redshift::Database`] for each test |
 //! | [`sql`] | SQL on either, by its own Python driver |
 //! | [`snowhaul`] | the binary as a process: its output, signals, its end |
+//! | [`migration`] | one workflow from a database into the shared Snowflake, by `snowhaul run` |
 //! | [`scratch`] | a test's directory |
 //!
 //! Everything blocks, panics with the reason where a test could not go on anyway, and cleans up when it is dropped.
 //! What a test process leaves behind when it is killed ends by itself: servers run until their standard input ends,
 //! the binary asks the kernel to be killed with its parent.
 
+pub mod migration;
+pub mod parser;
 pub mod redshift;
 pub mod scratch;
 pub mod snowflake;
@@ -21,10 +25,12 @@ pub mod sql;
 mod places;
 mod served;
 
+pub use migration::{Migrated, Migration};
+pub use parser::unparsed;
 pub use redshift::{Database, LocalRedshift};
 pub use rustix::process::Signal;
 pub use scratch::Scratch;
 pub use snowflake::LocalSnowflake;
 pub use snowflake::unique_name;
 pub use snowhaul::{Ended, Running, Snowhaul, until};
-pub use sql::{Answer, Sql, SqlError};
+pub use sql::{Answer, Row, Sql, SqlError};

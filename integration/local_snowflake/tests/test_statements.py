@@ -21,7 +21,7 @@ def task(raw):
 
 def test_names_with_any_character(server):
     raw = server.raw()
-    for name in ['"sales.eu"', '"My ""Db"""', '"semi;colon"', '"größe"', '"db"', '"DB_LIKE"', "order_book"]:
+    for name in ['"sales.eu"', '"My ""Db"""', '"semi;colon"', '"größe"', '"o\'clock"', '"db"', '"DB_LIKE"', "order_book"]:
         raw.rows(f"CREATE DATABASE IF NOT EXISTS {name}")
         raw.rows(f'CREATE SCHEMA IF NOT EXISTS {name}."s ; . x"')
         raw.rows(f'CREATE TABLE {name}."s ; . x"."t . "" ü" ("a b" INT, "C" VARCHAR(3))')
@@ -34,6 +34,8 @@ def test_names_with_any_character(server):
         assert found == [[plain, "s ; . x", 't . " ü']]
         assert raw.rows("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 's ; . x'") == [["1"]]
         assert [row[0] for row in raw.rows(f'DESCRIBE TABLE {name}."s ; . x"."t . "" ü"')] == ["a b", "C"]
+        raw.rows(f'CREATE TABLE {name}."s ; . x"."o\'clock" (a INT)')
+        raw.rows(f'DROP TABLE {name}."s ; . x"."o\'clock"')
         raw.rows(f"DROP DATABASE {name}")
 
 

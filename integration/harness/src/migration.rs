@@ -1,0 +1,215 @@
+//! One migration from a [`Database`] into the shared local Snowflake by `snowhaul run`, with names of its own.
+
+use crate::redshift::Database;
+use crate::scratch::Scratch;
+use crate::snowflake::{LocalSnowflake, unique_name};
+use crate::snowhaul::{Ended, Snowhaul};
+use crate::sql::{Row, Sql};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Generous: the machine may be busy with other tests.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// A workflow that is being written. Sources default to the database's schema `public`, targets to the schema `PUBLIC`
+/// of a new database ([`target`](Self::target)), the key to none.
+#[derive(Debug)]
+pub struct Migration<'a> {
+    database: &'a Database<'a>,
+    tables: Vec<Value>,
+    target: String,
+    metadata: String,
+    name: String,
+    application: String,
+}
+
+impl<'a> Migration<'a> {
+    /// A workflow without tables, from `database`.
+    #[must_use]
+    pub fn from(database: &'a Database<'a>) -> Self {
+        Self {
+            database,
+            tables: Vec::new(),
+            target: unique_name("TARGET"),
+            metadata: unique_name("META"),
+            name: unique_name("workflow"),
+            application: "max_parallel_tasks = 4\ntask_fetch_interval = 1".to_owned(),
+        }
+    }
+
+    /// Adds a table as the workflow's file has it; what it does not say is the default.
+    #[must_use]
+    pub fn table(mut self, table: Value) -> Self {
+        self.tables.push(table);
+        self
+    }
+
+    /// Adds a table of the same name on both sides, in one partition.
+    #[must_use]
+    pub fn whole(self, name: &str) -> Self {
+        self.table(json!({"source": {"tableName": name}, "target": {"tableName": name}}))
+    }
+
+    /// The target's database, which exists after [`run`](Self::run), or after [`prepare`](Self::prepare).
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Creates the target's database, and runs statements in its schema `PUBLIC`.
+    #[must_use]
+    pub fn prepare(self, statements: &[&str]) -> Self {
+        let sql = LocalSnowflake::shared().sql();
+        sql.run(&format!("CREATE DATABASE {}", self.target));
+        sql.run(&format!("USE SCHEMA {}.PUBLIC", self.target));
+        for statement in statements {
+            sql.run(statement);
+        }
+        self
+    }
+
+    /// Runs it to its end, which must be `code`.
+    #[must_use]
+    pub fn run(&self, code: i32) -> Migrated {
+        let scratch = Scratch::new("migration");
+        let workflow = json!({
+            "defaultTableConfiguration": {
+                "source": {"databaseName": format!("\"{}\"", self.database.name().replace('"', "\"\"")), "schemaName": "public"},
+                "target": {"databaseName": self.target, "schemaName": "PUBLIC"},
+                "columnNamesToPartitionBy": [],
+            },
+            "tables": self.tables,
+        });
+        let file = scratch.write("workflow.json", &workflow.to_string());
+        let application = format!(
+            "{}\nsnowflake_database_for_metadata = \"{}\"",
+            self.application, self.metadata
+        );
+        let worker = scratch.write(
+            "configuration.toml",
+            &self.database.worker_configuration(&application),
+        );
+        let arguments = [
+            "run".as_ref(),
+            file.as_os_str(),
+            "-c".as_ref(),
+            worker.as_os_str(),
+        ];
+        let names = ["--source-platform", "redshift", "--name", &self.name];
+        let server = LocalSnowflake::shared();
+        let ended = Snowhaul::new(arguments.into_iter().chain(names.map(AsRef::as_ref)))
+            .snowflake(server)
+            .metadata(&self.metadata)
+            .run(DEADLINE);
+        assert_eq!(
+            ended.code(),
+            Some(code),
+            "{workflow:#}\n{}\n{}",
+            ended.stdout,
+            ended.stderr
+        );
+        let sql = server.sql();
+        sql.run(&format!("USE SCHEMA {}.PUBLIC", self.target));
+        Migrated {
+            ended,
+            sql,
+            target: self.target.clone(),
+            metadata: format!("{}.DATA_MIGRATION", self.metadata),
+        }
+    }
+}
+
+/// A migration that has ended.
+#[derive(Debug)]
+pub struct Migrated {
+    /// The process's end.
+    pub ended: Ended,
+    /// A session in the target's schema `PUBLIC`.
+    pub sql: Sql,
+    /// The target's database.
+    pub target: String,
+    metadata: String,
+}
+
+impl Migrated {
+    /// All of `DATA_MIGRATION_ERROR`: source table and error, sorted.
+    #[must_use]
+    pub fn errors(&self) -> Vec<(String, String)> {
+        self.pairs("SELECT SOURCE_TABLE, ERROR FROM {s}.DATA_MIGRATION_ERROR")
+    }
+
+    /// The errors of the source table whose name ends in `table`, one a line.
+    #[must_use]
+    pub fn errors_of(&self, table: &str) -> String {
+        lines_of(table, self.errors())
+    }
+
+    /// All of `DATA_MIGRATION_WARNING`: source table and warning, sorted.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(String, String)> {
+        self.pairs("SELECT SOURCE_TABLE, WARNING FROM {s}.DATA_MIGRATION_WARNING")
+    }
+
+    /// The warnings of the source table whose name ends in `table`, one a line.
+    #[must_use]
+    pub fn warnings_of(&self, table: &str) -> String {
+        lines_of(table, self.warnings())
+    }
+
+    /// Number of the workflow's partitions, and the sum of the rows that were extracted for them, of the table at this
+    /// place in the workflow.
+    #[must_use]
+    pub fn partitions(&self, table_no: usize) -> (i64, i64) {
+        let row = self.metadata(&format!(
+            "SELECT COUNT(*), COALESCE(SUM(ROWS_STAGED), 0) FROM {{s}}.\"PARTITION\" WHERE TABLE_NO = {table_no}"
+        ));
+        let number = |index: usize| {
+            let text = row[0][index].as_deref().unwrap_or_default();
+            text.parse()
+                .unwrap_or_else(|_| panic!("not a whole number: {text}"))
+        };
+        (number(0), number(1))
+    }
+
+    /// Rows of a query of the metadata; `{s}` is its schema.
+    #[must_use]
+    pub fn metadata(&self, sql: &str) -> Vec<Row> {
+        self.sql.rows(&sql.replace("{s}", &self.metadata))
+    }
+
+    /// Names and types of a target table's columns, as DESCRIBE TABLE has them.
+    #[must_use]
+    pub fn columns(&self, table: &str) -> Vec<(String, String)> {
+        let pair = |row: Row| {
+            let mut cells = row.into_iter().map(Option::unwrap_or_default);
+            (
+                cells.next().unwrap_or_default(),
+                cells.next().unwrap_or_default(),
+            )
+        };
+        let rows = self.sql.rows(&format!("DESCRIBE TABLE {table}"));
+        rows.into_iter().map(pair).collect()
+    }
+
+    fn pairs(&self, sql: &str) -> Vec<(String, String)> {
+        let pair = |row: Row| {
+            let mut cells = row.into_iter().map(Option::unwrap_or_default);
+            (
+                cells.next().unwrap_or_default(),
+                cells.next().unwrap_or_default(),
+            )
+        };
+        let mut pairs: Vec<_> = self.metadata(sql).into_iter().map(pair).collect();
+        pairs.sort();
+        pairs
+    }
+}
+
+fn lines_of(table: &str, pairs: Vec<(String, String)>) -> String {
+    let of_table = pairs.into_iter().filter(|(name, _)| {
+        name.strip_suffix(table)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    });
+    let lines: Vec<String> = of_table.map(|(_, line)| line).collect();
+    lines.join("\n")
+}

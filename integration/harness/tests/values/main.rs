@@ -1,0 +1,10 @@
+//! What arrives is what was there: types by value, values that cannot be, partitions, names, and the statements
+//! themselves, through the real binary between real servers.
+
+mod extremes;
+mod names;
+mod partitions;
+mod ranges;
+mod refused;
+mod statements;
+mod types;

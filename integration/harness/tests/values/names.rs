@@ -1,0 +1,233 @@
+//! Names are data: whatever stands in one, it is that object's, on both sides.
+
+use serde_json::json;
+use snowhaul_integration::{LocalRedshift, Migration, Sql, unique_name};
+
+/// Quoted as PostgreSQL, Snowflake and the workflow's file have it.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// No two that differ in case only: the local Snowflake takes them for the same.
+const ODD: &[&str] = &[
+    "a\"b",
+    "a\"\"b",
+    "\"",
+    "a.b",
+    "a b",
+    " a ",
+    "a;b",
+    "; DROP TABLE t; --",
+    "[c]",
+    "{fn now()}",
+    "back\\slash",
+    "\\",
+    "o'clock",
+    "ünï",
+    "ÜNÏ too",
+    "名前",
+    "😀",
+    "MiXed",
+    "select",
+    "Table",
+    "a?b",
+    ":a",
+    "$1",
+    "$$",
+    "%s",
+    "c0",
+    "1st",
+    "/* a",
+    "-- a",
+    "@stage/",
+    "a\tb",
+];
+
+/// What a source column is called in the target.
+fn arrived(name: &str) -> String {
+    let cased = name != name.to_lowercase() && name != name.to_uppercase();
+    if cased {
+        name.to_owned()
+    } else {
+        name.to_uppercase()
+    }
+}
+
+fn columns_of(sql: &Sql, table: &str) -> Vec<String> {
+    let rows = sql.rows(&format!("DESCRIBE TABLE {table}"));
+    rows.into_iter()
+        .map(|mut row| row.remove(0).unwrap())
+        .collect()
+}
+
+#[test]
+fn columns_keep_their_odd_names_and_each_its_own_values() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    let columns: Vec<String> = ODD
+        .iter()
+        .map(|name| format!("{} text", quote(name)))
+        .collect();
+    sql.run(&format!("CREATE TABLE t ({})", columns.join(", ")));
+    for row in 0..40 {
+        let values: Vec<String> = (0..ODD.len())
+            .map(|column| format!("'{row:02} of {column}'"))
+            .collect();
+        sql.run(&format!("INSERT INTO t VALUES ({})", values.join(", ")));
+    }
+    let key = [quote("; DROP TABLE t; --"), quote("a\"b"), quote("\\")];
+    let done = Migration::from(&database)
+        .table(json!({
+            "source": {"tableName": "t"},
+            "target": {"tableName": "t"},
+            "columnNamesToPartitionBy": key,
+            "partitionSize": {"maxRowsPerPartition": 10},
+            "whereClauseCriteria": format!("{} <> 'none'", quote("o'clock")),
+        }))
+        .run(0);
+    let names: Vec<String> = ODD.iter().map(|name| arrived(name)).collect();
+    assert_eq!(columns_of(&done.sql, "T"), names);
+    assert_eq!(
+        done.sql.rows("SELECT * FROM T ORDER BY 1"),
+        sql.rows("SELECT * FROM t ORDER BY 1")
+    );
+    assert_eq!(done.partitions(0), (5, 40));
+}
+
+/// A table each costs more than a column.
+const ODD_TABLES: &[&str] = &[
+    "a\"b.c; DROP TABLE t; --",
+    "[x] {fn now()} back\\slash\\",
+    "o'clock ünï 名前😀",
+    "\"",
+    "select",
+    "MiXed",
+    "?:a $1 $$ %s",
+    "/* @stage/\t'",
+];
+
+#[test]
+fn databases_schemas_and_tables_keep_their_odd_names() {
+    let database = LocalRedshift::shared().database_named(&unique_name("Odd {d}\"=\\ 'b é"));
+    let sql = database.sql();
+    let mut migration = Migration::from(&database);
+    let target_database = unique_name("Odd \"target\"; é");
+    let schema = "Sch.e\"ma; [x]\\";
+    sql.run(&format!("CREATE SCHEMA {}", quote(schema)));
+    for (number, name) in ODD_TABLES.iter().enumerate() {
+        let table = format!("{}.{}", quote(schema), quote(name));
+        sql.run(&format!("CREATE TABLE {table} AS SELECT {number} AS a"));
+        migration = migration.table(json!({
+            "source": {"schemaName": quote(schema), "tableName": quote(name)},
+            "target": {"databaseName": quote(&target_database), "schemaName": quote(schema), "tableName": quote(name)},
+        }));
+    }
+    let done = migration.prepare(&[]).run(0);
+    for (number, name) in ODD_TABLES.iter().enumerate() {
+        let table = [target_database.as_str(), schema, name]
+            .map(quote)
+            .join(".");
+        assert_eq!(
+            done.sql.number(&format!("SELECT A FROM {table}")),
+            number as i64,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn names_that_differ_in_case_are_different_where_they_are_quoted() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    for (name, value) in [("orders", 1), ("Orders", 2), ("ORDERS", 3)] {
+        sql.run(&format!(
+            "CREATE TABLE {} AS SELECT {value} AS a",
+            quote(name)
+        ));
+    }
+    let mut migration = Migration::from(&database);
+    for (source, target) in [
+        ("OrDeRs", "folded"),
+        ("\"orders\"", "\"lower\""),
+        ("\"Orders\"", "\"Mixed\""),
+        ("\"ORDERS\"", "upper"),
+    ] {
+        migration = migration
+            .table(json!({"source": {"tableName": source}, "target": {"tableName": target}}));
+    }
+    let done = migration.run(0);
+    for (target, value) in [("FOLDED", 1), ("lower", 1), ("Mixed", 2), ("UPPER", 3)] {
+        assert_eq!(
+            done.sql.number(&format!("SELECT A FROM {}", quote(target))),
+            value,
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn columns_are_renamed_and_types_replaced_as_the_workflow_says() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    sql.run("CREATE TABLE t (id integer, \"Old Name\" varchar(10), n numeric(10,2), other numeric(12,4), at timestamp)");
+    sql.run("INSERT INTO t VALUES (1, 'one', 1.25, 1.0001, '2024-01-01 00:00:00.001'), (2, NULL, -1.25, NULL, NULL), (3, 'three', 0, 0, '2024-01-01')");
+    let mappings = json!([
+        {"sourceName": "\"Old Name\"", "targetName": "\"New \"\"Name\"\"\""},
+        {"sourceName": "ID", "targetName": "number"},
+        {"sourceName": "n", "targetName": "\"select\""},
+    ]);
+    let types = json!([
+        {"sourceType": "NUMERIC", "targetType": "NUMBER(38, 4)"},
+        {"sourceType": "timestamp", "targetType": "TIMESTAMP_NTZ(3)"},
+    ]);
+    let done = Migration::from(&database)
+        .prepare(&["CREATE TABLE OLD (\"select\" NUMBER(20,6), OTHER NUMBER(12,4), AT TIMESTAMP_NTZ(9), NUMBER NUMBER(38,0), \"New \"\"Name\"\"\" VARCHAR(10))"])
+        .table(json!({"source": {"tableName": "t"}, "target": {"tableName": "created"}, "columnNameMappings": mappings, "columnTypeMappings": types, "whereClauseCriteria": "id > 1 -- only new ones"}))
+        .table(json!({"source": {"tableName": "t"}, "target": {"tableName": "old"}, "columnNameMappings": mappings, "whereClauseCriteria": "id < 3 /* and this */ OR n = 99 -- '"}))
+        .run(0);
+    let pair = |name: &str, kind: &str| (name.to_owned(), kind.to_owned());
+    assert_eq!(
+        done.columns("CREATED"),
+        [
+            pair("NUMBER", "NUMBER(10,0)"),
+            pair("New \"Name\"", "VARCHAR(10)"),
+            pair("select", "NUMBER(38,4)"),
+            pair("OTHER", "NUMBER(38,4)"),
+            pair("AT", "TIMESTAMP_NTZ(3)"),
+        ]
+    );
+    let target = "SELECT NUMBER, \"New \"\"Name\"\"\", \"select\", OTHER, AT FROM";
+    let source = "SELECT id, \"Old Name\", CAST(n AS numeric(38,{})), other, at FROM t WHERE";
+    assert_eq!(
+        done.sql.rows(&format!("{target} CREATED ORDER BY 1")),
+        sql.rows(&format!("{} id > 1 ORDER BY 1", source.replace("{}", "4")))
+    );
+    assert_eq!(
+        done.sql.rows(&format!("{target} OLD ORDER BY 1")),
+        sql.rows(&format!("{} id < 3 ORDER BY 1", source.replace("{}", "6")))
+    );
+}
+
+#[test]
+fn a_predicate_narrows_every_query_of_its_table() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    sql.run("CREATE TABLE t AS SELECT n AS id, CASE WHEN n % 10 = 0 THEN repeat('wide', 5000) ELSE 'x' END AS v, n % 2 = 0 AS even FROM generate_series(1, 400) n");
+    let done = Migration::from(&database)
+        .table(json!({
+            "source": {"tableName": "t"},
+            "target": {"tableName": "t"},
+            "columnNamesToPartitionBy": ["id"],
+            "partitionSize": {"maxRowsPerPartition": 100},
+            "whereClauseCriteria": "id > 200 OR even -- the others are old",
+        }))
+        .run(0);
+    let rows = "SELECT id, v FROM t {} ORDER BY id";
+    assert_eq!(
+        done.sql.rows(&rows.replace("{}", "")),
+        sql.rows(&rows.replace("{}", "WHERE id > 200 OR even"))
+    );
+    // Boundaries of what is extracted: no partition is empty but the one for NULL.
+    let empty = done.metadata("SELECT COUNT(*) FROM {s}.\"PARTITION\" WHERE ROWS_STAGED = 0");
+    assert_eq!(empty, [[Some("1".to_owned())]]);
+}

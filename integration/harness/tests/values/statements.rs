@@ -1,0 +1,200 @@
+//! Every statement is read by a parser that shares nothing with this project, for what a forgiving local server lets
+//! through.
+
+use crate::partitions::tables;
+use serde_json::json;
+use snowhaul::dialect::for_platform;
+use snowhaul::domain::table::{
+    KeyColumn, KeyKind, KeyRange, Platform, SourceColumn, TableRef, WrittenName,
+};
+use snowhaul::plan::ranges;
+use snowhaul_integration::{LocalRedshift, LocalSnowflake, Migration, unparsed};
+
+#[test]
+fn a_parser_understands_every_statement_that_a_migration_sends_to_snowflake() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    sql.run("CREATE TABLE good AS SELECT n AS id, date '2024-01-01' + n AS d, 'x' AS \"T;\"\"ext\", '{}'::json AS j, 1.5::numeric(10,2) AS n, now() AS z, 'a'::bytea AS b, time '12:00' AS t FROM generate_series(1, 300) n");
+    sql.run("CREATE TABLE bad AS SELECT 'too long' AS v");
+    let (good, created) = (
+        json!({"tableName": "good"}),
+        json!({"tableName": "created"}),
+    );
+    let done = Migration::from(&database)
+        .prepare(&["CREATE TABLE GOOD (ID NUMBER(38,2), D VARCHAR, \"T;\"\"ext\" VARCHAR, J VARIANT, N VARCHAR, Z TIMESTAMP_NTZ, B VARCHAR, T TIME(3))", "CREATE TABLE BAD (V VARCHAR(3))"])
+        .table(json!({"source": good, "target": good, "columnNamesToPartitionBy": ["id"], "partitionSize": {"maxRowsPerPartition": 100}}))
+        .table(json!({"source": good, "target": {"databaseName": "\"A ; b\"", "schemaName": "new", "tableName": "created"}}))
+        .table(json!({"source": good, "target": created}))
+        .whole("bad")
+        .run(1);
+    let of_snowhaul = |entry: &serde_json::Value| {
+        entry["tag"]
+            .as_str()
+            .is_some_and(|tag| tag.contains("snowhaul"))
+    };
+    let statements: Vec<String> = LocalSnowflake::shared()
+        .statements()
+        .iter()
+        .filter(|entry| of_snowhaul(entry))
+        .filter_map(|entry| entry["sql"].as_str().map(str::to_owned))
+        .collect();
+    for word in [
+        "CREATE HYBRID TABLE",
+        "COPY INTO",
+        "PUT ",
+        "REMOVE ",
+        "UPDATE ",
+        "INSERT ",
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "CREATE SCHEMA",
+        &done.target,
+    ] {
+        assert!(statements.iter().any(|sql| sql.contains(word)), "no {word}");
+    }
+    let wrong = unparsed("snowflake", &statements);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Types of Redshift's own too, which the local one lacks.
+const TYPES: &[(&str, Option<u32>, Option<i32>)] = &[
+    ("int2", None, None),
+    ("int8", None, None),
+    ("numeric", Some(38), Some(37)),
+    ("numeric", Some(18), Some(0)),
+    ("float4", None, None),
+    ("float8", None, None),
+    ("bool", None, None),
+    ("bpchar", Some(4096), None),
+    ("varchar", Some(65535), None),
+    ("date", None, None),
+    ("timestamp", None, None),
+    ("timestamptz", None, None),
+    ("time", None, None),
+    ("timetz", None, None),
+    ("interval", None, None),
+    ("super", None, None),
+    ("varbyte", Some(100), None),
+    ("geometry", None, None),
+    ("hllsketch", None, None),
+];
+
+#[test]
+fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
+    let dialect = for_platform(Platform::Redshift).unwrap();
+    let part = |text: &str| WrittenName(text.to_owned());
+    let mut statements: Vec<String> = Vec::new();
+    statements.extend(
+        dialect
+            .session_statements()
+            .iter()
+            .map(|&sql| sql.to_owned()),
+    );
+    for name in ["orders", "\"My; \"\"Table\"\" \\ 'x' -- y\""] {
+        let table = TableRef {
+            database: part("d"),
+            schema: part(name),
+            table: part(name),
+        };
+        statements.push(dialect.columns_query(&table));
+        statements.extend(dialect.estimate_queries(&table));
+        let columns: Vec<_> = TYPES
+            .iter()
+            .enumerate()
+            .map(|(index, (type_name, length_or_precision, scale))| {
+                let column = SourceColumn {
+                    name: format!("c; \"{index}\" \\"),
+                    type_name: (*type_name).to_owned(),
+                    length_or_precision: *length_or_precision,
+                    scale: *scale,
+                    nullable: true,
+                };
+                dialect.plan_column(&column, index, None).plan
+            })
+            .collect();
+        let expressions: Vec<&str> = columns
+            .iter()
+            .map(|column| column.expression.as_str())
+            .collect();
+        for keys in tables() {
+            let key: Vec<KeyColumn> = keys
+                .key
+                .iter()
+                .map(|(name, kind)| KeyColumn {
+                    name: format!("{name} \"k\""),
+                    kind: *kind,
+                    nullable: true,
+                })
+                .collect();
+            let value = |kind: KeyKind, low: bool| match (kind, low) {
+                (KeyKind::Integer | KeyKind::Decimal, true) => "-12",
+                (KeyKind::Integer | KeyKind::Decimal, false) => "345.50",
+                (KeyKind::Date, true) => "0001-01-01",
+                (KeyKind::Date, false) => "9999-12-31",
+                (KeyKind::Timestamp, _) => "2024-01-01 00:00:00.000001",
+                (KeyKind::TimestampTz, _) => "2024-01-01 00:00:00.000001+00",
+                (KeyKind::Text, true) => "it's \\ -- ?",
+                (KeyKind::Text, false) => "é😀\"",
+            };
+            let bound = |low: bool| {
+                key.iter()
+                    .map(|column| value(column.kind, low).to_owned())
+                    .collect()
+            };
+            let mut all = ranges(&key, &[bound(true), bound(false)]);
+            all.push(KeyRange::Everything);
+            for predicate in [
+                None,
+                Some("a > 1 -- or more"),
+                Some("b LIKE '%;%' OR c IS NULL"),
+            ] {
+                statements.push(dialect.boundary_query(&table, &key, 7, predicate));
+                for range in &all {
+                    statements.push(dialect.longest_query(
+                        &table,
+                        &expressions,
+                        &key,
+                        range,
+                        predicate,
+                    ));
+                    statements.push(dialect.time_outside_years_query(
+                        &table,
+                        "at; \"x\"",
+                        &key,
+                        range,
+                        predicate,
+                    ));
+                    statements
+                        .push(dialect.extraction_query(&table, &columns, &key, range, predicate));
+                }
+            }
+        }
+    }
+    statements.sort();
+    statements.dedup();
+    let wrong = unparsed("redshift", &statements);
+    assert!(
+        wrong.is_empty(),
+        "{} of {}\n{}",
+        wrong.len(),
+        statements.len(),
+        wrong[..wrong.len().min(3)].join("\n")
+    );
+}
+
+#[test]
+fn the_parser_refuses_what_is_no_statement() {
+    let wrong = [
+        "SELECT a b c FROM t",
+        "SELECT 1; SELECT 2",
+        "SELECT 'x",
+        "CREATE HYBRID TABEL t (a INT)",
+        "REMOVE @\"S\"; DROP",
+    ];
+    assert_eq!(unparsed("snowflake", &wrong).len(), wrong.len());
+    assert_eq!(
+        unparsed("redshift", &["SELECT 1 FROM \"t\" WHERE"]).len(),
+        1
+    );
+}

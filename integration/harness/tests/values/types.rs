@@ -1,0 +1,209 @@
+//! Every type by its extremes, into created targets and into targets that exist: both sides are read by their own
+//! drivers and compared.
+
+use crate::extremes::{COLUMNS, TEXT};
+use serde_json::Value;
+use snowhaul_integration::{Database, LocalRedshift, Migration, Row, Sql};
+
+/// `t (id, …COLUMNS)`: row n has the nth extreme of each column, or NULL; the last row is all NULL.
+fn source(database: &Database<'_>) {
+    let sql = database.sql();
+    sql.run("CREATE TYPE mood AS ENUM ('sad; \"or\" not', 'glad')");
+    let columns: Vec<String> = COLUMNS
+        .iter()
+        .map(|column| format!("{} {}", column.name, column.source))
+        .collect();
+    sql.run(&format!(
+        "CREATE TABLE t (id integer NOT NULL, {})",
+        columns.join(", ")
+    ));
+    let most = COLUMNS.iter().map(|column| column.extremes.len()).max();
+    for row in 0..=most.unwrap() {
+        let values: Vec<&str> = COLUMNS
+            .iter()
+            .map(|column| column.extremes.get(row).copied().unwrap_or("NULL"))
+            .collect();
+        sql.run(&format!(
+            "INSERT INTO t VALUES ({row}, {})",
+            values.join(", ")
+        ));
+    }
+}
+
+/// A column's values by `id`, through an expression.
+fn values(sql: &Sql, expression: &str, column: &str) -> Vec<Option<String>> {
+    let expression = expression.replace("{c}", column);
+    let first = |mut row: Row| row.remove(0);
+    let rows = sql.rows(&format!("SELECT {expression} FROM t ORDER BY id"));
+    rows.into_iter().map(first).collect()
+}
+
+/// Both sides in words, for the first value that differs.
+fn difference(name: &str, source: &[Option<String>], target: &[Option<String>]) -> Option<String> {
+    let short = |value: Option<&Option<String>>| {
+        let text = format!("{value:?}");
+        let shown: String = text.chars().take(100).collect();
+        format!("{shown} ({} bytes)", text.len())
+    };
+    let longest = source.len().max(target.len());
+    let place = (0..longest).find(|&row| source.get(row) != target.get(row))?;
+    let (was, is) = (short(source.get(place)), short(target.get(place)));
+    Some(format!("{name}, row {place}: {was} arrived as {is}"))
+}
+
+fn reading_like_the_worker(database: &Database<'_>) -> Sql {
+    let sql = database.sql();
+    sql.run("SET intervalstyle TO iso_8601");
+    sql
+}
+
+/// JSON in one form: blanks and the order of keys do not matter.
+fn canonical(texts: Vec<Option<String>>) -> Vec<Option<String>> {
+    let one = |text: String| serde_json::from_str::<Value>(&text).unwrap().to_string();
+    texts.into_iter().map(|text| text.map(one)).collect()
+}
+
+#[test]
+fn every_type_arrives_by_value_in_a_created_target() {
+    let database = LocalRedshift::shared().database();
+    source(&database);
+    let done = Migration::from(&database).whole("t").run(0);
+    let described = done.columns("T");
+    let sql = reading_like_the_worker(&database);
+    let mut wrong = Vec::new();
+    for column in COLUMNS {
+        let mut there = values(&sql, column.from, column.name);
+        let mut here = values(&done.sql, column.to, column.name);
+        if column.created == "VARIANT" {
+            (there, here) = (canonical(there), canonical(here));
+        }
+        wrong.extend(difference(column.name, &there, &here));
+        let name = column.name.to_uppercase();
+        let created = described.iter().find(|(other, _)| *other == name);
+        let created = created.map(|(_, kind)| kind.as_str());
+        if created != Some(column.created) {
+            wrong.push(format!(
+                "{name} was created as {created:?}, not {}",
+                column.created
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let warnings = done.warnings_of("t");
+    for column in ["c_numeric", "c_inet", "c_enum", "c_array"] {
+        assert!(warnings.contains(&format!("column {column}")), "{warnings}");
+    }
+    assert_eq!(described[0], ("ID".to_owned(), "NUMBER(10,0)".to_owned()));
+}
+
+/// Target types that are not the default, and what is compared then: the column, its target type, source's expression,
+/// target's expression.
+const EXISTING: &[(&str, &str, &str, &str)] = &[
+    (
+        "c_smallint",
+        "NUMBER(38,5)",
+        "CAST({c} AS numeric(38,5))",
+        "{c}",
+    ),
+    ("c_integer", "VARCHAR", TEXT, "{c}"),
+    ("c_bigint", "VARCHAR(20)", TEXT, "{c}"),
+    ("c_whole", "NUMBER(38,0)", "{c}", "{c}"),
+    ("c_fraction", "VARCHAR(60)", TEXT, "{c}"),
+    (
+        "c_money",
+        "NUMBER(38,10)",
+        "CAST({c} AS numeric(38,10))",
+        "{c}",
+    ),
+    ("c_real", "VARCHAR", TEXT, "{c}"),
+    ("c_double", "VARCHAR(40)", TEXT, "{c}"),
+    ("c_boolean", "VARCHAR(5)", TEXT, "{c}"),
+    ("c_date", "VARCHAR(10)", TEXT, "{c}"),
+    ("c_timestamp", "VARCHAR", TEXT, "{c}"),
+    ("c_timestamptz", "TIMESTAMP_LTZ(9)", "{c}", "{c}"),
+    ("c_time", "VARCHAR", TEXT, "{c}"),
+    ("c_timetz", "VARCHAR(100)", TEXT, "{c}"),
+    ("c_interval", "VARCHAR(100)", TEXT, "{c}"),
+    ("c_char", "VARCHAR", "{c}", "{c}"),
+    ("c_varchar", "VARCHAR(16777216)", "{c}", "{c}"),
+    ("c_text", "VARCHAR(100000)", "{c}", "{c}"),
+    ("c_bytea", "VARCHAR", "encode({c}, 'hex')", "{c}"),
+    ("c_json", "VARCHAR", TEXT, "{c}"),
+    ("c_jsonb", "VARCHAR", TEXT, "{c}"),
+    ("c_uuid", "VARCHAR(36)", TEXT, "{c}"),
+    ("c_inet", "VARCHAR(50)", TEXT, "{c}"),
+    ("c_enum", "VARCHAR(50)", TEXT, "{c}"),
+    ("c_array", "VARCHAR", TEXT, "{c}"),
+    ("c_numeric", "VARCHAR(100)", TEXT, "{c}"),
+];
+
+#[test]
+fn every_type_arrives_by_value_in_a_target_that_decides_the_types() {
+    let database = LocalRedshift::shared().database();
+    source(&database);
+    // Another order than the source's, and columns that no source column fills.
+    let mut columns: Vec<String> = EXISTING
+        .iter()
+        .rev()
+        .map(|(name, kind, ..)| format!("{name} {kind}"))
+        .collect();
+    columns.insert(3, "extra_date DATE".to_owned());
+    columns.push("extra_default NUMBER(3,0) DEFAULT 7".to_owned());
+    let ddl = format!(
+        "CREATE TABLE T ({}, id NUMBER(38,0) NOT NULL)",
+        columns.join(", ")
+    );
+    let done = Migration::from(&database)
+        .prepare(&[&ddl])
+        .whole("t")
+        .run(0);
+    let sql = reading_like_the_worker(&database);
+    let wrong: Vec<String> = EXISTING
+        .iter()
+        .filter_map(|(name, _, from, to)| {
+            difference(
+                name,
+                &values(&sql, from, name),
+                &values(&done.sql, to, name),
+            )
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let rows = sql.number("SELECT COUNT(*) FROM t");
+    let unfilled = "SELECT COUNT(*) FROM T WHERE extra_date IS NULL AND extra_default = 7";
+    assert_eq!(done.sql.number(unfilled), rows);
+}
+
+#[test]
+fn narrower_targets_take_the_values_that_fit_exactly() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    sql.run("CREATE TABLE t (id integer, c_numeric numeric, c_timestamp timestamp, c_time time, c_date date, c_bigint bigint, c_integer integer, c_timestamptz timestamptz, c_plain timestamp)");
+    sql.run("INSERT INTO t VALUES (1, 1234567890123456789012345678.0123456789, '1969-12-31 23:59:59.999', '23:59:59.999', '0001-01-01', 9999, -2147483648, '1999-12-31 23:59:59.5+00', '9999-12-31 23:59:59.999999'), (2, -0.0000000001, '9999-12-31 23:59:59.001', '00:00:00', '9999-12-31', -9999, 16777217, '0001-01-01 00:00:00+00', '1969-12-31 23:59:59.999999'), (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (4, 1.50, '2024-01-01', '12:00:00.1', '1970-01-01', 0, 0, '2024-01-01 00:00:00+09', '0001-01-01')");
+    let ddl = "CREATE TABLE T (c_plain TIMESTAMP_TZ(9), id NUMBER(3,0), c_numeric NUMBER(38,10), c_timestamp TIMESTAMP_NTZ(3), c_time TIME(3), c_date TIMESTAMP_NTZ(0), c_bigint NUMBER(4,0), c_integer FLOAT, c_timestamptz TIMESTAMP_NTZ(3))";
+    let done = Migration::from(&database).prepare(&[ddl]).whole("t").run(0);
+    let wrong: Vec<String> = [
+        ("c_numeric", "CAST({c} AS numeric(38,10))"),
+        ("c_timestamp", "{c}"),
+        ("c_time", "{c}"),
+        ("c_date", "CAST({c} AS timestamp)"),
+        ("c_bigint", "{c}"),
+        ("c_integer", "CAST({c} AS double precision)"),
+        ("c_timestamptz", "{c} AT TIME ZONE 'UTC'"),
+        ("c_plain", "{c} AT TIME ZONE 'UTC'"),
+    ]
+    .iter()
+    .filter_map(|(name, from)| {
+        difference(
+            name,
+            &values(&sql, from, name),
+            &values(&done.sql, "{c}", name),
+        )
+    })
+    .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let warnings = done.warnings_of("t");
+    for column in ["c_timestamptz", "c_plain"] {
+        assert!(warnings.contains(&format!("column {column}")), "{warnings}");
+    }
+}
