@@ -77,15 +77,15 @@ impl<'server> Migration<'server> {
             target,
             scratch,
         };
-        migration.set_lease_of_orchestrators(4);
+        migration.configure_orchestrators(
+            "poll_interval = 0.2\nlease = 4\nreap_interval = 0.5\nmax_failures = 20",
+        );
         migration
     }
 
-    /// Of those that are started from now on.
-    pub fn set_lease_of_orchestrators(&self, seconds: u32) {
-        let text = format!(
-            "[application]\npoll_interval = 0.2\nlease = {seconds}\nreap_interval = 0.5\nmax_failures = 20\n"
-        );
+    /// Lines of `[application]` of the orchestrators that are started from now on.
+    pub fn configure_orchestrators(&self, application: &str) {
+        let text = format!("[application]\n{application}\n");
         self.scratch.write("orchestrator.toml", &text);
     }
 

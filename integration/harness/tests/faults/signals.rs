@@ -44,7 +44,7 @@ fn an_orchestrator_that_is_terminated_gives_its_leases_back_and_the_next_continu
     let snowflake = snowflake();
     let migration = Migration::new(LocalRedshift::shared(), 1_000, 100, 500);
     // Nobody could wait for it to run out here.
-    migration.set_lease_of_orchestrators(3600);
+    migration.configure_orchestrators("lease = 3600");
     let gate = migration.close_gate();
     let first = migration.orchestrator(snowflake);
     let created = migration.create(snowflake);
