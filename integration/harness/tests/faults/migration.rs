@@ -11,6 +11,9 @@ use std::time::Duration;
 /// More than anything here takes on a loaded machine.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
+/// What a stop may take.
+pub const STOP: Duration = Duration::from_secs(20);
+
 /// The Snowflake of the tests that do not kill it. A transaction whose client is gone holds its locks until Snowflake
 /// ends it as idle: after five minutes there, here sooner.
 pub fn snowflake() -> &'static LocalSnowflake {

@@ -1,11 +1,7 @@
 //! Polite stops: what is held is given back at once, and whoever comes next goes on.
 
-use crate::migration::{DEADLINE, Migration, snowflake};
+use crate::migration::{DEADLINE, Migration, STOP, snowflake};
 use snowhaul_integration::{LocalRedshift, Signal};
-use std::time::Duration;
-
-/// What an administrator's tools wait for before they kill.
-const STOP: Duration = Duration::from_secs(20);
 
 fn a_worker_gives_its_tasks_back(signal: Signal) {
     let snowflake = snowflake();
