@@ -67,7 +67,7 @@ impl<'server> Migration<'server> {
         }]});
         scratch.write("workflow.json", &workflow.to_string());
         let application = format!(
-            "max_parallel_tasks = 2\ntask_fetch_interval = 0.3\nlease_refresh_interval = 1\nlease = 4\n\
+            "max_parallel_tasks = 2\ntask_fetch_interval = 0.3\nlease_refresh_interval = 1\nlease = 3\n\
              snowflake_database_for_metadata = \"{metadata}\""
         );
         scratch.write(
@@ -81,7 +81,7 @@ impl<'server> Migration<'server> {
             scratch,
         };
         migration.configure_orchestrators(
-            "poll_interval = 0.2\nlease = 4\nreap_interval = 0.5\nmax_failures = 20",
+            "poll_interval = 0.2\nlease = 3\nreap_interval = 0.5\nmax_failures = 20",
         );
         migration
     }

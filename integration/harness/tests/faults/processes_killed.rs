@@ -89,7 +89,7 @@ fn workers_and_orchestrators_killed_together_and_again_change_nothing() {
     let created = migration.create(snowflake);
     migration.wait_for(&sql, 1, "WORKFLOW", "TRUE");
     // Wherever they are then.
-    for loaded in [0, 1, 15, 30] {
+    for loaded in [0, 1, 25] {
         migration.wait_for(
             &sql,
             1,

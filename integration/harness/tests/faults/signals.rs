@@ -3,18 +3,26 @@
 use crate::migration::{DEADLINE, Migration, STOP, snowflake};
 use snowhaul_integration::{LocalRedshift, Signal};
 
-fn a_worker_gives_its_tasks_back(signal: Signal) {
+#[test]
+fn workers_that_are_terminated_or_interrupted_give_their_tasks_back_and_another_finishes() {
     let snowflake = snowflake();
     let migration = Migration::new(LocalRedshift::shared(), 1_000, 100, 500);
     let gate = migration.close_gate();
     let _orchestrator = migration.orchestrator(snowflake);
     let created = migration.create(snowflake);
-    let worker = migration.worker(snowflake);
+    let workers = [(); 2].map(|()| migration.worker(snowflake));
     let sql = snowflake.sql();
     migration.wait_for_the_middle(&sql);
-    worker.signal(signal);
-    let ended = worker.wait(STOP);
-    assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+    let both = "STATUS = 'CLAIMED' AND (SELECT COUNT(DISTINCT WORKER_ID) FROM {} WHERE STATUS = 'CLAIMED') = 2";
+    let both = both.replace("{}", &migration.object("TASK_QUEUE"));
+    migration.wait_for(&sql, 1, "TASK_QUEUE", &both);
+    for (worker, signal) in workers.iter().zip([Signal::TERM, Signal::INT]) {
+        worker.signal(signal);
+    }
+    for worker in workers {
+        let ended = worker.wait(STOP);
+        assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+    }
     let count = |table: &str, condition: &str| migration.count(&sql, table, condition);
     assert_eq!(count("WORKER", "TRUE"), 0);
     assert_eq!(count("TASK_QUEUE", "STATUS = 'CLAIMED' OR FAILURES > 0"), 0);
@@ -23,16 +31,6 @@ fn a_worker_gives_its_tasks_back(signal: Signal) {
     drop(gate);
     migration.assert_ends_right(snowflake, created);
     assert_eq!(count("TASK_QUEUE", "FAILURES > 0"), 0);
-}
-
-#[test]
-fn a_worker_that_is_terminated_gives_its_tasks_back_and_another_finishes() {
-    a_worker_gives_its_tasks_back(Signal::TERM);
-}
-
-#[test]
-fn a_worker_that_is_interrupted_gives_its_tasks_back_and_another_finishes() {
-    a_worker_gives_its_tasks_back(Signal::INT);
 }
 
 #[test]
