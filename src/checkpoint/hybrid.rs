@@ -92,6 +92,13 @@ impl HybridCheckpoint {
         if found == schema::VERSION {
             return Ok(());
         }
+        if found == 0 {
+            // The version is the last thing that is written.
+            return Err(CheckpointError::NoMetadata {
+                schema: self.s.clone(),
+                cause: "it is not complete yet".to_owned(),
+            });
+        }
         Err(CheckpointError::Schema(format!(
             "the metadata in {} has version {found}, and this snowhaul needs version {}; run the same version on both sides",
             self.s,

@@ -18,7 +18,7 @@ pub struct OrchestratorConfig {
     pub affinity: Option<String>,
     /// Time between looks for new workflows and ended tasks.
     pub poll_interval: Duration,
-    /// How long a workflow or a task belongs to a silent owner.
+    /// How long a workflow belongs to a silent orchestrator.
     pub lease: Duration,
     /// Time between searches for tasks whose worker went silent.
     pub reap_interval: Duration,

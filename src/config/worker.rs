@@ -25,6 +25,8 @@ pub struct WorkerConfig {
     pub task_fetch_interval: Duration,
     /// Time between renewals of the leases of running tasks.
     pub lease_refresh_interval: Duration,
+    /// How long a task belongs to this worker without a renewal: at least [`REFRESHES_PER_LEASE`] intervals.
+    pub lease: Duration,
     /// Memory of one task, in bytes.
     pub task_memory_bytes: usize,
     /// Where files may be spooled that must exist before they are uploaded.
@@ -42,6 +44,7 @@ pub(super) const APPLICATION: &[&str] = &[
     "max_parallel_tasks",
     "task_fetch_interval",
     "lease_refresh_interval",
+    "lease",
     "affinity",
     metadata::DATABASE,
     metadata::SCHEMA,
@@ -56,6 +59,11 @@ pub(super) const CONNECTION: &[&str] = &["connection_name"];
 const MAX_PARALLEL_TASKS: u32 = 4;
 const TASK_FETCH_INTERVAL: Duration = Duration::from_secs(5);
 const LEASE_REFRESH_INTERVAL: Duration = Duration::from_secs(15);
+/// Fewer renewals in a lease would lose tasks to a single slow statement.
+const REFRESHES_PER_LEASE: u32 = 3;
+const DEFAULT_REFRESHES_PER_LEASE: u32 = 4;
+/// Shorter leases are for those who ask for them.
+const LEAST_DEFAULT_LEASE: Duration = Duration::from_secs(20);
 const TASK_MEMORY_MB: u32 = 256;
 /// More than any machine has.
 const MOST_MEMORY_MB: u32 = 1 << 20;
@@ -98,6 +106,7 @@ fn read(
     let sources = sources(connections, findings, var);
     let mut section = Section::new(application, "application", APPLICATION, findings, var);
     let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let (lease_refresh_interval, lease) = leases(&mut section);
     WorkerConfig {
         connection_name,
         metadata: metadata::location(&mut section),
@@ -108,9 +117,8 @@ fn read(
         task_fetch_interval: section
             .seconds("task_fetch_interval")
             .unwrap_or(TASK_FETCH_INTERVAL),
-        lease_refresh_interval: section
-            .seconds("lease_refresh_interval")
-            .unwrap_or(LEASE_REFRESH_INTERVAL),
+        lease_refresh_interval,
+        lease,
         task_memory_bytes: whole(
             section
                 .whole("task_memory_mb", 1, MOST_MEMORY_MB)
@@ -126,6 +134,26 @@ fn read(
             .unwrap_or_default(),
         warnings: Vec::new(),
     }
+}
+
+/// The time between renewals, and how long a lease holds without one.
+fn leases(section: &mut Section<'_, '_>) -> (Duration, Duration) {
+    let interval = section
+        .seconds("lease_refresh_interval")
+        .unwrap_or(LEASE_REFRESH_INTERVAL);
+    let lease = section.seconds("lease").unwrap_or_else(|| {
+        let usual = interval.saturating_mul(DEFAULT_REFRESHES_PER_LEASE);
+        usual.max(LEAST_DEFAULT_LEASE)
+    });
+    let least = interval.saturating_mul(REFRESHES_PER_LEASE);
+    if lease < least {
+        let message = format!(
+            "must be at least {REFRESHES_PER_LEASE} times lease_refresh_interval: {} s; make it longer, or the interval shorter",
+            least.as_secs_f64()
+        );
+        section.problem("lease", &message);
+    }
+    (interval, lease)
 }
 
 /// The affinity of a section; a blank one is none.

@@ -72,7 +72,7 @@ fn a_short_file_is_filled_with_defaults() {
 #[test]
 fn every_key_is_read() {
     let text = with(
-        "max_parallel_tasks = 9\ntask_fetch_interval = 0.5\nlease_refresh_interval = 7\naffinity = '::blue::'\ntask_memory_mb = 64\nlog_format = 'JSON'\nlocal_results_directory = '/spool'\nsnowflake_database_for_metadata = 'my_db'\nsnowflake_schema_for_data_migration_metadata = '\"My \"\"S\"'",
+        "max_parallel_tasks = 9\ntask_fetch_interval = 0.5\nlease_refresh_interval = 7\nlease = 21\naffinity = '::blue::'\ntask_memory_mb = 64\nlog_format = 'JSON'\nlocal_results_directory = '/spool'\nsnowflake_database_for_metadata = 'my_db'\nsnowflake_schema_for_data_migration_metadata = '\"My \"\"S\"'",
         "port = '${PORT}'\nodbc_driver = 'PostgreSQL Unicode'\nauth_method = 'standard'\n[connections.source.redshift.extra_options]\nSSLMode = 'verify-${LEVEL}'\nTimeout = 5\nUseX = true\n[connections.source.sqlserver]\nhost='h'\ndatabase='d'\nusername='u'\npassword='p;{${PORT}'\nencrypt = 'strict'\ntrust_server_certificate = true\n[connections.source.postgresql]\nhost='h'\ndatabase='d'\nusername='u'\npassword=''\n[connections.target.snowflake_connection_name]\nconnection_name = 'local'\n",
     );
     let config = load_text(&text, &[("PORT", "5555"), ("LEVEL", "full")]).expect("a configuration");
@@ -87,9 +87,15 @@ fn every_key_is_read() {
         (
             config.max_parallel_tasks,
             config.task_fetch_interval,
-            config.lease_refresh_interval
+            config.lease_refresh_interval,
+            config.lease
         ),
-        (9, Duration::from_millis(500), Duration::from_secs(7))
+        (
+            9,
+            Duration::from_millis(500),
+            Duration::from_secs(7),
+            Duration::from_secs(21)
+        )
     );
     assert_eq!(
         (
@@ -156,6 +162,8 @@ fn mistakes_are_told_all_at_once_with_section_and_key() {
         (with("max_parallel_tasks = 0\ntask_fetch_interval = -1\nlease_refresh_interval = 0\nlog_format = 'xml'\ntask_memory_mb = 1.5\naffinity = 5\nsnowflake_database_for_metadata = '\"x'", ""), vec![
             "application.snowflake_database_for_metadata: the quoted name does not end", "application.affinity: must be text", "application.max_parallel_tasks: must be a whole number from 1",
             "application.task_fetch_interval: must be a number of seconds above 0", "application.lease_refresh_interval: ", "application.task_memory_mb: ", "application.log_format: must be \"auto\" or \"human\" or \"json\""]),
+        (with("lease_refresh_interval = 2\nlease = 5.9", ""), vec!["application.lease: must be at least 3 times lease_refresh_interval: 6 s"]),
+        (with("lease = 44", ""), vec!["application.lease: must be at least 3 times lease_refresh_interval: 45 s"]),
         (with("", "port = 0"), vec!["connections.source.redshift.port: must be a whole number from 1 to 65535"]),
         (with("", "port = 65536"), vec!["connections.source.redshift.port: "]),
         (with("", "port = '${NOPE}'\nodbc_driver = '${A} ${B}'"), vec![
@@ -339,4 +347,17 @@ fn wrong_variables_of_the_orchestrator_are_named() {
         write("[application]\nlease = 0\nload_concurrency = 0\npartition_window = 'x'\n");
     let error = orchestrator::load(Some(&path), &env(&[])).expect_err("wrong values");
     assert_eq!(error.problems.len(), 3, "{error}");
+}
+
+#[test]
+fn a_lease_holds_for_four_renewals_and_for_a_while_unless_told_otherwise() {
+    for (application, seconds) in [
+        ("", 60),
+        ("lease_refresh_interval = 1", 20),
+        ("lease_refresh_interval = 30", 120),
+        ("lease_refresh_interval = 1\nlease = 3", 3),
+    ] {
+        let config = load_text(&with(application, ""), &[]).expect("a configuration");
+        assert_eq!(config.lease, Duration::from_secs(seconds), "{application}");
+    }
 }

@@ -15,10 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// A lease holds for this many renewals, and at least for [`MIN_LEASE`].
-const RENEWALS_PER_LEASE: u32 = 4;
-/// Shorter leases would be lost to a slow statement.
-const MIN_LEASE: Duration = Duration::from_secs(20);
 /// How long running tasks may go on after a stop was asked; then they are handed back.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a stop may take in all.
@@ -70,7 +66,7 @@ impl Worker {
                 platforms,
                 affinity: config.affinity.clone(),
                 limit: 0,
-                lease: (config.lease_refresh_interval * RENEWALS_PER_LEASE).max(MIN_LEASE),
+                lease: config.lease,
             },
             capacity: config.max_parallel_tasks,
             idle_interval: config.task_fetch_interval,

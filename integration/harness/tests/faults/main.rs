@@ -1,0 +1,13 @@
+//! Processes, servers and actors that stop in the middle of a migration: its end is the same.
+
+// actors_killed.rs shares a file with the unit tests, which names the actors from the crate's root.
+use snowhaul::actors;
+
+mod actors_killed;
+mod budget;
+mod migration;
+mod outages;
+mod processes_killed;
+mod sessions;
+mod signals;
+mod zombies;
