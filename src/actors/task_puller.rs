@@ -324,10 +324,7 @@ impl TaskPullerState {
                             bytes: 0,
                         };
                     }
-                    Err(error) => TaskFailure {
-                        retryable: false,
-                        message: error.to_string(),
-                    },
+                    Err(error) => TaskFailure::last(error.to_string()),
                 }
             }
             JobEnd::Ran(Ok(TaskResult::Staged(manifest))) => match serde_json::to_string(&manifest)
@@ -339,30 +336,34 @@ impl TaskPullerState {
                         bytes: manifest.bytes(),
                     };
                 }
-                Err(error) => TaskFailure {
-                    retryable: false,
-                    message: error.to_string(),
-                },
+                Err(error) => TaskFailure::last(error.to_string()),
             },
             JobEnd::Ran(Err(failure)) => failure,
-            JobEnd::Lost => TaskFailure {
-                retryable: true,
-                message: "the task ended unexpectedly inside the worker (see its log)".to_owned(),
-            },
+            JobEnd::Lost => {
+                TaskFailure::passing("the task ended unexpectedly inside the worker (see its log)")
+            }
         };
-        let retry_after = self
-            .arguments
-            .retry
-            .next(task.failures + 1, failure.retryable);
+        let retry_after = if failure.outage {
+            RetryPolicy::OUTAGE.next(task.attempt.0, true)
+        } else {
+            let retry = self.arguments.retry;
+            retry.next(task.failures + 1, failure.retryable)
+        };
         tracing::warn!(
             task_id = task.task_id,
             message = failure.message,
             ?retry_after,
             "task failed"
         );
-        TaskOutcome::Failed {
-            failure,
-            retry_after,
+        match retry_after {
+            Some(retry_after) if failure.outage => TaskOutcome::Postponed {
+                failure,
+                retry_after,
+            },
+            retry_after => TaskOutcome::Failed {
+                failure,
+                retry_after,
+            },
         }
     }
 

@@ -41,14 +41,15 @@ fn version_1(s: &str) -> Vec<String> {
         "CREATE OR REPLACE VIEW {s}.DATA_MIGRATION_WARNING AS \
          SELECT x.WORKFLOW_ID, w.NAME AS WORKFLOW_NAME, x.TABLE_NO AS TABLE_ID, t.SOURCE_TABLE, t.TARGET_TABLE, x.WARNING, x.OCCURRED_AT \
          FROM {s}.WARNING x JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = x.WORKFLOW_ID AND t.TABLE_NO = x.TABLE_NO JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = x.WORKFLOW_ID",
-        // A claimed extraction counts its rows as they come; a staged one counts its manifest.
+        // A claimed extraction counts its rows as they come; a staged one counts its manifest. What a partition that waits for
+        // another attempt failed with is an example error too: users see why it waits.
         "CREATE OR REPLACE VIEW {s}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR AS \
          WITH progress AS (SELECT p.WORKFLOW_ID, p.TABLE_NO, \
          COUNT_IF(p.PHASE = 'PENDING' AND (q.STATUS IS NULL OR q.STATUS = 'PENDING')) AS PENDING, \
          COUNT_IF(p.PHASE = 'PENDING' AND q.STATUS IN ('CLAIMED', 'COMPLETED', 'FAILED')) AS IN_EXTRACTION, \
          COUNT_IF(p.PHASE = 'STAGED') AS IN_LOADING, COUNT_IF(p.PHASE = 'LOADED') AS COMPLETED, COUNT_IF(p.PHASE = 'FAILED') AS FAILED, \
          SUM(COALESCE(p.ROWS_STAGED, q.ROWS_DONE, 0)) AS ROWS_EXTRACTED, SUM(COALESCE(p.ROWS_LOADED, 0)) AS ROWS_LOADED, \
-         SUM(COALESCE(p.BYTES, q.BYTES_DONE, 0)) AS BYTES, MIN(p.ERROR) AS EXAMPLE_ERROR \
+         SUM(COALESCE(p.BYTES, q.BYTES_DONE, 0)) AS BYTES, MIN(COALESCE(p.ERROR, CASE WHEN p.PHASE = 'PENDING' THEN q.ERROR END)) AS EXAMPLE_ERROR \
          FROM {s}.\"PARTITION\" p LEFT JOIN {s}.TASK_QUEUE q ON q.WORKFLOW_ID = p.WORKFLOW_ID AND q.TABLE_NO = p.TABLE_NO AND q.PARTITION_NO = p.PARTITION_NO \
          GROUP BY p.WORKFLOW_ID, p.TABLE_NO) \
          SELECT t.WORKFLOW_ID, w.NAME AS WORKFLOW_NAME, t.TABLE_NO AS TABLE_ID, t.SOURCE_TABLE, t.TARGET_TABLE, t.PHASE AS STATUS, \

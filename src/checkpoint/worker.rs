@@ -225,6 +225,18 @@ fn end_values(end: &TaskEnd) -> Vec<String> {
             failure,
             retry_after: None,
         } => ("FAILED", None, Some(failure.message.as_str()), 1, 0, 0, 0),
+        TaskOutcome::Postponed {
+            failure,
+            retry_after,
+        } => (
+            "PENDING",
+            None,
+            Some(failure.message.as_str()),
+            0,
+            retry_after.as_millis(),
+            0,
+            0,
+        ),
         TaskOutcome::HandedBack => ("PENDING", None, None, 0, 0, 0, 0),
     };
     vec![

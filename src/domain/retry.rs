@@ -24,6 +24,14 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// For tasks whose source, or Snowflake, is away, counted by attempts: about half an hour, which a warehouse that
+    /// restarts or is resized needs. Past it the task has failed.
+    pub const OUTAGE: Self = Self {
+        max_failures: 36,
+        base: Duration::from_secs(1),
+        cap: Duration::from_secs(60),
+    };
+
     /// The pause before the next attempt after `failures` failures (1 = the first); `None`: give up.
     pub fn next(&self, failures: u32, retryable: bool) -> Option<Duration> {
         if !retryable || failures >= self.max_failures {

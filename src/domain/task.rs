@@ -146,8 +146,40 @@ impl Manifest {
 pub struct TaskFailure {
     /// Whether another attempt can help.
     pub retryable: bool,
+    /// Whether something outside is away, such as a source that restarts: waiting helps, and the task is not to blame.
+    #[serde(default)]
+    pub outage: bool,
     /// What is wrong, where, and what to do; free of secrets.
     pub message: String,
+}
+
+impl TaskFailure {
+    /// A failure after which another attempt cannot help.
+    pub fn last(message: impl Into<String>) -> Self {
+        Self {
+            retryable: false,
+            outage: false,
+            message: message.into(),
+        }
+    }
+
+    /// A failure after which another attempt may help.
+    pub fn passing(message: impl Into<String>) -> Self {
+        Self {
+            retryable: true,
+            outage: false,
+            message: message.into(),
+        }
+    }
+
+    /// A failure because something outside is away.
+    pub fn outage(message: impl Into<String>) -> Self {
+        Self {
+            retryable: true,
+            outage: true,
+            message: message.into(),
+        }
+    }
 }
 
 /// The end of one claim, as the worker tells it. Every end is fenced by the claim's token.
@@ -180,6 +212,13 @@ pub enum TaskOutcome {
         failure: TaskFailure,
         /// When another attempt may start; `None`: never.
         retry_after: Option<std::time::Duration>,
+    },
+    /// Something outside is away: back to the queue for a while, not counted as a failure.
+    Postponed {
+        /// What is away.
+        failure: TaskFailure,
+        /// When another attempt may start.
+        retry_after: std::time::Duration,
     },
     /// Given back unfinished (the worker stops): claimable at once, not counted as a failure.
     HandedBack,

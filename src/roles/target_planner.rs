@@ -27,18 +27,21 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         spec: &TableSpec,
         analysis: &TableAnalysis,
     ) -> Result<TablePlan, TaskFailure> {
-        let refused = |problems: Vec<String>| TaskFailure {
-            retryable: false,
-            message: format!(
+        let refused = |problems: Vec<String>| {
+            TaskFailure::last(format!(
                 "source {}, target {}: {}",
                 spec.source,
                 spec.target,
                 problems.join("; ")
-            ),
+            ))
         };
-        let failed = |error: SnowflakeError| TaskFailure {
-            retryable: error.is_retryable(),
-            message: format!("target {}: {}", spec.target, error.message),
+        let failed = |error: SnowflakeError| {
+            let message = format!("target {}: {}", spec.target, error.message);
+            if error.is_retryable() {
+                TaskFailure::passing(message)
+            } else {
+                TaskFailure::last(message)
+            }
         };
         let dialect = dialect::for_platform(owned.platform)
             .ok_or_else(|| refused(vec![format!("{} is not supported yet", owned.platform)]))?;

@@ -5,8 +5,11 @@ use crate::checkpoint::TableWork;
 use crate::dialect::{self, Dialect};
 use crate::domain::table::{Platform, WrittenName};
 use crate::domain::task::{ClaimedTask, ExtractionSpec, TaskFailure, TaskKind};
+use crate::snowflake::error::Kind;
 use crate::snowflake::stage::Stage;
-use crate::source::{self, ExtractRequest, SourceSettings};
+use crate::source::{
+    self, ExtractError, ExtractRequest, SourceError, SourceErrorKind, SourceSettings,
+};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -67,18 +70,14 @@ impl SourceTaskRunner {
         database: &WrittenName,
     ) -> Result<(SourceSettings, &'static dyn Dialect), TaskFailure> {
         let settings = self.sources.get(&platform).ok_or_else(|| {
-            failure(
-                false,
-                format!(
-                    "this worker has no [connections.source.{platform}]; add it to its configuration"
-                ),
-            )
+            TaskFailure::last(format!(
+                "this worker has no [connections.source.{platform}]; add it to its configuration"
+            ))
         })?;
         let dialect = dialect::for_platform(platform).ok_or_else(|| {
-            failure(
-                false,
-                format!("the source platform {platform} is not supported yet"),
-            )
+            TaskFailure::last(format!(
+                "the source platform {platform} is not supported yet"
+            ))
         })?;
         let settings = settings
             .clone()
@@ -97,9 +96,9 @@ impl SourceTaskRunner {
             tokio::task::spawn_blocking(move || source::analyze(&settings, dialect, &spec))
                 .await
                 .map_err(|error| {
-                    failure(true, format!("the analysis ended unexpectedly: {error}"))
+                    TaskFailure::passing(format!("the analysis ended unexpectedly: {error}"))
                 })?
-                .map_err(|error| failure(error.is_retryable(), error.message))?;
+                .map_err(source_failure)?;
         Ok(TaskResult::Analysis(analysis))
     }
 
@@ -110,7 +109,7 @@ impl SourceTaskRunner {
         progress: Arc<TaskProgress>,
     ) -> Result<TaskResult, TaskFailure> {
         let corrupt =
-            |what: &str| failure(false, format!("the checkpoint has an extraction {what}"));
+            |what: &str| TaskFailure::last(format!("the checkpoint has an extraction {what}"));
         let spec = work
             .extraction
             .as_ref()
@@ -137,7 +136,7 @@ impl SourceTaskRunner {
         match source::extract(request, self.stage.clone(), progress).await {
             Ok(Some(manifest)) => Ok(TaskResult::Staged(manifest)),
             Ok(None) => Ok(TaskResult::Cancelled),
-            Err(error) => Err(failure(error.is_retryable(), error.to_string())),
+            Err(error) => Err(extract_failure(error)),
         }
     }
 }
@@ -158,8 +157,23 @@ pub(super) fn column_plans(
         .collect()
 }
 
-fn failure(retryable: bool, message: String) -> TaskFailure {
-    TaskFailure { retryable, message }
+fn source_failure(error: SourceError) -> TaskFailure {
+    match error.kind {
+        SourceErrorKind::Unreachable => TaskFailure::outage(error.message),
+        _ if error.is_retryable() => TaskFailure::passing(error.message),
+        _ => TaskFailure::last(error.message),
+    }
+}
+
+fn extract_failure(error: ExtractError) -> TaskFailure {
+    match error {
+        ExtractError::Source(error) => source_failure(error),
+        ExtractError::Stage(error) if error.kind == Kind::Unreachable => {
+            TaskFailure::outage(error.message)
+        }
+        error if error.is_retryable() => TaskFailure::passing(error.to_string()),
+        error => TaskFailure::last(error.to_string()),
+    }
 }
 
 /// Runs to the end, or, once cancelled, for a little longer: a source that is deep in a long statement does not look at

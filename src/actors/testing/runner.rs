@@ -15,6 +15,8 @@ use std::time::Duration;
 pub enum Behaviour {
     /// Fails every time; the flag says whether the worker may try again.
     Fails(bool),
+    /// Finds its source away at the first attempts, this many.
+    Away(u32),
     /// Panics at the first attempts, this many.
     Panics(u32),
     /// Stages no file at all.
@@ -101,10 +103,15 @@ impl TaskRunner for FakeRunner {
             }
         }
         match behaviour {
-            Some(Behaviour::Fails(retryable)) => Err(TaskFailure {
-                retryable,
-                message: format!("{key:?} fails, as the test planned"),
-            }),
+            Some(Behaviour::Fails(true)) => Err(TaskFailure::passing(format!(
+                "{key:?} fails, as the test planned"
+            ))),
+            Some(Behaviour::Fails(false)) => Err(TaskFailure::last(format!(
+                "{key:?} fails, as the test planned"
+            ))),
+            Some(Behaviour::Away(attempts)) if task.attempt.0 <= attempts => Err(
+                TaskFailure::outage("the source is away, as the test planned"),
+            ),
             Some(Behaviour::Panics(times)) if task.attempt.0 <= times => {
                 panic!("{key:?} panics, as the test planned")
             }

@@ -158,6 +158,14 @@ impl Store {
                     TaskPhase::Failed
                 };
             }
+            TaskOutcome::Postponed {
+                failure,
+                retry_after,
+            } => {
+                task.error = Some(failure.message.clone());
+                task.not_before = Some(Instant::now() + *retry_after);
+                task.phase = TaskPhase::Pending;
+            }
             TaskOutcome::HandedBack => task.phase = TaskPhase::Pending,
         }
         Applied::Yes

@@ -72,6 +72,29 @@ async fn a_partition_that_always_fails_fails_alone_after_its_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_that_is_away_for_minutes_costs_no_partition() {
+    let world = World::new(WorldSettings::default());
+    behave(&world, "b", Some(7), Behaviour::Away(12));
+    let _orchestrator = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    world.until_complete().await;
+    world.assert_all_loaded_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_away_for_hours_fails_the_partition_with_the_reason() {
+    let world = World::new(WorldSettings::default());
+    behave(&world, "b", Some(7), Behaviour::Away(u32::MAX));
+    let _orchestrator = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    world.until_complete().await;
+    let errors = world.store.partition_errors(world.workflow, 1);
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].1.contains("the source is away"));
+    world.assert_loaded_once(0, 0..40);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_table_whose_analysis_fails_does_not_hold_up_the_others() {
     let world = World::new(WorldSettings::default());
     behave(&world, "b", None, Behaviour::Fails(false));
@@ -97,10 +120,7 @@ async fn a_table_that_cannot_be_planned_fails_with_the_planners_words() {
         tables: vec![("a", 3)],
         ..WorldSettings::default()
     });
-    let failure = TaskFailure {
-        retryable: false,
-        message: "no such column".to_owned(),
-    };
+    let failure = TaskFailure::last("no such column");
     world.planner.failures.lock().unwrap().push_back(failure);
     let _orchestrator = world.orchestrator("one").await;
     let _worker = world.worker("w1").await;
@@ -114,10 +134,7 @@ async fn a_table_that_cannot_be_planned_fails_with_the_planners_words() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_that_fails_for_a_passing_reason_is_made_again() {
     let world = World::new(WorldSettings::default());
-    let failure = TaskFailure {
-        retryable: true,
-        message: "connection reset".to_owned(),
-    };
+    let failure = TaskFailure::passing("connection reset");
     let failures = std::iter::repeat_n(failure, 12);
     world.planner.failures.lock().unwrap().extend(failures);
     let _orchestrator = world.orchestrator("one").await;
