@@ -93,13 +93,13 @@ impl SourceTaskRunner {
     ) -> Result<TaskResult, TaskFailure> {
         let (settings, dialect) = self.source(task.platform, &work.spec.source.database)?;
         let spec = work.spec.clone();
-        let analysis =
-            tokio::task::spawn_blocking(move || source::analyze(&settings, dialect, &spec))
-                .await
-                .map_err(|error| {
-                    failure(true, format!("the analysis ended unexpectedly: {error}"))
-                })?
-                .map_err(|error| failure(error.is_retryable(), error.message))?;
+        let span = tracing::Span::current();
+        let analysis = tokio::task::spawn_blocking(move || {
+            span.in_scope(|| source::analyze(&settings, dialect, &spec))
+        })
+        .await
+        .map_err(|error| failure(true, format!("the analysis ended unexpectedly: {error}")))?
+        .map_err(|error| failure(error.is_retryable(), error.message))?;
         Ok(TaskResult::Analysis(analysis))
     }
 

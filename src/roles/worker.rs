@@ -153,7 +153,11 @@ async fn check_sources(config: &WorkerConfig) -> Result<(), RoleError> {
         match checked {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                refused &= error.kind == SourceErrorKind::NoSuchObject;
+                // Waiting mends neither; what else fails may be the network's or the server's doing.
+                refused &= matches!(
+                    error.kind,
+                    SourceErrorKind::NoSuchObject | SourceErrorKind::DriverMissing
+                );
                 problems.push(format!(
                     "[connections.source.{platform}]: {}",
                     error.message
