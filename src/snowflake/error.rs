@@ -65,7 +65,7 @@ impl SnowflakeError {
         };
         Self {
             kind,
-            message: format!("{}{remedy} (Snowflake error {code})", message.trim()),
+            message: format!("{}{remedy} (Snowflake error {code})", sentence(message)),
             code: Some(code.to_owned()),
             in_doubt: false,
         }
@@ -108,6 +108,11 @@ impl SnowflakeError {
     }
 }
 
+/// Snowflake's words, less the full stop that others follow.
+fn sentence(message: &str) -> &str {
+    message.trim().trim_end_matches('.')
+}
+
 impl From<connector::Error> for SnowflakeError {
     fn from(error: connector::Error) -> Self {
         let message = error
@@ -124,7 +129,8 @@ impl From<connector::Error> for SnowflakeError {
             (connector::ErrorKind::Auth, _) => Self {
                 kind: Kind::Login,
                 message: format!(
-                    "Snowflake refused the login: {message}; check the user and its password, token or key in the connection"
+                    "Snowflake refused the login: {}; check the user and its password, token or key in the connection",
+                    sentence(&message)
                 ),
                 code: None,
                 in_doubt: false,
@@ -135,11 +141,21 @@ impl From<connector::Error> for SnowflakeError {
                 | connector::ErrorKind::Protocol,
                 _,
             ) => {
-                let cause = std::error::Error::source(&error)
+                // The last cause is what helps: `Connection refused`, a name that does not resolve, a certificate.
+                let mut causes: Vec<String> = Vec::new();
+                let mut cause = std::error::Error::source(&error);
+                while let Some(error) = cause {
+                    causes.push(error.to_string());
+                    cause = error.source();
+                }
+                let cause = causes
+                    .last()
                     .map(|cause| format!(": {cause}"))
                     .unwrap_or_default();
                 Self::unreachable(
-                    format!("Snowflake could not be reached: {message}{cause}"),
+                    format!(
+                        "Snowflake could not be reached: {message}{cause}; check account, host and port of the connection, and what lies between (DNS, proxy, network policy)"
+                    ),
                     true,
                 )
             }
