@@ -194,7 +194,11 @@ where
                     return Err(CheckpointError::NoMetadata { schema, cause });
                 }
                 if !told {
-                    tracing::info!(schema, "waiting for an orchestrator to create the metadata");
+                    tracing::info!(
+                        schema,
+                        cause,
+                        "waiting for an orchestrator to create the metadata"
+                    );
                     told = true;
                 }
             }
