@@ -51,10 +51,6 @@ impl SnowflakeError {
                 Kind::NoPrivilege,
                 "; grant the privilege to the connection's role",
             ),
-            "391911" | "391920" => (
-                Kind::Refused,
-                "; hybrid tables need a commercial AWS or Azure region and an account that is no trial",
-            ),
             _ => (Kind::Refused, ""),
         };
         // A unique key's violation shares no code with locks: told apart by its text.
@@ -108,9 +104,10 @@ impl SnowflakeError {
     }
 }
 
-/// Snowflake's words, less the full stop that others follow.
-fn sentence(message: &str) -> &str {
-    message.trim().trim_end_matches('.')
+/// Snowflake's words on one line, less the full stop that others follow.
+fn sentence(message: &str) -> String {
+    let lines: Vec<&str> = message.lines().map(str::trim).collect();
+    lines.join(" ").trim().trim_end_matches('.').to_owned()
 }
 
 impl From<connector::Error> for SnowflakeError {
