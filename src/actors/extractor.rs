@@ -76,11 +76,11 @@ pub struct ExtractorJob {
 pub(super) fn task_span(task: &ClaimedTask, work: Option<&TableWork>) -> tracing::Span {
     tracing::error_span!(
         "task",
-        workflow = work.map_or_else(
+        workflow = %work.map_or_else(
             || task.workflow_id.to_string(),
             |work| work.workflow_name.clone()
         ),
-        table = work.map_or_else(
+        table = %work.map_or_else(
             || task.table_no.to_string(),
             |work| work.spec.source.to_string()
         ),
