@@ -196,7 +196,7 @@ fn wrong_credentials_of_each_kind_are_refused_with_3_and_unusable_ones_with_2() 
     ] {
         let ended = account.list(&account.home("connections.toml", "c", &kind), &variable);
         assert_eq!(ended.code(), Some(2), "{kind}: {}", ended.stderr);
-        assert_says(&ended.stderr, &["`c`", part]);
+        assert_says(&ended.stderr, &["onnection", "c", part]);
         assert!(!ended.stderr.contains("wrong-pwd"), "{}", ended.stderr);
     }
 }

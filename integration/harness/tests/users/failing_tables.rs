@@ -214,7 +214,7 @@ fn what_is_wrong_with_one_table_of_the_target_leaves_the_others_alone() {
 #[test]
 fn a_privilege_that_is_missing_in_snowflake_fails_its_table_only() {
     let scratch = Scratch::new("deny");
-    let denied = ["CREATE TABLE .*no_create", "COPY INTO .*no_copy"];
+    let denied = ["^CREATE TABLE .*no_create", "^COPY INTO .*no_copy"];
     let deny = scratch.write("deny.json", &json!(denied).to_string());
     let snowflake = LocalSnowflake::start(&["--deny", text(&deny)]);
     let site = Site::on(&snowflake);

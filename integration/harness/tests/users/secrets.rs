@@ -128,7 +128,7 @@ fn no_secret_is_written_anywhere() {
     ));
     let worker = |file: &str, password: &str| {
         let text_of = format!(
-            "selected_task_source = \"snowflake_stored_procedure\"\n[application]\ntask_fetch_interval = 1\n{}\n[connections.source.redshift.extra_options]\nApplicationName = \"{OPTION}\"\n",
+            "selected_task_source = \"snowflake_stored_procedure\"\n[application]\ntask_fetch_interval = 1\n[connections.target.snowflake_connection_name]\nconnection_name = \"local\"\n{}\n[connections.source.redshift.extra_options]\nApplicationName = \"{OPTION}\"\n",
             site.source.worker_section_of(&login, password)
         );
         site.scratch.write(file, &text_of)
