@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 fn openssl(directory: &Path, arguments: &[&str]) {
     let output = Command::new("openssl")
@@ -138,14 +139,19 @@ fn each_kind_of_credentials_serves_a_whole_migration() {
         "authenticator = \"oauth\"\ntoken = \"oauth-1\"".to_owned(),
         format!("authenticator = \"oauth\"\nuser = \"ola\"\ntoken_file_path = \"{oauth}\""),
     ];
-    for kind in &kinds {
-        let site = Site::on(&account.snowflake);
-        site.source.sql().run("CREATE TABLE t AS SELECT 1 AS id");
-        let home = account.home("connections.toml", "local", kind);
-        let call = site.run_command(&site.workflow(&json!([table("t")])), "w");
-        let ended = call.env("SNOWFLAKE_HOME", home.path()).run(DEADLINE);
-        assert_eq!(ended.code(), Some(0), "{kind}: {}", ended.stderr);
-    }
+    let account = &account;
+    thread::scope(|scope| {
+        for kind in &kinds {
+            scope.spawn(move || {
+                let site = Site::on(&account.snowflake);
+                site.source.sql().run("CREATE TABLE t AS SELECT 1 AS id");
+                let home = account.home("connections.toml", "local", kind);
+                let call = site.run_command(&site.workflow(&json!([table("t")])), "w");
+                let ended = call.env("SNOWFLAKE_HOME", home.path()).run(DEADLINE);
+                assert_eq!(ended.code(), Some(0), "{kind}: {}", ended.stderr);
+            });
+        }
+    });
 }
 
 #[test]
