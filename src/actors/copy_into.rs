@@ -8,16 +8,15 @@ use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::phase::PartitionPhase;
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
+use crate::snowflake::copy::MAX_FILES;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Files that one COPY INTO can name at most (documentation of COPY INTO, `FILES`).
-pub const MAX_FILES: usize = 1_000;
-/// How long a staged partition waits for company.
-const LINGER: Duration = Duration::from_millis(400);
+/// How long a staged partition waits for company: a load costs five statements, whatever it loads.
+const LINGER: Duration = Duration::from_millis(1_000);
 /// Pauses before a load that failed for a passing reason is tried again: the last one repeats.
 const RETRY_PAUSES: [Duration; 5] = [
     Duration::from_millis(500),

@@ -11,8 +11,8 @@ use ractor::factory::{
     worker_builder,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 /// How a task ended in the pool.
@@ -66,7 +66,7 @@ pub struct ExtractorJob {
     /// Progress, and the wish to cancel.
     pub progress: Arc<TaskProgress>,
     /// Set when it starts.
-    pub started: Arc<AtomicBool>,
+    pub started: Arc<OnceLock<Instant>>,
     /// Told of the end.
     pub guard: JobGuard,
 }
@@ -126,7 +126,7 @@ impl Worker for ExtractorActor {
             guard,
         } = job.msg;
         let span = task_span(&task, Some(&work));
-        started.store(true, Ordering::SeqCst);
+        let _ = started.set(Instant::now());
         let _cancel = CancelOnDrop(progress.clone());
         if progress.is_cancelled() {
             guard.end(Ok(TaskResult::Cancelled));

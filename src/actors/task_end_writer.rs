@@ -7,8 +7,8 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long an end waits for company.
-const LINGER: Duration = Duration::from_millis(50);
+/// How long an end waits for company. The slot is free at once; only the partition's load waits.
+const LINGER: Duration = Duration::from_millis(250);
 /// Pause before ends that could not be written are tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 

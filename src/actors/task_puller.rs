@@ -7,20 +7,18 @@ use super::ports::{TaskProgress, TaskResult};
 use super::reply_to;
 use super::task_end_writer::TaskEndWriterMsg;
 use crate::checkpoint::{Applied, CheckpointError, ClaimRequest, TableWork, WorkerCheckpoint};
+use crate::domain::claim_ahead::{AHEAD, room};
 use crate::domain::retry::RetryPolicy;
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskFailure, TaskOutcome};
 use crate::domain::{TableNo, WorkflowId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Pause between two claims while there is work.
 const BUSY_PAUSE: Duration = Duration::from_millis(200);
-/// Tasks shorter than this are claimed ahead, so that a claim brings several; longer ones are left to other workers.
-const SHORT_TASK: Duration = Duration::from_secs(3);
 /// Tables whose specification is remembered.
 const TABLE_CACHE: usize = 1_024;
 /// Pauses between tries to read the tables of tasks that are claimed already.
@@ -78,8 +76,7 @@ pub struct TaskPullerArguments {
 struct Running {
     task: ClaimedTask,
     progress: Arc<TaskProgress>,
-    started: Arc<AtomicBool>,
-    since: Instant,
+    started: Arc<OnceLock<Instant>>,
 }
 
 /// Its state.
@@ -114,7 +111,8 @@ impl Actor for TaskPuller {
             pulling: false,
             pull_due: false,
             draining: false,
-            usual_duration: SHORT_TASK,
+            // Nothing is known yet: nothing is claimed ahead.
+            usual_duration: AHEAD * 2,
         };
         state.arm(&myself, Duration::ZERO);
         Ok(state)
@@ -135,7 +133,9 @@ impl Actor for TaskPuller {
             TaskPullerMsg::Ended(task, end) => {
                 // Unknown when it was given back over its head.
                 if let Some(running) = state.running.remove(&claim_of(&task)) {
-                    state.usual_duration = (state.usual_duration * 3 + running.since.elapsed()) / 4;
+                    if let Some(started) = running.started.get() {
+                        state.usual_duration = (state.usual_duration + started.elapsed()) / 2;
+                    }
                     let outcome = state.outcome(&task, end);
                     state.settle(&myself, &task, outcome);
                     state.arm(&myself, BUSY_PAUSE);
@@ -155,7 +155,7 @@ impl Actor for TaskPuller {
                 state.draining = true;
                 let waiting = state.running.values();
                 waiting
-                    .filter(|running| !running.started.load(Ordering::SeqCst))
+                    .filter(|running| running.started.get().is_none())
                     .for_each(|running| running.progress.cancel());
                 myself.send_after(patience, || TaskPullerMsg::CancelAll);
                 state.stop_if_drained(&myself);
@@ -189,25 +189,12 @@ impl TaskPullerState {
         }
     }
 
-    /// How many to claim now. Short tasks are claimed ahead, and only when half of those ahead are used up: one claim
-    /// costs two statements, whatever it brings.
-    fn room(&self) -> usize {
-        let capacity = self.arguments.capacity;
-        let ahead = if self.usual_duration < SHORT_TASK {
-            capacity
-        } else {
-            0
-        };
-        let held = self.running.len();
-        if held <= (capacity + ahead).saturating_sub(capacity.div_ceil(2).max(ahead / 2).max(1)) {
-            capacity + ahead - held
-        } else {
-            0
-        }
-    }
-
     fn pull(&mut self, myself: &ActorRef<TaskPullerMsg>) {
-        let limit = self.room();
+        let limit = room(
+            self.arguments.capacity,
+            self.running.len(),
+            self.usual_duration,
+        );
         if self.pulling || self.draining || limit == 0 {
             return;
         }
@@ -260,14 +247,13 @@ impl TaskPullerState {
 
     fn start(&mut self, myself: &ActorRef<TaskPullerMsg>, task: ClaimedTask) {
         let progress = Arc::new(TaskProgress::default());
-        let started = Arc::new(AtomicBool::new(false));
+        let started = Arc::new(OnceLock::new());
         self.running.insert(
             claim_of(&task),
             Running {
                 task: task.clone(),
                 progress: progress.clone(),
                 started: started.clone(),
-                since: Instant::now(),
             },
         );
         let _ = self.arguments.leases.cast(LeaseKeeperMsg::Hold(

@@ -399,8 +399,18 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         if owned.is_empty() {
             return Ok(());
         }
-        let ids = number_list(owned.iter().map(|(id, _)| id));
-        self.execute(&format!("UPDATE {}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = NULL WHERE WORKFLOW_ID IN {ids} AND OWNER = {}", self.s, text(owner))).await?;
+        // By epoch as well: the same owner may have taken the workflow anew.
+        let held: Vec<String> = owned
+            .iter()
+            .map(|(id, epoch)| format!("(WORKFLOW_ID = {id} AND OWNER_EPOCH = {epoch})"))
+            .collect();
+        let sql = format!(
+            "UPDATE {}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = NULL WHERE ({}) AND OWNER = {}",
+            self.s,
+            held.join(" OR "),
+            text(owner)
+        );
+        self.execute(&sql).await?;
         Ok(())
     }
 

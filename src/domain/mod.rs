@@ -1,5 +1,6 @@
 //! The vocabulary of a migration: ids, phases, tasks, manifests, retry and restart policy. Pure: no I/O.
 
+pub mod claim_ahead;
 pub mod id;
 pub mod phase;
 pub mod restart;

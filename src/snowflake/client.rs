@@ -56,13 +56,19 @@ pub struct SnowflakeClient {
 struct Shared {
     connection: Connection,
     role: String,
-    idle: Mutex<Vec<connector::Session>>,
+    idle: Mutex<Vec<PooledSession>>,
     permits: Arc<Semaphore>,
     statements: AtomicU64,
 }
 
-struct Lease {
+/// A session with the query tag that it was given last.
+struct PooledSession {
     session: connector::Session,
+    tag: Option<String>,
+}
+
+struct Lease {
+    pooled: PooledSession,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -99,7 +105,7 @@ impl SnowflakeClient {
         let mut renewed = false;
         loop {
             let lease = self.acquire().await?;
-            let result = self.run(&lease.session, sql).await;
+            let result = self.run(&lease.pooled.session, sql).await;
             match result {
                 // An expired session has run nothing: a fresh one may. More than once would hide a wrong clock.
                 Err(error) if error.kind == Kind::SessionExpired && !renewed => {
@@ -108,7 +114,7 @@ impl SnowflakeClient {
                 }
                 Err(error) if error.spoils_session() => return Err(error),
                 result => {
-                    self.idle().push(lease.session);
+                    self.idle().push(lease.pooled);
                     return result;
                 }
             }
@@ -137,20 +143,23 @@ impl SnowflakeClient {
     /// # Errors
     /// As [`Self::query`].
     pub async fn begin_tagged(&self, tag: &str) -> Result<Transaction, SnowflakeError> {
-        let literal = tag.replace('\\', "\\\\").replace('\'', "''");
-        self.begin_with(Some(format!("ALTER SESSION SET QUERY_TAG = '{literal}'")))
-            .await
+        self.begin_with(Some(tag)).await
     }
 
-    async fn begin_with(&self, first: Option<String>) -> Result<Transaction, SnowflakeError> {
+    async fn begin_with(&self, tag: Option<&str>) -> Result<Transaction, SnowflakeError> {
         let mut renewed = false;
         loop {
-            let lease = self.acquire().await?;
+            let mut lease = self.acquire().await?;
             let begun = async {
-                if let Some(first) = &first {
-                    self.run(&lease.session, first).await?;
+                if let Some(tag) = tag
+                    && lease.pooled.tag.as_deref() != Some(tag)
+                {
+                    let literal = tag.replace('\\', "\\\\").replace('\'', "''");
+                    let sql = format!("ALTER SESSION SET QUERY_TAG = '{literal}'");
+                    self.run(&lease.pooled.session, &sql).await?;
+                    lease.pooled.tag = Some(tag.to_owned());
                 }
-                self.run(&lease.session, "BEGIN").await
+                self.run(&lease.pooled.session, "BEGIN").await
             }
             .await;
             match begun {
@@ -169,7 +178,7 @@ impl SnowflakeClient {
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<connector::Session>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<PooledSession>> {
         self.shared
             .idle
             .lock()
@@ -185,12 +194,15 @@ impl SnowflakeClient {
             .await
             .map_err(|_| SnowflakeError::refused("the client is closed".to_owned()))?;
         let idle = self.idle().pop();
-        let session = match idle {
-            Some(session) => session,
-            None => self.login().await?,
+        let pooled = match idle {
+            Some(pooled) => pooled,
+            None => PooledSession {
+                session: self.login().await?,
+                tag: None,
+            },
         };
         Ok(Lease {
-            session,
+            pooled,
             _permit: permit,
         })
     }
@@ -293,7 +305,7 @@ impl Transaction {
     /// As [`SnowflakeError`] says; afterwards only [`Self::rollback`] makes sense.
     pub async fn query(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
         match &self.lease {
-            Some(lease) => self.client.run(&lease.session, sql).await,
+            Some(lease) => self.client.run(&lease.pooled.session, sql).await,
             None => Err(SnowflakeError::refused(
                 "the transaction has ended".to_owned(),
             )),
@@ -332,7 +344,7 @@ impl Transaction {
 
     fn give_back(&mut self) {
         if let Some(lease) = self.lease.take() {
-            self.client.idle().push(lease.session);
+            self.client.idle().push(lease.pooled);
         }
     }
 }

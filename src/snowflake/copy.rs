@@ -7,7 +7,7 @@
 use super::client::Row;
 use crate::domain::task::StagedFile;
 
-/// Files that one COPY INTO can name at most.
+/// Files that one COPY INTO can name at most (documentation of COPY INTO, `FILES`).
 pub const MAX_FILES: usize = 1_000;
 
 /// A COPY INTO. Names and expressions are quoted by the caller.
