@@ -6,12 +6,15 @@ has Snowflake's codes and, like there, HTTP status 200.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 import json
 from pathlib import Path
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from .errors import SnowflakeError
 
@@ -35,7 +38,7 @@ class Users:
         method = str(data.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
         token, password = str(data.get("TOKEN") or ""), str(data.get("PASSWORD") or "")
         if method == "SNOWFLAKE_JWT":
-            _check_jwt(token, user.get("public_key"))
+            _check_jwt(token, user.get("public_key"), f"{data.get('ACCOUNT_NAME')}.{data.get('LOGIN_NAME')}".upper())
         elif method == "OAUTH":
             # An OAuth login names its user in the token, so any user's token will do when none is given.
             candidates = [user] if data.get("LOGIN_NAME") else list(users.values())
@@ -53,10 +56,18 @@ def _same(expected: str | None, given: str) -> bool:
     return bool(expected) and hmac.compare_digest(str(expected).encode(), given.encode())
 
 
-def _check_jwt(token: str, public_key: str | None) -> None:
+def _check_jwt(token: str, public_key: str | None, subject: str) -> None:
+    """As the documentation of key-pair authentication says: signed by the key, of this user, issued by this key."""
     if not public_key:
         raise _WRONG_JWT
+    der = load_pem_public_key(public_key.encode()).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    issuer = f"{subject}.SHA256:{base64.b64encode(hashlib.sha256(der).digest()).decode()}"
     try:
-        jwt.decode(token, public_key, algorithms=["RS256"], options={"require": ["exp", "iat", "iss", "sub"]}, leeway=60)
+        claims = jwt.decode(
+            token, public_key, algorithms=["RS256"], issuer=issuer,
+            options={"require": ["exp", "iat", "iss", "sub"]}, leeway=60,
+        )  # fmt: skip
     except jwt.PyJWTError:
         raise _WRONG_JWT from None
+    if claims["sub"] != subject or claims["exp"] - claims["iat"] > 3600:
+        raise _WRONG_JWT

@@ -240,7 +240,7 @@ impl CopyIntoState {
                 .into_iter()
                 .for_each(|request| (request.reply)(Loaded::Rejected(error.clone()))),
             LoadOutcome::TryAgain(reason) | LoadOutcome::AskCheckpoint(reason) => {
-                tracing::warn!(workflow = %self.arguments.owned.name, table = self.arguments.table_no.0, reason, "load failed or is in doubt; asking the checkpoint");
+                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.source, reason, "load failed or is in doubt; asking the checkpoint");
                 self.settle(myself, batch, reason);
                 return;
             }

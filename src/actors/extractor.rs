@@ -71,6 +71,24 @@ pub struct ExtractorJob {
     pub guard: JobGuard,
 }
 
+/// What the lines about a task carry in the log. Of the highest level, so that no filter takes it from a line that it
+/// lets through.
+pub(super) fn task_span(task: &ClaimedTask, work: Option<&TableWork>) -> tracing::Span {
+    tracing::error_span!(
+        "task",
+        workflow = %work.map_or_else(
+            || task.workflow_id.to_string(),
+            |work| work.workflow_name.clone()
+        ),
+        table = %work.map_or_else(
+            || task.table_no.to_string(),
+            |work| work.spec.source.to_string()
+        ),
+        partition = task.partition_no.map(|no| no.0),
+        attempt = task.attempt.0,
+    )
+}
+
 /// The pool's address.
 pub type ExtractorPool = ActorRef<FactoryMessage<String, ExtractorJob>>;
 
@@ -107,13 +125,7 @@ impl Worker for ExtractorActor {
             started,
             guard,
         } = job.msg;
-        let span = tracing::info_span!(
-            "task",
-            workflow = %work.workflow_name,
-            table = %work.spec.source,
-            partition = task.partition_no.map(|no| no.0),
-            attempt = task.attempt.0,
-        );
+        let span = task_span(&task, Some(&work));
         let _ = started.set(Instant::now());
         let _cancel = CancelOnDrop(progress.clone());
         if progress.is_cancelled() {

@@ -10,6 +10,7 @@ use crate::checkpoint::{
     EndedTask, LoadUnit, NewTask, OwnedWorkflow, PartitionKey, PartitionState, StateChange,
 };
 use crate::domain::phase::PartitionPhase;
+use crate::domain::table::TableRef;
 use crate::domain::task::{Manifest, TaskKind};
 use crate::domain::{Attempt, TableNo};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -47,6 +48,8 @@ pub struct PartitionArguments {
     pub owned: Arc<OwnedWorkflow>,
     /// The table.
     pub table_no: TableNo,
+    /// The table in the source, for the log.
+    pub source: TableRef,
     /// The partition as the checkpoint has it now.
     pub partition: PartitionState,
     /// Writes state.
@@ -62,6 +65,8 @@ pub struct PartitionArguments {
 /// Its state.
 pub struct PartitionActorState {
     arguments: PartitionArguments,
+    /// The last attempt that ended.
+    attempt: Option<Attempt>,
     ended: Option<Reply<PartitionEnd>>,
 }
 
@@ -77,6 +82,7 @@ impl Actor for PartitionActor {
     ) -> Result<Self::State, ActorProcessingErr> {
         let ended = std::mem::replace(&mut arguments.ended, Box::new(|_| {}));
         let mut state = PartitionActorState {
+            attempt: arguments.partition.attempt,
             arguments,
             ended: Some(ended),
         };
@@ -108,28 +114,31 @@ impl Actor for PartitionActor {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            PartitionMsg::Ended(task) => match task.result {
-                Ok(json) => {
-                    let manifest: Manifest = serde_json::from_str(&json).map_err(|e| {
-                        format!(
-                            "task {} has a result that is no manifest: {e}",
-                            task.task_id
-                        )
-                    })?;
-                    let change = StateChange::PartitionStaged {
-                        key: state.key(),
-                        attempt: task.attempt,
-                        manifest: manifest.clone(),
-                    };
-                    state.write(
-                        change,
-                        reply_to(&myself, move |written| {
-                            PartitionMsg::StagedWritten(written, task.attempt, manifest)
-                        }),
-                    )?;
+            PartitionMsg::Ended(task) => {
+                state.attempt = Some(task.attempt);
+                match task.result {
+                    Ok(json) => {
+                        let manifest: Manifest = serde_json::from_str(&json).map_err(|e| {
+                            format!(
+                                "task {} has a result that is no manifest: {e}",
+                                task.task_id
+                            )
+                        })?;
+                        let change = StateChange::PartitionStaged {
+                            key: state.key(),
+                            attempt: task.attempt,
+                            manifest: manifest.clone(),
+                        };
+                        state.write(
+                            change,
+                            reply_to(&myself, move |written| {
+                                PartitionMsg::StagedWritten(written, task.attempt, manifest)
+                            }),
+                        )?;
+                    }
+                    Err(error) => state.fail(&myself, error)?,
                 }
-                Err(error) => state.fail(&myself, error)?,
-            },
+            }
             PartitionMsg::StagedWritten(Written::Applied, attempt, manifest) => {
                 state.load(&myself, attempt, manifest)
             }
@@ -198,7 +207,7 @@ impl PartitionActorState {
         myself: &ActorRef<PartitionMsg>,
         error: String,
     ) -> Result<(), ActorProcessingErr> {
-        tracing::error!(workflow = %self.arguments.owned.name, table = self.arguments.table_no.0, partition = self.arguments.partition.partition_no.0, error, "partition failed");
+        tracing::error!(workflow = %self.arguments.owned.name, table = %self.arguments.source, partition = self.arguments.partition.partition_no.0, attempt = self.attempt.map(|attempt| attempt.0), error, "partition failed");
         self.write(
             StateChange::PartitionFailed {
                 key: self.key(),

@@ -241,7 +241,7 @@ impl Actor for TablePlannerActor {
                 .or_insert_with(|| Restarts::new(RestartPolicy::WORK));
             match restarts.failed() {
                 Some(delay) => {
-                    tracing::warn!(workflow = %state.arguments.owned.name, table = state.table_no().0, partition = no.0, reason, ?delay, "partition is rebuilt from the checkpoint");
+                    tracing::warn!(workflow = %state.arguments.owned.name, table = %state.arguments.table.spec.source, partition = no.0, reason, ?delay, "partition is rebuilt from the checkpoint");
                     state.restarting += 1;
                     myself.send_after(delay, move || TablePlannerMsg::Restart(no));
                 }
@@ -405,6 +405,7 @@ impl TablePlannerState {
         let arguments = PartitionArguments {
             owned: self.arguments.owned.clone(),
             table_no: self.table_no(),
+            source: self.arguments.table.spec.source.clone(),
             partition,
             writer: self.arguments.writer.clone(),
             pool: self.arguments.pool.clone(),

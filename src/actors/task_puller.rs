@@ -1,7 +1,7 @@
 //! TaskPuller: claims as many tasks as there is room for, and settles each one's end.
 
 use super::effects;
-use super::extractor::{ExtractorJob, ExtractorPool, JobEnd, JobGuard, dispatch};
+use super::extractor::{ExtractorJob, ExtractorPool, JobEnd, JobGuard, dispatch, task_span};
 use super::lease_keeper::{Claim, LeaseKeeperMsg};
 use super::ports::{TaskProgress, TaskResult};
 use super::reply_to;
@@ -40,8 +40,8 @@ pub enum TaskPullerMsg {
     Pulled(Result<(Vec<ClaimedTask>, Vec<TableWork>), CheckpointError>),
     /// A task ended in the pool.
     Ended(ClaimedTask, JobEnd),
-    /// Its end is certain.
-    Settled(String, Applied),
+    /// Its end is certain; what its log lines carry comes along.
+    Settled(tracing::Span, Applied),
     /// Claim nothing more; give back what has not started; cancel what still runs after this long.
     Drain(Duration),
     /// The time to drain is over.
@@ -141,11 +141,11 @@ impl Actor for TaskPuller {
                     state.arm(&myself, BUSY_PAUSE);
                 }
             }
-            TaskPullerMsg::Settled(task_id, applied) => {
+            TaskPullerMsg::Settled(span, applied) => {
                 state.settling = state.settling.saturating_sub(1);
                 if applied == Applied::No {
                     tracing::warn!(
-                        task_id,
+                        parent: &span,
                         "the claim was lost before its end: what was done for it does not count"
                     );
                 }
@@ -169,7 +169,7 @@ impl Actor for TaskPuller {
                 // Their claims end here, so whatever they still do counts for nothing.
                 for (_, running) in std::mem::take(&mut state.running) {
                     tracing::warn!(
-                        task_id = running.task.task_id,
+                        parent: &state.span(&running.task),
                         "the task does not notice that it is cancelled; it is given back"
                     );
                     state.settle(&myself, &running.task, TaskOutcome::HandedBack);
@@ -297,10 +297,8 @@ impl TaskPullerState {
             .arguments
             .leases
             .cast(LeaseKeeperMsg::Release(task.task_id.clone(), task.token));
-        let task_id = task.task_id.clone();
-        let reply = reply_to(myself, move |applied| {
-            TaskPullerMsg::Settled(task_id, applied)
-        });
+        let span = self.span(task);
+        let reply = reply_to(myself, move |applied| TaskPullerMsg::Settled(span, applied));
         let end = TaskEnd {
             task_id: task.task_id.clone(),
             token: task.token,
@@ -350,8 +348,9 @@ impl TaskPullerState {
             retry.next(task.failures + 1, failure.retryable)
         };
         tracing::warn!(
-            task_id = task.task_id,
-            message = failure.message,
+            parent: &self.span(task),
+            kind = ?task.kind,
+            error = failure.message,
             ?retry_after,
             "task failed"
         );
@@ -365,6 +364,10 @@ impl TaskPullerState {
                 retry_after,
             },
         }
+    }
+
+    fn span(&self, task: &ClaimedTask) -> tracing::Span {
+        task_span(task, self.tables.get(&table_key(task)).map(Arc::as_ref))
     }
 
     fn stop_if_drained(&self, myself: &ActorRef<TaskPullerMsg>) {

@@ -81,22 +81,22 @@ impl HybridCheckpoint {
             Ok(rows) => rows
                 .first()
                 .map_or(Ok(0), |row| Cells(row, 0).number::<u32>())?,
-            Err(error) if error.is_retryable() || error.is_unreachable() => return Err(error),
-            Err(error) => {
+            Err(error) if is_absence(&error) => {
                 return Err(CheckpointError::NoMetadata {
                     schema: self.s.clone(),
                     cause: error.to_string(),
                 });
             }
+            Err(error) => return Err(error),
         };
         if found == schema::VERSION {
             return Ok(());
         }
         if found == 0 {
-            // The version is the last thing that is written.
+            // An orchestrator writes the version last.
             return Err(CheckpointError::NoMetadata {
                 schema: self.s.clone(),
-                cause: "it is not complete yet".to_owned(),
+                cause: "it is being created".to_owned(),
             });
         }
         Err(CheckpointError::Schema(format!(
@@ -104,6 +104,36 @@ impl HybridCheckpoint {
             self.s,
             schema::VERSION
         )))
+    }
+
+    /// Creates one of the metadata objects; what fails is named.
+    pub(super) async fn create(&self, statement: &str) -> Result<(), CheckpointError> {
+        let Err(error) = self.query(statement).await else {
+            return Ok(());
+        };
+        let CheckpointError::Store(error) = error else {
+            return Err(error);
+        };
+        if error.unreachable {
+            return Err(error.into());
+        }
+        let end = [" (", " AS ", " ENCRYPTION"]
+            .iter()
+            .filter_map(|end| statement.find(end))
+            .min();
+        let hybrid = if statement.starts_with("CREATE HYBRID TABLE") {
+            "; hybrid tables need a commercial AWS or Azure region and an account that is no trial"
+        } else {
+            ""
+        };
+        Err(CheckpointError::Store(StoreError {
+            message: format!(
+                "the metadata cannot be created: {}: {}{hybrid}",
+                &statement[..end.unwrap_or(statement.len())],
+                error.message
+            ),
+            ..error
+        }))
     }
 
     /// Runs a statement that may be repeated.
@@ -135,6 +165,20 @@ impl HybridCheckpoint {
                 .sum()
         }))
     }
+}
+
+/// Whether Snowflake answered that there is no such object, or none that the role may see.
+fn is_absence(error: &CheckpointError) -> bool {
+    let CheckpointError::Store(StoreError {
+        source: Some(source),
+        ..
+    }) = error
+    else {
+        return false;
+    };
+    source
+        .downcast_ref::<SnowflakeError>()
+        .is_some_and(|error| error.kind == Kind::NoSuchObject)
 }
 
 impl From<SnowflakeError> for CheckpointError {

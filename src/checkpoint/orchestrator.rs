@@ -247,7 +247,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
     async fn bootstrap(&self) -> Result<(), CheckpointError> {
         let database = crate::types::snowflake_name::quote(&self.location.database);
         for statement in schema::preparation(&database, &self.s) {
-            self.query(&statement).await?;
+            self.create(&statement).await?;
         }
         let rows = self
             .query(&format!(
@@ -273,7 +273,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 "metadata objects are created or upgraded"
             );
             for statement in statements {
-                self.query(&statement).await?;
+                self.create(&statement).await?;
             }
             let done = format!(
                 "INSERT INTO {s}.SCHEMA_VERSION (VERSION) SELECT {version} WHERE NOT EXISTS (SELECT 1 FROM {s}.SCHEMA_VERSION WHERE VERSION = {version})",

@@ -32,7 +32,14 @@ impl Format {
 pub(super) fn read(path: &Path, findings: &mut Findings) -> Option<String> {
     match std::fs::read(path) {
         Err(error) => {
-            findings.problem("", format!("the file cannot be read: {error}"));
+            let message = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "there is no such file; check the path, which starts at the current directory"
+                        .to_owned()
+                }
+                _ => format!("the file cannot be read: {error}; check its permissions"),
+            };
+            findings.problem("", message);
             None
         }
         Ok(bytes) => match String::from_utf8(bytes) {

@@ -337,7 +337,7 @@ fn a_file_that_is_not_there_or_is_no_text_is_told() {
     assert!(
         missing
             .to_string()
-            .contains("none.json: the file cannot be read"),
+            .contains("none.json: there is no such file"),
         "{missing}"
     );
     let path = folder.path().join("w.json");

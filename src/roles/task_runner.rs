@@ -92,13 +92,13 @@ impl SourceTaskRunner {
     ) -> Result<TaskResult, TaskFailure> {
         let (settings, dialect) = self.source(task.platform, &work.spec.source.database)?;
         let spec = work.spec.clone();
-        let analysis =
-            tokio::task::spawn_blocking(move || source::analyze(&settings, dialect, &spec))
-                .await
-                .map_err(|error| {
-                    TaskFailure::passing(format!("the analysis ended unexpectedly: {error}"))
-                })?
-                .map_err(source_failure)?;
+        let span = tracing::Span::current();
+        let analysis = tokio::task::spawn_blocking(move || {
+            span.in_scope(|| source::analyze(&settings, dialect, &spec))
+        })
+        .await
+        .map_err(|error| TaskFailure::passing(format!("the analysis ended unexpectedly: {error}")))?
+        .map_err(source_failure)?;
         Ok(TaskResult::Analysis(analysis))
     }
 

@@ -149,7 +149,11 @@ async fn check_sources(config: &WorkerConfig) -> Result<(), RoleError> {
         match checked {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                refused &= error.kind == SourceErrorKind::NoSuchObject;
+                // Waiting mends neither; what else fails may be the network's or the server's doing.
+                refused &= matches!(
+                    error.kind,
+                    SourceErrorKind::NoSuchObject | SourceErrorKind::DriverMissing
+                );
                 problems.push(format!(
                     "[connections.source.{platform}]: {}",
                     error.message
@@ -186,7 +190,11 @@ where
                     return Err(CheckpointError::NoMetadata { schema, cause });
                 }
                 if !told {
-                    tracing::info!(schema, "waiting for an orchestrator to create the metadata");
+                    tracing::info!(
+                        schema,
+                        cause,
+                        "waiting for an orchestrator to create the metadata"
+                    );
                     told = true;
                 }
             }

@@ -21,9 +21,11 @@ pub(super) fn connector_auth(connection: &Connection) -> Result<AuthConfig, Snow
         Credentials::OAuth(token) => AuthConfig::oauth(token.expose_secret()),
         Credentials::OAuthFile(path) => AuthConfig::oauth(read_token(path)?.expose_secret()),
         Credentials::KeyPair(pem, None) => {
+            private_key(pem, None)?;
             AuthConfig::key_pair(KeyPairConfig::from_pem(pem.expose_secret()))
         }
         Credentials::KeyPair(pem, Some(passphrase)) => {
+            private_key(pem, Some(passphrase))?;
             AuthConfig::key_pair(KeyPairConfig::from_encrypted_pem(
                 pem.expose_secret(),
                 passphrase.expose_secret().as_bytes().to_vec(),
@@ -67,6 +69,31 @@ fn read_token(path: &Path) -> Result<SecretString, SnowflakeError> {
     Ok(text.trim().to_owned().into())
 }
 
+/// The key of a key pair. A wrong one is told here: Snowflake is not asked.
+fn private_key(
+    pem: &SecretString,
+    passphrase: Option<&SecretString>,
+) -> Result<rsa::RsaPrivateKey, SnowflakeError> {
+    match passphrase {
+        None => rsa::RsaPrivateKey::from_pkcs8_pem(pem.expose_secret()),
+        Some(passphrase) => rsa::RsaPrivateKey::from_pkcs8_encrypted_pem(
+            pem.expose_secret(),
+            passphrase.expose_secret(),
+        ),
+    }
+    .map_err(|_| {
+        let what = match passphrase {
+            Some(_) => {
+                "is no encrypted RSA key in PKCS#8 PEM, or private_key_file_pwd is not its passphrase"
+            }
+            None => {
+                "is no RSA key in PKCS#8 PEM; if it is encrypted, give its passphrase as private_key_file_pwd"
+            }
+        };
+        SnowflakeError::refused(format!("the private key of the connection {what}"))
+    })
+}
+
 /// A key-pair token, RS256, as the documentation of key-pair authentication describes it: issuer
 /// `ACCOUNT.USER.SHA256:<fingerprint>`, an hour at most.
 fn jwt(
@@ -74,24 +101,10 @@ fn jwt(
     pem: &SecretString,
     passphrase: Option<&SecretString>,
 ) -> Result<SecretString, SnowflakeError> {
-    let bad_key = |what: &str| {
-        SnowflakeError::refused(format!(
-            "connection `{}`: the private key {what}",
-            connection.name
-        ))
-    };
-    let key = match passphrase {
-        None => rsa::RsaPrivateKey::from_pkcs8_pem(pem.expose_secret()),
-        Some(passphrase) => rsa::RsaPrivateKey::from_pkcs8_encrypted_pem(
-            pem.expose_secret(),
-            passphrase.expose_secret(),
-        ),
-    }
-    .map_err(|_| bad_key("is no PKCS#8 PEM, or its passphrase is wrong"))?;
-    let public = key
-        .to_public_key()
-        .to_public_key_der()
-        .map_err(|_| bad_key("has no public part"))?;
+    let key = private_key(pem, passphrase)?;
+    let public = key.to_public_key().to_public_key_der().map_err(|error| {
+        SnowflakeError::refused(format!("the private key has no public part: {error}"))
+    })?;
     let fingerprint = STANDARD.encode(Sha256::digest(public.as_bytes()));
     // The account without region and cloud, as the documentation asks.
     let account = connection

@@ -236,21 +236,21 @@ impl SnowflakeClient {
         if let Some(warehouse) = warehouse {
             session = session.with_warehouse(warehouse);
         }
-        let config =
-            connector::ClientConfig::new(user, account, connector_auth(&self.shared.connection)?)
-                .with_session(session)
-                .with_query(
-                    connector::QueryConfig::new().with_query_response_timeout(RESPONSE_TIMEOUT),
-                )
-                .with_endpoint(connector::EndpointConfig::custom_base_url(base_url.clone()));
-        let client = connector::Client::new(config)
-            .map_err(|error| SnowflakeError::refused(format!("connection `{name}`: {error}")))?;
-        client.create_session().await.map_err(|error| {
-            let mut error = SnowflakeError::from(error);
+        let placed = |mut error: SnowflakeError| {
             error.message = format!("connection `{name}` ({base_url}): {}", error.message);
             error.in_doubt = false;
             error
-        })
+        };
+        let auth = connector_auth(&self.shared.connection).map_err(placed)?;
+        let config = connector::ClientConfig::new(user, account, auth)
+            .with_session(session)
+            .with_query(connector::QueryConfig::new().with_query_response_timeout(RESPONSE_TIMEOUT))
+            .with_endpoint(connector::EndpointConfig::custom_base_url(base_url.clone()));
+        let client = connector::Client::new(config).map_err(|error| placed(error.into()))?;
+        client
+            .create_session()
+            .await
+            .map_err(|error| placed(error.into()))
     }
 
     async fn run(

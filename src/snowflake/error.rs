@@ -51,10 +51,6 @@ impl SnowflakeError {
                 Kind::NoPrivilege,
                 "; grant the privilege to the connection's role",
             ),
-            "391911" | "391920" => (
-                Kind::Refused,
-                "; hybrid tables need a commercial AWS or Azure region and an account that is no trial",
-            ),
             _ => (Kind::Refused, ""),
         };
         // A unique key's violation shares no code with locks: told apart by its text.
@@ -65,7 +61,7 @@ impl SnowflakeError {
         };
         Self {
             kind,
-            message: format!("{}{remedy} (Snowflake error {code})", message.trim()),
+            message: format!("{}{remedy} (Snowflake error {code})", sentence(message)),
             code: Some(code.to_owned()),
             in_doubt: false,
         }
@@ -108,6 +104,12 @@ impl SnowflakeError {
     }
 }
 
+/// Snowflake's words on one line, less the full stop that others follow.
+fn sentence(message: &str) -> String {
+    let lines: Vec<&str> = message.lines().map(str::trim).collect();
+    lines.join(" ").trim().trim_end_matches('.').to_owned()
+}
+
 impl From<connector::Error> for SnowflakeError {
     fn from(error: connector::Error) -> Self {
         let message = error
@@ -124,7 +126,8 @@ impl From<connector::Error> for SnowflakeError {
             (connector::ErrorKind::Auth, _) => Self {
                 kind: Kind::Login,
                 message: format!(
-                    "Snowflake refused the login: {message}; check the user and its password, token or key in the connection"
+                    "Snowflake refused the login: {}; check the user and its password, token or key in the connection",
+                    sentence(&message)
                 ),
                 code: None,
                 in_doubt: false,
@@ -135,11 +138,21 @@ impl From<connector::Error> for SnowflakeError {
                 | connector::ErrorKind::Protocol,
                 _,
             ) => {
-                let cause = std::error::Error::source(&error)
+                // The last cause is what helps: `Connection refused`, a name that does not resolve, a certificate.
+                let mut causes: Vec<String> = Vec::new();
+                let mut cause = std::error::Error::source(&error);
+                while let Some(error) = cause {
+                    causes.push(error.to_string());
+                    cause = error.source();
+                }
+                let cause = causes
+                    .last()
                     .map(|cause| format!(": {cause}"))
                     .unwrap_or_default();
                 Self::unreachable(
-                    format!("Snowflake could not be reached: {message}{cause}"),
+                    format!(
+                        "Snowflake could not be reached: {message}{cause}; check account, host and port of the connection, and what lies between (DNS, proxy, network policy)"
+                    ),
                     true,
                 )
             }

@@ -510,3 +510,7 @@ mod tests {
         );
     }
 }
+
+#[cfg(test)]
+#[path = "stage_tests.rs"]
+mod upload_tests;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const LOGIN_TIMEOUT: u32 = 30;
 
 /// How to reach a source.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SourceSettings {
     /// Platform.
     pub platform: Platform,
@@ -29,6 +29,32 @@ pub struct SourceSettings {
     pub odbc_driver: Option<String>,
     /// More keywords of the connection string.
     pub extra_options: BTreeMap<String, String>,
+}
+
+/// Without the values of the further keywords: which of them is a secret is for the driver to know.
+impl std::fmt::Debug for SourceSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            platform,
+            host,
+            port,
+            database,
+            username,
+            password,
+            odbc_driver,
+            extra_options,
+        } = self;
+        f.debug_struct("SourceSettings")
+            .field("platform", platform)
+            .field("host", host)
+            .field("port", port)
+            .field("database", database)
+            .field("username", username)
+            .field("password", password)
+            .field("odbc_driver", odbc_driver)
+            .field("extra_options", &extra_options.keys())
+            .finish()
+    }
 }
 
 impl SourceSettings {
@@ -211,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_values_are_escaped_and_the_password_stays_out_of_debug() {
+    fn odd_values_are_escaped_and_secrets_stay_out_of_debug() {
         let settings = SourceSettings {
             platform: Platform::Redshift,
             host: "h".into(),
@@ -220,7 +246,7 @@ mod tests {
             username: "u".into(),
             password: SecretString::from("p;w}d {x".to_owned()),
             odbc_driver: None,
-            extra_options: BTreeMap::new(),
+            extra_options: BTreeMap::from([("SSLKeyPassword".into(), "k3y".into())]),
         };
         let text = settings.connection_string("PostgreSQL Unicode");
         assert!(
@@ -231,6 +257,8 @@ mod tests {
         assert!(text.expose_secret().contains("Database=my db;"));
         let text = settings.connection_string("Amazon Redshift (x64)");
         assert!(text.expose_secret().contains("Database={my db};"));
-        assert!(!format!("{settings:?}").contains("p;w"));
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("p;w") && !shown.contains("k3y"), "{shown}");
+        assert!(shown.contains("SSLKeyPassword"), "{shown}");
     }
 }

@@ -13,6 +13,8 @@ pub enum SourceErrorKind {
     NoSuchObject,
     /// A privilege is missing.
     NoPrivilege,
+    /// The statement is wrong for the source: syntax, or what it computes.
+    Refused,
     /// A value has no faithful form in the file.
     Value,
     /// A value grew while it was read.
@@ -53,73 +55,176 @@ impl SourceError {
     /// From a failure of ODBC. Drivers put the server's own words into the text, and often a state that says little,
     /// so both are looked at.
     pub(super) fn from_odbc(error: &odbc_api::Error, place: &str) -> Self {
-        let text = error.to_string();
-        let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        let (state, words) = match error {
+            odbc_api::Error::Diagnostics { record, .. }
+            | odbc_api::Error::InvalidRowArraySize { record, .. }
+            | odbc_api::Error::UnableToRepresentNull(record)
+            | odbc_api::Error::UnsupportedOdbcApiVersion(record)
+            | odbc_api::Error::OracleOdbcDriverDoesNotSupport64Bit(record) => {
+                (record.state.as_str().to_owned(), record.to_string())
+            }
+            other => (String::new(), other.to_string()),
+        };
+        let words = own_words(&words);
         let (kind, remedy) = if matches!(error, odbc_api::Error::TooLargeValueForBuffer { .. }) {
             (
                 SourceErrorKind::Moved,
                 "a value grew while the table was read; the next attempt measures anew",
             )
-        } else if says(&[
-            "password authentication failed",
-            "28P01",
-            "State: 28000",
-            "authentication failed",
-        ]) {
-            (
-                SourceErrorKind::Login,
-                "check username and password in the worker's configuration",
-            )
-        } else if says(&["permission denied", "42501"]) {
-            (
-                SourceErrorKind::NoPrivilege,
-                "grant the source user SELECT on the table and USAGE on its schema",
-            )
-        } else if says(&["State: 3D000", "database \"", "42P01", "42703"])
-            && says(&["does not exist"])
-        {
-            (
-                SourceErrorKind::NoSuchObject,
-                "check the names in the workflow and the database in the worker's configuration",
-            )
-        } else if says(&[
-            "State: 01000, Native error: 0, Message: [unixODBC][Driver Manager]Can't open lib",
-            "State: IM002",
-            "Data source name not found",
-        ]) {
-            (
-                SourceErrorKind::DriverMissing,
-                "install the platform's ODBC driver, or name an installed one with odbc_driver",
-            )
-        } else if says(&[
-            "State: 08",
-            "State: 57P0",
+        } else {
+            classify(&state, &words)
+        };
+        let state = if state.is_empty() {
+            state
+        } else {
+            format!(" (SQL state {state})")
+        };
+        Self::new(kind, format!("{place}: {words}{state} — {remedy}"))
+    }
+}
+
+/// What the server said, on one line, without what the layers between have put around it: the record's head
+/// (`State: …, Native error: …, Message: `), the names of drivers in brackets, PostgreSQL's driver's last sentence.
+fn own_words(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut words = match line.split_once("Message: ") {
+        Some((head, rest)) if head.starts_with("State: ") => rest,
+        _ => line.as_str(),
+    };
+    while let Some((_, rest)) = words
+        .strip_prefix('[')
+        .and_then(|inside| inside.split_once(']'))
+    {
+        words = rest.trim_start();
+    }
+    words
+        .trim_end_matches("Error while executing the query")
+        .trim_end_matches([';', ' '])
+        .to_owned()
+}
+
+/// The kind of what the source said, and what to do about it.
+fn classify(state: &str, words: &str) -> (SourceErrorKind, &'static str) {
+    let says = |any: &[&str]| any.iter().any(|word| words.contains(word));
+    let is = |any: &[&str]| any.iter().any(|start| state.starts_with(start));
+    if is(&["28"]) || says(&["authentication failed", "no pg_hba.conf entry"]) {
+        (
+            SourceErrorKind::Login,
+            "check username and password in the worker's configuration, and that this user may log in from here",
+        )
+    } else if is(&["42501"]) || says(&["permission denied"]) {
+        (
+            SourceErrorKind::NoPrivilege,
+            "grant the source user SELECT on the table and USAGE on its schema",
+        )
+    } else if is(&["3D000", "3F000", "42P01", "42703", "42S02", "42S22"])
+        || (says(&["database \""]) && says(&["does not exist"]))
+    {
+        (
+            SourceErrorKind::NoSuchObject,
+            "check the names in the workflow and the database in the worker's configuration",
+        )
+    } else if is(&["IM002", "IM003"]) || says(&["Can't open lib", "Data source name not found"]) {
+        (
+            SourceErrorKind::DriverMissing,
+            "install the platform's ODBC driver, or name an installed one with odbc_driver",
+        )
+    } else if is(&["08", "57P0"])
+        || says(&[
             "could not connect",
             "Connection refused",
             "server closed the connection",
             "terminating connection",
             "no connection to the server",
             "could not translate host name",
-        ]) {
-            (
-                SourceErrorKind::Unreachable,
-                "check host and port in the worker's configuration, and that the source answers",
-            )
-        } else if says(&[
-            "cannot subtract infinite dates",
-            "cannot convert infinity",
-            "out of range",
-        ]) {
-            (
-                SourceErrorKind::Value,
-                "a value such as infinity has no form in Snowflake's type; make the target column VARCHAR (by columnTypeMappings where the target is to be created), or leave the rows out with whereClauseCriteria",
-            )
-        } else {
-            (SourceErrorKind::Other, "see the message")
-        };
-        Self::new(
-            kind,
-            format!("{place}: {} — {remedy}", text.trim().replace('\n', " ")),
+        ])
+    {
+        (
+            SourceErrorKind::Unreachable,
+            "check host and port in the worker's configuration, and that the source answers",
         )
+    } else if says(&[
+        "cannot subtract infinite dates",
+        "cannot convert infinity",
+        "out of range",
+    ]) {
+        (
+            SourceErrorKind::Value,
+            "a value such as infinity has no form in Snowflake's type; make the target column VARCHAR (by columnTypeMappings where the target is to be created), or leave the rows out with whereClauseCriteria",
+        )
+    } else if is(&["22", "42"]) {
+        (
+            SourceErrorKind::Refused,
+            "the source refuses the statement; check whereClauseCriteria of the table, which is part of it",
+        )
+    } else {
+        (
+            SourceErrorKind::Other,
+            "these are the source's own words; if they stay the same at each attempt, ask who runs the source",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_words_are_left_of_what_the_layers_say() {
+        for (text, words) in [
+            (
+                "State: 42501, Native error: 1, Message: ERROR: permission denied for table t;\nError while executing the query",
+                "ERROR: permission denied for table t",
+            ),
+            (
+                "State: IM002, Native error: 0, Message: [unixODBC][Driver Manager]Data source name not found",
+                "Data source name not found",
+            ),
+            (
+                "State: 08001, Native error: 101, Message: connection failed: Connection refused\n\tIs the server running?",
+                "connection failed: Connection refused Is the server running?",
+            ),
+            (
+                "The dialog has been aborted.",
+                "The dialog has been aborted.",
+            ),
+        ] {
+            assert_eq!(own_words(text), words);
+        }
+    }
+
+    #[test]
+    fn what_helps_decides_what_a_failure_is() {
+        use SourceErrorKind::*;
+        for (state, words, kind) in [
+            (
+                "08001",
+                "FATAL: password authentication failed for user \"u\"",
+                Login,
+            ),
+            ("28000", "Login failed", Login),
+            (
+                "08001",
+                "FATAL: database \"d\" does not exist",
+                NoSuchObject,
+            ),
+            ("08001", "Connection refused", Unreachable),
+            ("57P01", "terminating connection", Unreachable),
+            ("42501", "ERROR: permission denied", NoPrivilege),
+            ("42703", "ERROR: column \"x\" does not exist", NoSuchObject),
+            ("42601", "ERROR: syntax error at or near \")\"", Refused),
+            ("22012", "ERROR: division by zero", Refused),
+            ("22008", "ERROR: timestamp out of range", Value),
+            (
+                "01000",
+                "Can't open lib 'x' : file not found",
+                DriverMissing,
+            ),
+            ("HY000", "out of shared memory", Other),
+        ] {
+            let error = SourceError::new(classify(state, words).0, "");
+            assert_eq!(error.kind, kind, "{state} {words}");
+            assert_eq!(error.is_retryable(), matches!(kind, Unreachable | Other));
+        }
     }
 }

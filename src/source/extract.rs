@@ -89,21 +89,27 @@ pub async fn extract(
     let (batch_sender, batch_receiver) = sync_channel(BATCHES_IN_FLIGHT);
     let (file_sender, mut files) = mpsc::channel::<OpenFile>(1);
     let (schema, directory) = (schema(&request.columns), request.directory.clone());
+    // What the threads log carries the task as well.
+    let span = tracing::Span::current();
     let encode = {
-        let (progress, schema) = (progress.clone(), schema.clone());
+        let (progress, schema, span) = (progress.clone(), schema.clone(), span.clone());
         tokio::task::spawn_blocking(move || {
-            encode(
-                &schema,
-                &directory,
-                &batch_receiver,
-                &file_sender,
-                &progress,
-            )
+            span.in_scope(|| {
+                encode(
+                    &schema,
+                    &directory,
+                    &batch_receiver,
+                    &file_sender,
+                    &progress,
+                )
+            })
         })
     };
     let fetch = {
         let progress = progress.clone();
-        tokio::task::spawn_blocking(move || fetch(&request, &schema, &batch_sender, &progress))
+        tokio::task::spawn_blocking(move || {
+            span.in_scope(|| fetch(&request, &schema, &batch_sender, &progress))
+        })
     };
     let mut uploaded = Vec::new();
     let mut upload_error = None;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -10,6 +12,7 @@ import time
 import tomllib
 from pathlib import Path
 
+import jwt
 import pytest
 import snowflake.connector
 from cryptography.hazmat.primitives import serialization
@@ -48,6 +51,13 @@ def test_only_known_users_log_in(start, tmp_path):
     )
     with server.connect(user="kay", password=None, private_key=private) as connection:
         assert connection.cursor().execute("SELECT CURRENT_USER()").fetchone() == ("KAY",)
+    der = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    issuer = f"LOCAL.KAY.SHA256:{base64.b64encode(hashlib.sha256(der).digest()).decode()}"
+    now = int(time.time())
+    claims = {"iss": issuer, "sub": "LOCAL.KAY", "iat": now, "exp": now + 3000}
+    for changed, accepted in [({}, True), ({"iss": "LOCAL.KAY"}, False), ({"sub": "LOCAL.AMY"}, False), ({"exp": now + 9000}, False)]:
+        token = jwt.encode({**claims, **changed}, key, algorithm="RS256")
+        assert login(server.port, LOGIN_NAME="kay", AUTHENTICATOR="SNOWFLAKE_JWT", TOKEN=token).login["success"] == accepted
     with pytest.raises(DatabaseError, match="Incorrect username or password"):
         server.connect(user="amy", password="wrong")
     users.write_text(json.dumps({"bob": {"token": "tok-2"}}))

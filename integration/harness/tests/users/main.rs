@@ -1,0 +1,11 @@
+//! What users type, and what they get for it: the real binary on the real local servers, right input and wrong.
+
+mod bad_files;
+mod command_line;
+mod connection_kinds;
+mod failing_tables;
+mod logs;
+mod metadata;
+mod reaching;
+mod secrets;
+mod site;

@@ -1,0 +1,161 @@
+//! The metadata: where it is, which version it has, and what happens while it is not there.
+
+use crate::site::{DEADLINE, Site, assert_says, table, text};
+use serde_json::json;
+use snowhaul_integration::{LocalSnowflake, Scratch, Snowhaul, unique_name, until};
+
+#[test]
+fn a_worker_waits_for_its_metadata_says_so_and_ends_with_0_when_it_is_stopped() {
+    let site = Site::shared();
+    let worker = site
+        .command(&["worker", "-c", text(&site.worker())])
+        .start();
+    let told = || {
+        worker
+            .stdout()
+            .contains("waiting for an orchestrator to create the metadata")
+    };
+    assert!(
+        until(DEADLINE, told),
+        "{}{}",
+        worker.stdout(),
+        worker.stderr()
+    );
+    assert_says(&worker.stdout(), &[&site.metadata]);
+    let ended = worker.terminate(DEADLINE);
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn commands_say_that_there_is_no_metadata_and_who_creates_it() {
+    let site = Site::shared();
+    for arguments in [&["workflow", "list"][..], &["workflow", "status", "w"]] {
+        let ended = site.command(arguments).run(DEADLINE);
+        assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
+        let parts = [
+            "there is no metadata in",
+            &site.metadata,
+            "start an orchestrator",
+        ];
+        assert_says(&ended.stderr, &parts);
+    }
+}
+
+#[test]
+fn metadata_of_a_newer_version_is_left_alone_by_every_command() {
+    let site = Site::shared();
+    let workflow = site.workflow(&json!([table("t")]));
+    let orchestrator = site.command(&["orchestrator"]).start();
+    site.create(&workflow, "w");
+    assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
+    let version = format!("{}.DATA_MIGRATION.SCHEMA_VERSION", site.metadata);
+    site.sql()
+        .run(&format!("UPDATE {version} SET VERSION = 99"));
+    let (workflow, worker) = (text(&workflow).to_owned(), site.worker());
+    for arguments in [
+        &["orchestrator"][..],
+        &["worker", "-c", text(&worker)],
+        &["workflow", "list"],
+        &["workflow", "status", "w"],
+        &[
+            "workflow",
+            "create",
+            &workflow,
+            "--source-platform",
+            "redshift",
+            "--name",
+            "w2",
+        ],
+    ] {
+        let ended = site.command(arguments).run(DEADLINE);
+        assert_eq!(ended.code(), Some(2), "{arguments:?} {}", ended.stderr);
+        assert_says(&ended.stderr, &["version 99", "version 1", &site.metadata]);
+    }
+    assert_eq!(
+        site.sql()
+            .number(&format!("SELECT MAX(VERSION) FROM {version}")),
+        99
+    );
+}
+
+#[test]
+fn a_role_that_may_not_create_the_metadata_is_told_what_it_lacks() {
+    let scratch = Scratch::new("deny");
+    let deny = scratch.write("deny.json", r#"["^CREATE HYBRID TABLE"]"#);
+    let snowflake = LocalSnowflake::start(&["--deny", text(&deny)]);
+    let ended = Snowhaul::new(["orchestrator"])
+        .snowflake(&snowflake)
+        .run(DEADLINE);
+    assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
+    let parts = [
+        "Insufficient privileges",
+        "SNOWCONVERT_AI",
+        "CREATE HYBRID TABLE",
+        "commercial AWS or Azure",
+        "trial",
+    ];
+    assert_says(&ended.stderr, &parts);
+    std::fs::write(&deny, r#"["^CREATE DATABASE"]"#).unwrap();
+    let ended = Snowhaul::new(["orchestrator"])
+        .snowflake(&snowflake)
+        .metadata("OTHER")
+        .run(DEADLINE);
+    assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
+    assert_says(
+        &ended.stderr,
+        &["Insufficient privileges", "CREATE DATABASE", "OTHER"],
+    );
+}
+
+#[test]
+fn the_environment_moves_all_metadata_and_the_stage() {
+    let site = Site::shared();
+    site.source.sql().run("CREATE TABLE t AS SELECT 1 AS id");
+    let schema = unique_name("elsewhere");
+    let workflow = site.workflow(&json!([table("t")]));
+    let ended = site
+        .run_command(&workflow, "w")
+        .env(
+            "CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA",
+            &schema,
+        )
+        .run(DEADLINE);
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    let place = format!("{}.{}", site.metadata, schema.to_uppercase());
+    let sql = site.sql();
+    let count = |what: &str| sql.number(&format!("SELECT COUNT(*) FROM {place}.{what}"));
+    assert_eq!(
+        (
+            count("WORKFLOW"),
+            count("TABLE_PROGRESS_WITH_EXAMPLE_ERROR")
+        ),
+        (1, 1)
+    );
+    sql.run(&format!("LIST @{place}.TASK_RESULTS"));
+    // What this migration sent never spoke of another place.
+    let statements = site.snowflake.statements();
+    let ours = statements.iter().filter_map(|entry| entry["sql"].as_str());
+    let ours: Vec<&str> = ours.filter(|sql| sql.contains(&site.metadata)).collect();
+    assert!(ours.iter().any(|sql| sql.starts_with("PUT")), "{ours:#?}");
+    assert!(
+        !ours.iter().any(|sql| sql.contains("\"DATA_MIGRATION\"")),
+        "{ours:#?}"
+    );
+    let listed = site
+        .command(&["workflow", "list"])
+        .env(
+            "CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA",
+            &schema,
+        )
+        .run(DEADLINE);
+    assert_eq!(listed.code(), Some(0), "{}", listed.stderr);
+    let elsewhere = site.command(&["workflow", "list"]).run(DEADLINE);
+    assert_eq!(elsewhere.code(), Some(2), "{}", elsewhere.stdout);
+    // A name that is none is refused with the variable's.
+    let odd = site
+        .command(&["workflow", "list"])
+        .env("CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA", "\"open")
+        .run(DEADLINE);
+    assert_eq!(odd.code(), Some(2), "{}", odd.stderr);
+    assert_says(&odd.stderr, &["CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA"]);
+}
