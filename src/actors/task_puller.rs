@@ -48,6 +48,8 @@ pub enum TaskPullerMsg {
     CancelAll,
     /// The time to notice that is over too.
     HandBackAll,
+    /// Give back what was claimed ahead and has not come to its turn.
+    GiveBackWaiting,
 }
 
 /// The actor. It stops by itself when it is drained.
@@ -76,6 +78,7 @@ pub struct TaskPullerArguments {
 struct Running {
     task: ClaimedTask,
     progress: Arc<TaskProgress>,
+    claimed: Instant,
     started: Arc<OnceLock<Instant>>,
 }
 
@@ -165,6 +168,7 @@ impl Actor for TaskPuller {
                 running.for_each(|running| running.progress.cancel());
                 myself.send_after(CANCEL_PATIENCE, || TaskPullerMsg::HandBackAll);
             }
+            TaskPullerMsg::GiveBackWaiting => state.give_back_waiting(&myself),
             TaskPullerMsg::HandBackAll => {
                 // Their claims end here, so whatever they still do counts for nothing.
                 for (_, running) in std::mem::take(&mut state.running) {
@@ -234,6 +238,9 @@ impl TaskPullerState {
                     BUSY_PAUSE
                 };
                 tasks.into_iter().for_each(|task| self.start(myself, task));
+                if self.running.len() > self.arguments.capacity {
+                    myself.send_after(AHEAD * 2, || TaskPullerMsg::GiveBackWaiting);
+                }
                 pause
             }
             Err(error) => {
@@ -245,6 +252,33 @@ impl TaskPullerState {
         self.stop_if_drained(myself);
     }
 
+    /// Tasks that were claimed ahead because others were short, and wait behind long ones now: another worker may have
+    /// a slot for them.
+    fn give_back_waiting(&mut self, myself: &ActorRef<TaskPullerMsg>) {
+        let waiting: Vec<Claim> = self
+            .running
+            .iter()
+            .filter(|(_, running)| {
+                running.started.get().is_none() && running.claimed.elapsed() >= AHEAD * 2
+            })
+            .map(|(claim, _)| claim.clone())
+            .collect();
+        if waiting.is_empty() {
+            return;
+        }
+        self.usual_duration = self.usual_duration.max(AHEAD * 2);
+        for running in waiting
+            .iter()
+            .filter_map(|claim| self.running.remove(claim))
+            .collect::<Vec<_>>()
+        {
+            // Should it come to its turn in this moment, it ends at once, and its claim is no longer known here.
+            running.progress.cancel();
+            self.settle(myself, &running.task, TaskOutcome::HandedBack);
+        }
+        self.arm(myself, BUSY_PAUSE);
+    }
+
     fn start(&mut self, myself: &ActorRef<TaskPullerMsg>, task: ClaimedTask) {
         let progress = Arc::new(TaskProgress::default());
         let started = Arc::new(OnceLock::new());
@@ -253,6 +287,7 @@ impl TaskPullerState {
             Running {
                 task: task.clone(),
                 progress: progress.clone(),
+                claimed: Instant::now(),
                 started: started.clone(),
             },
         );

@@ -17,4 +17,4 @@ pub use faults::Fault;
 pub use kill::{Kind, kill};
 pub use loader::LoadFault;
 pub use runner::Behaviour;
-pub use world::{World, WorldSettings};
+pub use world::{CAPACITY, World, WorldSettings};

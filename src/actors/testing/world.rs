@@ -45,6 +45,8 @@ impl Default for WorldSettings {
     }
 }
 
+/// Slots of the world's workers.
+pub const CAPACITY: usize = 4;
 /// How long a claim of the world's workers holds.
 const WORKER_LEASE: Duration = Duration::from_secs(30);
 
@@ -137,7 +139,7 @@ impl World {
                 limit: 0,
                 lease: WORKER_LEASE,
             },
-            capacity: 4,
+            capacity: CAPACITY,
             idle_interval: Duration::from_secs(1),
             renew_interval: Duration::from_secs(10),
             retry: RetryPolicy::default(),

@@ -1,7 +1,7 @@
 //! How migrations end.
 
 use crate::actors::orchestrator_supervisor::OrchestratorSupervisorMsg;
-use crate::actors::testing::{Behaviour, World, WorldSettings};
+use crate::actors::testing::{Behaviour, CAPACITY, World, WorldSettings};
 use crate::actors::worker_supervisor::WorkerSupervisorMsg;
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::task::TaskFailure;
@@ -318,4 +318,40 @@ async fn a_drain_does_not_wait_for_a_task_that_does_not_listen() {
         .unwrap();
     first.wait(Some(Duration::from_secs(20))).await.unwrap();
     assert_eq!(world.store.num_claimed(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_claimed_ahead_that_wait_behind_long_ones_go_to_another_worker() {
+    let world = World::new(WorldSettings {
+        tables: vec![("a", 40)],
+        task: Duration::from_millis(200),
+        window: 40,
+        ..WorldSettings::default()
+    });
+    for no in 15..40 {
+        let long = Behaviour::Deaf(Duration::from_secs(3_600));
+        behave(&world, "a", Some(no), long);
+    }
+    let _orchestrator = world.orchestrator("one").await;
+    let _first = world.worker("w1").await;
+    let long_ones = |w: &World| {
+        let started = w.runner.started.lock().unwrap();
+        started
+            .iter()
+            .filter(|t| t.partition_no >= Some(PartitionNo(15)))
+            .count()
+    };
+    let slots = CAPACITY;
+    world
+        .until("one worker is full of long tasks", |w| {
+            long_ones(w) == slots
+        })
+        .await;
+    let _second = world.worker("w2").await;
+    world
+        .until("the other worker is full of them too", |w| {
+            long_ones(w) == 2 * slots
+        })
+        .await;
+    assert_eq!(world.store.num_failures(), 0);
 }
