@@ -2,7 +2,7 @@
 //! anywhere, and loses or doubles no row.
 //!
 //! The module map is the architecture. Pure modules do no I/O: [`domain`], [`plan`], [`dialect`], [`types`].
-//! One module per outside system: [`source`] (ODBC), [`file`] (Parquet), [`snowflake`] (sessions and
+//! One module per outside system: [`source`] (ODBC), [`mod@file`] (Parquet), [`snowflake`] (sessions and
 //! stages), [`checkpoint`] (the hybrid tables). [`actors`] decide and delegate, [`roles`] put them together.
 
 pub mod actors;

@@ -1,6 +1,6 @@
 //! CheckpointWriter: group commit of state changes.
 //!
-//! Changes that arrive while a statement is under way, or within [`LINGER`], go out together. One batch is under way
+//! Changes that arrive while a statement is under way, or within `LINGER`, go out together. One batch is under way
 //! at a time: with Snowflake's latency that alone groups what many partitions do at once.
 
 use super::{Reply, effects};

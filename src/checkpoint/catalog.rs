@@ -1,5 +1,6 @@
 //! What the command line asks of the hybrid tables.
 
+use super::catalog_contract::*;
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, to_json};
 use super::sql::{text, text_opt, values};

@@ -4,12 +4,17 @@
 //! says how many statements it sends: latency to Snowflake is about 100 ms each, and hybrid tables have quotas.
 
 mod catalog;
+mod catalog_contract;
+mod changes;
 mod contract;
 mod hybrid;
 mod orchestrator;
 mod schema;
 mod sql;
 mod worker;
+mod worker_contract;
 
+pub use catalog_contract::*;
 pub use contract::*;
 pub use hybrid::{HybridCheckpoint, MetadataLocation};
+pub use worker_contract::*;

@@ -11,7 +11,6 @@ use crate::domain::task::TaskKind;
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use crate::snowflake::Row;
 use async_trait::async_trait;
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// Rows of one INSERT at most: keeps a statement's text well under Snowflake's limit of a megabyte.
@@ -19,14 +18,14 @@ const INSERT_ROWS: usize = 500;
 
 impl HybridCheckpoint {
     /// The condition that fences a write by the workflow's owner epoch.
-    fn fence(&self, owned: &OwnedWorkflow) -> String {
+    pub(super) fn fence(&self, owned: &OwnedWorkflow) -> String {
         format!(
             "EXISTS (SELECT 1 FROM {}.WORKFLOW w WHERE w.WORKFLOW_ID = {} AND w.OWNER_EPOCH = {})",
             self.s, owned.id, owned.epoch
         )
     }
 
-    async fn check_owner(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+    pub(super) async fn check_owner(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
         let rows = self
             .query(&format!(
                 "SELECT OWNER_EPOCH FROM {}.WORKFLOW WHERE WORKFLOW_ID = {}",
@@ -75,152 +74,6 @@ impl HybridCheckpoint {
             .iter()
             .map(partition_state)
             .collect()
-    }
-
-    async fn apply_staged(
-        &self,
-        owned: &OwnedWorkflow,
-        staged: &[(PartitionKey, Attempt, &crate::domain::task::Manifest)],
-    ) -> Result<u64, CheckpointError> {
-        if staged.is_empty() {
-            return Ok(0);
-        }
-        let mut rows = Vec::with_capacity(staged.len());
-        for (key, attempt, manifest) in staged {
-            rows.push(vec![
-                key.table_no.to_string(),
-                key.partition_no.to_string(),
-                attempt.to_string(),
-                text(&to_json(manifest)?),
-                manifest.rows().to_string(),
-                manifest.bytes().to_string(),
-            ]);
-        }
-        self.execute(&format!(
-            "UPDATE {s}.\"PARTITION\" p SET PHASE = 'STAGED', ATTEMPT = v.A, MANIFEST = v.M, ROWS_STAGED = v.R, BYTES = v.B, STAGED_AT = SYSDATE() FROM ({}) v \
-             WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = v.T AND p.PARTITION_NO = v.P AND p.PHASE = 'PENDING' AND {}",
-            values(&["T", "P", "A", "M", "R", "B"], &rows),
-            self.fence(owned),
-            s = self.s,
-            id = owned.id
-        ))
-        .await
-    }
-
-    async fn apply_failed(
-        &self,
-        owned: &OwnedWorkflow,
-        failed: &[(PartitionKey, &str)],
-    ) -> Result<u64, CheckpointError> {
-        if failed.is_empty() {
-            return Ok(0);
-        }
-        let rows: Vec<_> = failed
-            .iter()
-            .map(|(key, error)| {
-                vec![
-                    key.table_no.to_string(),
-                    key.partition_no.to_string(),
-                    text(error),
-                ]
-            })
-            .collect();
-        self.execute(&format!(
-            "UPDATE {s}.\"PARTITION\" p SET PHASE = 'FAILED', ERROR = v.E, FAILED_AT = SYSDATE() FROM ({}) v \
-             WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = v.T AND p.PARTITION_NO = v.P AND p.PHASE IN ('PENDING', 'STAGED') AND {}",
-            values(&["T", "P", "E"], &rows),
-            self.fence(owned),
-            s = self.s,
-            id = owned.id
-        ))
-        .await
-    }
-
-    async fn apply_table_ends(
-        &self,
-        owned: &OwnedWorkflow,
-        ended: &[(TableNo, TablePhase, Option<&str>)],
-    ) -> Result<u64, CheckpointError> {
-        if ended.is_empty() {
-            return Ok(0);
-        }
-        let rows: Vec<_> = ended
-            .iter()
-            .map(|(no, phase, error)| vec![no.to_string(), text(phase.as_str()), text_opt(*error)])
-            .collect();
-        self.execute(&format!(
-            "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE() FROM ({}) v \
-             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN ('COMPLETED', 'FAILED')",
-            values(&["T", "F", "E"], &rows),
-            owned.id,
-            owned.epoch,
-            s = self.s
-        ))
-        .await
-    }
-
-    /// What became of changes when fewer rows changed than were asked: some may have been applied before.
-    async fn settle(
-        &self,
-        owned: &OwnedWorkflow,
-        changes: &[StateChange],
-    ) -> Result<Vec<Applied>, CheckpointError> {
-        self.check_owner(owned).await?;
-        let keys: Vec<String> = changes
-            .iter()
-            .filter_map(|change| match change {
-                StateChange::PartitionStaged { key, .. }
-                | StateChange::PartitionFailed { key, .. } => Some(format!(
-                    "(TABLE_NO = {} AND PARTITION_NO = {})",
-                    key.table_no, key.partition_no
-                )),
-                StateChange::TableEnded { .. } => None,
-            })
-            .collect();
-        let mut partitions: HashMap<(u32, u32), (String, Option<u32>)> = HashMap::new();
-        if !keys.is_empty() {
-            let sql = format!(
-                "SELECT TABLE_NO, PARTITION_NO, PHASE, ATTEMPT FROM {}.\"PARTITION\" WHERE WORKFLOW_ID = {} AND ({})",
-                self.s,
-                owned.id,
-                keys.join(" OR ")
-            );
-            for row in self.query(&sql).await? {
-                let mut c = Cells(&row, 0);
-                partitions.insert((c.number()?, c.number()?), (c.text()?, c.number_opt()));
-            }
-        }
-        let tables: HashMap<u32, String> = self
-            .query(&format!(
-                "SELECT TABLE_NO, PHASE FROM {}.TABLE_STATE WHERE WORKFLOW_ID = {}",
-                self.s, owned.id
-            ))
-            .await?
-            .iter()
-            .map(|row| {
-                let mut c = Cells(row, 0);
-                Ok::<_, CheckpointError>((c.number()?, c.text()?))
-            })
-            .collect::<Result<_, _>>()?;
-        let settled = changes.iter().map(|change| {
-            let applied = match change {
-                StateChange::PartitionStaged { key, attempt, .. } => partitions
-                    .get(&(key.table_no.0, key.partition_no.0))
-                    .is_some_and(|(phase, won)| {
-                        phase == PartitionPhase::Staged.as_str() && *won == Some(attempt.0)
-                    }),
-                StateChange::PartitionFailed { key, .. } => partitions
-                    .get(&(key.table_no.0, key.partition_no.0))
-                    .is_some_and(|(phase, _)| phase == PartitionPhase::Failed.as_str()),
-                StateChange::TableEnded {
-                    table_no, phase, ..
-                } => tables
-                    .get(&table_no.0)
-                    .is_some_and(|stored| stored == phase.as_str()),
-            };
-            if applied { Applied::Yes } else { Applied::No }
-        });
-        Ok(settled.collect())
     }
 }
 
@@ -657,53 +510,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         owned: &OwnedWorkflow,
         changes: &[StateChange],
     ) -> Result<Vec<Applied>, CheckpointError> {
-        let (mut staged, mut failed, mut ended, mut done) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for change in changes {
-            match change {
-                StateChange::PartitionStaged {
-                    key,
-                    attempt,
-                    manifest,
-                } => {
-                    done.push(task_id(
-                        owned.id,
-                        TaskKind::Extract,
-                        key.table_no,
-                        Some(key.partition_no),
-                    ));
-                    staged.push((*key, *attempt, manifest));
-                }
-                StateChange::PartitionFailed { key, error } => {
-                    done.push(task_id(
-                        owned.id,
-                        TaskKind::Extract,
-                        key.table_no,
-                        Some(key.partition_no),
-                    ));
-                    failed.push((*key, error.as_str()));
-                }
-                StateChange::TableEnded {
-                    table_no,
-                    phase,
-                    error,
-                } => {
-                    done.push(task_id(owned.id, TaskKind::Analyze, *table_no, None));
-                    ended.push((*table_no, *phase, error.as_deref()));
-                }
-            }
-        }
-        let changed = self.apply_staged(owned, &staged).await?
-            + self.apply_failed(owned, &failed).await?
-            + self.apply_table_ends(owned, &ended).await?;
-        let outcome = if changed == changes.len() as u64 {
-            vec![Applied::Yes; changes.len()]
-        } else {
-            self.settle(owned, changes).await?
-        };
-        // After the phases: a crash in between leaves a task that is collected again, never one that is lost.
-        self.collect(&done).await?;
-        Ok(outcome)
+        self.apply_changes(owned, changes).await
     }
 
     async fn reap(

@@ -3,6 +3,7 @@
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, parse_kind, parse_platform};
 use super::sql::{from_now, text, text_list, text_opt, values};
+use super::worker_contract::*;
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskOutcome};
 use crate::domain::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
 use crate::snowflake::Row;

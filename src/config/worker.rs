@@ -25,7 +25,7 @@ pub struct WorkerConfig {
     pub task_fetch_interval: Duration,
     /// Time between renewals of the leases of running tasks.
     pub lease_refresh_interval: Duration,
-    /// How long a task belongs to this worker without a renewal: at least [`REFRESHES_PER_LEASE`] intervals.
+    /// How long a task belongs to this worker without a renewal: at least `REFRESHES_PER_LEASE` intervals.
     pub lease: Duration,
     /// Memory of one task, in bytes.
     pub task_memory_bytes: usize,

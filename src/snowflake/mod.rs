@@ -6,6 +6,7 @@ pub mod connection;
 pub mod copy;
 pub mod error;
 pub mod stage;
+mod storage;
 
 pub use client::{Row, SnowflakeClient, Transaction};
 pub use connection::Connection;

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::snowflake::connection::Credentials;
+use crate::snowflake::storage::PART_BYTES;
+use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Mutex as StdMutex;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};

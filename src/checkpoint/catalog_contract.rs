@@ -1,0 +1,126 @@
+//! What the command line asks of the checkpoint.
+
+use super::contract::CheckpointError;
+use crate::domain::WorkflowId;
+use crate::domain::table::Platform;
+use crate::domain::task::TableSpec;
+use async_trait::async_trait;
+
+/// A workflow to create.
+#[derive(Clone, Debug)]
+pub struct NewWorkflow {
+    /// Unique name.
+    pub name: String,
+    /// Source platform.
+    pub platform: Platform,
+    /// Only orchestrators and workers with a matching affinity handle it.
+    pub affinity: Option<String>,
+    /// The normalized configuration as JSON, for users to read.
+    pub configuration: String,
+    /// Its tables, in order.
+    pub tables: Vec<TableSpec>,
+}
+
+/// A workflow as users see it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct WorkflowSummary {
+    /// Id.
+    pub workflow_id: i64,
+    /// Name.
+    pub name: String,
+    /// Source platform.
+    pub source_platform: String,
+    /// Affinity.
+    pub affinity: Option<String>,
+    /// `PENDING`, `EXECUTING`, `COMPLETED`.
+    pub status: String,
+    /// Tables in all.
+    pub num_tables: u64,
+    /// Tables completed.
+    pub num_completed: u64,
+    /// Tables failed.
+    pub num_failed: u64,
+    /// UTC, ISO 8601.
+    pub created_at: Option<String>,
+    /// UTC, ISO 8601.
+    pub started_at: Option<String>,
+    /// UTC, ISO 8601.
+    pub ended_at: Option<String>,
+    /// What went wrong, when the workflow as a whole did.
+    pub error: Option<String>,
+}
+
+/// One table's progress: a row of `TABLE_PROGRESS_WITH_EXAMPLE_ERROR`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct TableProgress {
+    /// Place in the workflow file, from 0.
+    pub table_no: u32,
+    /// Source table as written.
+    pub source_table: String,
+    /// Target table as written.
+    pub target_table: String,
+    /// The table's phase.
+    pub status: String,
+    /// Estimated rows, once analyzed.
+    pub row_estimate: Option<u64>,
+    /// Partitions in all; 0 before the table is planned.
+    pub partitions_total: u64,
+    /// Not claimed.
+    pub partitions_pending: u64,
+    /// Claimed by a worker.
+    pub partitions_in_extraction: u64,
+    /// Staged, not loaded.
+    pub partitions_in_loading: u64,
+    /// Loaded.
+    pub partitions_completed: u64,
+    /// Given up.
+    pub partitions_failed: u64,
+    /// Rows extracted so far (running tasks included).
+    pub rows_extracted: u64,
+    /// Rows committed in the target.
+    pub rows_loaded: u64,
+    /// Bytes staged.
+    pub bytes: u64,
+    /// Seconds from the table's first task to its end or to now.
+    pub seconds: Option<f64>,
+    /// An error, if there is one.
+    pub example_error: Option<String>,
+}
+
+/// One failure: a row of `DATA_MIGRATION_ERROR`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ErrorRow {
+    /// Source table as written.
+    pub source_table: String,
+    /// Partition; `None`: the table as a whole.
+    pub partition_no: Option<u32>,
+    /// What is wrong and what to do.
+    pub error: String,
+    /// UTC, ISO 8601.
+    pub at: Option<String>,
+}
+
+/// What the command line asks.
+#[async_trait]
+pub trait WorkflowCatalog: Send + Sync {
+    /// Answers whether the metadata objects are there in this version's form. One statement.
+    async fn check_schema(&self) -> Result<(), CheckpointError>;
+    /// Creates a workflow with its tables in one transaction and answers its id. A repetition after a lost reply
+    /// answers the same id.
+    async fn create_workflow(&self, workflow: &NewWorkflow) -> Result<WorkflowId, CheckpointError>;
+    /// All workflows, newest first. One statement.
+    async fn list_workflows(&self) -> Result<Vec<WorkflowSummary>, CheckpointError>;
+    /// The workflow of this name, or else of this id. One statement.
+    async fn find_workflow(
+        &self,
+        name_or_id: &str,
+    ) -> Result<Option<WorkflowSummary>, CheckpointError>;
+    /// Progress of each table. One statement.
+    async fn table_progress(&self, id: WorkflowId) -> Result<Vec<TableProgress>, CheckpointError>;
+    /// The configuration that a workflow was created with. One statement.
+    async fn configuration(&self, id: WorkflowId) -> Result<String, CheckpointError>;
+    /// All known errors. One statement.
+    async fn errors(&self, id: WorkflowId) -> Result<Vec<ErrorRow>, CheckpointError>;
+    /// All warnings: (source table, text). One statement.
+    async fn warnings(&self, id: WorkflowId) -> Result<Vec<(String, String)>, CheckpointError>;
+}
