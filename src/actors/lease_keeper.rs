@@ -20,7 +20,7 @@ pub type Claim = (String, ClaimToken);
 /// Messages.
 pub enum LeaseKeeperMsg {
     /// The worker holds this task from now on.
-    Hold(String, ClaimToken, Arc<TaskProgress>),
+    Hold(String, ClaimToken, Arc<TaskProgress>, tracing::Span),
     /// The task has ended.
     Release(String, ClaimToken),
     /// Renew.
@@ -46,6 +46,8 @@ pub struct LeaseKeeperArguments {
 
 struct Held {
     progress: Arc<TaskProgress>,
+    /// Names the task in log lines.
+    span: tracing::Span,
     until: Instant,
 }
 
@@ -88,11 +90,13 @@ impl Actor for LeaseKeeper {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            LeaseKeeperMsg::Hold(task_id, token, progress) => {
-                let until = Instant::now() + state.arguments.lease;
-                state
-                    .held
-                    .insert((task_id, token), Held { progress, until });
+            LeaseKeeperMsg::Hold(task_id, token, progress, span) => {
+                let held = Held {
+                    progress,
+                    span,
+                    until: Instant::now() + state.arguments.lease,
+                };
+                state.held.insert((task_id, token), held);
             }
             LeaseKeeperMsg::Release(task_id, token) => {
                 if let Some(held) = state.held.remove(&(task_id, token)) {
@@ -188,18 +192,18 @@ impl LeaseKeeperState {
                     }
                 } else if let Some(held) = self.held.remove(claim) {
                     tracing::warn!(
-                        task_id = claim.0,
+                        parent: &held.span,
                         "the claim is lost; the task is cancelled here"
                     );
                     held.progress.cancel();
                 }
             }
         }
-        self.held.retain(|(task_id, _), held| {
+        self.held.retain(|_, held| {
             let holds = held.until > now;
             if !holds {
                 tracing::warn!(
-                    task_id,
+                    parent: &held.span,
                     "the lease ran out without a renewal; the task is cancelled here"
                 );
                 held.progress.cancel();

@@ -295,6 +295,7 @@ impl TaskPullerState {
             task.task_id.clone(),
             task.token,
             progress.clone(),
+            self.span(&task),
         ));
         if self.draining {
             progress.cancel();
