@@ -1,8 +1,8 @@
 //! The extraction of one partition: one statement, one or more files, streamed.
 //!
 //! Four stages overlap: the driver's thread (fetch into buffers), the batch thread (buffers to Arrow), the encode thread
-//! (Arrow to Parquet), and the upload. The
-//! channels between them are bounded, so memory does not depend on the partition's size.
+//! (Arrow to Parquet), and the upload. The channels between them are bounded, so memory does not depend on the
+//! partition's size.
 
 use super::connection::{SourceSettings, query_text};
 use super::error::{SourceError, SourceErrorKind};
