@@ -69,7 +69,7 @@ pub trait TargetPlanner: Send + Sync {
 pub struct TaskProgress {
     rows: AtomicU64,
     bytes: AtomicU64,
-    cancelled: Arc<AtomicBool>,
+    cancelled: AtomicBool,
 }
 
 impl TaskProgress {
@@ -97,11 +97,6 @@ impl TaskProgress {
     /// Whether the task shall end.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::SeqCst)
-    }
-
-    /// The flag itself, for threads that poll it.
-    pub fn cancel_flag(&self) -> Arc<AtomicBool> {
-        self.cancelled.clone()
     }
 }
 

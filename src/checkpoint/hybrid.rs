@@ -3,6 +3,7 @@
 use super::contract::{CheckpointError, StoreError};
 use super::schema;
 use crate::domain::retry::RetryPolicy;
+use crate::snowflake::client::rows_affected;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
 use crate::types::snowflake_name;
@@ -157,13 +158,7 @@ impl HybridCheckpoint {
 
     /// Runs a change that may be repeated, and answers how many rows it changed the last time.
     pub(super) async fn execute(&self, sql: &str) -> Result<u64, CheckpointError> {
-        let rows = self.query(sql).await?;
-        Ok(rows.first().map_or(0, |row| {
-            row.iter()
-                .flatten()
-                .filter_map(|cell| cell.parse::<u64>().ok())
-                .sum()
-        }))
+        Ok(rows_affected(&self.query(sql).await?))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use super::Ending;
 use super::arguments::*;
-use crate::checkpoint::{HybridCheckpoint, MetadataLocation, NewWorkflow, WorkflowCatalog};
+use crate::checkpoint::{
+    HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkflowCatalog,
+    WorkflowSummary,
+};
 use crate::config::{self, ConfigErrors, LogFormat};
 use crate::dialect;
 use crate::domain::WorkflowId;
@@ -99,7 +102,13 @@ async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
     let mut view = view(&MultiProgress::new());
     let followed = follow(&catalog, id, &mut view, &mut stop).await;
     view.finish();
-    ended(&catalog, id, followed?).await
+    match followed? {
+        Followed::Completed(workflow, tables) => report_end(&catalog, &workflow, &tables).await,
+        Followed::Interrupted => {
+            eprintln!("stopped watching; the workflow goes on: `snowhaul workflow status {id}`");
+            Ok(Ending::Interrupted)
+        }
+    }
 }
 
 async fn run_standalone(arguments: RunArguments) -> Result<Ending, RoleError> {
@@ -133,10 +142,7 @@ async fn run_standalone(arguments: RunArguments) -> Result<Ending, RoleError> {
     let client = SnowflakeClient::new(connection.clone(), "standalone");
     let catalog = HybridCheckpoint::new(client, worker.metadata.clone());
     match followed {
-        Followed::Completed(summary, tables) => {
-            let id = WorkflowId(summary.workflow_id);
-            ended(&catalog, id, Followed::Completed(summary, tables)).await
-        }
+        Followed::Completed(workflow, tables) => report_end(&catalog, &workflow, &tables).await,
         Followed::Interrupted => {
             eprintln!(
                 "stopped; the same command continues the workflow {}",
@@ -148,16 +154,13 @@ async fn run_standalone(arguments: RunArguments) -> Result<Ending, RoleError> {
 }
 
 /// Tells how a workflow ended.
-async fn ended(
+async fn report_end(
     catalog: &HybridCheckpoint,
-    id: WorkflowId,
-    followed: Followed,
+    workflow: &WorkflowSummary,
+    tables: &[TableProgress],
 ) -> Result<Ending, RoleError> {
-    let Followed::Completed(workflow, tables) = followed else {
-        eprintln!("stopped watching; the workflow goes on: `snowhaul workflow status {id}`");
-        return Ok(Ending::Interrupted);
-    };
-    print!("{}", report::workflow_status(&workflow, &tables));
+    print!("{}", report::workflow_status(workflow, tables));
+    let id = WorkflowId(workflow.workflow_id);
     for (table, warning) in catalog.warnings(id).await? {
         eprintln!("warning: {table}: {warning}");
     }

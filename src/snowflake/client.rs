@@ -5,7 +5,6 @@ use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
 use serde_json::json;
 use snowflake_connector_rs as connector;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -58,7 +57,6 @@ struct Shared {
     role: String,
     idle: Mutex<Vec<PooledSession>>,
     permits: Arc<Semaphore>,
-    statements: AtomicU64,
 }
 
 /// A session with the query tag that it was given last.
@@ -80,21 +78,10 @@ impl SnowflakeClient {
             role: role.to_owned(),
             idle: Mutex::new(Vec::new()),
             permits: Arc::new(Semaphore::new(MAX_SESSIONS)),
-            statements: AtomicU64::new(0),
         };
         Self {
             shared: Arc::new(shared),
         }
-    }
-
-    /// The connection.
-    pub fn connection(&self) -> &Connection {
-        &self.shared.connection
-    }
-
-    /// Statements sent so far.
-    pub fn num_statements(&self) -> u64 {
-        self.shared.statements.load(Ordering::Relaxed)
     }
 
     /// Runs a statement and answers its rows.
@@ -258,7 +245,6 @@ impl SnowflakeClient {
         session: &connector::Session,
         sql: &str,
     ) -> Result<Vec<Row>, SnowflakeError> {
-        self.shared.statements.fetch_add(1, Ordering::Relaxed);
         let began = std::time::Instant::now();
         let result = async {
             let rows: Vec<TextRow> = session
@@ -283,7 +269,7 @@ impl SnowflakeClient {
 
 /// The sum of the first row: how Snowflake tells inserted, updated and deleted rows; multi-joined updates stand in the
 /// second column of an UPDATE and are 0 in everything that snowhaul sends.
-fn rows_affected(rows: &[Row]) -> u64 {
+pub(crate) fn rows_affected(rows: &[Row]) -> u64 {
     rows.first().map_or(0, |row| {
         row.iter()
             .flatten()
