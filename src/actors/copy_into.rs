@@ -290,9 +290,10 @@ impl CopyIntoState {
             match phases.get(&request.partition_no()) {
                 Some(PartitionPhase::Loaded) => (request.reply)(Loaded::Committed),
                 Some(PartitionPhase::Staged) => again.push(request),
-                Some(PartitionPhase::Pending | PartitionPhase::Failed) | None => {
-                    (request.reply)(Loaded::Stale)
-                }
+                Some(
+                    PartitionPhase::Pending | PartitionPhase::Failed | PartitionPhase::Unchanged,
+                )
+                | None => (request.reply)(Loaded::Stale),
             }
         }
         self.tries = if again.is_empty() { 0 } else { self.tries + 1 };

@@ -10,7 +10,7 @@ use crate::checkpoint::{
     EndedTask, LoadUnit, NewTask, OwnedWorkflow, PartitionKey, PartitionState, StateChange,
 };
 use crate::domain::phase::PartitionPhase;
-use crate::domain::table::TableRef;
+use crate::domain::table::{Content, TableRef};
 use crate::domain::task::{Manifest, TaskKind};
 use crate::domain::{Attempt, TableNo};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -101,7 +101,9 @@ impl Actor for PartitionActor {
                     "the checkpoint has a staged partition without attempt or manifest".into(),
                 );
             }
-            (PartitionPhase::Loaded, _, _) => state.end(&myself, PartitionEnd::Loaded),
+            (PartitionPhase::Loaded | PartitionPhase::Unchanged, _, _) => {
+                state.end(&myself, PartitionEnd::Loaded)
+            }
             (PartitionPhase::Failed, _, _) => state.end(&myself, PartitionEnd::Failed),
         }
         Ok(state)
@@ -178,7 +180,7 @@ impl PartitionActorState {
             task: NewTask {
                 kind: TaskKind::Extract,
                 table_no: self.arguments.table_no,
-                partition: Some((partition.partition_no, partition.range.clone())),
+                partition: Some((partition.partition_no, partition.slice.clone())),
                 // Earlier partitions first, so that a table's files come in the order of its key.
                 priority: i32::try_from(partition.partition_no.0).unwrap_or(i32::MAX),
             },
@@ -221,7 +223,11 @@ impl PartitionActorState {
         let unit = LoadUnit {
             key: self.key(),
             attempt,
-            rows: manifest.rows(),
+            rows: match self.arguments.partition.slice.content {
+                Content::Rows => manifest.rows(),
+                Content::Keys => 0,
+            },
+            checksum: manifest.checksum.clone(),
         };
         let request = LoadRequest {
             staged: StagedPartition { unit, manifest },

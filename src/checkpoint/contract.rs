@@ -4,8 +4,8 @@
 //! "Fenced" means: applied only while the workflow's `OWNER_EPOCH` is the caller's.
 
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
-use crate::domain::table::{KeyRange, Platform};
-use crate::domain::task::{ExtractionSpec, Manifest, TableSpec, TaskKind};
+use crate::domain::table::{Platform, Slice};
+use crate::domain::task::{ExtractionSpec, Manifest, SyncSettings, TableSpec, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -111,8 +111,8 @@ pub struct PartitionState {
     pub partition_no: PartitionNo,
     /// Phase.
     pub phase: PartitionPhase,
-    /// Its range.
-    pub range: KeyRange,
+    /// What it moves.
+    pub slice: Slice,
     /// The attempt that won, once staged.
     pub attempt: Option<Attempt>,
     /// Its manifest, once staged.
@@ -135,8 +135,8 @@ pub struct NewTask {
     pub kind: TaskKind,
     /// Table.
     pub table_no: TableNo,
-    /// Partition, with its range, of an extraction.
-    pub partition: Option<(PartitionNo, KeyRange)>,
+    /// Partition, with what it moves, of an extraction.
+    pub partition: Option<(PartitionNo, Slice)>,
     /// Smaller goes first.
     pub priority: i32,
 }
@@ -206,8 +206,10 @@ pub struct LoadUnit {
     pub key: PartitionKey,
     /// The attempt whose manifest is loaded.
     pub attempt: Attempt,
-    /// Rows of the manifest.
+    /// Rows of the manifest that go into the target.
     pub rows: u64,
+    /// The checksum of these rows, for the next run.
+    pub checksum: Option<String>,
 }
 
 /// What an orchestrator asks. `owned` is always the workflow as it was taken.
@@ -317,12 +319,36 @@ pub trait OrchestratorCheckpoint: Send + Sync {
 pub struct TablePlan {
     /// How to extract.
     pub extraction: ExtractionSpec,
-    /// The partitions' ranges, in order: partition 0, 1, ….
-    pub ranges: Vec<KeyRange>,
+    /// The partitions, in order: partition 0, 1, ….
+    pub partitions: Vec<PlannedPartition>,
+    /// What later runs shall find; `None`: this table leaves nothing behind.
+    pub synchronization: Option<SyncPlan>,
     /// Estimated rows.
     pub row_estimate: u64,
     /// Estimated bytes.
     pub byte_estimate: u64,
     /// Warnings for `DATA_MIGRATION_WARNING`.
     pub warnings: Vec<String>,
+}
+
+/// A partition of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedPartition {
+    /// What it moves.
+    pub slice: Slice,
+    /// Whether there is nothing to move.
+    pub unchanged: bool,
+    /// The checksum of the rows that are loaded already.
+    pub checksum: Option<String>,
+}
+
+/// What a plan leaves for the next run of the same table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncPlan {
+    /// Names the state, as [`ExtractionSpec::sync_key`] does.
+    pub key: String,
+    /// What the partitions speak of.
+    pub settings: SyncSettings,
+    /// Whether the stored partitions are these already, one by one.
+    pub reused: bool,
 }

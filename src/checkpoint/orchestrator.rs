@@ -85,7 +85,7 @@ fn partition_state(row: &Row) -> Result<PartitionState, CheckpointError> {
         partition_no,
         phase: PartitionPhase::parse(&phase)
             .ok_or_else(|| corrupt("a partition's phase", &phase))?,
-        range: c.json()?,
+        slice: c.json()?,
         attempt: c.number_opt().map(Attempt),
         manifest: c.json_opt()?,
     })
@@ -371,7 +371,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 "UPDATE {s}.TABLE_STATE SET PHASE = 'EXECUTING', EXTRACTION = {}, NUM_PARTITIONS = {}, ROW_ESTIMATE = {}, BYTE_ESTIMATE = {} \
                  WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND PHASE IN ('PENDING', 'ANALYZING') AND OWNER_EPOCH = {}",
                 text(&to_json(&plan.extraction)?),
-                plan.ranges.len(),
+                plan.partitions.len(),
                 plan.row_estimate,
                 plan.byte_estimate,
                 owned.epoch
@@ -379,13 +379,18 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             if transaction.execute(&update).await? != 1 {
                 return Ok(false);
             }
-            let mut rows = Vec::with_capacity(plan.ranges.len());
-            for (no, range) in plan.ranges.iter().enumerate() {
-                rows.push(vec![no.to_string(), text(&to_json(range)?)]);
+            let mut rows = Vec::with_capacity(plan.partitions.len());
+            for (no, partition) in plan.partitions.iter().enumerate() {
+                let phase = if partition.unchanged {
+                    PartitionPhase::Unchanged
+                } else {
+                    PartitionPhase::Pending
+                };
+                rows.push(vec![no.to_string(), text(phase.as_str()), text(&to_json(&partition.slice)?)]);
             }
             for chunk in rows.chunks(INSERT_ROWS) {
-                let v = values(&["N", "R"], chunk);
-                transaction.execute(&format!("INSERT INTO {s}.\"PARTITION\" (WORKFLOW_ID, TABLE_NO, PARTITION_NO, PHASE, KEY_RANGE) SELECT {id}, {table_no}, v.N, 'PENDING', v.R FROM ({v}) v")).await?;
+                let v = values(&["N", "F", "R"], chunk);
+                transaction.execute(&format!("INSERT INTO {s}.\"PARTITION\" (WORKFLOW_ID, TABLE_NO, PARTITION_NO, PHASE, KEY_RANGE) SELECT {id}, {table_no}, v.N, v.F, v.R FROM ({v}) v")).await?;
             }
             if !plan.warnings.is_empty() {
                 let rows: Vec<_> = plan.warnings.iter().enumerate().map(|(no, warning)| vec![no.to_string(), text(warning)]).collect();

@@ -48,7 +48,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
                 workflow_id: WorkflowId(c.number()?),
                 table_no: TableNo(c.number()?),
                 partition_no: c.number_opt().map(PartitionNo),
-                range: c.json_opt()?,
+                slice: c.json_opt()?,
                 attempt: Attempt(c.number()?),
                 failures: c.number()?,
                 token,
@@ -79,6 +79,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
                 table_no: TableNo(c.number()?),
                 spec: c.json()?,
                 extraction: c.json_opt()?,
+                previous: None,
             })
         };
         self.query(&sql).await?.iter().map(read).collect()

@@ -2,7 +2,7 @@
 
 use super::contract::{Applied, CheckpointError};
 use crate::domain::table::Platform;
-use crate::domain::task::{ClaimedTask, ExtractionSpec, TableSpec, TaskEnd};
+use crate::domain::task::{ClaimedTask, ExtractionSpec, SyncSnapshot, TableSpec, TaskEnd};
 use crate::domain::{ClaimToken, TableNo, WorkflowId};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub struct TableWork {
     pub spec: TableSpec,
     /// How to extract it, once planned.
     pub extraction: Option<ExtractionSpec>,
+    /// What an earlier run of the same table left behind; only while it is not planned.
+    pub previous: Option<SyncSnapshot>,
 }
 
 /// A lease to renew, with the progress of its task.

@@ -93,13 +93,12 @@ impl TableCheck<'_> {
             texts.map(str::to_owned).collect()
         };
         Some(TableSpec {
-            source: source?,
-            target: target?,
-            key: strings("columnNamesToPartitionBy"),
+            key: Some(strings("columnNamesToPartitionBy")),
             partition_size: partition_size(table.merged),
             where_clause: text_at(table.merged, "whereClauseCriteria").map(str::to_owned),
             column_type_mappings: pairs("columnTypeMappings", "sourceType", "targetType"),
             column_name_mappings: pairs("columnNameMappings", "sourceName", "targetName"),
+            ..TableSpec::new(source?, target?)
         })
     }
 

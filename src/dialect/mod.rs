@@ -4,7 +4,9 @@
 
 mod postgres_family;
 
-use crate::domain::table::{KeyColumn, KeyRange, Platform, SourceColumn, TableRef, WrittenName};
+use crate::domain::table::{
+    KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, SourceColumn, TableRef, WrittenName,
+};
 use crate::types::{ColumnPlan, PlannedColumn};
 use postgres_family::PostgresFamily;
 
@@ -45,46 +47,53 @@ pub trait Dialect: Send + Sync {
     /// or gives no row passes on to the next.
     fn estimate_queries(&self, table: &TableRef) -> Vec<String>;
 
-    /// The first keys of partitions 2..=n, ascending, each key column as text of its kind; possibly fewer than
-    /// n - 1 rows. Rows with a NULL in the key take no part.
-    fn boundary_query(
-        &self,
-        table: &TableRef,
-        key: &[KeyColumn],
-        partitions: u64,
-        where_clause: Option<&str>,
-    ) -> String;
+    /// What a column's values are as a key or a watermark; `None`: they have no order that both ends agree on.
+    fn key_kind(&self, column: &SourceColumn) -> Option<KeyKind>;
 
-    /// The longest value of each expression in bytes, over one range: what buffers must hold.
-    fn longest_query(
-        &self,
-        table: &TableRef,
-        expressions: &[&str],
-        key: &[KeyColumn],
-        range: &KeyRange,
-        where_clause: Option<&str>,
-    ) -> String;
+    /// The first keys of partitions 2..=n of the scope, ascending, each key column as text of its kind; possibly fewer
+    /// than n - 1 rows. Rows with a NULL in the key take no part. `share`: from about this part of the rows.
+    fn boundary_query(&self, scope: &Scope<'_>, partitions: u64, share: Option<f64>) -> String;
+
+    /// The longest value of each expression in bytes: what buffers must hold.
+    fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str]) -> String;
+
+    /// The value of an aggregate over the scope, as text: one row of one column.
+    fn aggregate_query(&self, scope: &Scope<'_>, aggregate: &str) -> String;
 
     /// The first row, in the key's order, whose value of a date or timestamp column lies outside the years 1 to 9999
     /// (infinities too): the value and each key column, all as text. At most one row.
-    fn time_outside_years_query(
-        &self,
-        table: &TableRef,
-        column: &str,
-        key: &[KeyColumn],
-        range: &KeyRange,
-        where_clause: Option<&str>,
-    ) -> String;
+    fn time_outside_years_query(&self, scope: &Scope<'_>, column: &str) -> String;
 
-    /// The statement that extracts one range. Column order is that of `columns`.
-    fn extraction_query(
-        &self,
-        table: &TableRef,
-        columns: &[ColumnPlan],
-        key: &[KeyColumn],
-        range: &KeyRange,
-        where_clause: Option<&str>,
-    ) -> String;
+    /// The statement that extracts the scope. Column order is that of `columns`.
+    fn extraction_query(&self, scope: &Scope<'_>, columns: &[ColumnPlan]) -> String;
+}
+
+/// Which rows of a table a statement reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The table.
+    pub table: &'a TableRef,
+    /// The partition key.
+    pub key: &'a [KeyColumn],
+    /// The part of the table.
+    pub range: &'a KeyRange,
+    /// The part of that which the watermark leaves.
+    pub window: Option<Window<'a>>,
+    /// The user's predicate.
+    pub where_clause: Option<&'a str>,
+    /// The user's pieces of SQL.
+    pub modifiers: &'a QueryModifiers,
+}
+
+/// Rows by their watermark: above `after`, and not above `upto`. Without `after` those without a watermark too.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a> {
+    /// The column.
+    pub column: &'a KeyColumn,
+    /// Exclusive; `None`: from the beginning.
+    pub after: Option<&'a str>,
+    /// Inclusive.
+    pub upto: &'a str,
 }
 
 /// The dialect of a platform; `None`: not supported yet.

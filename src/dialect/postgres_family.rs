@@ -1,8 +1,8 @@
 //! Amazon Redshift and PostgreSQL, which share their quoting, their catalog and most of their SQL.
 
-use super::Dialect;
+use super::{Dialect, Scope};
 use crate::domain::table::{
-    KeyColumn, KeyKind, KeyRange, KeyTuple, SourceColumn, TableRef, WrittenName,
+    KeyColumn, KeyKind, KeyRange, KeyTuple, SourceColumn, TableRef, TypeClass, WrittenName,
 };
 use crate::types::{ColumnPlan, PlannedColumn, postgres_family};
 
@@ -36,7 +36,11 @@ impl PostgresFamily {
             KeyKind::Date => format!("CAST({quoted} AS date)"),
             KeyKind::Timestamp => format!("CAST({quoted} AS timestamp)"),
             KeyKind::TimestampTz => format!("CAST({quoted} AS timestamptz)"),
-            KeyKind::Text => quoted,
+            KeyKind::Float => format!("CAST({quoted} AS float8)"),
+            KeyKind::Time => format!("CAST({quoted} AS time)"),
+            KeyKind::Boolean => format!("CAST({quoted} AS boolean)"),
+            KeyKind::Uuid => format!("CAST({quoted} AS uuid)"),
+            KeyKind::Text | KeyKind::PaddedText => quoted,
         }
     }
 
@@ -124,6 +128,40 @@ impl PostgresFamily {
         }
     }
 
+    /// The user's piece stands where the user put it, blanks or not.
+    fn from(&self, scope: &Scope<'_>) -> String {
+        match &scope.modifiers.object {
+            Some(modifier) => format!("{} {}", self.table(scope.table), modifier.trim()),
+            None => self.table(scope.table),
+        }
+    }
+
+    fn select(&self, scope: &Scope<'_>) -> String {
+        match &scope.modifiers.select {
+            Some(modifier) => format!("SELECT {}", modifier.trim()),
+            None => "SELECT".to_owned(),
+        }
+    }
+
+    /// All that bounds the scope, and `more`.
+    fn condition(&self, scope: &Scope<'_>, more: Vec<String>) -> String {
+        let mut terms = self.range_predicate(scope.key, scope.range);
+        if let Some(window) = &scope.window {
+            let name = self.quote_name(&window.column.name);
+            let upto = format!("{name} <= {}", self.operand(window.column, window.upto));
+            match window.after {
+                Some(after) => {
+                    terms.push(format!("{name} > {}", self.operand(window.column, after)));
+                    terms.push(upto);
+                }
+                None if window.column.nullable => terms.push(format!("({upto} OR {name} IS NULL)")),
+                None => terms.push(upto),
+            }
+        }
+        terms.extend(more);
+        self.where_text(terms, scope.where_clause)
+    }
+
     fn where_text(&self, mut terms: Vec<String>, where_clause: Option<&str>) -> String {
         // On a line of its own: the user's predicate may end in a comment.
         terms.extend(where_clause.map(|predicate| format!("({predicate}\n)")));
@@ -170,6 +208,7 @@ impl Dialect for PostgresFamily {
 
     fn optional_session_statements(&self) -> &'static [&'static str] {
         &[
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ",
             "SET intervalstyle TO iso_8601",
             "SET default_transaction_read_only TO on",
         ]
@@ -246,13 +285,23 @@ impl Dialect for PostgresFamily {
         queries
     }
 
-    fn boundary_query(
-        &self,
-        table: &TableRef,
-        key: &[KeyColumn],
-        partitions: u64,
-        where_clause: Option<&str>,
-    ) -> String {
+    fn key_kind(&self, column: &SourceColumn) -> Option<KeyKind> {
+        if column.class != TypeClass::Base {
+            return None;
+        }
+        match column.type_name.as_str() {
+            "int2" | "int4" | "int8" => Some(KeyKind::Integer),
+            "numeric" => Some(KeyKind::Decimal),
+            "date" => Some(KeyKind::Date),
+            "timestamp" => Some(KeyKind::Timestamp),
+            "timestamptz" => Some(KeyKind::TimestampTz),
+            "varchar" | "text" => Some(KeyKind::Text),
+            _ => None,
+        }
+    }
+
+    fn boundary_query(&self, scope: &Scope<'_>, partitions: u64, _share: Option<f64>) -> String {
+        let key = scope.key;
         let names: Vec<String> = key.iter().map(|c| self.quote_name(&c.name)).collect();
         let names = names.join(", ");
         let texts: Vec<String> = key
@@ -265,88 +314,80 @@ impl Dialect for PostgresFamily {
             .iter()
             .map(|c| format!("firsts.{}", self.quote_name(&c.name)))
             .collect();
-        let not_null = key
-            .iter()
-            .filter(|c| c.nullable)
-            .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
-            .collect();
+        let not_null = match scope.range {
+            KeyRange::Everything => key
+                .iter()
+                .filter(|c| c.nullable)
+                .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
+                .collect(),
+            _ => Vec::new(),
+        };
         format!(
             "SELECT {} FROM (SELECT {names}, tile, row_number() OVER (PARTITION BY tile ORDER BY {names}) AS place FROM \
-             (SELECT {names}, ntile({partitions}) OVER (ORDER BY {names}) AS tile FROM {}{}) tiles) firsts WHERE place = 1 AND tile > 1 ORDER BY {}",
+             ({} {names}, ntile({partitions}) OVER (ORDER BY {names}) AS tile FROM {}{}) tiles) firsts WHERE place = 1 AND tile > 1 ORDER BY {}",
             texts.join(", "),
-            self.table(table),
-            self.where_text(not_null, where_clause),
+            self.select(scope),
+            self.from(scope),
+            self.condition(scope, not_null),
             order.join(", ")
         )
     }
 
-    fn longest_query(
-        &self,
-        table: &TableRef,
-        expressions: &[&str],
-        key: &[KeyColumn],
-        range: &KeyRange,
-        where_clause: Option<&str>,
-    ) -> String {
+    fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str]) -> String {
         let longest: Vec<String> = expressions
             .iter()
             .map(|e| format!("CAST(COALESCE(max(octet_length({e})), 0) AS varchar)"))
             .collect();
         format!(
-            "SELECT {} FROM {}{}",
+            "{} {} FROM {}{}",
+            self.select(scope),
             longest.join(", "),
-            self.table(table),
-            self.where_text(self.range_predicate(key, range), where_clause)
+            self.from(scope),
+            self.condition(scope, Vec::new())
         )
     }
 
-    fn time_outside_years_query(
-        &self,
-        table: &TableRef,
-        column: &str,
-        key: &[KeyColumn],
-        range: &KeyRange,
-        where_clause: Option<&str>,
-    ) -> String {
+    fn aggregate_query(&self, scope: &Scope<'_>, aggregate: &str) -> String {
+        format!(
+            "{} CAST(({aggregate}\n) AS varchar) FROM {}{}",
+            self.select(scope),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        )
+    }
+
+    fn time_outside_years_query(&self, scope: &Scope<'_>, column: &str) -> String {
         let column = self.quote_name(column);
         let mut list = vec![format!("CAST({column} AS varchar)")];
-        list.extend(key.iter().map(|c| self.key_text(c)));
-        let mut terms = self.range_predicate(key, range);
+        list.extend(scope.key.iter().map(|c| self.key_text(c)));
         // A text without a type of its own takes the column's.
-        terms.push(format!(
-            "({column} < '0001-01-01' OR {column} >= '10000-01-01')"
-        ));
-        let order: Vec<String> = key.iter().map(|c| self.quote_name(&c.name)).collect();
+        let outside = format!("({column} < '0001-01-01' OR {column} >= '10000-01-01')");
+        let order: Vec<String> = scope.key.iter().map(|c| self.quote_name(&c.name)).collect();
         let order = if order.is_empty() {
             String::new()
         } else {
             format!(" ORDER BY {}", order.join(", "))
         };
         format!(
-            "SELECT {} FROM {}{}{order} LIMIT 1",
+            "{} {} FROM {}{}{order} LIMIT 1",
+            self.select(scope),
             list.join(", "),
-            self.table(table),
-            self.where_text(terms, where_clause)
+            self.from(scope),
+            self.condition(scope, vec![outside])
         )
     }
 
-    fn extraction_query(
-        &self,
-        table: &TableRef,
-        columns: &[ColumnPlan],
-        key: &[KeyColumn],
-        range: &KeyRange,
-        where_clause: Option<&str>,
-    ) -> String {
+    fn extraction_query(&self, scope: &Scope<'_>, columns: &[ColumnPlan]) -> String {
         let list: Vec<String> = columns
             .iter()
             .map(|c| format!("{} AS {}", c.expression, c.file_name))
             .collect();
         format!(
-            "SELECT {} FROM {}{}",
+            "{} {} FROM {}{}",
+            self.select(scope),
             list.join(", "),
-            self.table(table),
-            self.where_text(self.range_predicate(key, range), where_clause)
+            self.from(scope),
+            self.condition(scope, Vec::new())
         )
     }
 }
@@ -354,6 +395,7 @@ impl Dialect for PostgresFamily {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::table::QueryModifiers;
 
     const DIALECT: PostgresFamily = PostgresFamily {
         has_table_info: true,
@@ -364,6 +406,7 @@ mod tests {
             name: name.to_owned(),
             kind,
             nullable,
+            bytewise: false,
         }
     }
 
@@ -429,7 +472,17 @@ mod tests {
             upper: None,
         };
         assert_eq!(
-            DIALECT.time_outside_years_query(&table, "at", &key, &range, Some("x > 1 -- y")),
+            DIALECT.time_outside_years_query(
+                &Scope {
+                    table: &table,
+                    key: &key,
+                    range: &range,
+                    window: None,
+                    where_clause: Some("x > 1 -- y"),
+                    modifiers: &QueryModifiers::default(),
+                },
+                "at"
+            ),
             "SELECT CAST(\"at\" AS varchar), CAST(\"k\" AS varchar) FROM \"s\".\"t\" WHERE \"k\" >= 5 \
              AND (\"at\" < '0001-01-01' OR \"at\" >= '10000-01-01') AND (x > 1 -- y\n) ORDER BY \"k\" LIMIT 1"
         );

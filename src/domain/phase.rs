@@ -79,6 +79,8 @@ phase! {
         Loaded = "LOADED" -> [],
         /// Given up; the error says why.
         Failed = "FAILED" -> [],
+        /// Nothing was to be moved: the target has its rows since an earlier run.
+        Unchanged = "UNCHANGED" -> [],
     }
 }
 

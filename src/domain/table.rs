@@ -62,7 +62,7 @@ impl std::fmt::Display for TableRef {
 }
 
 /// A column of a source table as its catalog describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceColumn {
     /// The exact name, as the catalog spells it (no quotes, nothing folded).
     pub name: String,
@@ -74,6 +74,33 @@ pub struct SourceColumn {
     pub scale: Option<i32>,
     /// False where the catalog says NOT NULL.
     pub nullable: bool,
+    /// What the type is, where its name alone does not tell.
+    #[serde(default)]
+    pub class: TypeClass,
+    /// The column's comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Whether the source computes it from other columns.
+    #[serde(default)]
+    pub computed: bool,
+    /// Whether the source fills it by a generator: identity, serial.
+    #[serde(default)]
+    pub identity: bool,
+}
+
+/// What a type is, where its name alone does not tell: users name their types as they like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TypeClass {
+    /// One of the platform's own; a domain counts as the type it stands on.
+    #[default]
+    Base,
+    /// An array; `type_name` is its element's.
+    Array,
+    /// An enumeration.
+    Enum,
+    /// A row type, a range, or another type made of others.
+    Composite,
 }
 
 /// How large a partition shall be.
@@ -102,8 +129,25 @@ pub enum KeyKind {
     Timestamp,
     /// With zone, written in UTC like a timestamp with `+00`.
     TimestampTz,
+    /// Binary floating point, in shortest form that reads back; NaN above everything.
+    Float,
+    /// `HH:MM:SS[.ffffff]`, without zone.
+    Time,
+    /// `true` above `false`.
+    Boolean,
+    /// Canonical, lower case.
+    Uuid,
     /// Text, in the source's own order (its collation).
     Text,
+    /// Text whose trailing blanks do not count, written without them.
+    PaddedText,
+}
+
+impl KeyKind {
+    /// Whether the order of its values depends on a collation.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::PaddedText)
+    }
 }
 
 /// A column of the partition key.
@@ -115,6 +159,10 @@ pub struct KeyColumn {
     pub kind: KeyKind,
     /// Whether NULL can occur.
     pub nullable: bool,
+    /// Text in the order of its bytes (UTF-8), which is Snowflake's order too, instead of the source's collation. Set
+    /// where a range must mean the same rows on both sides.
+    #[serde(default)]
+    pub bytewise: bool,
 }
 
 /// One value of each key column, in key order, in the text form of its [`KeyKind`]. Never NULL.
@@ -135,4 +183,53 @@ pub enum KeyRange {
     },
     /// Rows in which at least one key column is NULL.
     NullKey,
+}
+
+/// The rows of a table that one partition moves in one run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Slice {
+    /// Its part of the table.
+    #[serde(flatten)]
+    pub range: KeyRange,
+    /// Of a table with a watermark: only rows above this one, in the text form of the watermark's [`KeyKind`]. `None`:
+    /// nothing of this part was moved before, rows without a watermark belong to it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// What is moved of its rows.
+    #[serde(default)]
+    pub content: Content,
+}
+
+impl From<KeyRange> for Slice {
+    fn from(range: KeyRange) -> Self {
+        Self {
+            range,
+            after: None,
+            content: Content::Rows,
+        }
+    }
+}
+
+/// What a slice moves of its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Content {
+    /// All columns, into the target.
+    #[default]
+    Rows,
+    /// The primary key's columns: target rows whose key is not among them are deleted.
+    Keys,
+}
+
+/// Pieces of the source's SQL that the user puts into every statement that reads rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueryModifiers {
+    /// Stands after the table's name: ` WITH (NOLOCK)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Stands after SELECT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<String>,
 }

@@ -81,8 +81,9 @@ fn compare(kind: KeyKind, a: &str, b: &str) -> Option<Ordering> {
             let trim = |text: &str| text.trim_end_matches("+00").to_owned();
             (plain(a) && plain(b)).then(|| trim(a).cmp(&trim(b)))
         }
-        KeyKind::Text if a == b => Some(Ordering::Equal),
-        KeyKind::Text => None,
+        KeyKind::Boolean | KeyKind::Time | KeyKind::Uuid => Some(a.cmp(b)),
+        _ if a == b => Some(Ordering::Equal),
+        KeyKind::Float | KeyKind::Text | KeyKind::PaddedText => None,
     }
 }
 
@@ -147,6 +148,7 @@ mod tests {
             name: "k".into(),
             kind,
             nullable: false,
+            bytewise: false,
         }
     }
 
@@ -211,7 +213,7 @@ mod tests {
         ) {
             boundaries.sort();
             let boundaries: Vec<KeyTuple> = boundaries.iter().map(|t| t.iter().map(i64::to_string).collect()).collect();
-            let column = |name: &str| KeyColumn { name: name.into(), kind: KeyKind::Integer, nullable: true };
+            let column = |name: &str| KeyColumn { name: name.into(), kind: KeyKind::Integer, nullable: true, bytewise: false };
             let ranges = ranges(&[column("a"), column("b")], &boundaries);
             for key in keys {
                 prop_assert_eq!(ranges.iter().filter(|range| holds(range, &key)).count(), 1, "{:?} in {:?}", key, ranges);

@@ -179,7 +179,7 @@ pub fn match_columns(
 mod tests {
     use super::*;
     use crate::dialect::for_platform;
-    use crate::domain::table::{PartitionSize, Platform, TableRef};
+    use crate::domain::table::{Platform, TableRef};
 
     fn dialect() -> &'static dyn Dialect {
         for_platform(Platform::Redshift).expect("a dialect")
@@ -192,6 +192,7 @@ mod tests {
             length_or_precision: None,
             scale: None,
             nullable: true,
+            ..SourceColumn::default()
         }
     }
 
@@ -202,15 +203,7 @@ mod tests {
             schema: name("s"),
             table: name("t"),
         };
-        TableSpec {
-            source: table.clone(),
-            target: table,
-            key: Vec::new(),
-            partition_size: PartitionSize::Auto,
-            where_clause: None,
-            column_type_mappings: Vec::new(),
-            column_name_mappings: Vec::new(),
-        }
+        TableSpec::new(table.clone(), table)
     }
 
     fn analysis(columns: Vec<SourceColumn>) -> TableAnalysis {
@@ -219,8 +212,13 @@ mod tests {
             key: Vec::new(),
             row_estimate: 0,
             byte_estimate: 0,
-            boundaries: Vec::new(),
+            comment: None,
+            primary_key: Vec::new(),
+            partitions: Vec::new(),
+            reused: false,
+            watermark: None,
             warnings: Vec::new(),
+            notes: Vec::new(),
         }
     }
 

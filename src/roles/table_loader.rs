@@ -5,6 +5,7 @@ use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{HybridCheckpoint, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::dialect;
 use crate::domain::TableNo;
+use crate::domain::table::Content;
 use crate::domain::task::{ExtractionSpec, StagedFile};
 use crate::snowflake::copy::{CopyInto, MAX_FILES, verify};
 use crate::snowflake::error::Kind;
@@ -132,9 +133,9 @@ impl TableLoader {
 fn load_columns(extraction: &ExtractionSpec) -> Result<Vec<(String, String)>, String> {
     let dialect = dialect::for_platform(extraction.platform)
         .ok_or_else(|| format!("{} is not supported yet", extraction.platform))?;
-    column_plans(extraction, dialect)
+    column_plans(extraction, Content::Rows, dialect)
         .iter()
-        .zip(&extraction.columns)
+        .zip(extraction.columns_of(Content::Rows))
         .map(|(plan, column)| {
             let loaded = load_column(plan, &column.target_type)
                 .map_err(|why| format!("column {}: {why}", column.source.name))?;

@@ -1,11 +1,10 @@
 //! Plans a table's target: looks it up, or creates it, and matches its columns with the source's.
 
 use crate::actors::ports::TargetPlanner;
-use crate::checkpoint::{OwnedWorkflow, TablePlan};
+use crate::checkpoint::{OwnedWorkflow, PlannedPartition, TablePlan};
 use crate::dialect;
 use crate::domain::table::TableRef;
-use crate::domain::task::{ExtractionSpec, TableAnalysis, TableSpec, TaskFailure};
-use crate::plan::ranges;
+use crate::domain::task::{ExtractionSpec, LoadMode, TableAnalysis, TableSpec, TaskFailure};
 use crate::plan::target::{TargetColumn, match_columns, new_columns, wanted_columns};
 use crate::snowflake::error::Kind;
 use crate::snowflake::{SnowflakeClient, SnowflakeError};
@@ -69,8 +68,24 @@ impl TargetPlanner for SnowflakeTargetPlanner {
                 key: analysis.key.clone(),
                 columns,
                 where_clause: spec.where_clause.clone(),
+                query_modifiers: spec.query_modifiers.clone(),
+                checksum: None,
+                watermark: analysis.watermark.clone(),
+                load: LoadMode::Append,
+                primary_key: Vec::new(),
+                sync_key: None,
+                load_segment_mb: spec.load_segment_mb,
             },
-            ranges: ranges(&analysis.key, &analysis.boundaries),
+            partitions: analysis
+                .partitions
+                .iter()
+                .map(|partition| PlannedPartition {
+                    slice: partition.range.clone().into(),
+                    unchanged: partition.unchanged,
+                    checksum: None,
+                })
+                .collect(),
+            synchronization: None,
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,
             warnings,

@@ -3,7 +3,7 @@
 use crate::actors::ports::{TaskProgress, TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
 use crate::dialect::{self, Dialect};
-use crate::domain::table::{Platform, WrittenName};
+use crate::domain::table::{Content, Platform, WrittenName};
 use crate::domain::task::{ClaimedTask, ExtractionSpec, TaskFailure, TaskKind};
 use crate::snowflake::error::Kind;
 use crate::snowflake::stage::Stage;
@@ -91,10 +91,10 @@ impl SourceTaskRunner {
         work: &TableWork,
     ) -> Result<TaskResult, TaskFailure> {
         let (settings, dialect) = self.source(task.platform, &work.spec.source.database)?;
-        let spec = work.spec.clone();
+        let (spec, previous) = (work.spec.clone(), work.previous.clone());
         let span = tracing::Span::current();
         let analysis = tokio::task::spawn_blocking(move || {
-            span.in_scope(|| source::analyze(&settings, dialect, &spec))
+            span.in_scope(|| source::analyze(&settings, dialect, &spec, previous.as_ref()))
         })
         .await
         .map_err(|error| TaskFailure::passing(format!("the analysis ended unexpectedly: {error}")))?
@@ -114,19 +114,26 @@ impl SourceTaskRunner {
             .extraction
             .as_ref()
             .ok_or_else(|| corrupt("of a table that is not planned"))?;
-        let (partition, range) = task
+        let (partition, slice) = task
             .partition_no
-            .zip(task.range.clone())
+            .zip(task.slice.clone())
             .ok_or_else(|| corrupt("without its partition's range"))?;
         let (settings, dialect) = self.source(spec.platform, &spec.source.database)?;
         let request = ExtractRequest {
             settings,
             dialect,
             table: spec.source.clone(),
-            columns: column_plans(spec, dialect),
+            columns: column_plans(spec, slice.content, dialect),
             key: spec.key.clone(),
-            range,
+            watermark: match slice.content {
+                Content::Rows => spec.watermark.clone(),
+                // Whatever stands there now is not gone.
+                Content::Keys => None,
+            },
+            checksum: spec.checksum.clone(),
+            slice,
             where_clause: spec.where_clause.clone(),
+            query_modifiers: spec.query_modifiers.clone(),
             memory_bytes: self.memory_bytes,
             directory: format!(
                 "workflows/{}/{}/{partition}/{}/",
@@ -144,9 +151,10 @@ impl SourceTaskRunner {
 /// The ways of an extraction's columns: derived the same here and where the load is written.
 pub(super) fn column_plans(
     spec: &ExtractionSpec,
+    content: Content,
     dialect: &dyn Dialect,
 ) -> Vec<crate::types::ColumnPlan> {
-    spec.columns
+    spec.columns_of(content)
         .iter()
         .enumerate()
         .map(|(index, column)| {

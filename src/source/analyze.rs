@@ -2,10 +2,10 @@
 
 use super::connection::{SourceSettings, query_text};
 use super::error::{SourceError, SourceErrorKind};
-use crate::dialect::Dialect;
-use crate::domain::table::{KeyColumn, KeyKind, SourceColumn};
-use crate::domain::task::{TableAnalysis, TableSpec};
-use crate::plan::{misplaced_boundary, partition_count};
+use crate::dialect::{Dialect, Scope};
+use crate::domain::table::{KeyColumn, KeyRange, SourceColumn};
+use crate::domain::task::{AnalyzedPartition, SyncSnapshot, TableAnalysis, TableSpec};
+use crate::plan::{misplaced_boundary, partition_count, ranges};
 
 /// Reads the catalog and cuts the table. Blocking: a handful of round trips.
 ///
@@ -15,6 +15,7 @@ pub fn analyze(
     settings: &SourceSettings,
     dialect: &dyn Dialect,
     spec: &TableSpec,
+    _previous: Option<&SyncSnapshot>,
 ) -> Result<TableAnalysis, SourceError> {
     let place = format!("{}, table {}", settings.place(), spec.source);
     let connection = settings.connect(dialect)?;
@@ -31,6 +32,7 @@ pub fn analyze(
     let key = spec
         .key
         .iter()
+        .flatten()
         .map(|written| key_column(dialect, written, &columns, &place))
         .collect::<Result<Vec<_>, _>>()?;
     let mut warnings = Vec::new();
@@ -63,7 +65,15 @@ pub fn analyze(
     }
     let mut boundaries = Vec::new();
     if wanted > 1 {
-        let sql = dialect.boundary_query(&spec.source, &key, wanted, spec.where_clause.as_deref());
+        let scope = Scope {
+            table: &spec.source,
+            key: &key,
+            range: &KeyRange::Everything,
+            window: None,
+            where_clause: spec.where_clause.as_deref(),
+            modifiers: &spec.query_modifiers,
+        };
+        let sql = dialect.boundary_query(&scope, wanted, None);
         for row in query_text(&connection, &sql, &place)? {
             let tuple: Option<Vec<String>> = row.into_iter().collect();
             boundaries.push(tuple.ok_or_else(|| {
@@ -87,11 +97,19 @@ pub fn analyze(
     }
     Ok(TableAnalysis {
         columns,
-        key,
+        comment: None,
+        primary_key: Vec::new(),
         row_estimate,
         byte_estimate,
-        boundaries,
+        partitions: ranges(&key, &boundaries)
+            .into_iter()
+            .map(AnalyzedPartition::from)
+            .collect(),
+        key,
+        reused: false,
+        watermark: None,
         warnings,
+        notes: Vec::new(),
     })
 }
 
@@ -103,6 +121,7 @@ fn source_column(row: &[Option<String>]) -> SourceColumn {
         length_or_precision: text(2).and_then(|n| n.parse().ok()),
         scale: text(3).and_then(|n| n.parse().ok()),
         nullable: text(4).as_deref() != Some("false"),
+        ..SourceColumn::default()
     }
 }
 
@@ -123,25 +142,19 @@ fn key_column(
             ),
         ));
     };
-    let kind = match column.type_name.as_str() {
-        "int2" | "int4" | "int8" => KeyKind::Integer,
-        "numeric" => KeyKind::Decimal,
-        "date" => KeyKind::Date,
-        "timestamp" => KeyKind::Timestamp,
-        "timestamptz" => KeyKind::TimestampTz,
-        "varchar" | "text" => KeyKind::Text,
-        other => {
-            return Err(SourceError::new(
-                SourceErrorKind::NoSuchObject,
-                format!(
-                    "{place}: columnNamesToPartitionBy names {written} of type {other}; choose an integer, decimal, date, timestamp or varchar column, or [] for one partition"
-                ),
-            ));
-        }
+    let Some(kind) = dialect.key_kind(column) else {
+        return Err(SourceError::new(
+            SourceErrorKind::NoSuchObject,
+            format!(
+                "{place}: columnNamesToPartitionBy names {written} of type {}; choose an integer, decimal, date, timestamp or varchar column, or [] for one partition",
+                column.type_name
+            ),
+        ));
     };
     Ok(KeyColumn {
         name,
         kind,
         nullable: column.nullable,
+        bytewise: false,
     })
 }

@@ -8,9 +8,9 @@ use super::connection::{SourceSettings, query_text};
 use super::error::{SourceError, SourceErrorKind};
 use super::fetch::{OUTSIDE_YEARS, buffer, record_batch, schema, unfit_value};
 use crate::actors::ports::TaskProgress;
-use crate::dialect::Dialect;
-use crate::domain::table::{KeyColumn, KeyRange, TableRef};
-use crate::domain::task::{Manifest, StagedFile};
+use crate::dialect::{Dialect, Scope, Window};
+use crate::domain::table::{KeyColumn, QueryModifiers, Slice, TableRef};
+use crate::domain::task::{Manifest, StagedFile, Watermark};
 use crate::file::{FileContent, ParquetFile};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::stage::Stage;
@@ -41,13 +41,36 @@ pub struct ExtractRequest {
     /// The partition key.
     pub key: Vec<KeyColumn>,
     /// The partition.
-    pub range: KeyRange,
+    pub slice: Slice,
+    /// The watermark that bounds it.
+    pub watermark: Option<Watermark>,
+    /// An aggregate that is taken of exactly the rows that are extracted.
+    pub checksum: Option<String>,
     /// The user's predicate.
     pub where_clause: Option<String>,
+    /// The user's pieces of SQL.
+    pub query_modifiers: QueryModifiers,
     /// Memory of this task in bytes.
     pub memory_bytes: usize,
     /// Directory below the stage, with a slash at its end.
     pub directory: String,
+}
+
+impl ExtractRequest {
+    fn scope(&self) -> Scope<'_> {
+        Scope {
+            table: &self.table,
+            key: &self.key,
+            range: &self.slice.range,
+            window: self.watermark.as_ref().map(|watermark| Window {
+                column: &watermark.column,
+                after: self.slice.after.as_deref(),
+                upto: &watermark.upto,
+            }),
+            where_clause: self.where_clause.as_deref(),
+            modifiers: &self.query_modifiers,
+        }
+    }
 }
 
 /// Why an extraction ended early.
@@ -133,11 +156,12 @@ pub async fn extract(
     let encoded = encode.await.map_err(|error| {
         ExtractError::Internal(format!("the encode thread ended unexpectedly: {error}"))
     })?;
+    let checksum;
     // The first cause first: a failed fetch ends the others, and so does a failed upload.
     match fetched {
         Err(error) if error.kind == SourceErrorKind::Cancelled => return Ok(None),
         Err(error) => return Err(error.into()),
-        Ok(()) => {}
+        Ok(taken) => checksum = taken,
     }
     if let Some(error) = upload_error {
         return Err(error.into());
@@ -159,7 +183,7 @@ pub async fn extract(
         .zip(rows)
         .map(|((path, bytes), rows)| StagedFile { path, rows, bytes })
         .collect();
-    let manifest = Manifest { files };
+    let manifest = Manifest { files, checksum };
     progress.set(manifest.rows(), manifest.bytes());
     Ok(Some(manifest))
 }
@@ -169,7 +193,7 @@ fn fetch(
     schema: &arrow::datatypes::SchemaRef,
     batches: &SyncSender<Result<RecordBatch, ()>>,
     progress: &TaskProgress,
-) -> Result<(), SourceError> {
+) -> Result<Option<String>, SourceError> {
     let result = fetch_all(request, schema, batches, progress).map_err(|error| {
         if error.kind == SourceErrorKind::Value {
             time_outside_years(request).unwrap_or(error)
@@ -189,19 +213,30 @@ fn fetch_all(
     schema: &arrow::datatypes::SchemaRef,
     batches: &SyncSender<Result<RecordBatch, ()>>,
     progress: &TaskProgress,
-) -> Result<(), SourceError> {
+) -> Result<Option<String>, SourceError> {
     let place = format!("{}, table {}", request.settings.place(), request.table);
     let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, &place);
     let connection = request.settings.connect(request.dialect)?;
-    let where_clause = request.where_clause.as_deref();
+    // One transaction, whose statements see one snapshot: the lengths and the checksum are those of the rows that follow.
+    connection.set_autocommit(false).map_err(fail)?;
+    let scope = request.scope();
     let longest = measure(request, &connection, &place)?;
-    let sql = request.dialect.extraction_query(
-        &request.table,
-        &request.columns,
-        &request.key,
-        &request.range,
-        where_clause,
-    );
+    let checksum = match &request.checksum {
+        Some(aggregate) => {
+            let sql = request.dialect.aggregate_query(&scope, aggregate);
+            // An aggregate over no rows may be NULL.
+            let rows = query_text(&connection, &sql, &place)?;
+            Some(
+                rows.into_iter()
+                    .flatten()
+                    .next()
+                    .flatten()
+                    .unwrap_or_default(),
+            )
+        }
+        None => None,
+    };
+    let sql = request.dialect.extraction_query(&scope, &request.columns);
     let cursor = connection
         .into_cursor(&sql, (), None)
         .map_err(|error| fail(error.error))?;
@@ -224,10 +259,10 @@ fn fetch_all(
             .map_err(|error| SourceError::new(error.kind, format!("{place}: {}", error.message)))?;
         if batches.send(Ok(batch)).is_err() {
             // The encoder is gone, and says why itself.
-            return Ok(());
+            break;
         }
     }
-    Ok(())
+    Ok(checksum)
 }
 
 /// The row that a date or timestamp outside the years 1 to 9999 stands in. Sources do not say it: infinity fails in
@@ -239,13 +274,9 @@ fn time_outside_years(request: &ExtractRequest) -> Option<SourceError> {
     let is_time =
         |column: &&ColumnPlan| matches!(column.fetch, Fetch::EpochDays | Fetch::EpochMicros);
     request.columns.iter().filter(is_time).find_map(|column| {
-        let sql = request.dialect.time_outside_years_query(
-            &request.table,
-            &column.source_name,
-            &request.key,
-            &request.range,
-            request.where_clause.as_deref(),
-        );
+        let sql = request
+            .dialect
+            .time_outside_years_query(&request.scope(), &column.source_name);
         let mut cells = query_text(&connection, &sql, &place)
             .ok()?
             .into_iter()
@@ -289,13 +320,9 @@ fn measure(
     if expressions.is_empty() {
         return Ok(vec![None; request.columns.len()]);
     }
-    let sql = request.dialect.longest_query(
-        &request.table,
-        &expressions,
-        &request.key,
-        &request.range,
-        request.where_clause.as_deref(),
-    );
+    let sql = request
+        .dialect
+        .longest_query(&request.scope(), &expressions);
     let rows = query_text(connection, &sql, place)?;
     let mut measured = rows.first().into_iter().flatten().map(|cell| {
         cell.as_deref()

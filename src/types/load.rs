@@ -128,6 +128,7 @@ mod tests {
             length_or_precision: precision,
             scale,
             nullable: true,
+            ..SourceColumn::default()
         }
     }
 

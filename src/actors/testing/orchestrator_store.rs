@@ -106,7 +106,7 @@ impl OrchestratorCheckpoint for Store {
                 .map(|((.., no), row)| PartitionState {
                     partition_no: *no,
                     phase: row.phase,
-                    range: row.range.clone(),
+                    slice: row.slice.clone(),
                     attempt: row.attempt,
                     manifest: row.manifest.clone(),
                 })
@@ -351,10 +351,14 @@ impl Rows {
         table.phase = TablePhase::Executing;
         table.extraction = Some(plan.extraction.clone());
         table.warnings.extend(plan.warnings.iter().cloned());
-        for (no, range) in plan.ranges.iter().enumerate() {
+        for (no, partition) in plan.partitions.iter().enumerate() {
             let row = PartitionRow {
-                phase: PartitionPhase::Pending,
-                range: range.clone(),
+                phase: if partition.unchanged {
+                    PartitionPhase::Unchanged
+                } else {
+                    PartitionPhase::Pending
+                },
+                slice: partition.slice.clone(),
                 attempt: None,
                 manifest: None,
                 error: None,

@@ -1,9 +1,9 @@
-//! The double of the target planner: one partition for each boundary and one before the first.
+//! The double of the target planner: it takes the partitions of the analysis.
 
 use crate::actors::ports::TargetPlanner;
-use crate::checkpoint::{OwnedWorkflow, TablePlan};
-use crate::domain::table::KeyRange;
-use crate::domain::task::{ExtractionSpec, TableAnalysis, TableSpec, TaskFailure};
+use crate::checkpoint::{OwnedWorkflow, PlannedPartition, TablePlan};
+use crate::domain::table::QueryModifiers;
+use crate::domain::task::{ExtractionSpec, LoadMode, TableAnalysis, TableSpec, TaskFailure};
 use async_trait::async_trait;
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -26,16 +26,6 @@ impl TargetPlanner for FakePlanner {
         if let Some(failure) = self.failures.lock().unwrap().pop_front() {
             return Err(failure);
         }
-        let mut lower = None;
-        let mut ranges = Vec::new();
-        for boundary in &analysis.boundaries {
-            let upper = Some(boundary.clone());
-            ranges.push(KeyRange::Between {
-                lower: std::mem::replace(&mut lower, upper.clone()),
-                upper,
-            });
-        }
-        ranges.push(KeyRange::Between { lower, upper: None });
         Ok(TablePlan {
             extraction: ExtractionSpec {
                 platform: owned.platform,
@@ -44,8 +34,24 @@ impl TargetPlanner for FakePlanner {
                 key: analysis.key.clone(),
                 columns: Vec::new(),
                 where_clause: None,
+                query_modifiers: QueryModifiers::default(),
+                checksum: None,
+                watermark: None,
+                load: LoadMode::Append,
+                primary_key: Vec::new(),
+                sync_key: None,
+                load_segment_mb: None,
             },
-            ranges,
+            partitions: analysis
+                .partitions
+                .iter()
+                .map(|partition| PlannedPartition {
+                    slice: partition.range.clone().into(),
+                    unchanged: partition.unchanged,
+                    checksum: None,
+                })
+                .collect(),
+            synchronization: None,
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,
             warnings: analysis.warnings.clone(),

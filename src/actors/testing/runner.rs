@@ -2,8 +2,9 @@
 
 use crate::actors::ports::{TaskProgress, TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
+use crate::domain::table::KeyRange;
 use crate::domain::task::{
-    ClaimedTask, Manifest, StagedFile, TableAnalysis, TaskFailure, TaskKind,
+    AnalyzedPartition, ClaimedTask, Manifest, StagedFile, TableAnalysis, TaskFailure, TaskKind,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -50,11 +51,18 @@ impl FakeRunner {
             let count = self.partitions[&work.spec.source.table.0];
             return TaskResult::Analysis(TableAnalysis {
                 columns: Vec::new(),
+                comment: None,
                 key: Vec::new(),
+                primary_key: Vec::new(),
                 row_estimate: 0,
                 byte_estimate: 0,
-                boundaries: (1..count).map(|n| vec![n.to_string()]).collect(),
+                partitions: (0..count)
+                    .map(|n| AnalyzedPartition::from(part(n, count)))
+                    .collect(),
+                reused: false,
+                watermark: None,
                 warnings: Vec::new(),
+                notes: Vec::new(),
             });
         };
         let path = format!(
@@ -68,7 +76,17 @@ impl FakeRunner {
         };
         TaskResult::Staged(Manifest {
             files: if empty { Vec::new() } else { vec![file] },
+            checksum: None,
         })
+    }
+}
+
+/// The range number `n` of `count`.
+fn part(n: usize, count: usize) -> KeyRange {
+    let bound = |n: usize| vec![n.to_string()];
+    KeyRange::Between {
+        lower: (n > 0).then(|| bound(n)),
+        upper: (n + 1 < count).then(|| bound(n + 1)),
     }
 }
 

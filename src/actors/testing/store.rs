@@ -3,7 +3,7 @@
 use super::faults::Faults;
 use crate::checkpoint::{CheckpointError, OwnedWorkflow};
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
-use crate::domain::table::{KeyRange, PartitionSize, Platform, TableRef, WrittenName};
+use crate::domain::table::{Platform, Slice, TableRef, WrittenName};
 use crate::domain::task::{ExtractionSpec, Manifest, TableSpec, TaskKind};
 use crate::domain::{Attempt, ClaimToken, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use std::collections::{BTreeMap, HashMap};
@@ -31,7 +31,7 @@ pub(super) struct TableRow {
 
 pub(super) struct PartitionRow {
     pub phase: PartitionPhase,
-    pub range: KeyRange,
+    pub slice: Slice,
     pub attempt: Option<Attempt>,
     pub manifest: Option<Manifest>,
     pub error: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct TaskRow {
     pub kind: TaskKind,
     pub workflow_id: WorkflowId,
     pub table_no: TableNo,
-    pub partition: Option<(PartitionNo, KeyRange)>,
+    pub partition: Option<(PartitionNo, Slice)>,
     pub priority: i32,
     pub phase: TaskPhase,
     pub attempt: Attempt,
@@ -238,13 +238,8 @@ fn spec(table: &str) -> TableSpec {
         table: WrittenName(table.to_owned()),
     };
     TableSpec {
-        source: name("source"),
-        target: name("target"),
-        key: vec!["id".to_owned()],
-        partition_size: PartitionSize::Auto,
-        where_clause: None,
-        column_type_mappings: Vec::new(),
-        column_name_mappings: Vec::new(),
+        key: Some(vec!["id".to_owned()]),
+        ..TableSpec::new(name("source"), name("target"))
     }
 }
 

@@ -38,6 +38,7 @@ impl WorkerCheckpoint for Store {
                     table_no: key.1,
                     spec: row.spec.clone(),
                     extraction: row.extraction.clone(),
+                    previous: None,
                 })
             });
             known.collect()
@@ -117,7 +118,7 @@ impl Store {
                 workflow_id: task.workflow_id,
                 table_no: task.table_no,
                 partition_no: task.partition.as_ref().map(|(no, _)| *no),
-                range: task.partition.as_ref().map(|(_, range)| range.clone()),
+                slice: task.partition.as_ref().map(|(_, slice)| slice.clone()),
                 attempt: task.attempt,
                 failures: task.failures,
                 token,

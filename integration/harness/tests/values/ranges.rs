@@ -1,9 +1,10 @@
 //! Ranges as SQL: every row of a table satisfies exactly one of them on the source, whatever the boundaries were taken from.
 
 use crate::partitions::{ROWS, fill, prepare, tables};
-use snowhaul::dialect::{Dialect, for_platform};
+use snowhaul::dialect::{Dialect, Scope, for_platform};
 use snowhaul::domain::table::{
-    KeyColumn, KeyKind, KeyTuple, Platform, SourceColumn, TableRef, WrittenName,
+    KeyColumn, KeyKind, KeyRange, KeyTuple, Platform, QueryModifiers, SourceColumn, TableRef,
+    WrittenName,
 };
 use snowhaul::plan::ranges;
 use snowhaul_integration::{LocalRedshift, Sql};
@@ -27,23 +28,30 @@ fn extracted(
     some: &str,
 ) -> (usize, HashMap<Option<String>, u32>) {
     let table = table_ref(name);
+    let modifiers = QueryModifiers::default();
+    let scope = |range, where_clause| Scope {
+        table: &table,
+        key,
+        range,
+        window: None,
+        where_clause,
+        modifiers: &modifiers,
+    };
     let boundaries: Vec<KeyTuple> = sql
-        .rows(&dialect.boundary_query(&table, key, 9, Some(some)))
+        .rows(&dialect.boundary_query(&scope(&KeyRange::Everything, Some(some)), 9, None))
         .into_iter()
         .map(|row| row.into_iter().map(Option::unwrap).collect())
         .collect();
     let id = SourceColumn {
         name: "id".into(),
         type_name: "int4".into(),
-        length_or_precision: None,
-        scale: None,
-        nullable: false,
+        ..SourceColumn::default()
     };
     let plan = [dialect.plan_column(&id, 0, None).plan];
     let ranges = ranges(key, &boundaries);
     let mut seen = HashMap::new();
     for range in &ranges {
-        for mut row in sql.rows(&dialect.extraction_query(&table, &plan, key, range, None)) {
+        for mut row in sql.rows(&dialect.extraction_query(&scope(range, None), &plan)) {
             *seen.entry(row.remove(0)).or_insert(0) += 1;
         }
     }
@@ -70,6 +78,7 @@ fn a_row_that_the_analysis_did_not_see_is_extracted_exactly_once() {
                 name: (*name).to_owned(),
                 kind: *kind,
                 nullable: !table.columns[usize::from(*name == "b")].contains("NOT NULL"),
+                bytewise: false,
             })
             .collect();
         let (parts, seen) = extracted(
@@ -114,6 +123,7 @@ fn infinities_and_years_before_christ_in_a_key_are_extracted_exactly_once() {
             name: "a".into(),
             kind,
             nullable: true,
+            bytewise: false,
         }];
         let (parts, seen) = extracted(dialect, &sql, "t", &key, "true");
         assert!(parts > 4, "{of_type}: {parts}");

@@ -3,9 +3,9 @@
 
 use crate::partitions::tables;
 use serde_json::json;
-use snowhaul::dialect::for_platform;
+use snowhaul::dialect::{Scope, for_platform};
 use snowhaul::domain::table::{
-    KeyColumn, KeyKind, KeyRange, Platform, SourceColumn, TableRef, WrittenName,
+    KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, SourceColumn, TableRef, WrittenName,
 };
 use snowhaul::plan::ranges;
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Migration, unparsed};
@@ -109,6 +109,7 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
                     length_or_precision: *length_or_precision,
                     scale: *scale,
                     nullable: true,
+                    ..SourceColumn::default()
                 };
                 dialect.plan_column(&column, index, None).plan
             })
@@ -125,6 +126,7 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
                     name: format!("{name} \"k\""),
                     kind: *kind,
                     nullable: true,
+                    bytewise: false,
                 })
                 .collect();
             let value = |kind: KeyKind, low: bool| match (kind, low) {
@@ -134,8 +136,13 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
                 (KeyKind::Date, false) => "9999-12-31",
                 (KeyKind::Timestamp, _) => "2024-01-01 00:00:00.000001",
                 (KeyKind::TimestampTz, _) => "2024-01-01 00:00:00.000001+00",
-                (KeyKind::Text, true) => "it's \\ -- ?",
-                (KeyKind::Text, false) => "é😀\"",
+                (KeyKind::Float, true) => "-Infinity",
+                (KeyKind::Float, false) => "NaN",
+                (KeyKind::Time, _) => "12:34:56.000001",
+                (KeyKind::Boolean, low) => ["true", "false"][usize::from(low)],
+                (KeyKind::Uuid, _) => "0b3e9f36-2f3e-4f4e-8f5e-6f7e8f9e0f1e",
+                (KeyKind::Text | KeyKind::PaddedText, true) => "it's \\ -- ?",
+                (KeyKind::Text | KeyKind::PaddedText, false) => "é😀\"",
             };
             let bound = |low: bool| {
                 key.iter()
@@ -149,24 +156,20 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
                 Some("a > 1 -- or more"),
                 Some("b LIKE '%;%' OR c IS NULL"),
             ] {
-                statements.push(dialect.boundary_query(&table, &key, 7, predicate));
+                let modifiers = QueryModifiers::default();
+                let scope = |range| Scope {
+                    table: &table,
+                    key: &key,
+                    range,
+                    window: None,
+                    where_clause: predicate,
+                    modifiers: &modifiers,
+                };
+                statements.push(dialect.boundary_query(&scope(&KeyRange::Everything), 7, None));
                 for range in &all {
-                    statements.push(dialect.longest_query(
-                        &table,
-                        &expressions,
-                        &key,
-                        range,
-                        predicate,
-                    ));
-                    statements.push(dialect.time_outside_years_query(
-                        &table,
-                        "at; \"x\"",
-                        &key,
-                        range,
-                        predicate,
-                    ));
-                    statements
-                        .push(dialect.extraction_query(&table, &columns, &key, range, predicate));
+                    statements.push(dialect.longest_query(&scope(range), &expressions));
+                    statements.push(dialect.time_outside_years_query(&scope(range), "at; \"x\""));
+                    statements.push(dialect.extraction_query(&scope(range), &columns));
                 }
             }
         }
