@@ -235,6 +235,9 @@ pub struct TableAnalysis {
     /// The watermark of this run.
     #[serde(default)]
     pub watermark: Option<Watermark>,
+    /// The aggregate whose values the partitions' checksums are: each extraction takes it of the rows that it reads.
+    #[serde(default)]
+    pub checksum: Option<String>,
     /// Findings that users should know of.
     pub warnings: Vec<String>,
     /// How key, size and partitions came about, for people.

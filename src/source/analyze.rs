@@ -108,6 +108,7 @@ pub fn analyze(
         key,
         reused: false,
         watermark: None,
+        checksum: None,
         warnings,
         notes: Vec::new(),
     })

@@ -20,6 +20,12 @@ pub fn quote(exact: &str) -> String {
     format!("\"{}\"", exact.replace('"', "\"\""))
 }
 
+/// Text as a literal. A backslash is an escape character inside Snowflake's quotes (documentation: "String & binary data
+/// types").
+pub fn text_literal(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 /// A three-part name, quoted.
 pub fn quote_table(table: &TableRef) -> String {
     [&table.database, &table.schema, &table.table]
