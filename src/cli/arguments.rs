@@ -96,6 +96,9 @@ pub struct WorkflowFileArguments {
     /// The workflow's name: letters, digits and underscores.
     #[arg(long, value_name = "NAME")]
     pub name: String,
+    /// A bounded dry run: one partition of each table goes into the transient schema PREFLIGHT_<workflow id>.
+    #[arg(long)]
+    pub preflight: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use crate::checkpoint::{
     HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkflowCatalog,
     WorkflowSummary,
 };
+use crate::config::workflow::Asked;
 use crate::config::{self, ConfigErrors, LogFormat};
 use crate::dialect;
 use crate::domain::WorkflowId;
@@ -250,8 +251,11 @@ fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleE
         )),
         Some(_) => {}
     }
-    let file = match config::workflow::load(&arguments.file, platform.unwrap_or(Platform::Redshift))
-    {
+    let asked = Asked {
+        platform: platform.unwrap_or(Platform::Redshift),
+        preflight: arguments.preflight,
+    };
+    let file = match config::workflow::load(&arguments.file, asked) {
         Ok(file) => Some(file),
         Err(errors) => {
             problems.push(errors.to_string().trim_end().to_owned());

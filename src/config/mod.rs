@@ -15,6 +15,7 @@ mod section;
 mod shape;
 mod source_section;
 mod table;
+mod table_rules;
 pub mod worker;
 pub mod workflow;
 
