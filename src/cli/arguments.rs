@@ -83,6 +83,8 @@ pub enum WorkflowCommand {
     List(ListArguments),
     /// Show one workflow with its tables.
     Status(StatusArguments),
+    /// Print the JSON Schema of workflow files, for editors.
+    Schema,
 }
 
 #[derive(Debug, Args)]

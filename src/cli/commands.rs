@@ -41,6 +41,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
         | Command::CreateDataMigrationWorkflow(arguments) => create(arguments).await,
         Command::Workflow(WorkflowCommand::List(arguments)) => list(arguments).await,
         Command::Workflow(WorkflowCommand::Status(arguments)) => status(arguments).await,
+        Command::Workflow(WorkflowCommand::Schema) => {
+            println!("{:#}", config::json_schema::workflow_schema());
+            Ok(Ending::Done)
+        }
         Command::Run(arguments) => run_standalone(arguments).await,
     }
 }

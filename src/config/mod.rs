@@ -6,6 +6,7 @@
 mod document;
 mod findings;
 mod identifier;
+pub mod json_schema;
 mod merge;
 mod metadata;
 pub mod orchestrator;

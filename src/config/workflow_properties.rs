@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::json_schema::takes;
 use crate::config::schema::snake_case;
 use proptest::prelude::*;
 
@@ -120,6 +121,9 @@ proptest! {
         // JSON is YAML, and the normal form of a file is a file that means the same.
         prop_assert_eq!(&loaded, &check_text(&camel.to_string(), Format::Yaml, Platform::Redshift));
         if let Ok(loaded) = loaded {
+            for file in [&camel, &snaked(&camel), &serde_json::from_str(&loaded.configuration).expect("JSON")] {
+                prop_assert!(takes(file), "{}", file);
+            }
             let again = check_text(&loaded.configuration, Format::Json, Platform::Redshift);
             prop_assert_eq!(again, Ok(loaded));
         }

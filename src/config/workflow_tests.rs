@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::json_schema;
 use crate::domain::table::{PartitionSize, QueryModifiers};
 use crate::domain::task::{ResetPartitions, Sampling};
 
@@ -57,31 +58,74 @@ fn with_keys(parts: &[(&str, &str)]) -> String {
     )
 }
 
-#[test]
-fn every_mistake_is_told_with_its_path() {
-    let mut cases: Vec<(&str, Vec<&str>)> = Vec::new();
+/// A file that is refused: its platform, its text, and how the lines about it begin.
+type Refusal = (Platform, String, Vec<&'static str>);
+
+fn refusals() -> Vec<Refusal> {
+    let mut cases: Vec<Refusal> = Vec::new();
     for line in include_str!("workflow_refusals.txt").lines() {
-        match line.strip_prefix("    ") {
-            Some(expected) => cases.last_mut().expect("a case").1.push(expected),
-            None if line.is_empty() || line.starts_with('#') => {}
-            None => cases.push((line, Vec::new())),
+        if let Some(expected) = line.strip_prefix("    ") {
+            cases.last_mut().expect("a case").2.push(expected);
+        } else if !line.is_empty() && !line.starts_with('#') {
+            let (platform, case) = match line.strip_prefix('[').and_then(|c| c.split_once("] ")) {
+                Some((name, case)) => (Platform::parse(name).expect("a platform"), case),
+                None => (Platform::Redshift, line),
+            };
+            let text = match case.split_once(' ').expect("a part and its keys") {
+                ("file", text) => text.to_owned(),
+                part_and_keys => with_keys(&[part_and_keys]),
+            };
+            cases.push((platform, text, Vec::new()));
         }
     }
-    for (case, expected) in cases {
-        let (platform, case) = match case.strip_prefix('[').and_then(|c| c.split_once("] ")) {
-            Some((name, case)) => (Platform::parse(name).expect("a platform"), case),
-            None => (Platform::Redshift, case),
-        };
-        let text = match case.split_once(' ').expect("a part and its keys") {
-            ("file", text) => text.to_owned(),
-            part_and_keys => with_keys(&[part_and_keys]),
-        };
-        let lines = load_text(&text, "w.json", platform).expect_err(case);
+    cases
+}
+
+#[test]
+fn every_mistake_is_told_with_its_path() {
+    for (platform, text, expected) in refusals() {
+        let lines = load_text(&text, "w.json", platform).expect_err(&text);
         let mut pairs = lines.iter().zip(&expected);
         let fits =
             lines.len() == expected.len() && pairs.all(|(line, start)| line.starts_with(start));
-        assert!(fits, "{case}\n{lines:#?}\nexpected {expected:#?}");
+        assert!(fits, "{text}\n{lines:#?}\nexpected {expected:#?}");
     }
+}
+
+#[test]
+fn what_is_refused_for_its_shape_is_refused_by_the_json_schema() {
+    let shape = [
+        "unknown key",
+        "expected ",
+        "there is no table",
+        " is none of ",
+        "is out of range",
+        "are the same key",
+        "is no version",
+        "is not known",
+        "the partition size is given twice",
+        "are both given",
+        "the size is missing",
+        "the name is empty",
+        "the text is empty",
+        "quoted name",
+        "is no Snowflake type",
+        "is no path on a stage",
+    ];
+    let mut num_shape = 0;
+    for (_, text, expected) in refusals() {
+        let Ok(file) = serde_json::from_str::<Value>(&text) else {
+            continue;
+        };
+        if expected
+            .iter()
+            .any(|line| shape.iter().any(|part| line.contains(part)))
+        {
+            num_shape += 1;
+            assert!(!json_schema::takes(&file), "{text}");
+        }
+    }
+    assert!(num_shape > 30, "{num_shape}");
 }
 
 #[test]
