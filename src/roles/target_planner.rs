@@ -5,7 +5,9 @@ use crate::checkpoint::{OwnedWorkflow, PlannedPartition, TablePlan};
 use crate::dialect;
 use crate::domain::table::TableRef;
 use crate::domain::task::{ExtractionSpec, LoadMode, TableAnalysis, TableSpec, TaskFailure};
-use crate::plan::target::{TargetColumn, match_columns, new_columns, wanted_columns};
+use crate::plan::target::{
+    TargetColumn, column_warnings, match_columns, new_columns, wanted_columns,
+};
 use crate::snowflake::error::Kind;
 use crate::snowflake::{SnowflakeClient, SnowflakeError};
 use crate::types::load::create_table_ddl;
@@ -48,7 +50,11 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         let existing = match self.describe(&spec.target).await.map_err(failed)? {
             Some(existing) => existing,
             None => {
-                let ddl = create_table_ddl(&spec.target, &new_columns(&wanted));
+                let ddl = create_table_ddl(
+                    &spec.target,
+                    &new_columns(&wanted),
+                    analysis.comment.as_deref(),
+                );
                 self.create(&spec.target, &ddl).await.map_err(failed)?;
                 // Read back: another process may have created it first, in another form.
                 self.describe(&spec.target)
@@ -59,6 +65,7 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         };
         let (columns, found) = match_columns(dialect, &wanted, &existing).map_err(refused)?;
         let mut warnings = analysis.warnings.clone();
+        warnings.extend(column_warnings(dialect, spec, analysis));
         warnings.extend(found);
         Ok(TablePlan {
             extraction: ExtractionSpec {
