@@ -21,6 +21,7 @@ pub struct Migration<'a> {
     metadata: String,
     name: String,
     application: String,
+    platform: &'static str,
 }
 
 impl<'a> Migration<'a> {
@@ -34,7 +35,14 @@ impl<'a> Migration<'a> {
             metadata: unique_name("META"),
             name: unique_name("workflow"),
             application: "max_parallel_tasks = 4\ntask_fetch_interval = 1".to_owned(),
+            platform: "redshift",
         }
+    }
+
+    /// The same with another `--source-platform`: `postgresql`, which the local Redshift is underneath.
+    #[must_use]
+    pub fn platform(self, platform: &'static str) -> Self {
+        Self { platform, ..self }
     }
 
     /// Adds a table as the workflow's file has it; what it does not say is the default.
@@ -87,7 +95,10 @@ impl<'a> Migration<'a> {
         );
         let worker = scratch.write(
             "configuration.toml",
-            &self.database.worker_configuration(&application),
+            &self.database.worker_configuration(&application).replace(
+                "[connections.source.redshift]",
+                &format!("[connections.source.{}]", self.platform),
+            ),
         );
         let arguments = [
             "run".as_ref(),
@@ -95,7 +106,7 @@ impl<'a> Migration<'a> {
             "-c".as_ref(),
             worker.as_os_str(),
         ];
-        let names = ["--source-platform", "redshift", "--name", &self.name];
+        let names = ["--source-platform", self.platform, "--name", &self.name];
         let server = LocalSnowflake::shared();
         let ended = Snowhaul::new(arguments.into_iter().chain(names.map(AsRef::as_ref)))
             .snowflake(server)
