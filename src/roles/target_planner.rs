@@ -8,7 +8,9 @@ use crate::domain::task::{
     ExtractionSpec, LoadMode, Synchronization, TableAnalysis, TableSpec, TaskFailure,
 };
 use crate::plan::synchronization::{load_mode, partitions, sync_key, sync_plan};
-use crate::plan::target::{TargetColumn, match_columns, new_columns, wanted_columns};
+use crate::plan::target::{
+    TargetColumn, column_warnings, match_columns, new_columns, wanted_columns,
+};
 use crate::snowflake::error::Kind;
 use crate::snowflake::replace::target_key;
 use crate::snowflake::{SnowflakeClient, SnowflakeError};
@@ -52,7 +54,11 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         let existing = match self.describe(&spec.target).await.map_err(failed)? {
             Some(existing) => existing,
             None => {
-                let ddl = create_table_ddl(&spec.target, &new_columns(&wanted));
+                let ddl = create_table_ddl(
+                    &spec.target,
+                    &new_columns(&wanted),
+                    analysis.comment.as_deref(),
+                );
                 self.create(&spec.target, &ddl).await.map_err(failed)?;
                 // Read back: another process may have created it first, in another form.
                 self.describe(&spec.target)
@@ -63,6 +69,7 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         };
         let (columns, found) = match_columns(dialect, &wanted, &existing).map_err(refused)?;
         let mut warnings = analysis.warnings.clone();
+        warnings.extend(column_warnings(dialect, spec, analysis));
         warnings.extend(found);
         let is_empty = match spec.synchronization {
             Synchronization::Watermark { .. } => {

@@ -6,7 +6,7 @@ use crate::checkpoint::{OwnedWorkflow, TableState};
 use crate::domain::phase::TablePhase;
 use crate::domain::task::CleanUp;
 use crate::snowflake::SnowflakeError;
-use crate::types::snowflake_name::{quote, text_literal};
+use crate::types::snowflake_name::{quote, quote_text};
 
 impl TableLoader {
     /// Drops the staging tables that a crash has left, and removes the staged files if the workflow asks for it.
@@ -33,8 +33,8 @@ impl TableLoader {
         let sql = format!(
             "SELECT TABLE_NAME FROM {}.INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = {} AND STARTSWITH(TABLE_NAME, {})",
             quote(&self.metadata.database),
-            text_literal(&self.metadata.schema),
-            text_literal(&staging_prefix(owned.id))
+            quote_text(&self.metadata.schema),
+            quote_text(&staging_prefix(owned.id))
         );
         for row in self.client.query(&sql).await? {
             if let Some(Some(name)) = row.first() {

@@ -1,5 +1,6 @@
 //! The analysis of a table: its columns, its size, and where it is cut.
 
+use super::columns::{source_column, table_comment};
 use super::connection::{SourceSettings, query_text};
 use super::error::{SourceError, SourceErrorKind};
 use crate::dialect::{Dialect, Scope};
@@ -97,7 +98,7 @@ pub fn analyze(
     }
     Ok(TableAnalysis {
         columns,
-        comment: None,
+        comment: table_comment(&rows),
         primary_key: Vec::new(),
         row_estimate,
         byte_estimate,
@@ -112,18 +113,6 @@ pub fn analyze(
         warnings,
         notes: Vec::new(),
     })
-}
-
-fn source_column(row: &[Option<String>]) -> SourceColumn {
-    let text = |index: usize| row.get(index).cloned().flatten();
-    SourceColumn {
-        name: text(0).unwrap_or_default(),
-        type_name: text(1).unwrap_or_default().to_lowercase(),
-        length_or_precision: text(2).and_then(|n| n.parse().ok()),
-        scale: text(3).and_then(|n| n.parse().ok()),
-        nullable: text(4).as_deref() != Some("false"),
-        ..SourceColumn::default()
-    }
 }
 
 fn key_column(

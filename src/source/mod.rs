@@ -1,10 +1,12 @@
 //! The only place for ODBC.
 
 mod analyze;
+mod columns;
 mod connection;
 mod error;
 mod extract;
 mod fetch;
+mod times;
 
 pub use analyze::analyze;
 pub use connection::SourceSettings;

@@ -17,9 +17,10 @@ fn only_what_has_changed_moves(postgresql: bool) {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
     create(&sql, "t", 1_000);
-    let mut migration = Migration::from(&database).table(entry("t", 100, json!({"strategy": "checksum"})));
+    let mut migration =
+        Migration::from(&database).table(entry("t", 100, json!({"strategy": "checksum"})));
     if postgresql {
-        migration = migration.postgresql();
+        migration = migration.platform("postgresql");
     }
     let first = migration.run(0);
     assert_eq!(first.moved(), (1_000, phases(0, 10)));
@@ -62,9 +63,14 @@ fn a_partition_that_failed_is_moved_by_the_next_run_and_the_others_are_not() {
     let sql = database.sql();
     create(&sql, "t", 400);
     sql.run("UPDATE t SET at = '12024-01-01' WHERE id = 150");
-    let migration = Migration::from(&database).table(entry("t", 100, json!({"strategy": "checksum"})));
+    let migration =
+        Migration::from(&database).table(entry("t", 100, json!({"strategy": "checksum"})));
     let first = migration.run(1);
-    assert!(first.errors_of("t").contains("id = 150"), "{}", first.errors_of("t"));
+    assert!(
+        first.errors_of("t").contains("id = 150"),
+        "{}",
+        first.errors_of("t")
+    );
     assert_eq!(first.moved().0, 300);
 
     sql.run("UPDATE t SET at = '2024-01-01' WHERE id = 150");
@@ -78,7 +84,8 @@ fn partitions_that_grow_far_beyond_their_size_are_cut_again() {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
     create(&sql, "t", 300);
-    let migration = Migration::from(&database).table(entry("t", 100, json!({"strategy": "checksum"})));
+    let migration =
+        Migration::from(&database).table(entry("t", 100, json!({"strategy": "checksum"})));
     let first = migration.run(0);
     assert_eq!(first.moved(), (300, phases(0, 3)));
     insert(&sql, "t", 301, 1_300);
@@ -87,7 +94,10 @@ fn partitions_that_grow_far_beyond_their_size_are_cut_again() {
     assert_equal(&database, &second, "t");
     let (_, found) = second.moved();
     assert!(found.contains(&("UNCHANGED".to_owned(), 2)), "{found:?}");
-    assert!(found.iter().any(|(phase, n)| phase == "LOADED" && *n > 5), "{found:?}");
+    assert!(
+        found.iter().any(|(phase, n)| phase == "LOADED" && *n > 5),
+        "{found:?}"
+    );
     let third = migration.again().run(0);
     assert_eq!(third.moved().0, 0);
     assert_equal(&database, &third, "t");
@@ -98,7 +108,8 @@ fn partitions_are_made_anew_when_they_are_reset_and_replace_what_is_there() {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
     create(&sql, "t", 300);
-    let migration = Migration::from(&database).table(entry("t", 100, json!({"strategy": "checksum"})));
+    let migration =
+        Migration::from(&database).table(entry("t", 100, json!({"strategy": "checksum"})));
     let _ = migration.run(0);
     let mut table = entry("t", 50, json!({"strategy": "checksum"}));
     table["resetPartitions"] = json!("enabled");

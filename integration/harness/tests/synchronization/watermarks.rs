@@ -34,7 +34,10 @@ fn only_rows_above_the_watermark_move_and_each_of_them_once() {
     let fourth = migration.run(0);
     let (moved, phases) = fourth.moved();
     assert_eq!(moved, 970);
-    assert!(phases.iter().any(|(phase, n)| phase == "LOADED" && *n > 3), "{phases:?}");
+    assert!(
+        phases.iter().any(|(phase, n)| phase == "LOADED" && *n > 3),
+        "{phases:?}"
+    );
     assert_equal(&database, &fourth, "t");
     assert_eq!(migration.again().run(0).moved().0, 0);
 }
@@ -53,7 +56,9 @@ fn rows_that_were_updated_replace_their_old_version_by_a_composite_key() {
     let mut migration = Migration::from(&database).table(table);
     let first = migration.run(0);
     assert_eq!(first.moved().0, 500);
-    sql.run("UPDATE t SET name = 'new', amount = NULL, at = at + INTERVAL '1 year' WHERE id % 50 = 0");
+    sql.run(
+        "UPDATE t SET name = 'new', amount = NULL, at = at + INTERVAL '1 year' WHERE id % 50 = 0",
+    );
     insert(&sql, "t", 600_000, 600_009);
     migration = migration.again();
     let second = migration.run(0);
@@ -137,7 +142,11 @@ fn a_changed_predicate_is_refused_with_its_remedy_and_moves_nothing() {
     let mut table = entry("t", 100, watermark);
     table["whereClauseCriteria"] = json!("id > 50");
     let second = migration.again().without_tables().table(table).run(1);
-    assert!(second.errors_of("t").contains("resetPartitions"), "{}", second.errors_of("t"));
+    assert!(
+        second.errors_of("t").contains("resetPartitions"),
+        "{}",
+        second.errors_of("t")
+    );
     assert_eq!(second.moved().0, 0);
 }
 
@@ -156,6 +165,10 @@ fn a_key_that_does_not_identify_rows_is_told_and_nothing_is_merged() {
         .table(table)
         .prepare(&["CREATE TABLE T (ID NUMBER(19,0), GRP NUMBER(10,0), NAME VARCHAR(40), AMOUNT NUMBER(12,2), AT TIMESTAMP_NTZ(6))", "INSERT INTO T (ID) VALUES (-1)"]);
     let first = migration.run(1);
-    assert!(first.errors_of("t").contains("primaryKeyColumns"), "{}", first.errors_of("t"));
+    assert!(
+        first.errors_of("t").contains("primaryKeyColumns"),
+        "{}",
+        first.errors_of("t")
+    );
     assert_eq!(first.sql.number("SELECT COUNT(*) FROM T"), 1);
 }
