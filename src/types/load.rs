@@ -145,6 +145,8 @@ pub struct NewColumn {
     pub nullable: bool,
     /// What the source says of it.
     pub comment: Option<String>,
+    /// Its default, as Snowflake's SQL.
+    pub default: Option<String>,
 }
 
 /// The DDL of a target that does not exist, with what the source says of the table.
@@ -154,10 +156,14 @@ pub fn create_table_ddl(target: &TableRef, columns: &[NewColumn], comment: Optio
         .map(|column| {
             let comment = column.comment.as_deref();
             format!(
-                "{} {}{}{}",
+                "{} {}{}{}{}",
                 quote(&column.name),
                 column.target_type,
                 if column.nullable { "" } else { " NOT NULL" },
+                column
+                    .default
+                    .as_ref()
+                    .map_or_else(String::new, |default| format!(" DEFAULT {default}")),
                 comment.map_or_else(String::new, |text| format!(" COMMENT {}", quote_text(text)))
             )
         })
