@@ -235,6 +235,10 @@ pub struct TableAnalysis {
     /// The watermark of this run.
     #[serde(default)]
     pub watermark: Option<Watermark>,
+    /// The checksum that partitions are compared by, and that their extraction takes too: an aggregate in the source's
+    /// SQL.
+    #[serde(default)]
+    pub checksum: Option<String>,
     /// Findings that users should know of.
     pub warnings: Vec<String>,
     /// How key, size and partitions came about, for people.
@@ -248,7 +252,8 @@ pub struct TableAnalysis {
 pub struct AnalyzedPartition {
     /// Its part of the table.
     pub range: KeyRange,
-    /// The watermark up to which its rows are loaded already.
+    /// The watermark up to which its rows are loaded already. Of a partition without rows above the previous run's, that
+    /// of this run.
     #[serde(default)]
     pub after: Option<String>,
     /// The checksum of what is loaded already.

@@ -217,6 +217,7 @@ mod tests {
             partitions: Vec::new(),
             reused: false,
             watermark: None,
+            checksum: None,
             warnings: Vec::new(),
             notes: Vec::new(),
         }
