@@ -9,3 +9,4 @@ mod metadata;
 mod reaching;
 mod secrets;
 mod site;
+mod workflow_end;
