@@ -85,6 +85,8 @@ pub enum WorkflowCommand {
     Status(StatusArguments),
     /// Print the JSON Schema of workflow files, for editors.
     Schema,
+    /// Show what a workflow would do, table by table. Asks the source alone, and changes nothing.
+    Plan(PlanArguments),
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +103,33 @@ pub struct WorkflowFileArguments {
     /// A bounded dry run: one partition of each table goes into the transient schema PREFLIGHT_<workflow id>.
     #[arg(long)]
     pub preflight: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// The workflow (JSON, or YAML by its ending); see configs/.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub source: SourceArguments,
+    /// Machine-readable, with all ranges.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SourceArguments {
+    /// Platform of the source: redshift or postgresql.
+    #[arg(long, value_name = "PLATFORM")]
+    pub source_platform: String,
+    /// The worker's configuration (TOML), which says how to reach the source.
+    #[arg(
+        short = 'c',
+        long,
+        value_name = "FILE",
+        default_value = "configuration.toml"
+    )]
+    pub config: PathBuf,
 }
 
 #[derive(Debug, Args)]

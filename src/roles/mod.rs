@@ -4,6 +4,7 @@
 //! servers.
 
 pub mod orchestrator;
+pub mod plan_preview;
 pub mod shutdown;
 pub mod standalone;
 pub mod table_loader;

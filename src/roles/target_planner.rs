@@ -2,10 +2,10 @@
 
 use crate::actors::ports::TargetPlanner;
 use crate::checkpoint::{OwnedWorkflow, TablePlan};
-use crate::dialect;
-use crate::domain::table::TableRef;
+use crate::dialect::{self, Dialect};
+use crate::domain::table::{Platform, TableRef};
 use crate::domain::task::{
-    ExtractionSpec, LoadMode, Synchronization, TableAnalysis, TableSpec, TaskFailure,
+    ExtractColumn, ExtractionSpec, LoadMode, Synchronization, TableAnalysis, TableSpec, TaskFailure,
 };
 use crate::plan::synchronization::{load_mode, partitions, sync_key, sync_plan};
 use crate::plan::target::{TargetColumn, match_columns, new_columns, wanted_columns};
@@ -70,25 +70,17 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             }
             _ => false,
         };
-        let sync_key = sync_key(owned.platform, dialect, spec);
-        let extraction = ExtractionSpec {
-            platform: owned.platform,
-            source: spec.source.clone(),
-            target: spec.target.clone(),
-            key: analysis.key.clone(),
+        let extraction = extraction_spec(
+            (owned.platform, dialect),
+            spec,
+            analysis,
             columns,
-            where_clause: spec.where_clause.clone(),
-            query_modifiers: spec.query_modifiers.clone(),
-            checksum: analysis.checksum.clone(),
-            watermark: analysis.watermark.clone(),
-            load: load_mode(spec, is_empty),
-            primary_key: analysis.primary_key.clone(),
-            sync_key: sync_key.clone(),
-            load_segment_mb: spec.load_segment_mb,
-        };
+            load_mode(spec, is_empty),
+        );
         if extraction.load == LoadMode::ReplaceRange {
             target_key(&extraction).map_err(refused)?;
         }
+        let sync_key = extraction.sync_key.clone();
         Ok(TablePlan {
             extraction,
             partitions: partitions(spec, analysis),
@@ -97,6 +89,31 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             byte_estimate: analysis.byte_estimate,
             warnings,
         })
+    }
+}
+
+/// What extraction tasks and loads need to know of the table.
+pub(super) fn extraction_spec(
+    (platform, dialect): (Platform, &dyn Dialect),
+    spec: &TableSpec,
+    analysis: &TableAnalysis,
+    columns: Vec<ExtractColumn>,
+    load: LoadMode,
+) -> ExtractionSpec {
+    ExtractionSpec {
+        platform,
+        source: spec.source.clone(),
+        target: spec.target.clone(),
+        key: analysis.key.clone(),
+        columns,
+        where_clause: spec.where_clause.clone(),
+        query_modifiers: spec.query_modifiers.clone(),
+        checksum: analysis.checksum.clone(),
+        watermark: analysis.watermark.clone(),
+        load,
+        primary_key: analysis.primary_key.clone(),
+        sync_key: sync_key(platform, dialect, spec),
+        load_segment_mb: spec.load_segment_mb,
     }
 }
 
