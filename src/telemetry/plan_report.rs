@@ -387,6 +387,6 @@ mod tests {
         assert_eq!(json(Outcome::Error("no".into()))["error"], "no");
         let plan = json(Outcome::Plan(Box::new(example())));
         assert_eq!(plan["plan"]["synchronization"]["strategy"], "none");
-        assert_eq!(plan["plan"]["partitions"][2]["kind"], "NullKey");
+        assert_eq!(plan["plan"]["partitions"][2]["kind"], "nullKey");
     }
 }
