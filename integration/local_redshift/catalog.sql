@@ -41,3 +41,13 @@ WHERE
     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast');
 
 GRANT SELECT ON pg_catalog.svv_table_info TO PUBLIC;
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_STRTOL.html, of hexadecimal digits.
+CREATE FUNCTION pg_catalog.strtol(text, integer) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CAST(CASE
+        WHEN $2 = 16 THEN CAST(CAST('x' || lpad($1, 16, '0') AS bit(64)) AS bigint)
+        ELSE CAST('the local Redshift has no strtol of base ' || $2 AS bigint)
+    END AS bigint)
+$$;

@@ -6,7 +6,7 @@ mod error;
 mod extract;
 mod fetch;
 
-pub use analyze::analyze;
+pub use analyze::{analyze, infer_keys};
 pub use connection::SourceSettings;
 pub use error::{SourceError, SourceErrorKind};
 pub use extract::{ExtractError, ExtractRequest, extract};

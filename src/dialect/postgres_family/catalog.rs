@@ -1,0 +1,84 @@
+//! What the catalog tells: sizes, constraints, transactions.
+
+use super::PostgresFamily;
+use crate::dialect::{Dialect, Scope};
+use crate::domain::table::TableRef;
+
+/// The session of a worker says so to the source: such sessions only read.
+pub(super) const NAME_SESSION: &str = "SET application_name TO 'snowhaul'";
+
+/// Every transaction holds a lock on its own virtual number, from its first statement to after its commit can be seen;
+/// one that has not written yet may still write a time at which it began. Prepared ones have no session, and on a standby
+/// the primary's sessions are not seen, but their numbers are. Who is no member of a session's role sees of it only
+/// database and role, which is enough. Background processes have no role.
+const RUNNING: &str = "SELECT l.virtualtransaction FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+     WHERE l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock' AND a.datname = current_database() AND a.usename IS NOT NULL \
+     AND a.pid <> pg_backend_pid() AND COALESCE(a.application_name, '') <> 'snowhaul' \
+     UNION ALL SELECT CAST(p.transaction AS varchar) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database() \
+     UNION ALL SELECT CAST(x AS varchar) FROM txid_snapshot_xip(txid_current_snapshot()) AS x WHERE pg_is_in_recovery()";
+
+impl PostgresFamily {
+    pub(super) fn estimates(&self, scope: &Scope<'_>) -> Vec<String> {
+        let (schema, name) = (
+            self.quote_text(&self.exact_name(&scope.table.schema)),
+            self.quote_text(&self.exact_name(&scope.table.table)),
+        );
+        let mut queries = Vec::new();
+        if self.is_redshift {
+            queries.push(format!("SELECT CAST(tbl_rows AS bigint)::varchar, (CAST(size AS bigint) * 1048576)::varchar FROM svv_table_info WHERE \"schema\" = {schema} AND \"table\" = {name}"));
+            queries.push(format!(
+                "SELECT CAST(c.reltuples AS bigint)::varchar, (CAST(c.relpages AS bigint) * 8192)::varchar FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = {schema} AND c.relname = {name} AND c.reltuples > 0"
+            ));
+        } else {
+            // Rows a page as the last ANALYZE saw them, and the pages of now; long values stand elsewhere.
+            queries.push(format!(
+                "SELECT CAST(c.reltuples / c.relpages * (pg_relation_size(c.oid) / CAST(current_setting('block_size') AS integer)) AS bigint)::varchar, pg_table_size(c.oid)::varchar \
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = {schema} AND c.relname = {name} AND c.reltuples > 0 AND c.relpages > 0"
+            ));
+        }
+        // Never analyzed: 100 bytes a row is as good a guess as any.
+        queries.push(format!(
+            "{} count(*)::varchar, (count(*) * 100)::varchar FROM {}{}",
+            self.select(scope),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        ));
+        queries
+    }
+
+    pub(super) fn constraints(&self, table: &TableRef) -> String {
+        let (schema, name) = (
+            self.quote_text(&self.exact_name(&table.schema)),
+            self.quote_text(&self.exact_name(&table.table)),
+        );
+        let of_table = format!(
+            "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = {schema} AND c.relname = {name}"
+        );
+        let unique = if self.is_redshift {
+            // There they are promises of the user; ranges need no more.
+            format!(
+                "SELECT CASE WHEN k.contype = 'p' THEN 'primary' ELSE 'unique' END, CAST(k.conname AS varchar), array_to_string(k.conkey, ',') \
+                 {of_table} JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid WHERE k.contype IN ('p', 'u')"
+            )
+        } else {
+            // Every constraint has an index. It has an operator class for each column of the key; what INCLUDE adds has none.
+            format!(
+                "SELECT CASE WHEN i.indisprimary THEN 'primary' ELSE 'unique' END, CAST(x.relname AS varchar), \
+                 array_to_string((CAST(i.indkey AS int2[]))[0:array_upper(i.indclass, 1)], ',') \
+                 {of_table} JOIN pg_catalog.pg_index i ON i.indrelid = c.oid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
+                 WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
+            )
+        };
+        format!(
+            "SELECT 'column', CAST(a.attname AS varchar), CAST(a.attnum AS varchar) \
+             {of_table} JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE a.attnum > 0 AND NOT a.attisdropped UNION ALL {unique}"
+        )
+    }
+
+    pub(super) fn running_transactions(&self) -> Option<&'static str> {
+        // Redshift lets one transaction at a time write a table, and the next begins where it ended.
+        (!self.is_redshift).then_some(RUNNING)
+    }
+}
