@@ -87,6 +87,8 @@ pub enum WorkflowCommand {
     Schema,
     /// Show what a workflow would do, table by table. Asks the source alone, and changes nothing.
     Plan(PlanArguments),
+    /// Write a workflow file from the source's catalog: its tables, with the keys that they can be cut by.
+    Generate(GenerateArguments),
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +117,33 @@ pub struct PlanArguments {
     /// Machine-readable, with all ranges.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct GenerateArguments {
+    #[command(flatten)]
+    pub source: SourceArguments,
+    /// Only tables of this schema.
+    #[arg(long, value_name = "SCHEMA")]
+    pub schema: Option<String>,
+    /// Only these tables: `sales_*`, `public.orders`; several with commas between, or the option again.
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    pub tables: Vec<String>,
+    /// The source's database, if it is not the configuration's.
+    #[arg(long, value_name = "DATABASE")]
+    pub database: Option<String>,
+    /// The target's database; named like the source's otherwise.
+    #[arg(long, value_name = "DATABASE")]
+    pub target_database: Option<String>,
+    /// The target's schema; named like the source's otherwise.
+    #[arg(long, value_name = "SCHEMA")]
+    pub target_schema: Option<String>,
+    /// The file to write; standard output otherwise.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Overwrite the file.
+    #[arg(long, requires = "output")]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]

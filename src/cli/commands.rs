@@ -49,6 +49,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
         Command::Workflow(WorkflowCommand::Plan(arguments)) => {
             source_commands::plan(arguments).await
         }
+        Command::Workflow(WorkflowCommand::Generate(arguments)) => {
+            source_commands::generate(arguments).await
+        }
         Command::Run(arguments) => run_standalone(arguments).await,
     }
 }

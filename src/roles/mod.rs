@@ -12,6 +12,7 @@ pub mod target_planner;
 pub mod task_runner;
 pub mod worker;
 mod workflow_end;
+pub mod workflow_generator;
 
 use crate::checkpoint::CheckpointError;
 use crate::snowflake::SnowflakeError;

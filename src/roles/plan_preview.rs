@@ -191,10 +191,9 @@ impl Table<'_> {
             );
         }
         if let Some(watermark) = &analysis.watermark {
-            let max = format!("max({})", dialect.quote_name(&watermark.column.name));
             add(
                 "upper bound of the watermark",
-                dialect.aggregate_query(&everything, &max),
+                dialect.maximum_query(&everything, &watermark.column),
             );
         }
         let slices = partitions(self.spec, analysis);

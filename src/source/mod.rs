@@ -1,12 +1,14 @@
 //! The only place for ODBC.
 
 mod analyze;
+mod catalog;
 mod connection;
 mod error;
 mod extract;
 mod fetch;
 
 pub use analyze::{analyze, infer_keys};
+pub use catalog::list_tables;
 pub use connection::SourceSettings;
 pub use error::{SourceError, SourceErrorKind};
 pub use extract::{ExtractError, ExtractRequest, extract};
