@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 /// What stands for the workflow's number, which it gets when it is created.
 const WORKFLOW: &str = "<workflow>";
 /// What stands for the staging table of a load by primary key.
-const STAGING: &str = "<staging table>";
+const STAGING: &str = "\"<staging table>\"";
 
 /// The source's settings of a worker that the command line asks for, once a login has shown that they work.
 ///
