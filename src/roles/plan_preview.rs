@@ -2,7 +2,7 @@
 
 use super::RoleError;
 use super::table_loader::{load_columns, merge_key};
-use super::target_planner::extraction_spec;
+use super::target_planner::{creation, extraction_spec};
 use super::task_runner::column_plans;
 use super::worker::check_sources;
 use crate::config::worker::WorkerConfig;
@@ -10,13 +10,14 @@ use crate::dialect::{self, Dialect, Scope, Window};
 use crate::domain::table::{Content, KeyRange, Platform, Slice};
 use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile, TableAnalysis, TableSpec};
 use crate::plan::synchronization::{load_mode, partitions};
-use crate::plan::target::{TargetColumn, match_columns, new_columns, wanted_columns};
+use crate::plan::target::{
+    TargetColumn, column_warnings, match_columns, new_columns, wanted_columns,
+};
 use crate::snowflake::copy::CopyInto;
 use crate::snowflake::merge;
 use crate::snowflake::replace::{delete_ranges, target_key};
 use crate::source::{self, SourceSettings};
 use crate::telemetry::plan_report::{Outcome, PlannedTable, Statement, TablePreview};
-use crate::types::load::create_table_ddl;
 use crate::types::snowflake_name::quote_table;
 use futures::StreamExt;
 use std::collections::BTreeMap;
@@ -127,10 +128,18 @@ impl Table<'_> {
             .collect();
         let (columns, found) = match_columns(dialect, &wanted, &target)?;
         let mut warnings = analysis.warnings.clone();
+        warnings.extend(column_warnings(dialect, spec, analysis));
         warnings.extend(found);
         // As a later run finds it: with rows.
         let load = load_mode(spec, false);
-        let extraction = extraction_spec((self.platform, dialect), spec, analysis, columns, load);
+        let extraction = extraction_spec(
+            (self.platform, dialect),
+            spec,
+            spec.target.clone(),
+            analysis,
+            columns,
+            load,
+        );
         Ok(PlannedTable {
             key: analysis.key.clone(),
             key_is_given: spec.key.is_some(),
@@ -146,7 +155,7 @@ impl Table<'_> {
             preflight: spec.preflight.is_some(),
             notes: analysis.notes.clone(),
             warnings,
-            ddl: create_table_ddl(&spec.target, &created),
+            ddl: creation(spec, &spec.target, &wanted, analysis).join(";\n"),
             source_statements: self.source_statements(&extraction),
             load_statements: self
                 .load_statements(&extraction)
@@ -271,7 +280,7 @@ impl Table<'_> {
                 add("partition 0 into an empty target", copy(&target, &rows, 0));
                 add(
                     "later runs, staging table",
-                    merge::create_staging(STAGING, &target, &names(&rows)),
+                    merge::create_staging(STAGING, &target),
                 );
                 add(
                     "later runs, into the staging table",
@@ -288,7 +297,7 @@ impl Table<'_> {
             let key = merge_key(extraction)?;
             add(
                 "keys that are there, staging table",
-                merge::create_staging(STAGING, &target, &names(&keys)),
+                merge::create_staging(STAGING, &target),
             );
             add(
                 "keys that are there, into the staging table",

@@ -2,10 +2,12 @@
 
 mod analyze;
 mod catalog;
+mod columns;
 mod connection;
 mod error;
 mod extract;
 mod fetch;
+mod times;
 
 pub use analyze::{analyze, infer_keys};
 pub use catalog::list_tables;

@@ -19,7 +19,7 @@ pub fn infer_keys(
 ) -> Result<Vec<Option<KeyCandidate>>, SourceError> {
     let session = Session::open(settings, dialect, None)?;
     let infer = |table: &TableRef| {
-        let columns = session.columns(table)?;
+        let (columns, _) = session.columns(table)?;
         let constraints = constraints(&session, table)?;
         let may_be_key = |column: &SourceColumn| dialect.key_kind(column).is_some();
         if let Some(chosen) = choose_key(&constraints, &columns, may_be_key) {

@@ -1,9 +1,11 @@
 //! What arrives is what was there: types by value, values that cannot be, partitions, names, and the statements
 //! themselves, through the real binary between real servers.
 
+mod compared;
 mod extremes;
 mod names;
 mod partitions;
+mod postgres;
 mod ranges;
 mod refused;
 mod statements;

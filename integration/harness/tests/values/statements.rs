@@ -98,7 +98,15 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
             table: part(name),
         };
         statements.push(dialect.columns_query(&table));
-        statements.extend(dialect.estimate_queries(&table));
+        let modifiers = QueryModifiers::default();
+        statements.extend(dialect.estimate_queries(&Scope {
+            table: &table,
+            key: &[],
+            range: &KeyRange::Everything,
+            window: None,
+            where_clause: Some("a > 1 -- or more"),
+            modifiers: &modifiers,
+        }));
         let columns: Vec<_> = TYPES
             .iter()
             .enumerate()
