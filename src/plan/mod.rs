@@ -1,5 +1,6 @@
 //! Cuts a table into disjoint ranges of its key, and memory into batches: pure.
 
+pub mod synchronization;
 pub mod target;
 
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple, PartitionSize};

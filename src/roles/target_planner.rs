@@ -1,14 +1,18 @@
 //! Plans a table's target: looks it up, or creates it, and matches its columns with the source's.
 
 use crate::actors::ports::TargetPlanner;
-use crate::checkpoint::{OwnedWorkflow, PlannedPartition, TablePlan};
+use crate::checkpoint::{OwnedWorkflow, TablePlan};
 use crate::dialect;
 use crate::domain::table::TableRef;
-use crate::domain::task::{ExtractionSpec, LoadMode, TableAnalysis, TableSpec, TaskFailure};
+use crate::domain::task::{
+    ExtractionSpec, LoadMode, Synchronization, TableAnalysis, TableSpec, TaskFailure,
+};
+use crate::plan::synchronization::{load_mode, partitions, sync_key, sync_plan};
 use crate::plan::target::{
     TargetColumn, column_warnings, match_columns, new_columns, wanted_columns,
 };
 use crate::snowflake::error::Kind;
+use crate::snowflake::replace::target_key;
 use crate::snowflake::{SnowflakeClient, SnowflakeError};
 use crate::types::load::create_table_ddl;
 use crate::types::snowflake_name::{exact_name, quote, quote_table};
@@ -67,32 +71,35 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         let mut warnings = analysis.warnings.clone();
         warnings.extend(column_warnings(dialect, spec, analysis));
         warnings.extend(found);
+        let is_empty = match spec.synchronization {
+            Synchronization::Watermark { .. } => {
+                self.is_empty(&spec.target).await.map_err(failed)?
+            }
+            _ => false,
+        };
+        let sync_key = sync_key(owned.platform, dialect, spec);
+        let extraction = ExtractionSpec {
+            platform: owned.platform,
+            source: spec.source.clone(),
+            target: spec.target.clone(),
+            key: analysis.key.clone(),
+            columns,
+            where_clause: spec.where_clause.clone(),
+            query_modifiers: spec.query_modifiers.clone(),
+            checksum: analysis.checksum.clone(),
+            watermark: analysis.watermark.clone(),
+            load: load_mode(spec, is_empty),
+            primary_key: analysis.primary_key.clone(),
+            sync_key: sync_key.clone(),
+            load_segment_mb: spec.load_segment_mb,
+        };
+        if extraction.load == LoadMode::ReplaceRange {
+            target_key(&extraction).map_err(refused)?;
+        }
         Ok(TablePlan {
-            extraction: ExtractionSpec {
-                platform: owned.platform,
-                source: spec.source.clone(),
-                target: spec.target.clone(),
-                key: analysis.key.clone(),
-                columns,
-                where_clause: spec.where_clause.clone(),
-                query_modifiers: spec.query_modifiers.clone(),
-                checksum: None,
-                watermark: analysis.watermark.clone(),
-                load: LoadMode::Append,
-                primary_key: Vec::new(),
-                sync_key: None,
-                load_segment_mb: spec.load_segment_mb,
-            },
-            partitions: analysis
-                .partitions
-                .iter()
-                .map(|partition| PlannedPartition {
-                    slice: partition.range.clone().into(),
-                    unchanged: partition.unchanged,
-                    checksum: None,
-                })
-                .collect(),
-            synchronization: None,
+            extraction,
+            partitions: partitions(spec, analysis),
+            synchronization: sync_plan(sync_key, spec, analysis),
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,
             warnings,
@@ -101,6 +108,11 @@ impl TargetPlanner for SnowflakeTargetPlanner {
 }
 
 impl SnowflakeTargetPlanner {
+    async fn is_empty(&self, target: &TableRef) -> Result<bool, SnowflakeError> {
+        let sql = format!("SELECT 1 FROM {} LIMIT 1", quote_table(target));
+        Ok(self.client.query(&sql).await?.is_empty())
+    }
+
     /// The target's columns; `None`: there is no such table.
     async fn describe(
         &self,

@@ -109,6 +109,7 @@ pub fn analyze(
         key,
         reused: false,
         watermark: None,
+        checksum: None,
         warnings,
         notes: Vec::new(),
     })

@@ -6,7 +6,7 @@
 //! target has, because the worker has refused values with more.
 
 use super::json::Root;
-use super::snowflake_name::{quote, quote_table, quote_text};
+use super::snowflake_name::{quote, quote_table, text_literal};
 use super::snowflake_type::TargetType;
 use super::{ColumnPlan, Fetch};
 use crate::domain::table::TableRef;
@@ -158,7 +158,10 @@ pub fn create_table_ddl(target: &TableRef, columns: &[NewColumn], comment: Optio
                 quote(&column.name),
                 column.target_type,
                 if column.nullable { "" } else { " NOT NULL" },
-                comment.map_or_else(String::new, |text| format!(" COMMENT {}", quote_text(text)))
+                comment.map_or_else(String::new, |text| format!(
+                    " COMMENT {}",
+                    text_literal(text)
+                ))
             )
         })
         .collect();
@@ -168,7 +171,7 @@ pub fn create_table_ddl(target: &TableRef, columns: &[NewColumn], comment: Optio
         list.join(", "),
         comment.map_or_else(String::new, |text| format!(
             " COMMENT = {}",
-            quote_text(text)
+            text_literal(text)
         ))
     )
 }

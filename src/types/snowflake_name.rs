@@ -20,9 +20,10 @@ pub fn quote(exact: &str) -> String {
     format!("\"{}\"", exact.replace('"', "\"\""))
 }
 
-/// Quotes text as a literal: a backslash begins an escape in Snowflake.
-pub fn quote_text(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+/// Text as a literal. A backslash is an escape character inside Snowflake's quotes (documentation: "String & binary data
+/// types").
+pub fn text_literal(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 /// A three-part name, quoted.

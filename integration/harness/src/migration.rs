@@ -22,6 +22,7 @@ pub struct Migration<'a> {
     name: String,
     application: String,
     platform: &'static str,
+    top: Value,
 }
 
 impl<'a> Migration<'a> {
@@ -36,13 +37,42 @@ impl<'a> Migration<'a> {
             name: unique_name("workflow"),
             application: "max_parallel_tasks = 4\ntask_fetch_interval = 1".to_owned(),
             platform: "redshift",
+            top: json!({}),
         }
     }
 
-    /// The same with another `--source-platform`: `postgresql`, which the local Redshift is underneath.
+    /// Reads the source as a plain PostgreSQL.
     #[must_use]
-    pub fn platform(self, platform: &'static str) -> Self {
-        Self { platform, ..self }
+    pub fn postgresql(mut self) -> Self {
+        self.platform = "postgresql";
+        self
+    }
+
+    /// Keys of the workflow's file beside its tables.
+    #[must_use]
+    pub fn top(mut self, keys: Value) -> Self {
+        self.top = keys;
+        self
+    }
+
+    /// A new workflow of the same tables, into the same target, with the same metadata.
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        self.name = unique_name("workflow");
+        self
+    }
+
+    /// The same without its tables.
+    #[must_use]
+    pub fn without_tables(mut self) -> Self {
+        self.tables.clear();
+        self
+    }
+
+    /// The workflow's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Adds a table as the workflow's file has it; what it does not say is the default.
@@ -80,7 +110,7 @@ impl<'a> Migration<'a> {
     #[must_use]
     pub fn run(&self, code: i32) -> Migrated {
         let scratch = Scratch::new("migration");
-        let workflow = json!({
+        let mut workflow = json!({
             "defaultTableConfiguration": {
                 "source": {"databaseName": format!("\"{}\"", self.database.name().replace('"', "\"\"")), "schemaName": "public"},
                 "target": {"databaseName": self.target, "schemaName": "PUBLIC"},
@@ -88,6 +118,9 @@ impl<'a> Migration<'a> {
             },
             "tables": self.tables,
         });
+        if let (Some(workflow), Some(top)) = (workflow.as_object_mut(), self.top.as_object()) {
+            workflow.extend(top.clone());
+        }
         let file = scratch.write("workflow.json", &workflow.to_string());
         let application = format!(
             "{}\nsnowflake_database_for_metadata = \"{}\"",
@@ -126,6 +159,7 @@ impl<'a> Migration<'a> {
             sql,
             target: self.target.clone(),
             metadata: format!("{}.DATA_MIGRATION", self.metadata),
+            workflow: self.name.clone(),
         }
     }
 }
@@ -140,6 +174,7 @@ pub struct Migrated {
     /// The target's database.
     pub target: String,
     metadata: String,
+    workflow: String,
 }
 
 impl Migrated {
@@ -180,6 +215,27 @@ impl Migrated {
                 .unwrap_or_else(|_| panic!("not a whole number: {text}"))
         };
         (number(0), number(1))
+    }
+
+    /// Rows that this workflow has moved into the target, and its partitions by phase: `("LOADED", 3)`.
+    #[must_use]
+    pub fn moved(&self) -> (i64, Vec<(String, i64)>) {
+        let from = format!(
+            "FROM {{s}}.\"PARTITION\" p JOIN {{s}}.WORKFLOW w ON w.WORKFLOW_ID = p.WORKFLOW_ID WHERE w.NAME = '{}'",
+            self.workflow
+        );
+        let number = |text: Option<String>| text.unwrap_or_default().parse().unwrap_or(-1);
+        let phases = self.metadata(&format!("SELECT p.PHASE, COUNT(*) {from} GROUP BY p.PHASE"));
+        let mut phases: Vec<(String, i64)> = phases
+            .into_iter()
+            .map(|mut row| {
+                let count = number(row.pop().flatten());
+                (row.remove(0).unwrap_or_default(), count)
+            })
+            .collect();
+        phases.sort();
+        let mut rows = self.metadata(&format!("SELECT COALESCE(SUM(p.ROWS_LOADED), 0) {from}"));
+        (number(rows.remove(0).remove(0)), phases)
     }
 
     /// Rows of a query of the metadata; `{s}` is its schema.

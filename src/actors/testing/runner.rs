@@ -61,6 +61,7 @@ impl FakeRunner {
                     .collect(),
                 reused: false,
                 watermark: None,
+                checksum: None,
                 warnings: Vec::new(),
                 notes: Vec::new(),
             });

@@ -38,6 +38,7 @@ fn analysis(columns: Vec<SourceColumn>) -> TableAnalysis {
         partitions: Vec::new(),
         reused: false,
         watermark: None,
+        checksum: None,
         warnings: Vec::new(),
         notes: Vec::new(),
     }
