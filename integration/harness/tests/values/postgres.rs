@@ -5,7 +5,7 @@ use crate::extremes::{ANY_TEXT, Column, TEXT, column};
 use serde_json::json;
 use snowhaul_integration::{LocalRedshift, Migration};
 
-const TYPES: &[&str] = &[
+pub const TYPES: &[&str] = &[
     "CREATE EXTENSION hstore",
     "CREATE EXTENSION ltree",
     "CREATE EXTENSION citext",
@@ -34,7 +34,7 @@ const fn as_array(
     column(name, source, "ARRAY", extremes).compared("to_json({c})", "TO_JSON({c})")
 }
 
-const COLUMNS: &[Column] = &[
+pub const COLUMNS: &[Column] = &[
     column("c_oid", "oid", "NUMBER(10,0)", &["0", "4294967295"]),
     column(
         "c_left",
