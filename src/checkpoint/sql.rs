@@ -1,6 +1,6 @@
 //! Pieces of statement text: literals, lists of values, references. Pure.
 
-pub(super) use crate::types::snowflake_name::text_literal as text;
+pub(super) use crate::types::snowflake_name::quote_text as text;
 
 /// Text or NULL.
 pub(super) fn text_opt(value: Option<&str>) -> String {

@@ -9,6 +9,7 @@ use crate::domain::table::{
 };
 use crate::types::{ColumnPlan, PlannedColumn};
 use postgres_family::PostgresFamily;
+use std::time::Duration;
 
 /// The SQL of one platform. Every name that enters a statement is quoted here.
 pub trait Dialect: Send + Sync {
@@ -45,9 +46,16 @@ pub trait Dialect: Send + Sync {
     /// In table order; no row: the table does not exist or is not visible.
     fn columns_query(&self, table: &TableRef) -> String;
 
+    /// Makes each later statement of the session fail when it takes longer.
+    fn timeout_statement(&self, limit: Duration) -> String;
+
     /// Queries for estimates, best first; each gives at most one row of (rows, bytes) as text. A query that fails
-    /// or gives no row passes on to the next.
-    fn estimate_queries(&self, table: &TableRef) -> Vec<String>;
+    /// or gives no row passes on to the next. Those that ask the catalog speak of the whole table.
+    fn estimate_queries(&self, scope: &Scope<'_>) -> Vec<String>;
+
+    /// What the catalog calls unique, and the numbers of the columns, as rows of text: `column`, name, number; or
+    /// `primary` or `unique`, name, the columns' numbers in order with commas between.
+    fn constraints_query(&self, table: &TableRef) -> String;
 
     /// What a column's values are as a key or a watermark; `None`: they have no order that both ends agree on.
     fn key_kind(&self, column: &SourceColumn) -> Option<KeyKind>;
@@ -61,6 +69,33 @@ pub trait Dialect: Send + Sync {
 
     /// The value of an aggregate over the scope, as text: one row of one column.
     fn aggregate_query(&self, scope: &Scope<'_>, aggregate: &str) -> String;
+
+    /// The largest value of a column, as text of its kind: one row of one column, NULL where there is none.
+    fn maximum_query(&self, scope: &Scope<'_>, column: &KeyColumn) -> String;
+
+    /// One row if the scope has any.
+    fn any_row_query(&self, scope: &Scope<'_>) -> String;
+
+    /// Aggregates that see any change of any value of any row of a set of rows, whatever the order of the rows; best
+    /// first, because a version of the platform may lack what one needs. Never NULL. A text of `count:hash`.
+    fn checksum_aggregates(&self, columns: &[SourceColumn]) -> Vec<String>;
+
+    /// The user's own aggregate in the same form: `count:value`, never NULL.
+    fn counted_aggregate(&self, expression: &str) -> String;
+
+    /// Rows and aggregates of each range, in one scan: rows of (index in `ranges`, count, each aggregate), all as text,
+    /// for the ranges that have rows. The ranges are those of one table as [`crate::plan::ranges`] orders them, without
+    /// a gap; those of the scope and its window bound them.
+    fn partition_summary_query(
+        &self,
+        scope: &Scope<'_>,
+        ranges: &[KeyRange],
+        aggregates: &[&str],
+    ) -> String;
+
+    /// The transactions that run now and may yet commit rows that they wrote before, as rows of one text. `None`: on
+    /// this platform what is not committed is not below what is.
+    fn running_transactions_query(&self) -> Option<&'static str>;
 
     /// The first row, in the key's order, whose value of a date or timestamp column lies outside the years 1 to 9999
     /// (infinities too): the value and each key column, all as text. At most one row.
@@ -101,12 +136,8 @@ pub struct Window<'a> {
 /// The dialect of a platform; `None`: not supported yet.
 pub fn for_platform(platform: Platform) -> Option<&'static dyn Dialect> {
     match platform {
-        Platform::Redshift => Some(&PostgresFamily {
-            has_table_info: true,
-        }),
-        Platform::Postgresql => Some(&PostgresFamily {
-            has_table_info: false,
-        }),
+        Platform::Redshift => Some(&PostgresFamily { is_redshift: true }),
+        Platform::Postgresql => Some(&PostgresFamily { is_redshift: false }),
         Platform::Sqlserver => None,
     }
 }

@@ -1,17 +1,19 @@
 //! Amazon Redshift and PostgreSQL, which share their quoting, their catalog and most of their SQL.
 
 mod catalog;
+mod checksum;
+mod columns;
+mod keys;
 
 use super::{Dialect, Scope};
-use crate::domain::table::{
-    KeyColumn, KeyKind, KeyRange, KeyTuple, SourceColumn, TableRef, TypeClass, WrittenName,
-};
+use crate::domain::table::{KeyColumn, KeyKind, KeyRange, SourceColumn, TableRef, WrittenName};
 use crate::types::{ColumnPlan, PlannedColumn, postgres_family};
+use std::time::Duration;
 
 /// The dialect of both.
 pub(super) struct PostgresFamily {
-    /// Whether `svv_table_info` exists (Redshift).
-    pub(super) has_table_info: bool,
+    /// Whether it is Redshift.
+    pub(super) is_redshift: bool,
 }
 
 impl PostgresFamily {
@@ -21,113 +23,6 @@ impl PostgresFamily {
             self.quote_name(&self.exact_name(&table.schema)),
             self.quote_name(&self.exact_name(&table.table))
         )
-    }
-
-    fn key_text(&self, column: &KeyColumn) -> String {
-        let name = self.quote_name(&column.name);
-        match column.kind {
-            KeyKind::TimestampTz => format!("CAST({name} AT TIME ZONE 'UTC' AS varchar) || '+00'"),
-            _ => format!("CAST({name} AS varchar)"),
-        }
-    }
-
-    fn literal(&self, column: &KeyColumn, value: &str) -> String {
-        let quoted = self.quote_text(value);
-        match column.kind {
-            KeyKind::Integer | KeyKind::Decimal => format!("CAST({quoted} AS numeric)"),
-            KeyKind::Date => format!("CAST({quoted} AS date)"),
-            KeyKind::Timestamp => format!("CAST({quoted} AS timestamp)"),
-            KeyKind::TimestampTz => format!("CAST({quoted} AS timestamptz)"),
-            KeyKind::Float => format!("CAST({quoted} AS float8)"),
-            KeyKind::Time => format!("CAST({quoted} AS time)"),
-            KeyKind::Boolean => format!("CAST({quoted} AS boolean)"),
-            KeyKind::Uuid => format!("CAST({quoted} AS uuid)"),
-            KeyKind::Text | KeyKind::PaddedText => quoted,
-        }
-    }
-
-    /// Whole numbers go in as numbers, so that an index on an integer column serves.
-    fn operand(&self, column: &KeyColumn, value: &str) -> String {
-        let is_number = !value.is_empty()
-            && value
-                .trim_start_matches('-')
-                .bytes()
-                .all(|b| b.is_ascii_digit());
-        if column.kind == KeyKind::Integer && is_number {
-            value.to_owned()
-        } else {
-            self.literal(column, value)
-        }
-    }
-
-    /// `key >= bound` (or `<`) in lexicographic order, for columns that are not NULL.
-    fn compare(&self, key: &[KeyColumn], bound: &KeyTuple, strict: &str, last: &str) -> String {
-        let mut alternatives = Vec::with_capacity(key.len());
-        for depth in 0..key.len() {
-            let mut terms: Vec<String> = (0..depth)
-                .map(|i| {
-                    format!(
-                        "{} = {}",
-                        self.quote_name(&key[i].name),
-                        self.operand(&key[i], &bound[i])
-                    )
-                })
-                .collect();
-            let operator = if depth + 1 == key.len() { last } else { strict };
-            terms.push(format!(
-                "{} {operator} {}",
-                self.quote_name(&key[depth].name),
-                self.operand(&key[depth], &bound[depth])
-            ));
-            alternatives.push(terms.join(" AND "));
-        }
-        if alternatives.len() == 1 {
-            return alternatives.remove(0);
-        }
-        // The leading column's own bound is implied, and lets an index on it serve.
-        let leading = format!(
-            "{} {strict}= {}",
-            self.quote_name(&key[0].name),
-            self.operand(&key[0], &bound[0])
-        );
-        format!("({leading} AND ({}))", alternatives.join(" OR "))
-    }
-
-    fn range_predicate(&self, key: &[KeyColumn], range: &KeyRange) -> Vec<String> {
-        match range {
-            KeyRange::Everything => Vec::new(),
-            KeyRange::NullKey => {
-                let nulls: Vec<String> = key
-                    .iter()
-                    .filter(|c| c.nullable)
-                    .map(|c| format!("{} IS NULL", self.quote_name(&c.name)))
-                    .collect();
-                vec![if nulls.is_empty() {
-                    "1 = 0".to_owned()
-                } else {
-                    format!("({})", nulls.join(" OR "))
-                }]
-            }
-            KeyRange::Between { lower, upper } => {
-                // A row with (k1 above the bound, k2 NULL) would satisfy the comparison: it belongs to NullKey alone.
-                let mut terms: Vec<String> = key
-                    .iter()
-                    .filter(|c| c.nullable)
-                    .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
-                    .collect();
-                terms.extend(
-                    lower
-                        .as_ref()
-                        .map(|bound| self.compare(key, bound, ">", ">=")),
-                );
-                terms.extend(
-                    upper
-                        .as_ref()
-                        .map(|bound| self.compare(key, bound, "<", "<")),
-                );
-                terms
-            }
-        }
     }
 
     /// The user's piece stands where the user put it, blanks or not.
@@ -213,6 +108,7 @@ impl Dialect for PostgresFamily {
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ",
             "SET intervalstyle TO iso_8601",
             "SET default_transaction_read_only TO on",
+            catalog::NAME_SESSION,
         ]
     }
 
@@ -227,7 +123,7 @@ impl Dialect for PostgresFamily {
             &self.quote_name(&column.name),
             index,
             target,
-            self.has_table_info,
+            self.is_redshift,
         )
     }
 
@@ -269,57 +165,40 @@ impl Dialect for PostgresFamily {
         self.columns_of(table)
     }
 
-    fn estimate_queries(&self, table: &TableRef) -> Vec<String> {
-        let (schema, name) = (
-            self.quote_text(&self.exact_name(&table.schema)),
-            self.quote_text(&self.exact_name(&table.table)),
-        );
-        let mut queries = Vec::new();
-        if self.has_table_info {
-            queries.push(format!("SELECT CAST(tbl_rows AS bigint)::varchar, (CAST(size AS bigint) * 1048576)::varchar FROM svv_table_info WHERE \"schema\" = {schema} AND \"table\" = {name}"));
-        }
-        queries.push(format!(
-            "SELECT CAST(c.reltuples AS bigint)::varchar, (CAST(c.relpages AS bigint) * 8192)::varchar FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = {schema} AND c.relname = {name} AND c.reltuples > 0"
-        ));
-        // Never analyzed: 100 bytes a row is as good a guess as any.
-        queries.push(format!(
-            "SELECT count(*)::varchar, (count(*) * 100)::varchar FROM {}",
-            self.table(table)
-        ));
-        queries
+    fn timeout_statement(&self, limit: Duration) -> String {
+        format!("SET statement_timeout TO {}", limit.as_millis())
+    }
+
+    fn estimate_queries(&self, scope: &Scope<'_>) -> Vec<String> {
+        self.estimates(scope)
+    }
+
+    fn constraints_query(&self, table: &TableRef) -> String {
+        self.constraints(table)
     }
 
     fn key_kind(&self, column: &SourceColumn) -> Option<KeyKind> {
-        if column.class != TypeClass::Base {
-            return None;
-        }
-        match column.type_name.as_str() {
-            "int2" | "int4" | "int8" => Some(KeyKind::Integer),
-            "numeric" => Some(KeyKind::Decimal),
-            "date" => Some(KeyKind::Date),
-            "timestamp" => Some(KeyKind::Timestamp),
-            "timestamptz" => Some(KeyKind::TimestampTz),
-            "varchar" | "text" => Some(KeyKind::Text),
-            _ => None,
-        }
+        self.kind(column)
     }
 
-    fn boundary_query(&self, scope: &Scope<'_>, partitions: u64, _share: Option<f64>) -> String {
+    fn boundary_query(&self, scope: &Scope<'_>, partitions: u64, share: Option<f64>) -> String {
         let key = scope.key;
-        let names: Vec<String> = key.iter().map(|c| self.quote_name(&c.name)).collect();
-        let names = names.join(", ");
+        let list = |text: &dyn Fn(&KeyColumn) -> String| {
+            key.iter().map(text).collect::<Vec<_>>().join(", ")
+        };
+        let names = list(&|c| self.quote_name(&c.name));
+        let ordered = list(&|c| self.ordered(c, &self.quote_name(&c.name)));
         let texts: Vec<String> = key
             .iter()
             .enumerate()
-            .map(|(i, c)| format!("{} AS boundary_{i}", self.key_text(c)))
+            .map(|(i, c)| {
+                let text = self.key_text(c, &self.quote_name(&c.name));
+                format!("{text} AS boundary_{i}")
+            })
             .collect();
         // Named with their table: a bare name would mean the output column, and order numbers as text.
-        let order: Vec<String> = key
-            .iter()
-            .map(|c| format!("firsts.{}", self.quote_name(&c.name)))
-            .collect();
-        let not_null = match scope.range {
+        let order = list(&|c| self.ordered(c, &format!("firsts.{}", self.quote_name(&c.name))));
+        let mut more = match scope.range {
             KeyRange::Everything => key
                 .iter()
                 .filter(|c| c.nullable)
@@ -327,14 +206,21 @@ impl Dialect for PostgresFamily {
                 .collect(),
             _ => Vec::new(),
         };
+        let mut from = self.from(scope);
+        match share {
+            // Whole blocks, the others not even read.
+            Some(share) if !self.is_redshift => {
+                from = format!("{from} TABLESAMPLE SYSTEM ({})", share * 100.0);
+            }
+            Some(share) => more.push(format!("random() < {share}")),
+            None => {}
+        }
         format!(
-            "SELECT {} FROM (SELECT {names}, tile, row_number() OVER (PARTITION BY tile ORDER BY {names}) AS place FROM \
-             ({} {names}, ntile({partitions}) OVER (ORDER BY {names}) AS tile FROM {}{}) tiles) firsts WHERE place = 1 AND tile > 1 ORDER BY {}",
+            "SELECT {} FROM (SELECT {names}, tile, row_number() OVER (PARTITION BY tile ORDER BY {ordered}) AS place FROM \
+             ({} {names}, ntile({partitions}) OVER (ORDER BY {ordered}) AS tile FROM {from}{}) tiles) firsts WHERE place = 1 AND tile > 1 ORDER BY {order}",
             texts.join(", "),
             self.select(scope),
-            self.from(scope),
-            self.condition(scope, not_null),
-            order.join(", ")
+            self.condition(scope, more),
         )
     }
 
@@ -361,13 +247,82 @@ impl Dialect for PostgresFamily {
         )
     }
 
+    fn maximum_query(&self, scope: &Scope<'_>, column: &KeyColumn) -> String {
+        let maximum = format!("max({})", self.quote_name(&column.name));
+        format!(
+            "{} {} FROM {}{}",
+            self.select(scope),
+            self.key_text(column, &maximum),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        )
+    }
+
+    fn any_row_query(&self, scope: &Scope<'_>) -> String {
+        format!(
+            "{} 1 FROM {}{} LIMIT 1",
+            self.select(scope),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        )
+    }
+
+    fn checksum_aggregates(&self, columns: &[SourceColumn]) -> Vec<String> {
+        if self.is_redshift {
+            vec![self.digest_checksum(columns)]
+        } else {
+            vec![self.hash_checksum(columns), self.digest_checksum(columns)]
+        }
+    }
+
+    fn counted_aggregate(&self, expression: &str) -> String {
+        checksum::counted(expression, "")
+    }
+
+    fn partition_summary_query(
+        &self,
+        scope: &Scope<'_>,
+        ranges: &[KeyRange],
+        aggregates: &[&str],
+    ) -> String {
+        let mut list = vec![
+            format!("CAST({} AS varchar)", self.bucket(scope.key, ranges)),
+            "CAST(count(*) AS varchar)".to_owned(),
+        ];
+        list.extend(
+            aggregates
+                .iter()
+                .map(|aggregate| format!("CAST(({aggregate}\n) AS varchar)")),
+        );
+        format!(
+            "{} {} FROM {}{} GROUP BY 1",
+            self.select(scope),
+            list.join(", "),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        )
+    }
+
+    fn running_transactions_query(&self) -> Option<&'static str> {
+        self.running_transactions()
+    }
+
     fn time_outside_years_query(&self, scope: &Scope<'_>, column: &str) -> String {
         let column = self.quote_name(column);
         let mut list = vec![format!("CAST({column} AS varchar)")];
-        list.extend(scope.key.iter().map(|c| self.key_text(c)));
+        list.extend(
+            scope
+                .key
+                .iter()
+                .map(|c| self.key_text(c, &self.quote_name(&c.name))),
+        );
         // A text without a type of its own takes the column's.
         let outside = format!("({column} < '0001-01-01' OR {column} >= '10000-01-01')");
-        let order: Vec<String> = scope.key.iter().map(|c| self.quote_name(&c.name)).collect();
+        let order: Vec<String> = scope
+            .key
+            .iter()
+            .map(|c| self.ordered(c, &self.quote_name(&c.name)))
+            .collect();
         let order = if order.is_empty() {
             String::new()
         } else {
@@ -402,9 +357,7 @@ mod tests {
     use super::*;
     use crate::domain::table::QueryModifiers;
 
-    const DIALECT: PostgresFamily = PostgresFamily {
-        has_table_info: true,
-    };
+    const DIALECT: PostgresFamily = PostgresFamily { is_redshift: true };
 
     fn column(name: &str, kind: KeyKind, nullable: bool) -> KeyColumn {
         KeyColumn {
@@ -422,45 +375,6 @@ mod tests {
         assert_eq!(exact("\"My; \"\"Table\"\"\""), "My; \"Table\"");
         assert_eq!(DIALECT.quote_name("a\"b; DROP"), "\"a\"\"b; DROP\"");
         assert_eq!(DIALECT.quote_text(r"it's \ one"), r"E'it''s \\ one'");
-    }
-
-    #[test]
-    fn a_composite_range_is_lexicographic_and_guards_against_null() {
-        let key = [
-            column("a", KeyKind::Integer, false),
-            column("b", KeyKind::Text, true),
-        ];
-        let range = KeyRange::Between {
-            lower: Some(vec!["5".into(), "x".into()]),
-            upper: None,
-        };
-        assert_eq!(
-            DIALECT.range_predicate(&key, &range),
-            [
-                "\"b\" IS NOT NULL",
-                "(\"a\" >= 5 AND (\"a\" > 5 OR \"a\" = 5 AND \"b\" >= 'x'))"
-            ]
-        );
-        assert_eq!(
-            DIALECT.range_predicate(&key, &KeyRange::NullKey),
-            ["(\"b\" IS NULL)"]
-        );
-    }
-
-    #[test]
-    fn a_single_key_is_two_plain_comparisons() {
-        let key = [column("d", KeyKind::Date, false)];
-        let range = KeyRange::Between {
-            lower: Some(vec!["2020-01-01".into()]),
-            upper: Some(vec!["2021-01-01".into()]),
-        };
-        assert_eq!(
-            DIALECT.range_predicate(&key, &range),
-            [
-                "\"d\" >= CAST('2020-01-01' AS date)",
-                "\"d\" < CAST('2021-01-01' AS date)"
-            ]
-        );
     }
 
     #[test]

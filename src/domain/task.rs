@@ -263,7 +263,8 @@ pub struct TableAnalysis {
 pub struct AnalyzedPartition {
     /// Its part of the table.
     pub range: KeyRange,
-    /// The watermark up to which its rows are loaded already.
+    /// The watermark up to which its rows are loaded already. Of a partition without rows above the previous run's, that
+    /// of this run.
     #[serde(default)]
     pub after: Option<String>,
     /// The checksum of what is loaded already.

@@ -1,26 +1,51 @@
 //! Cuts a table into disjoint ranges of its key, and memory into batches: pure.
 
+pub mod key;
+pub mod size;
 pub mod synchronization;
 pub mod target;
 
-use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple, PartitionSize};
+use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple};
 use std::cmp::Ordering;
 
-/// `auto`: bytes of source data in a partition. Compressed they come near the 100–250 MB that COPY INTO likes best.
-const AUTO_BYTES: u64 = 512_000_000;
-/// `auto`: rows in a partition at most, for tables of very short rows.
-const AUTO_ROWS: u64 = 5_000_000;
-/// Partitions of a table at most.
-const MAX_PARTITIONS: u64 = 10_000;
+/// Boundaries as they are used, and the values that fill more than one tile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Boundaries {
+    /// The first keys of the second, third, … partition: ascending, each once.
+    pub firsts: Vec<KeyTuple>,
+    /// Keys that tiles next to each other begin with, and how many of them: no range can divide their rows.
+    pub repeated: Vec<(KeyTuple, u64)>,
+}
 
-/// How many partitions a table of this estimated size is cut into: at least one.
-pub fn partition_count(rows: u64, bytes: u64, size: PartitionSize) -> u64 {
-    let count = match size {
-        PartitionSize::Auto => bytes.div_ceil(AUTO_BYTES).max(rows.div_ceil(AUTO_ROWS)),
-        PartitionSize::TargetSizeMb(mb) => bytes.div_ceil(mb.max(1).saturating_mul(1_000_000)),
-        PartitionSize::MaxRowsPerPartition(max) => rows.div_ceil(max.max(1)),
+/// From the first key of each tile but the first, as the source answered them. A boundary with a NaN of binary floating
+/// point is left out: not every source compares it as it orders it, and what is not below any boundary is in the last
+/// range anyway.
+pub fn boundaries(key: &[KeyColumn], tiles: Vec<KeyTuple>) -> Boundaries {
+    let is_nan = |tuple: &KeyTuple| {
+        key.iter().zip(tuple).any(|(column, value)| {
+            column.kind == KeyKind::Float && value.parse::<f64>().is_ok_and(f64::is_nan)
+        })
     };
-    count.clamp(1, MAX_PARTITIONS)
+    let mut found = Boundaries::default();
+    let mut times = 1;
+    for tuple in tiles.into_iter().filter(|tuple| !is_nan(tuple)) {
+        match found.firsts.last() {
+            Some(last) if *last == tuple || compare(key, last, &tuple) == Some(Ordering::Equal) => {
+                times += 1;
+            }
+            last => {
+                if let Some(last) = last.filter(|_| times > 1) {
+                    found.repeated.push((last.clone(), times));
+                }
+                times = 1;
+                found.firsts.push(tuple);
+            }
+        }
+    }
+    if let Some(last) = found.firsts.last().filter(|_| times > 1) {
+        found.repeated.push((last.clone(), times));
+    }
+    found
 }
 
 /// The ranges between `boundaries` (the first keys of the second, third, … partition, ascending): below the first,
@@ -49,7 +74,7 @@ pub fn ranges(key: &[KeyColumn], boundaries: &[KeyTuple]) -> Vec<KeyRange> {
 }
 
 /// The first boundary that is not above the one before it, where the order can be known without the source: an
-/// order that is wrong would make ranges overlap. Text is ordered by the source's collation alone.
+/// order that is wrong would make ranges overlap. Text that is not bytewise is ordered by the source's collation alone.
 pub fn misplaced_boundary<'a>(
     key: &[KeyColumn],
     boundaries: &'a [KeyTuple],
@@ -57,19 +82,27 @@ pub fn misplaced_boundary<'a>(
     boundaries
         .windows(2)
         .find(|pair| {
-            let order = key
-                .iter()
-                .zip(pair[0].iter().zip(&pair[1]))
-                .map(|(column, (a, b))| compare(column.kind, a, b))
-                .find(|order| *order != Some(Ordering::Equal));
-            // Equal tuples, or a first difference that descends; what cannot be compared is left to the source.
-            matches!(order, None | Some(Some(Ordering::Greater)))
+            // What cannot be compared is left to the source.
+            matches!(
+                compare(key, &pair[0], &pair[1]),
+                Some(Ordering::Equal | Ordering::Greater)
+            )
         })
         .map(|pair| &pair[1])
 }
 
-fn compare(kind: KeyKind, a: &str, b: &str) -> Option<Ordering> {
-    match kind {
+/// The order of two keys, lexicographic; `None`: only the source knows.
+pub fn compare(key: &[KeyColumn], a: &[String], b: &[String]) -> Option<Ordering> {
+    key.iter()
+        .zip(a.iter().zip(b))
+        .map(|(column, (a, b))| compare_values(column, a, b))
+        .find(|order| *order != Some(Ordering::Equal))
+        .unwrap_or(Some(Ordering::Equal))
+}
+
+/// The order of two values of a column, in the text form of its kind; `None`: only the source knows.
+pub fn compare_values(column: &KeyColumn, a: &str, b: &str) -> Option<Ordering> {
+    match column.kind {
         KeyKind::Integer => Some(a.parse::<i128>().ok()?.cmp(&b.parse::<i128>().ok()?)),
         KeyKind::Decimal => compare_decimals(a, b),
         // Years of four digits and no era: the text's order is the time's.
@@ -83,8 +116,16 @@ fn compare(kind: KeyKind, a: &str, b: &str) -> Option<Ordering> {
             (plain(a) && plain(b)).then(|| trim(a).cmp(&trim(b)))
         }
         KeyKind::Boolean | KeyKind::Time | KeyKind::Uuid => Some(a.cmp(b)),
-        _ if a == b => Some(Ordering::Equal),
-        KeyKind::Float | KeyKind::Text | KeyKind::PaddedText => None,
+        KeyKind::Float => {
+            let (a, b) = (a.parse::<f64>().ok()?, b.parse::<f64>().ok()?);
+            // NaN above everything, and equal to itself.
+            Some(
+                a.partial_cmp(&b)
+                    .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan())),
+            )
+        }
+        KeyKind::Text | KeyKind::PaddedText if column.bytewise || a == b => Some(a.cmp(b)),
+        KeyKind::Text | KeyKind::PaddedText => None,
     }
 }
 
@@ -194,6 +235,51 @@ mod tests {
             None
         );
         assert_eq!(misplaced(KeyKind::Text, &["b", "A"]), None);
+        assert_eq!(
+            misplaced(KeyKind::Float, &["-Infinity", "-1e300", "1.5e-10", "2"]),
+            None
+        );
+        assert_eq!(
+            misplaced(KeyKind::Float, &["2", "1e1", "9.5"]).as_deref(),
+            Some("9.5")
+        );
+        let bytewise = KeyColumn {
+            bytewise: true,
+            ..key(KeyKind::Text)
+        };
+        assert!(misplaced_boundary(&[bytewise], &tuples(&["b", "A"])).is_some());
+    }
+
+    #[test]
+    fn a_value_that_fills_tiles_is_one_boundary_and_is_named() {
+        let found = |kind, values: &[&str]| {
+            let found = boundaries(&[key(kind)], tuples(values));
+            let firsts: Vec<String> = found.firsts.into_iter().flatten().collect();
+            let repeated: Vec<(String, u64)> = found
+                .repeated
+                .into_iter()
+                .map(|(mut tuple, times)| (tuple.remove(0), times))
+                .collect();
+            (firsts.join(" "), repeated)
+        };
+        let repeated = |value: &str, times| vec![(value.to_owned(), times)];
+        assert_eq!(
+            found(KeyKind::Integer, &["1", "5", "5", "5", "9"]),
+            ("1 5 9".into(), repeated("5", 3))
+        );
+        assert_eq!(
+            found(KeyKind::Integer, &["5", "5"]),
+            ("5".into(), repeated("5", 2))
+        );
+        assert_eq!(
+            found(KeyKind::Decimal, &["1.0", "1.00", "2"]),
+            ("1.0 2".into(), repeated("1.0", 2))
+        );
+        assert_eq!(
+            found(KeyKind::Float, &["-0", "0", "NaN", "NaN"]),
+            ("-0".into(), repeated("-0", 2))
+        );
+        assert_eq!(found(KeyKind::Text, &["a", "A"]), ("a A".into(), vec![]));
     }
 
     proptest! {
@@ -218,13 +304,6 @@ mod tests {
             let ranges = ranges(&[column("a"), column("b")], &boundaries);
             for key in keys {
                 prop_assert_eq!(ranges.iter().filter(|range| holds(range, &key)).count(), 1, "{:?} in {:?}", key, ranges);
-            }
-        }
-
-        #[test]
-        fn there_is_always_a_partition_and_never_too_many(rows: u64, bytes: u64, n in 1u64..1_000_000_000) {
-            for size in [PartitionSize::Auto, PartitionSize::TargetSizeMb(n), PartitionSize::MaxRowsPerPartition(n)] {
-                prop_assert!((1..=MAX_PARTITIONS).contains(&partition_count(rows, bytes, size)));
             }
         }
     }

@@ -10,9 +10,9 @@ use crate::types::snowflake_name::exact_name;
 use sha2::{Digest, Sha256};
 
 /// Names the state that runs of this table leave behind: the same source table into the same target. `None`: its
-/// strategy leaves none.
+/// strategy leaves none, or this is a dry run.
 pub fn sync_key(platform: Platform, dialect: &dyn Dialect, spec: &TableSpec) -> Option<String> {
-    if !spec.synchronization.is_stateful() {
+    if !spec.synchronization.is_stateful() || spec.preflight.is_some() {
         return None;
     }
     let source = [
@@ -44,6 +44,9 @@ pub fn sync_key(platform: Platform, dialect: &dyn Dialect, spec: &TableSpec) -> 
 
 /// What loads of the table do with rows that are there already. `target_is_empty`: at the time of the plan.
 pub fn load_mode(spec: &TableSpec, target_is_empty: bool) -> LoadMode {
+    if spec.preflight.is_some() {
+        return LoadMode::Append;
+    }
     match &spec.synchronization {
         Synchronization::None => LoadMode::Append,
         Synchronization::FullReplace | Synchronization::Checksum { .. } => LoadMode::ReplaceRange,
@@ -89,7 +92,10 @@ pub fn partitions(spec: &TableSpec, analysis: &TableAnalysis) -> Vec<PlannedPart
             checksum: partition.checksum.clone(),
         })
         .collect();
-    if tracks_deletions(spec) {
+    if spec.preflight.is_some() {
+        // A dry run is bounded by a partition's size.
+        planned.truncate(1);
+    } else if tracks_deletions(spec) {
         planned.push(PlannedPartition {
             slice: Slice {
                 range: KeyRange::Everything,

@@ -229,6 +229,7 @@ pub fn new_columns(wanted: &[WantedColumn]) -> Vec<NewColumn> {
             target_type: column.created_type.clone(),
             nullable: column.source.nullable,
             comment: column.source.comment.clone(),
+            default: None,
         })
         .collect()
 }

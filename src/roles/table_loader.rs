@@ -191,7 +191,12 @@ impl TableLoader {
         load: &Load,
     ) -> Result<(), LoadOutcome> {
         let target = quote_table(&extraction.target);
-        let create = merge::create_staging(staging, &target, &load.names());
+        let create = match &load.kind {
+            LoadKind::DeleteMissing(_) => {
+                merge::create_key_staging(staging, &target, &load.names())
+            }
+            LoadKind::Merge(_) | LoadKind::Direct { .. } => merge::create_staging(staging, &target),
+        };
         self.client
             .query_tagged(tag, &create)
             .await

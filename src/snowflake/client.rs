@@ -3,7 +3,7 @@
 use super::auth::connector_auth;
 use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
-use crate::types::snowflake_name::text_literal;
+use crate::types::snowflake_name::quote_text;
 use serde_json::json;
 use snowflake_connector_rs as connector;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -165,7 +165,7 @@ impl SnowflakeClient {
                 if let Some(tag) = tag
                     && lease.pooled.tag.as_deref() != Some(tag)
                 {
-                    let sql = format!("ALTER SESSION SET QUERY_TAG = {}", text_literal(tag));
+                    let sql = format!("ALTER SESSION SET QUERY_TAG = {}", quote_text(tag));
                     self.run(&lease.pooled.session, &sql).await?;
                     lease.pooled.tag = Some(tag.to_owned());
                 }

@@ -34,8 +34,13 @@ fn names(key: &[MergeKey]) -> String {
     names.join(", ")
 }
 
-/// The staging table: the columns as the target has them. `names` are quoted.
-pub fn create_staging(staging: &str, target: &str, names: &[String]) -> String {
+/// The staging table of whole rows: what the target refuses, it refuses too, and names the file.
+pub fn create_staging(staging: &str, target: &str) -> String {
+    format!("CREATE OR REPLACE TRANSIENT TABLE {staging} LIKE {target}")
+}
+
+/// The staging table of keys: these columns, quoted, as the target has them.
+pub fn create_key_staging(staging: &str, target: &str, names: &[String]) -> String {
     format!(
         "CREATE OR REPLACE TRANSIENT TABLE {staging} AS SELECT {} FROM {target} WHERE FALSE",
         names.join(", ")

@@ -5,6 +5,7 @@ pub mod client;
 pub mod connection;
 pub mod copy;
 pub mod error;
+pub mod identity;
 pub mod merge;
 pub mod replace;
 pub mod stage;

@@ -5,7 +5,7 @@
 
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple};
 use crate::domain::task::ExtractionSpec;
-use crate::types::snowflake_name::{quote, text_literal};
+use crate::types::snowflake_name::{quote, quote_text};
 use crate::types::snowflake_type::TargetType;
 
 /// A key column as the target has it.
@@ -200,7 +200,7 @@ fn literal(column: &TargetKey, value: &str) -> Result<String, String> {
             column.name
         )
     };
-    let typed = |text: &str, name: &str| format!("{}::{name}", text_literal(text));
+    let typed = |text: &str, name: &str| format!("{}::{name}", quote_text(text));
     let utc = value.trim_end_matches("+00");
     let is_number = {
         let digits = value.strip_prefix('-').unwrap_or(value);
@@ -226,7 +226,7 @@ fn literal(column: &TargetKey, value: &str) -> Result<String, String> {
             "false" => Ok("FALSE".to_owned()),
             _ => Err(wrong()),
         },
-        (KeyKind::Uuid | KeyKind::Text | KeyKind::PaddedText, _) => Ok(text_literal(value)),
+        (KeyKind::Uuid | KeyKind::Text | KeyKind::PaddedText, _) => Ok(quote_text(value)),
     }
 }
 

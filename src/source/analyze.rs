@@ -1,150 +1,118 @@
-//! The analysis of a table: its columns, its size, and where it is cut.
+//! The analysis of a table: its columns, its size, where it is cut, and what of it has changed since the previous run.
 
-use super::columns::{source_column, table_comment};
-use super::connection::{SourceSettings, query_text};
+mod checksum;
+mod key;
+mod ranges;
+mod session;
+mod watermark;
+
+use super::connection::SourceSettings;
 use super::error::{SourceError, SourceErrorKind};
-use crate::dialect::{Dialect, Scope};
-use crate::domain::table::{KeyColumn, KeyRange, SourceColumn};
-use crate::domain::task::{AnalyzedPartition, SyncSnapshot, TableAnalysis, TableSpec};
-use crate::plan::{misplaced_boundary, partition_count, ranges};
+use crate::dialect::Dialect;
+use crate::domain::table::{KeyColumn, Platform};
+use crate::domain::task::{
+    AnalyzedPartition, ResetPartitions, SyncSnapshot, Synchronization, TableAnalysis, TableSpec,
+    Watermark,
+};
+pub use key::infer_keys;
+use ranges::Estimate;
+use session::{Session, Subject};
 
-/// Reads the catalog and cuts the table. Blocking: a handful of round trips.
+/// The partitions of a table.
+struct Planned {
+    partitions: Vec<AnalyzedPartition>,
+    /// Whether their ranges are the previous run's.
+    reused: bool,
+    estimate: Estimate,
+}
+
+/// Reads the catalog, cuts the table or takes the partitions of the previous run, and looks which of them have rows to
+/// move. Blocking: a handful of round trips, and a scan of the table where it is compared with the previous run.
 ///
 /// # Errors
-/// As [`SourceError`] says; a missing table or key column is named, with those that exist.
+/// As [`SourceError`] says; a missing table or column is named, with those that exist.
 pub fn analyze(
     settings: &SourceSettings,
     dialect: &dyn Dialect,
     spec: &TableSpec,
-    _previous: Option<&SyncSnapshot>,
+    previous: Option<&SyncSnapshot>,
 ) -> Result<TableAnalysis, SourceError> {
-    let place = format!("{}, table {}", settings.place(), spec.source);
-    let connection = settings.connect(dialect)?;
-    let rows = query_text(&connection, &dialect.columns_query(&spec.source), &place)?;
-    let columns: Vec<SourceColumn> = rows.iter().map(|row| source_column(row)).collect();
+    let session = Session::open(settings, dialect, spec.analysis_timeout_minutes)?;
+    let (columns, comment) = session.columns(&spec.source)?;
     if columns.is_empty() {
         return Err(SourceError::new(
             SourceErrorKind::NoSuchObject,
             format!(
-                "{place}: there is no such table, or the user may not see it; check schemaName and tableName in the workflow (an unquoted name is folded)"
+                "{}: there is no such table, or the user may not see it; check schemaName and tableName in the workflow (an unquoted name is folded)",
+                session.place(&spec.source)
             ),
         ));
     }
-    let key = spec
-        .key
-        .iter()
-        .flatten()
-        .map(|written| key_column(dialect, written, &columns, &place))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut warnings = Vec::new();
-    let (mut row_estimate, mut byte_estimate) = (0, 0);
-    for sql in dialect.estimate_queries(&spec.source) {
-        // A catalog that lacks a view, or forbids it, passes on to the next source of an estimate.
-        let Ok(rows) = query_text(&connection, &sql, &place) else {
-            continue;
-        };
-        let number = |index: usize| {
-            rows.first()
-                .and_then(|row| row.get(index))
-                .and_then(|cell| cell.as_deref())
-                .and_then(|text| text.parse::<u64>().ok())
-        };
-        if let (Some(rows), Some(bytes)) = (number(0), number(1)) {
-            (row_estimate, byte_estimate) = (rows, bytes);
-            break;
-        }
-    }
-    let wanted = if key.is_empty() {
-        1
-    } else {
-        partition_count(row_estimate, byte_estimate, spec.partition_size)
-    };
-    if key.is_empty() {
-        warnings.push(
-            "the table has no columnNamesToPartitionBy: it is migrated as one partition".to_owned(),
-        );
-    }
-    let mut boundaries = Vec::new();
-    if wanted > 1 {
-        let scope = Scope {
-            table: &spec.source,
-            key: &key,
-            range: &KeyRange::Everything,
-            window: None,
-            where_clause: spec.where_clause.as_deref(),
-            modifiers: &spec.query_modifiers,
-        };
-        let sql = dialect.boundary_query(&scope, wanted, None);
-        for row in query_text(&connection, &sql, &place)? {
-            let tuple: Option<Vec<String>> = row.into_iter().collect();
-            boundaries.push(tuple.ok_or_else(|| {
-                SourceError::new(
-                    SourceErrorKind::Other,
-                    format!("{place}: the source answered a boundary with NULL in it"),
-                )
-            })?);
-        }
-        boundaries.dedup();
-        if let Some(tuple) = misplaced_boundary(&key, &boundaries) {
-            // Ranges that overlap would double rows: better no migration than a wrong one.
-            return Err(SourceError::new(
-                SourceErrorKind::Other,
-                format!(
-                    "{place}: the source answered partition boundaries out of order, at {}; choose another column to partition by, or [] for one partition",
-                    tuple.join(", ")
-                ),
-            ));
-        }
-    }
-    Ok(TableAnalysis {
-        columns,
-        comment: table_comment(&rows),
-        primary_key: Vec::new(),
-        row_estimate,
-        byte_estimate,
-        partitions: ranges(&key, &boundaries)
-            .into_iter()
-            .map(AnalyzedPartition::from)
-            .collect(),
-        key,
-        reused: false,
-        watermark: None,
-        checksum: None,
-        warnings,
+    let mut subject = Subject {
+        session: &session,
+        spec,
+        columns: &columns,
+        warnings: Vec::new(),
         notes: Vec::new(),
+    };
+    let previous = previous.filter(|_| spec.reset_partitions == ResetPartitions::Disabled);
+    let primary_key = subject.resolve_primary_key()?;
+    let platform = settings.platform;
+    let (key, planned, checksum, watermark);
+    match &spec.synchronization {
+        Synchronization::None | Synchronization::FullReplace => {
+            key = subject.resolve_key(None)?;
+            planned = subject.plan_anew(&key, platform)?;
+            (checksum, watermark) = (None, None);
+        }
+        Synchronization::Checksum { expression } => {
+            key = subject.resolve_key(previous)?;
+            let aggregate = subject.checksum_aggregate(expression.as_deref())?;
+            planned = subject.plan_by_checksum(&key, &aggregate, previous, platform)?;
+            (checksum, watermark) = (Some(aggregate), None);
+        }
+        Synchronization::Watermark { column, .. } => {
+            // Before all else: what the other statements see is not older than the bound.
+            let mut bound = subject.capture_bound(column)?;
+            key = subject.resolve_key(previous)?;
+            planned = subject.plan_by_watermark(&key, &mut bound, previous, platform)?;
+            checksum = None;
+            watermark = bound.upto.map(|upto| Watermark {
+                column: bound.column,
+                upto,
+            });
+        }
+    }
+    let Subject {
+        warnings, notes, ..
+    } = subject;
+    tracing::debug!(statements = session.statements(), "the table is analyzed");
+    Ok(TableAnalysis {
+        comment,
+        primary_key,
+        row_estimate: planned.estimate.rows,
+        byte_estimate: planned.estimate.bytes,
+        partitions: planned.partitions,
+        key,
+        reused: planned.reused,
+        watermark,
+        checksum,
+        warnings,
+        notes,
+        columns,
     })
 }
 
-fn key_column(
-    dialect: &dyn Dialect,
-    written: &str,
-    columns: &[SourceColumn],
-    place: &str,
-) -> Result<KeyColumn, SourceError> {
-    let name = dialect.exact_name(&crate::domain::table::WrittenName(written.to_owned()));
-    let Some(column) = columns.iter().find(|column| column.name == name) else {
-        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        return Err(SourceError::new(
-            SourceErrorKind::NoSuchObject,
-            format!(
-                "{place}: columnNamesToPartitionBy names {written}, and the table has no such column; it has {}",
-                names.join(", ")
-            ),
-        ));
-    };
-    let Some(kind) = dialect.key_kind(column) else {
-        return Err(SourceError::new(
-            SourceErrorKind::NoSuchObject,
-            format!(
-                "{place}: columnNamesToPartitionBy names {written} of type {}; choose an integer, decimal, date, timestamp or varchar column, or [] for one partition",
-                column.type_name
-            ),
-        ));
-    };
-    Ok(KeyColumn {
-        name,
-        kind,
-        nullable: column.nullable,
-        bytewise: false,
-    })
+impl Subject<'_> {
+    /// All partitions of a table of which nothing was moved, or nothing that counts.
+    fn plan_anew(&mut self, key: &[KeyColumn], platform: Platform) -> Result<Planned, SourceError> {
+        let estimate = self.estimate()?;
+        let sizing = self.sizing(estimate, platform);
+        let ranges = self.fresh_ranges(key, None, &sizing, estimate)?;
+        Ok(Planned {
+            partitions: ranges.into_iter().map(AnalyzedPartition::from).collect(),
+            reused: false,
+            estimate,
+        })
+    }
 }

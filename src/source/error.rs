@@ -19,6 +19,8 @@ pub enum SourceErrorKind {
     Value,
     /// A value grew while it was read.
     Moved,
+    /// The source ended a statement that took too long.
+    TimedOut,
     /// The task was cancelled.
     Cancelled,
     /// Something else.
@@ -111,6 +113,11 @@ fn classify(state: &str, words: &str) -> (SourceErrorKind, &'static str) {
         (
             SourceErrorKind::Login,
             "check username and password in the worker's configuration, and that this user may log in from here",
+        )
+    } else if is(&["57014"]) || says(&["statement timeout", "cancelled on user's request"]) {
+        (
+            SourceErrorKind::TimedOut,
+            "the statement took longer than the source allows this user; raise its statement_timeout",
         )
     } else if is(&["42501"]) || says(&["permission denied"]) {
         (
@@ -210,6 +217,11 @@ mod tests {
             ),
             ("08001", "Connection refused", Unreachable),
             ("57P01", "terminating connection", Unreachable),
+            (
+                "HY000",
+                "ERROR: canceling statement due to statement timeout",
+                TimedOut,
+            ),
             ("42501", "ERROR: permission denied", NoPrivilege),
             ("42703", "ERROR: column \"x\" does not exist", NoSuchObject),
             ("42601", "ERROR: syntax error at or near \")\"", Refused),

@@ -8,7 +8,7 @@ mod extract;
 mod fetch;
 mod times;
 
-pub use analyze::analyze;
+pub use analyze::{analyze, infer_keys};
 pub use connection::SourceSettings;
 pub use error::{SourceError, SourceErrorKind};
 pub use extract::{ExtractError, ExtractRequest, extract};

@@ -6,7 +6,7 @@
 //! target has, because the worker has refused values with more.
 
 use super::json::Root;
-use super::snowflake_name::{quote, quote_table, text_literal};
+use super::snowflake_name::{quote, quote_table, quote_text};
 use super::snowflake_type::TargetType;
 use super::{ColumnPlan, Fetch};
 use crate::domain::table::TableRef;
@@ -145,6 +145,8 @@ pub struct NewColumn {
     pub nullable: bool,
     /// What the source says of it.
     pub comment: Option<String>,
+    /// Its default, as Snowflake's SQL.
+    pub default: Option<String>,
 }
 
 /// The DDL of a target that does not exist, with what the source says of the table.
@@ -154,14 +156,15 @@ pub fn create_table_ddl(target: &TableRef, columns: &[NewColumn], comment: Optio
         .map(|column| {
             let comment = column.comment.as_deref();
             format!(
-                "{} {}{}{}",
+                "{} {}{}{}{}",
                 quote(&column.name),
                 column.target_type,
                 if column.nullable { "" } else { " NOT NULL" },
-                comment.map_or_else(String::new, |text| format!(
-                    " COMMENT {}",
-                    text_literal(text)
-                ))
+                column
+                    .default
+                    .as_ref()
+                    .map_or_else(String::new, |default| format!(" DEFAULT {default}")),
+                comment.map_or_else(String::new, |text| format!(" COMMENT {}", quote_text(text)))
             )
         })
         .collect();
@@ -171,7 +174,7 @@ pub fn create_table_ddl(target: &TableRef, columns: &[NewColumn], comment: Optio
         list.join(", "),
         comment.map_or_else(String::new, |text| format!(
             " COMMENT = {}",
-            text_literal(text)
+            quote_text(text)
         ))
     )
 }

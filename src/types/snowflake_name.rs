@@ -20,10 +20,9 @@ pub fn quote(exact: &str) -> String {
     format!("\"{}\"", exact.replace('"', "\"\""))
 }
 
-/// Text as a literal. A backslash is an escape character inside Snowflake's quotes (documentation: "String & binary data
-/// types").
-pub fn text_literal(value: &str) -> String {
-    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
+/// Quotes text as a literal: a backslash begins an escape in Snowflake.
+pub fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 /// A three-part name, quoted.

@@ -41,11 +41,10 @@ impl<'a> Migration<'a> {
         }
     }
 
-    /// Reads the source as a plain PostgreSQL.
+    /// The same with another `--source-platform`: `postgresql`, which the local Redshift is underneath.
     #[must_use]
-    pub fn postgresql(mut self) -> Self {
-        self.platform = "postgresql";
-        self
+    pub fn platform(self, platform: &'static str) -> Self {
+        Self { platform, ..self }
     }
 
     /// Keys of the workflow's file beside its tables.
@@ -67,12 +66,6 @@ impl<'a> Migration<'a> {
     pub fn without_tables(mut self) -> Self {
         self.tables.clear();
         self
-    }
-
-    /// The workflow's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// Adds a table as the workflow's file has it; what it does not say is the default.

@@ -272,6 +272,7 @@ proptest! {
                 target_type: "DATE".into(),
                 nullable: false,
                 comment: Some(comment.clone()),
+                default: None,
             })
             .collect();
         let found = tokens(&create_table_ddl(&target, &columns, Some(&of_table)));

@@ -20,7 +20,7 @@ fn only_what_has_changed_moves(postgresql: bool) {
     let mut migration =
         Migration::from(&database).table(entry("t", 100, json!({"strategy": "checksum"})));
     if postgresql {
-        migration = migration.postgresql();
+        migration = migration.platform("postgresql");
     }
     let first = migration.run(0);
     assert_eq!(first.moved(), (1_000, phases(0, 10)));

@@ -205,7 +205,7 @@ fn every_exact_way_into_a_target_of_another_type_is_taken() {
     sql.run("INSERT INTO t VALUES (2)");
     let ddl = format!("CREATE TABLE T (id NUMBER(38,0), {})", target.join(", "));
     let done = Migration::from(&database)
-        .postgresql()
+        .platform("postgresql")
         .prepare(&[&ddl])
         .whole("t")
         .run(0);

@@ -308,7 +308,7 @@ fn fuzzed_names_are_data_on_both_sides() {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
     sql.run(&format!("CREATE SCHEMA {}", quote(&schema)));
-    let mut migration = Migration::from(&database).postgresql();
+    let mut migration = Migration::from(&database).platform("postgresql");
     let list = |names: &[String]| {
         let quoted: Vec<String> = names.iter().map(|name| quote(name)).collect();
         quoted.join(", ")

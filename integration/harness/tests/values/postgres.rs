@@ -199,7 +199,7 @@ const WARNED: &[(&str, bool)] = &[
 fn every_type_of_postgresqls_own_arrives_by_value() {
     let database = LocalRedshift::shared().database();
     source(&database, TYPES, COLUMNS);
-    let done = Migration::from(&database).postgresql().whole("t").run(0);
+    let done = Migration::from(&database).platform("postgresql").whole("t").run(0);
     assert_created(&database, &done, COLUMNS);
     let warnings = done.warnings_of("t");
     let wrong: Vec<_> = WARNED
@@ -235,7 +235,7 @@ fn what_a_semi_structured_column_would_change_is_refused_and_arrives_as_text() {
         ),
         ("bounds", "integer[]", "'[0:1]={1,2}'", "[0:1]={1,2}"),
     ];
-    let mut migration = Migration::from(&database).postgresql();
+    let mut migration = Migration::from(&database).platform("postgresql");
     for (table, kind, value, _) in cases {
         sql.run(&format!("CREATE TABLE {table} (id integer, v {kind})"));
         sql.run(&format!("INSERT INTO {table} VALUES (1, {value})"));
@@ -274,7 +274,7 @@ fn a_created_target_keeps_not_null_and_comments_and_leaves_columns_out() {
         sql.run(&format!("COMMENT ON COLUMN t.v IS {literal}"));
         sql.run("COMMENT ON COLUMN t.id IS 'the key'");
         let migration = match platform {
-            "postgresql" => Migration::from(&database).postgresql(),
+            "postgresql" => Migration::from(&database).platform("postgresql"),
             _ => Migration::from(&database),
         };
         let done = migration

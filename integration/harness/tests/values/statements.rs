@@ -73,7 +73,7 @@ fn a_parser_understands_every_statement_of_a_migration_of_all_types_on_both_side
         sql.run("COMMENT ON TABLE t IS E'it''s; \\\\ -- \\n'");
         sql.run("COMMENT ON COLUMN t.id IS E'\\\\''\"'");
         let migration = match platform {
-            "postgresql" => Migration::from(&database).postgresql(),
+            "postgresql" => Migration::from(&database).platform("postgresql"),
             _ => Migration::from(&database),
         };
         let migration = migration.table(json!({
@@ -154,7 +154,15 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
             table: part(name),
         };
         statements.push(dialect.columns_query(&table));
-        statements.extend(dialect.estimate_queries(&table));
+        let modifiers = QueryModifiers::default();
+        statements.extend(dialect.estimate_queries(&Scope {
+            table: &table,
+            key: &[],
+            range: &KeyRange::Everything,
+            window: None,
+            where_clause: Some("a > 1 -- or more"),
+            modifiers: &modifiers,
+        }));
         let columns: Vec<_> = TYPES
             .iter()
             .enumerate()

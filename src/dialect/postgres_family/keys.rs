@@ -1,0 +1,311 @@
+//! Keys: their text, their ranges, and which range a row belongs to.
+
+use super::PostgresFamily;
+use crate::dialect::Dialect;
+use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple, SourceColumn, TypeClass};
+
+impl PostgresFamily {
+    /// What a column's values are, where they have an order.
+    pub(super) fn kind(&self, column: &SourceColumn) -> Option<KeyKind> {
+        if column.class != TypeClass::Base {
+            return None;
+        }
+        match column.type_name.as_str() {
+            "int2" | "int4" | "int8" | "oid" => Some(KeyKind::Integer),
+            "numeric" => Some(KeyKind::Decimal),
+            "float4" | "float8" => Some(KeyKind::Float),
+            "date" => Some(KeyKind::Date),
+            "timestamp" => Some(KeyKind::Timestamp),
+            "timestamptz" => Some(KeyKind::TimestampTz),
+            "time" => Some(KeyKind::Time),
+            "bool" => Some(KeyKind::Boolean),
+            "uuid" => Some(KeyKind::Uuid),
+            // Redshift compares varchar without its trailing blanks, as it does char.
+            // https://docs.aws.amazon.com/redshift/latest/dg/r_Examples_with_character_types.html
+            "varchar" | "text" if self.is_redshift => Some(KeyKind::PaddedText),
+            "varchar" | "text" => Some(KeyKind::Text),
+            "bpchar" => Some(KeyKind::PaddedText),
+            _ => None,
+        }
+    }
+
+    /// A value of the column as text that [`operand`](Self::operand) reads back.
+    pub(super) fn key_text(&self, column: &KeyColumn, value: &str) -> String {
+        match column.kind {
+            KeyKind::TimestampTz => {
+                format!("CAST({value} AT TIME ZONE 'UTC' AS varchar) || '+00'")
+            }
+            // Single precision is compared with doubles: 0.1 is another number there.
+            KeyKind::Float => format!("CAST(CAST({value} AS float8) AS varchar)"),
+            // Redshift has no cast.
+            KeyKind::Boolean => {
+                format!("CASE WHEN {value} THEN 'true' WHEN NOT {value} THEN 'false' END")
+            }
+            // Where the target compares it as well. (A char has lost them by the cast.)
+            KeyKind::PaddedText if column.bytewise => {
+                format!("rtrim(CAST({value} AS varchar), ' ')")
+            }
+            _ => format!("CAST({value} AS varchar)"),
+        }
+    }
+
+    /// The column's name, with its table or without, where it is compared or ordered.
+    pub(super) fn ordered(&self, column: &KeyColumn, name: &str) -> String {
+        // Redshift's own collation is that of the bytes, and it has no other by this name.
+        if column.bytewise && !self.is_redshift {
+            format!("{name} COLLATE \"C\"")
+        } else {
+            name.to_owned()
+        }
+    }
+
+    fn compared(&self, column: &KeyColumn) -> String {
+        self.ordered(column, &self.quote_name(&column.name))
+    }
+
+    fn literal(&self, column: &KeyColumn, value: &str) -> String {
+        let quoted = self.quote_text(value);
+        match column.kind {
+            KeyKind::Integer | KeyKind::Decimal => format!("CAST({quoted} AS numeric)"),
+            KeyKind::Date => format!("CAST({quoted} AS date)"),
+            KeyKind::Timestamp => format!("CAST({quoted} AS timestamp)"),
+            KeyKind::TimestampTz => format!("CAST({quoted} AS timestamptz)"),
+            KeyKind::Float => format!("CAST({quoted} AS float8)"),
+            KeyKind::Time => format!("CAST({quoted} AS time)"),
+            KeyKind::Boolean => format!("CAST({quoted} AS boolean)"),
+            KeyKind::Uuid => format!("CAST({quoted} AS uuid)"),
+            KeyKind::Text | KeyKind::PaddedText => quoted,
+        }
+    }
+
+    /// Whole numbers go in as numbers, so that an index on an integer column serves.
+    pub(super) fn operand(&self, column: &KeyColumn, value: &str) -> String {
+        let is_number = !value.is_empty()
+            && value
+                .trim_start_matches('-')
+                .bytes()
+                .all(|b| b.is_ascii_digit());
+        if column.kind == KeyKind::Integer && is_number {
+            value.to_owned()
+        } else {
+            self.literal(column, value)
+        }
+    }
+
+    /// `key >= bound` in lexicographic order, for columns that are not NULL: exactly what [`below`](Self::below) is not.
+    fn from_on(&self, key: &[KeyColumn], bound: &KeyTuple) -> String {
+        if key.iter().any(|column| column.kind == KeyKind::Float) {
+            // NaN is not above a number for every source: so it is in the last range for all.
+            format!("NOT ({})", self.below(key, bound))
+        } else {
+            self.compare(key, bound, ">", ">=")
+        }
+    }
+
+    /// `key < bound` in lexicographic order, for columns that are not NULL.
+    fn below(&self, key: &[KeyColumn], bound: &KeyTuple) -> String {
+        self.compare(key, bound, "<", "<")
+    }
+
+    fn compare(&self, key: &[KeyColumn], bound: &KeyTuple, strict: &str, last: &str) -> String {
+        let mut alternatives = Vec::with_capacity(key.len());
+        for depth in 0..key.len() {
+            let mut terms: Vec<String> = (0..depth)
+                .map(|i| {
+                    format!(
+                        "{} = {}",
+                        self.compared(&key[i]),
+                        self.operand(&key[i], &bound[i])
+                    )
+                })
+                .collect();
+            let operator = if depth + 1 == key.len() { last } else { strict };
+            terms.push(format!(
+                "{} {operator} {}",
+                self.compared(&key[depth]),
+                self.operand(&key[depth], &bound[depth])
+            ));
+            alternatives.push(terms.join(" AND "));
+        }
+        if alternatives.len() == 1 {
+            return alternatives.remove(0);
+        }
+        // The leading column's own bound is implied, and lets an index on it serve.
+        let leading = format!(
+            "{} {strict}= {}",
+            self.compared(&key[0]),
+            self.operand(&key[0], &bound[0])
+        );
+        format!("({leading} AND ({}))", alternatives.join(" OR "))
+    }
+
+    pub(super) fn range_predicate(&self, key: &[KeyColumn], range: &KeyRange) -> Vec<String> {
+        match range {
+            KeyRange::Everything => Vec::new(),
+            KeyRange::NullKey => {
+                let nulls: Vec<String> = key
+                    .iter()
+                    .filter(|c| c.nullable)
+                    .map(|c| format!("{} IS NULL", self.quote_name(&c.name)))
+                    .collect();
+                vec![if nulls.is_empty() {
+                    "1 = 0".to_owned()
+                } else {
+                    format!("({})", nulls.join(" OR "))
+                }]
+            }
+            KeyRange::Between { lower, upper } => {
+                // A row with (k1 above the bound, k2 NULL) would satisfy the comparison: it belongs to NullKey alone.
+                let mut terms: Vec<String> = key
+                    .iter()
+                    .filter(|c| c.nullable)
+                    .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
+                    .collect();
+                terms.extend(lower.as_ref().map(|bound| self.from_on(key, bound)));
+                terms.extend(upper.as_ref().map(|bound| self.below(key, bound)));
+                terms
+            }
+        }
+    }
+
+    /// The index of the range that a row belongs to: a balanced tree of comparisons with the ranges' lower bounds.
+    pub(super) fn bucket(&self, key: &[KeyColumn], ranges: &[KeyRange]) -> String {
+        let mut others = None;
+        let mut between: Vec<(usize, Option<&KeyTuple>)> = Vec::with_capacity(ranges.len());
+        for (index, range) in ranges.iter().enumerate() {
+            match range {
+                KeyRange::Everything => between.push((index, None)),
+                KeyRange::Between { lower, .. } => between.push((index, lower.as_ref())),
+                KeyRange::NullKey => others = Some(index),
+            }
+        }
+        let tree = self.bucket_tree(key, &between);
+        match others {
+            Some(index) => format!(
+                "CASE WHEN {} THEN {index} ELSE {tree} END",
+                self.range_predicate(key, &KeyRange::NullKey).join(" AND ")
+            ),
+            None => tree,
+        }
+    }
+
+    fn bucket_tree(&self, key: &[KeyColumn], ranges: &[(usize, Option<&KeyTuple>)]) -> String {
+        let middle = ranges.len() / 2;
+        match ranges {
+            [] => "NULL".to_owned(),
+            [(index, _)] => index.to_string(),
+            _ => match ranges[middle].1 {
+                Some(bound) => format!(
+                    "CASE WHEN {} THEN {} ELSE {} END",
+                    self.below(key, bound),
+                    self.bucket_tree(key, &ranges[..middle]),
+                    self.bucket_tree(key, &ranges[middle..])
+                ),
+                // Only the first is open below.
+                None => self.bucket_tree(key, &ranges[middle..]),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REDSHIFT: PostgresFamily = PostgresFamily { is_redshift: true };
+    const POSTGRES: PostgresFamily = PostgresFamily { is_redshift: false };
+
+    fn column(name: &str, kind: KeyKind, nullable: bool) -> KeyColumn {
+        KeyColumn {
+            name: name.to_owned(),
+            kind,
+            nullable,
+            bytewise: false,
+        }
+    }
+
+    #[test]
+    fn a_composite_range_is_lexicographic_and_guards_against_null() {
+        let key = [
+            column("a", KeyKind::Integer, false),
+            column("b", KeyKind::Text, true),
+        ];
+        let range = KeyRange::Between {
+            lower: Some(vec!["5".into(), "x".into()]),
+            upper: None,
+        };
+        assert_eq!(
+            REDSHIFT.range_predicate(&key, &range),
+            [
+                "\"b\" IS NOT NULL",
+                "(\"a\" >= 5 AND (\"a\" > 5 OR \"a\" = 5 AND \"b\" >= 'x'))"
+            ]
+        );
+        assert_eq!(
+            REDSHIFT.range_predicate(&key, &KeyRange::NullKey),
+            ["(\"b\" IS NULL)"]
+        );
+    }
+
+    #[test]
+    fn a_single_key_is_two_plain_comparisons() {
+        let key = [column("d", KeyKind::Date, false)];
+        let range = KeyRange::Between {
+            lower: Some(vec!["2020-01-01".into()]),
+            upper: Some(vec!["2021-01-01".into()]),
+        };
+        assert_eq!(
+            REDSHIFT.range_predicate(&key, &range),
+            [
+                "\"d\" >= CAST('2020-01-01' AS date)",
+                "\"d\" < CAST('2021-01-01' AS date)"
+            ]
+        );
+    }
+
+    #[test]
+    fn text_in_the_order_of_its_bytes_is_compared_so_everywhere() {
+        let key = [KeyColumn {
+            bytewise: true,
+            ..column("t", KeyKind::Text, false)
+        }];
+        let range = KeyRange::Between {
+            lower: Some(vec!["a".into()]),
+            upper: Some(vec!["b".into()]),
+        };
+        assert_eq!(
+            POSTGRES.range_predicate(&key, &range),
+            ["\"t\" COLLATE \"C\" >= 'a'", "\"t\" COLLATE \"C\" < 'b'"]
+        );
+        assert_eq!(
+            REDSHIFT.range_predicate(&key, &range),
+            ["\"t\" >= 'a'", "\"t\" < 'b'"]
+        );
+    }
+
+    #[test]
+    fn a_floats_lower_bound_is_what_its_upper_bound_leaves() {
+        let key = [column("f", KeyKind::Float, false)];
+        let range = KeyRange::Between {
+            lower: Some(vec!["1.5".into()]),
+            upper: None,
+        };
+        assert_eq!(
+            REDSHIFT.range_predicate(&key, &range),
+            ["NOT (\"f\" < CAST('1.5' AS float8))"]
+        );
+    }
+
+    #[test]
+    fn a_row_finds_its_range_by_halves() {
+        let key = [column("a", KeyKind::Integer, true)];
+        let bounds: Vec<KeyTuple> = (1..=3).map(|n| vec![(n * 10).to_string()]).collect();
+        assert_eq!(
+            REDSHIFT.bucket(&key, &crate::plan::ranges(&key, &bounds)),
+            "CASE WHEN (\"a\" IS NULL) THEN 4 ELSE \
+             CASE WHEN \"a\" < 20 THEN CASE WHEN \"a\" < 10 THEN 0 ELSE 1 END \
+             ELSE CASE WHEN \"a\" < 30 THEN 2 ELSE 3 END END END"
+        );
+        assert_eq!(REDSHIFT.bucket(&[], &[KeyRange::Everything]), "0");
+    }
+}

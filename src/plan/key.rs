@@ -1,0 +1,148 @@
+//! Which columns a table is partitioned by when nobody says it: pure.
+
+use crate::domain::table::SourceColumn;
+
+/// Columns that the source's catalog calls unique together, or the source fills by a generator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCandidate {
+    /// What it is.
+    pub origin: KeyOrigin,
+    /// Exact names of its columns, in its own order.
+    pub columns: Vec<String>,
+}
+
+/// Where a key comes from. Better ones first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyOrigin {
+    /// The primary key.
+    PrimaryKey,
+    /// A unique constraint or index of this name.
+    Unique(String),
+    /// A column that the source fills by a generator: identity, serial.
+    Identity,
+}
+
+impl std::fmt::Display for KeyOrigin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::PrimaryKey => f.write_str("primary key"),
+            Self::Unique(name) => write!(f, "unique constraint or index {name}"),
+            Self::Identity => f.write_str("identity column"),
+        }
+    }
+}
+
+/// The best candidate all of whose columns may be part of a key: the primary key, else what is unique (without NULL
+/// first, then of fewer columns, then by name), else an identity column. `constraints` are those of the catalog.
+pub fn choose_key(
+    constraints: &[KeyCandidate],
+    columns: &[SourceColumn],
+    may_be_key: impl Fn(&SourceColumn) -> bool,
+) -> Option<KeyCandidate> {
+    let identities = columns
+        .iter()
+        .filter(|column| column.identity)
+        .map(|column| KeyCandidate {
+            origin: KeyOrigin::Identity,
+            columns: vec![column.name.clone()],
+        });
+    let find = |name: &String| columns.iter().find(|column| column.name == *name);
+    constraints
+        .iter()
+        .cloned()
+        .chain(identities)
+        .filter(|candidate| {
+            !candidate.columns.is_empty()
+                && candidate
+                    .columns
+                    .iter()
+                    .all(|name| find(name).is_some_and(&may_be_key))
+        })
+        .min_by_key(|candidate| {
+            let rank = match candidate.origin {
+                KeyOrigin::PrimaryKey => 0,
+                KeyOrigin::Unique(_) => 1,
+                KeyOrigin::Identity => 2,
+            };
+            let nullable = candidate
+                .columns
+                .iter()
+                .any(|name| find(name).is_none_or(|column| column.nullable));
+            (
+                rank,
+                nullable,
+                candidate.columns.len(),
+                candidate.origin.clone(),
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns() -> Vec<SourceColumn> {
+        [
+            ("id", "int4", false, false),
+            ("code", "varchar", false, false),
+            ("maybe", "int4", true, false),
+            ("blob", "bytea", false, false),
+            ("serial", "int8", false, true),
+        ]
+        .map(|(name, type_name, nullable, identity)| SourceColumn {
+            name: name.into(),
+            type_name: type_name.into(),
+            nullable,
+            identity,
+            ..SourceColumn::default()
+        })
+        .into()
+    }
+
+    fn unique(name: &str, columns: &[&str]) -> KeyCandidate {
+        KeyCandidate {
+            origin: KeyOrigin::Unique(name.into()),
+            columns: columns.iter().map(|name| (*name).into()).collect(),
+        }
+    }
+
+    fn chosen(constraints: &[KeyCandidate]) -> Option<String> {
+        choose_key(constraints, &columns(), |column| {
+            column.type_name != "bytea"
+        })
+        .map(|candidate| candidate.columns.join(","))
+    }
+
+    #[test]
+    fn the_best_candidate_that_can_be_ordered_is_chosen() {
+        let primary = |columns: &[&str]| KeyCandidate {
+            origin: KeyOrigin::PrimaryKey,
+            ..unique("", columns)
+        };
+        let pair = unique("a", &["code", "id"]);
+        let (maybe, code, id) = (
+            unique("a", &["maybe"]),
+            unique("z", &["code"]),
+            unique("y", &["id"]),
+        );
+        assert_eq!(
+            chosen(&[id.clone(), primary(&["code", "id"])]).as_deref(),
+            Some("code,id")
+        );
+        assert_eq!(
+            chosen(&[primary(&["id", "blob"]), pair.clone()]).as_deref(),
+            Some("code,id")
+        );
+        assert_eq!(
+            chosen(&[maybe.clone(), pair.clone()]).as_deref(),
+            Some("code,id")
+        );
+        assert_eq!(chosen(&[pair, code, id]).as_deref(), Some("id"));
+        assert_eq!(chosen(&[maybe]).as_deref(), Some("maybe"));
+        assert_eq!(chosen(&[unique("a", &["blob"])]).as_deref(), Some("serial"));
+        assert_eq!(
+            choose_key(&[unique("a", &["gone"])], &columns()[..1], |_| true),
+            None
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! The key that a table is cut by, and the one that tells its rows apart.
+
+use super::session::{Session, Subject};
+use crate::dialect::Dialect;
+use crate::domain::table::{KeyColumn, KeyKind, SourceColumn, TableRef};
+use crate::domain::task::{ResetPartitions, SyncSnapshot, Synchronization};
+use crate::plan::key::{KeyCandidate, KeyOrigin, choose_key};
+use crate::source::{SourceError, SourceErrorKind, SourceSettings};
+
+/// The keys that tables are cut by when nobody names one, in the order of the tables; `None`: one partition. Blocking;
+/// one login, and two statements a table.
+///
+/// # Errors
+/// As [`SourceError`] says. A table that is not there has no key.
+pub fn infer_keys(
+    settings: &SourceSettings,
+    dialect: &dyn Dialect,
+    tables: &[TableRef],
+) -> Result<Vec<Option<KeyCandidate>>, SourceError> {
+    let session = Session::open(settings, dialect, None)?;
+    let infer = |table: &TableRef| {
+        let (columns, _) = session.columns(table)?;
+        let constraints = constraints(&session, table)?;
+        Ok(choose_key(&constraints, &columns, |column| {
+            dialect.key_kind(column).is_some()
+        }))
+    };
+    tables.iter().map(infer).collect()
+}
+
+/// What the catalog calls unique.
+fn constraints(session: &Session<'_>, table: &TableRef) -> Result<Vec<KeyCandidate>, SourceError> {
+    let rows = session.query(table, &session.dialect.constraints_query(table))?;
+    let rows: Vec<[String; 3]> = rows
+        .into_iter()
+        .filter_map(|row| row.into_iter().collect::<Option<Vec<_>>>()?.try_into().ok())
+        .collect();
+    let name_of = |number: &str| {
+        rows.iter()
+            .find(|[what, _, of]| what == "column" && of == number)
+            .map(|[_, name, _]| name.clone())
+    };
+    let candidates = rows.iter().filter_map(|[what, name, numbers]| {
+        let origin = match what.as_str() {
+            "primary" => KeyOrigin::PrimaryKey,
+            "unique" => KeyOrigin::Unique(name.clone()),
+            _ => return None,
+        };
+        let columns = numbers.split(',').map(name_of).collect::<Option<_>>()?;
+        Some(KeyCandidate { origin, columns })
+    });
+    Ok(candidates.collect())
+}
+
+impl Subject<'_> {
+    /// The key that ranges speak of; empty: one partition.
+    pub(super) fn resolve_key(
+        &mut self,
+        previous: Option<&SyncSnapshot>,
+    ) -> Result<Vec<KeyColumn>, SourceError> {
+        match &self.spec.key {
+            Some(written) if written.is_empty() => {
+                self.warnings.push(
+                    "columnNamesToPartitionBy is empty: the table is migrated as one partition"
+                        .to_owned(),
+                );
+                Ok(Vec::new())
+            }
+            Some(written) => {
+                let mut problems = Vec::new();
+                let mut key = Vec::with_capacity(written.len());
+                for name in written {
+                    match self.written_key_column(name) {
+                        Ok(column) => key.push(column),
+                        Err(problem) => problems.push(problem),
+                    }
+                }
+                if !problems.is_empty() {
+                    return Err(self.error(SourceErrorKind::NoSuchObject, problems.join("; ")));
+                }
+                self.note_key(&key, "columnNamesToPartitionBy");
+                Ok(key)
+            }
+            None => self.infer_key(previous),
+        }
+    }
+
+    fn infer_key(
+        &mut self,
+        previous: Option<&SyncSnapshot>,
+    ) -> Result<Vec<KeyColumn>, SourceError> {
+        // As long as it can be: what was stored speaks of it.
+        if let Some(key) = previous.and_then(|previous| self.same_key(&previous.settings.key)) {
+            self.note_key(&key, "the previous run");
+            return Ok(key);
+        }
+        let constraints = constraints(self.session, &self.spec.source)?;
+        let chosen = choose_key(&constraints, self.columns, |column| {
+            let is_in_target = !column.computed && !self.is_excluded(column);
+            self.dialect().key_kind(column).is_some() && (is_in_target || !self.replaces_ranges())
+        });
+        let Some(chosen) = chosen else {
+            self.warnings.push(
+                "the table has no primary key, unique constraint or identity column that it could be cut by: it is migrated as one partition; name columns with columnNamesToPartitionBy"
+                    .to_owned(),
+            );
+            return Ok(Vec::new());
+        };
+        let key: Vec<KeyColumn> = chosen
+            .columns
+            .iter()
+            .filter_map(|name| self.columns.iter().find(|column| column.name == *name))
+            .filter_map(|column| Some(self.key_column(column, self.dialect().key_kind(column)?)))
+            .collect();
+        self.note_key(&key, &format!("inferred: {}", chosen.origin));
+        Ok(key)
+    }
+
+    /// A stored key, if the table still has it just so.
+    fn same_key(&self, stored: &[KeyColumn]) -> Option<Vec<KeyColumn>> {
+        let now: Vec<KeyColumn> = stored
+            .iter()
+            .map(|was| {
+                let column = self.columns.iter().find(|column| column.name == was.name)?;
+                Some(self.key_column(column, self.dialect().key_kind(column)?))
+            })
+            .collect::<Option<_>>()?;
+        (!stored.is_empty() && now == stored).then_some(now)
+    }
+
+    fn note_key(&mut self, key: &[KeyColumn], origin: &str) {
+        let names: Vec<&str> = key.iter().map(|column| column.name.as_str()).collect();
+        self.notes
+            .push(format!("key: {} ({origin})", names.join(", ")));
+    }
+
+    fn written_key_column(&self, written: &str) -> Result<KeyColumn, String> {
+        let Some(column) = self.column(written) else {
+            return Err(format!(
+                "columnNamesToPartitionBy names {written}, and the table has no such column; it has {}",
+                self.column_names()
+            ));
+        };
+        let Some(kind) = self.dialect().key_kind(column) else {
+            return Err(format!(
+                "columnNamesToPartitionBy names {written} of type {}, whose values have no order that a range could speak of; choose a column of numbers, text, dates, times or booleans, or [] for one partition",
+                column.type_name
+            ));
+        };
+        if self.replaces_ranges() && self.is_excluded(column) {
+            return Err(format!(
+                "columnNamesToPartitionBy names {written}, and excludeSourceColumns leaves it out of the target, where the rows of a partition could not be found to be replaced; take it out of one of the two"
+            ));
+        }
+        Ok(self.key_column(column, kind))
+    }
+
+    fn key_column(&self, column: &SourceColumn, kind: KeyKind) -> KeyColumn {
+        KeyColumn {
+            name: column.name.clone(),
+            kind,
+            nullable: column.nullable,
+            bytewise: kind.is_text() && self.replaces_ranges(),
+        }
+    }
+
+    /// Whether the rows of a range are deleted in the target.
+    fn replaces_ranges(&self) -> bool {
+        matches!(
+            self.spec.synchronization,
+            Synchronization::FullReplace | Synchronization::Checksum { .. }
+        )
+    }
+
+    /// Exact names of the columns that identify a row, where the synchronization needs them.
+    pub(super) fn resolve_primary_key(&self) -> Result<Vec<String>, SourceError> {
+        let needed = match &self.spec.synchronization {
+            Synchronization::Watermark {
+                track_modifications,
+                track_deletions,
+                ..
+            } => *track_modifications || *track_deletions,
+            _ => false,
+        };
+        if !needed && self.spec.reset_partitions != ResetPartitions::EnabledWithDedup {
+            return Ok(Vec::new());
+        }
+        let mut missing = Vec::new();
+        let mut excluded = Vec::new();
+        let mut names = Vec::new();
+        for written in &self.spec.primary_key {
+            match self.column(written) {
+                None => missing.push(written.as_str()),
+                Some(column) if self.is_excluded(column) => excluded.push(written.as_str()),
+                Some(column) => names.push(column.name.clone()),
+            }
+        }
+        let mut problems = Vec::new();
+        if !missing.is_empty() {
+            problems.push(format!(
+                "primaryKeyColumns names {}, and the table has no such column; it has {}",
+                missing.join(", "),
+                self.column_names()
+            ));
+        }
+        if !excluded.is_empty() {
+            problems.push(format!(
+                "primaryKeyColumns names {}, and excludeSourceColumns leaves it out of the target; take it out of one of the two",
+                excluded.join(", ")
+            ));
+        }
+        if names.is_empty() && problems.is_empty() {
+            problems.push(
+                "rows are to be recognized, and primaryKeyColumns names no column; name those that identify a row"
+                    .to_owned(),
+            );
+        }
+        if problems.is_empty() {
+            Ok(names)
+        } else {
+            Err(self.error(SourceErrorKind::NoSuchObject, problems.join("; ")))
+        }
+    }
+}

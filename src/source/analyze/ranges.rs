@@ -1,0 +1,309 @@
+//! Where a table is cut: its size, and the boundaries that the source answers.
+
+use super::session::Subject;
+use crate::dialect::Window;
+use crate::domain::table::{KeyColumn, KeyRange, KeyTuple, Platform};
+use crate::domain::task::AnalyzedPartition;
+use crate::plan::size::{Sizing, Table, rows_text, sizing};
+use crate::plan::{boundaries, misplaced_boundary, ranges};
+use crate::source::{SourceError, SourceErrorKind};
+use std::collections::HashMap;
+
+/// Values that fill more than a partition are named up to this many.
+const NAMED_VALUES: usize = 5;
+
+/// Partitions that are cut in one run at most: each costs a query.
+const MOST_SPLIT: usize = 16;
+
+/// Estimated rows and bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Estimate {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+}
+
+impl Subject<'_> {
+    /// Rows and bytes, by the catalog or by counting.
+    pub(super) fn estimate(&self) -> Result<Estimate, SourceError> {
+        let everything = KeyRange::Everything;
+        let queries = self
+            .dialect()
+            .estimate_queries(&self.scope(&[], &everything, None));
+        let mut failure = None;
+        for sql in queries {
+            let rows = match self.query(&sql) {
+                Ok(rows) => rows,
+                // A catalog that lacks a view, or forbids it, passes on to the next source of an estimate.
+                Err(error) => {
+                    failure = Some(error);
+                    continue;
+                }
+            };
+            failure = None;
+            let number = |index: usize| rows.first()?.get(index)?.as_deref()?.parse::<u64>().ok();
+            if let (Some(rows), Some(bytes)) = (number(0), number(1)) {
+                return Ok(Estimate { rows, bytes });
+            }
+        }
+        failure.map_or(Ok(Estimate::default()), Err)
+    }
+
+    pub(super) fn sizing(&self, estimate: Estimate, platform: Platform) -> Sizing {
+        let table = Table {
+            rows: estimate.rows,
+            bytes: estimate.bytes,
+            platform,
+            synchronization: &self.spec.synchronization,
+        };
+        sizing(table, self.spec.partition_size)
+    }
+
+    /// The ranges of a table that is cut anew, of the rows in the window.
+    pub(super) fn fresh_ranges(
+        &mut self,
+        key: &[KeyColumn],
+        window: Option<Window<'_>>,
+        sizing: &Sizing,
+        estimate: Estimate,
+    ) -> Result<Vec<KeyRange>, SourceError> {
+        if key.is_empty() {
+            return Ok(vec![KeyRange::Everything]);
+        }
+        self.notes.push(sizing.explanation.clone());
+        if self.spec.where_clause.is_some() {
+            self.notes.push(
+                "the size is the whole table's, or more than what whereClauseCriteria leaves"
+                    .to_owned(),
+            );
+        }
+        let firsts = if sizing.count > 1 {
+            self.boundaries(
+                key,
+                &KeyRange::Everything,
+                window,
+                sizing.count,
+                estimate.rows,
+            )?
+        } else {
+            Vec::new()
+        };
+        Ok(ranges(key, &firsts))
+    }
+
+    /// Cuts the partitions that have grown far beyond their size; each stands with its rows, or with those in its window.
+    /// Answers whether all are as they were.
+    pub(super) fn split_grown(
+        &mut self,
+        key: &[KeyColumn],
+        watermark: Option<(&KeyColumn, &str)>,
+        sizing: &Sizing,
+        partitions: Vec<(AnalyzedPartition, u64)>,
+    ) -> Result<(Vec<AnalyzedPartition>, bool), SourceError> {
+        let mut grown: Vec<(u64, usize)> = partitions
+            .iter()
+            .enumerate()
+            .filter(|(_, (partition, rows))| !partition.unchanged && sizing.parts_of(*rows) > 1)
+            .map(|(index, (_, rows))| (*rows, index))
+            .collect();
+        grown.sort_unstable_by(|a, b| b.cmp(a));
+        if grown.len() > MOST_SPLIT {
+            self.notes.push(format!(
+                "{} partitions have grown: the {MOST_SPLIT} largest are cut, the others in later runs",
+                grown.len()
+            ));
+            grown.truncate(MOST_SPLIT);
+        }
+        let mut result = Vec::with_capacity(partitions.len());
+        let mut reused = true;
+        for (index, (partition, rows)) in partitions.into_iter().enumerate() {
+            if !grown.iter().any(|(_, other)| *other == index) {
+                result.push(partition);
+                continue;
+            }
+            let window = watermark.map(|(column, upto)| Window {
+                column,
+                after: partition.after.as_deref(),
+                upto,
+            });
+            let parts = self.split(key, &partition.range, window, sizing.parts_of(rows), rows)?;
+            if parts.len() == 1 {
+                result.push(partition);
+                continue;
+            }
+            reused = false;
+            self.notes.push(format!(
+                "a partition has grown to {}: it is cut into {}",
+                rows_text(rows),
+                parts.len()
+            ));
+            result.extend(parts.into_iter().map(|range| AnalyzedPartition {
+                after: partition.after.clone(),
+                ..range.into()
+            }));
+        }
+        Ok((result, reused))
+    }
+
+    /// A range that has so many rows in the window, cut into parts; itself where nothing can cut it.
+    fn split(
+        &mut self,
+        key: &[KeyColumn],
+        range: &KeyRange,
+        window: Option<Window<'_>>,
+        parts: u64,
+        rows: u64,
+    ) -> Result<Vec<KeyRange>, SourceError> {
+        let KeyRange::Between { lower, upper } = range else {
+            return Ok(vec![range.clone()]);
+        };
+        let mut firsts = self.boundaries(key, range, window, parts, rows)?;
+        // The part's own first key is where it begins already.
+        firsts.retain(|first| Some(first) != lower.as_ref());
+        let lowers = std::iter::once(lower.clone()).chain(firsts.iter().cloned().map(Some));
+        let uppers = firsts
+            .iter()
+            .cloned()
+            .map(Some)
+            .chain(std::iter::once(upper.clone()));
+        Ok(lowers
+            .zip(uppers)
+            .map(|(lower, upper)| KeyRange::Between { lower, upper })
+            .collect())
+    }
+
+    fn boundaries(
+        &mut self,
+        key: &[KeyColumn],
+        range: &KeyRange,
+        window: Option<Window<'_>>,
+        parts: u64,
+        rows: u64,
+    ) -> Result<Vec<KeyTuple>, SourceError> {
+        let tiles = self.tiles(key, range, window, parts, rows)?;
+        let found = boundaries(key, tiles);
+        if let Some(tuple) = misplaced_boundary(key, &found.firsts) {
+            // Ranges that overlap would double rows: better no migration than a wrong one.
+            return Err(self.error(
+                SourceErrorKind::Other,
+                format_args!(
+                    "the source answered partition boundaries out of order, at {}; choose another column to partition by, or [] for one partition",
+                    tuple.join(", ")
+                ),
+            ));
+        }
+        let per_tile = rows.div_ceil(parts);
+        for (tuple, times) in found.repeated.iter().take(NAMED_VALUES) {
+            let named: Vec<String> = key
+                .iter()
+                .zip(tuple)
+                .map(|(column, value)| format!("{} = {value}", column.name))
+                .collect();
+            self.warnings.push(format!(
+                "{} stands in about {}, as many as {times} partitions: no range can divide them, they are one partition",
+                named.join(", "),
+                rows_text(per_tile.saturating_mul(*times))
+            ));
+        }
+        if let Some(more @ 1..) = found.repeated.len().checked_sub(NAMED_VALUES) {
+            self.warnings.push(format!(
+                "{more} more values of the key fill more than a partition each"
+            ));
+        }
+        Ok(found.firsts)
+    }
+
+    /// The first key of each tile but the first, as the source answers them.
+    fn tiles(
+        &mut self,
+        key: &[KeyColumn],
+        range: &KeyRange,
+        window: Option<Window<'_>>,
+        parts: u64,
+        rows: u64,
+    ) -> Result<Vec<KeyTuple>, SourceError> {
+        let sampling = self.spec.sampling;
+        let share = sampling.target_rows.max(1) as f64 / rows.max(1) as f64;
+        if rows > sampling.threshold_rows && share < 1.0 {
+            let sql =
+                self.dialect()
+                    .boundary_query(&self.scope(key, range, window), parts, Some(share));
+            match self.query(&sql) {
+                Ok(rows) if !rows.is_empty() => {
+                    self.notes.push(format!(
+                        "boundaries from a sample of about {}",
+                        rows_text(sampling.target_rows)
+                    ));
+                    return self.tuples(rows);
+                }
+                // Not everything can be sampled: a view, for one. And an estimate may be far off.
+                Err(error) if error.kind != SourceErrorKind::Refused => return Err(error),
+                _ => {}
+            }
+        }
+        let sql = self
+            .dialect()
+            .boundary_query(&self.scope(key, range, window), parts, None);
+        let rows = self.query(&sql)?;
+        self.tuples(rows)
+    }
+
+    fn tuples(&self, rows: Vec<Vec<Option<String>>>) -> Result<Vec<KeyTuple>, SourceError> {
+        rows.into_iter()
+            .map(|row| {
+                row.into_iter()
+                    .collect::<Option<KeyTuple>>()
+                    .ok_or_else(|| {
+                        self.error(
+                            SourceErrorKind::Other,
+                            "the source answered a boundary with NULL in it",
+                        )
+                    })
+            })
+            .collect()
+    }
+
+    /// Rows and aggregates of each range that has rows, by its index.
+    pub(super) fn summarize(
+        &self,
+        key: &[KeyColumn],
+        ranges: &[KeyRange],
+        window: Option<Window<'_>>,
+        aggregates: &[&str],
+    ) -> Result<HashMap<usize, Summary>, SourceError> {
+        let everything = KeyRange::Everything;
+        let scope = self.scope(key, &everything, window);
+        let sql = self
+            .dialect()
+            .partition_summary_query(&scope, ranges, aggregates);
+        self.query(&sql)?
+            .into_iter()
+            .map(|row| {
+                let mut cells = row.into_iter();
+                let mut number = || cells.next()??.parse::<u64>().ok();
+                let (index, rows) = (number(), number());
+                index
+                    .and_then(|index| usize::try_from(index).ok())
+                    .filter(|index| *index < ranges.len())
+                    .zip(rows)
+                    .map(|(index, rows)| {
+                        let aggregate = cells.next().flatten().unwrap_or_default();
+                        (index, Summary { rows, aggregate })
+                    })
+                    .ok_or_else(|| {
+                        self.error(
+                            SourceErrorKind::Other,
+                            "the source answered a row that belongs to no partition",
+                        )
+                    })
+            })
+            .collect()
+    }
+}
+
+/// What a scan says of a range.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Summary {
+    pub(super) rows: u64,
+    /// The first aggregate; empty where there is none.
+    pub(super) aggregate: String,
+}

@@ -1,0 +1,158 @@
+//! The session of an analysis.
+
+use crate::dialect::{Dialect, Scope, Window};
+use crate::domain::table::{KeyColumn, KeyRange, SourceColumn, TableRef};
+use crate::domain::task::TableSpec;
+use crate::source::columns::{source_column, table_comment};
+use crate::source::connection::{SourceSettings, query_text};
+use crate::source::{SourceError, SourceErrorKind};
+use odbc_api::Connection;
+use std::cell::Cell;
+use std::time::Duration;
+
+/// Minutes that a statement of an analysis may take.
+const TIMEOUT_MINUTES: u64 = 20;
+
+/// A session whose statements end after a time.
+pub(super) struct Session<'a> {
+    connection: Connection<'static>,
+    pub(super) dialect: &'a dyn Dialect,
+    source: String,
+    minutes: u64,
+    statements: Cell<u32>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn open(
+        settings: &SourceSettings,
+        dialect: &'a dyn Dialect,
+        minutes: Option<u64>,
+    ) -> Result<Self, SourceError> {
+        let minutes = minutes.unwrap_or(TIMEOUT_MINUTES);
+        let connection = settings.connect(dialect)?;
+        let limit = Duration::from_secs(minutes.saturating_mul(60));
+        let source = settings.place();
+        connection
+            .execute(&dialect.timeout_statement(limit), (), None)
+            .map_err(|error| SourceError::from_odbc(&error, &source))?;
+        Ok(Self {
+            connection,
+            dialect,
+            source,
+            minutes,
+            statements: Cell::new(1),
+        })
+    }
+
+    /// Statements so far, apart from the login's.
+    pub(super) fn statements(&self) -> u32 {
+        self.statements.get()
+    }
+
+    pub(super) fn place(&self, table: &TableRef) -> String {
+        format!("{}, table {table}", self.source)
+    }
+
+    /// The rows of a statement about a table, as text.
+    pub(super) fn query(
+        &self,
+        table: &TableRef,
+        sql: &str,
+    ) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+        self.statements.set(self.statements.get() + 1);
+        let place = self.place(table);
+        query_text(&self.connection, sql, &place).map_err(|error| match error.kind {
+            SourceErrorKind::TimedOut => SourceError::new(
+                error.kind,
+                format!(
+                    "{place}: a statement of the analysis took longer than {} minutes, and the source ended it; raise the table's executionTimeoutMinutes, or help the source with an index on the columns that it is partitioned by",
+                    self.minutes
+                ),
+            ),
+            _ => error,
+        })
+    }
+
+    /// The columns of a table, and its comment; no column: there is no such table, or it is not visible.
+    pub(super) fn columns(
+        &self,
+        table: &TableRef,
+    ) -> Result<(Vec<SourceColumn>, Option<String>), SourceError> {
+        let rows = self.query(table, &self.dialect.columns_query(table))?;
+        let columns = rows.iter().map(|row| source_column(row)).collect();
+        Ok((columns, table_comment(&rows)))
+    }
+}
+
+/// The analysis of one table: its session, its columns, and what users shall know of it.
+pub(super) struct Subject<'a> {
+    pub(super) session: &'a Session<'a>,
+    pub(super) spec: &'a TableSpec,
+    pub(super) columns: &'a [SourceColumn],
+    pub(super) warnings: Vec<String>,
+    pub(super) notes: Vec<String>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn dialect(&self) -> &'a dyn Dialect {
+        self.session.dialect
+    }
+
+    pub(super) fn query(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+        self.session.query(&self.spec.source, sql)
+    }
+
+    /// The first value of a statement.
+    pub(super) fn value(&self, sql: &str) -> Result<Option<String>, SourceError> {
+        let rows = self.query(sql)?;
+        Ok(rows.into_iter().flatten().next().flatten())
+    }
+
+    pub(super) fn scope<'s>(
+        &'s self,
+        key: &'s [KeyColumn],
+        range: &'s KeyRange,
+        window: Option<Window<'s>>,
+    ) -> Scope<'s> {
+        Scope {
+            table: &self.spec.source,
+            key,
+            range,
+            window,
+            where_clause: self.spec.where_clause.as_deref(),
+            modifiers: &self.spec.query_modifiers,
+        }
+    }
+
+    /// A failure that names the table.
+    pub(super) fn error(&self, kind: SourceErrorKind, what: impl std::fmt::Display) -> SourceError {
+        SourceError::new(
+            kind,
+            format!("{}: {what}", self.session.place(&self.spec.source)),
+        )
+    }
+
+    pub(super) fn exact_name(&self, written: &str) -> String {
+        let written = crate::domain::table::WrittenName(written.to_owned());
+        self.dialect().exact_name(&written)
+    }
+
+    pub(super) fn column(&self, written: &str) -> Option<&'a SourceColumn> {
+        let name = self.exact_name(written);
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether the user leaves a column out.
+    pub(super) fn is_excluded(&self, column: &SourceColumn) -> bool {
+        self.spec
+            .excluded_columns
+            .iter()
+            .any(|written| self.exact_name(written) == column.name)
+    }
+
+    /// The table's columns, for messages.
+    pub(super) fn column_names(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
+        names.join(", ")
+    }
+}
