@@ -1,10 +1,14 @@
 //! What arrives is what was there: types by value, values that cannot be, partitions, names, and the statements
 //! themselves, through the real binary between real servers.
 
+mod analysis;
+mod checksums;
 mod extremes;
+mod keys;
 mod names;
 mod partitions;
 mod ranges;
 mod refused;
 mod statements;
 mod types;
+mod watermarks;
