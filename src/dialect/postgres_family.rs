@@ -1,8 +1,8 @@
 //! Amazon Redshift and PostgreSQL, which share their quoting, their catalog and most of their SQL.
 
-mod catalog;
 mod checksum;
 mod keys;
+mod statistics;
 
 use super::{Dialect, Scope};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, SourceColumn, TableRef, WrittenName};
@@ -107,7 +107,7 @@ impl Dialect for PostgresFamily {
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ",
             "SET intervalstyle TO iso_8601",
             "SET default_transaction_read_only TO on",
-            catalog::NAME_SESSION,
+            statistics::NAME_SESSION,
         ]
     }
 
