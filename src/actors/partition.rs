@@ -227,10 +227,15 @@ impl PartitionActorState {
                 Content::Rows => manifest.rows(),
                 Content::Keys => 0,
             },
+            content: self.arguments.partition.slice.content,
             checksum: manifest.checksum.clone(),
         };
         let request = LoadRequest {
-            staged: StagedPartition { unit, manifest },
+            staged: StagedPartition {
+                unit,
+                range: self.arguments.partition.slice.range.clone(),
+                manifest,
+            },
             reply: reply_to(myself, PartitionMsg::Loaded),
         };
         let _ = self.arguments.copy_into.cast(CopyIntoMsg::Load(request));

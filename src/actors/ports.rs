@@ -1,7 +1,8 @@
 //! What actors delegate to: the effects behind traits.
 
-use crate::checkpoint::{LoadUnit, OwnedWorkflow, TablePlan, TableWork};
+use crate::checkpoint::{LoadUnit, OwnedWorkflow, TablePlan, TableState, TableWork};
 use crate::domain::TableNo;
+use crate::domain::table::KeyRange;
 use crate::domain::task::{
     ClaimedTask, ExtractionSpec, Manifest, TableAnalysis, TableSpec, TaskFailure,
 };
@@ -14,6 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct StagedPartition {
     /// What the load commits.
     pub unit: LoadUnit,
+    /// Its part of the table.
+    pub range: KeyRange,
     /// What it loads.
     pub manifest: Manifest,
 }
@@ -48,8 +51,9 @@ pub trait Loader: Send + Sync {
         batch: &[StagedPartition],
     ) -> LoadOutcome;
 
-    /// Removes all staged files of a workflow, or of one table of it. Best effort.
-    async fn remove_files(&self, owned: &OwnedWorkflow, table_no: Option<TableNo>);
+    /// What is left to do when all tables of a workflow have ended: transient tables and staged files go. Best effort, and
+    /// safe to repeat.
+    async fn finish(&self, owned: &OwnedWorkflow, tables: &[TableState]);
 }
 
 /// Makes a plan of an analysis: looks the target up or creates it, and maps the columns.

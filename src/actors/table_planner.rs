@@ -12,11 +12,14 @@ use crate::checkpoint::{
     Applied, CheckpointError, EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
     PartitionKey, PartitionState, StateChange, TableState,
 };
+use crate::dialect;
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::retry::RetryPolicy;
+use crate::domain::table::Content;
 use crate::domain::task::{ExtractionSpec, TableAnalysis, TaskKind};
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
+use crate::plan::synchronization::sync_key;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -47,6 +50,8 @@ pub enum TableEnd {
 
 /// Messages.
 pub enum TablePlannerMsg {
+    /// The state that earlier runs left belongs to this workflow, or to the one of this name.
+    Claimed(Option<String>),
     /// The analysis ended.
     Analyzed(EndedTask),
     /// The plan was written: go on with it.
@@ -146,7 +151,7 @@ impl Actor for TablePlannerActor {
             state.arguments.table.phase,
             state.arguments.table.extraction.clone(),
         ) {
-            (TablePhase::Pending | TablePhase::Analyzing, _) => state.submit_analysis(&myself),
+            (TablePhase::Pending | TablePhase::Analyzing, _) => state.claim_or_submit(&myself)?,
             (TablePhase::Executing, Some(extraction)) => state.need_loader(&myself, extraction),
             (TablePhase::Executing, None) => {
                 return Err("the checkpoint has an executing table without its extraction".into());
@@ -164,6 +169,13 @@ impl Actor for TablePlannerActor {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
+            TablePlannerMsg::Claimed(None) => state.submit_analysis(&myself),
+            TablePlannerMsg::Claimed(Some(holder)) => {
+                let error = format!(
+                    "the workflow {holder} synchronizes the same source table into the same target and is not complete; wait for its end, then create this workflow again"
+                );
+                state.write_end(&myself, TableEnd::Failed, Some(error));
+            }
             TablePlannerMsg::Analyzed(task) => match task.result {
                 Ok(json) => state.plan(&myself, &json)?,
                 Err(error) => state.write_end(&myself, TableEnd::Failed, Some(error)),
@@ -257,6 +269,37 @@ impl TablePlannerState {
         self.arguments.table.table_no
     }
 
+    /// What earlier runs left behind is read by the analysis, and moved on by the loads: nobody else may in between.
+    fn claim_or_submit(
+        &self,
+        myself: &ActorRef<TablePlannerMsg>,
+    ) -> Result<(), ActorProcessingErr> {
+        let owned = self.arguments.owned.clone();
+        let spec = self.arguments.table.spec.clone();
+        let dialect = dialect::for_platform(owned.platform)
+            .ok_or_else(|| format!("{} is not supported yet", owned.platform))?;
+        let Some(key) = sync_key(owned.platform, dialect, &spec) else {
+            self.submit_analysis(myself);
+            return Ok(());
+        };
+        let (checkpoint, table_no) = (self.arguments.checkpoint.clone(), self.table_no());
+        let asker = myself.get_cell();
+        effects::run(myself, async move {
+            let tables = (&spec.source, &spec.target);
+            let claim = ask_patiently(&asker, "for the state of earlier runs", || {
+                checkpoint.claim_synchronization(&owned, table_no, &key, tables)
+            });
+            match claim.await {
+                Ok(holder) => TablePlannerMsg::Claimed(holder),
+                Err(CheckpointError::Fenced(_)) => {
+                    TablePlannerMsg::EndWritten(Written::Fenced, TableEnd::Fenced)
+                }
+                Err(error) => TablePlannerMsg::Reload(error.to_string()),
+            }
+        });
+        Ok(())
+    }
+
     fn submit_analysis(&self, myself: &ActorRef<TablePlannerMsg>) {
         let task = NewTask {
             kind: TaskKind::Analyze,
@@ -339,13 +382,25 @@ impl TablePlannerState {
         (self.arguments.need_loader)(extraction, reply_to(myself, TablePlannerMsg::LoaderReady));
     }
 
+    /// Partitions that are not ended: in flight, in a restart pause, or being given up.
+    fn at_work(&self) -> usize {
+        self.in_flight.len() + self.restarting + self.giving_up.len()
+    }
+
     /// Fills the window, reads the next page when the backlog is short, and counts when nothing is left.
     async fn advance(&mut self, myself: &ActorRef<TablePlannerMsg>) {
         let window = self.arguments.window.max(1);
-        while self.in_flight.len() + self.restarting + self.giving_up.len() < window
-            && let Some(partition) = self.backlog.pop_front()
+        while self.at_work() < window
+            && let Some(partition) = self.backlog.front()
         {
-            self.spawn(myself, partition).await;
+            // The keys tell what is gone from the source: they are read when no row is on its way any more, or a row that
+            // came in between would be taken for one that is gone.
+            if partition.slice.content == Content::Keys && self.at_work() > 0 {
+                break;
+            }
+            if let Some(partition) = self.backlog.pop_front() {
+                self.spawn(myself, partition).await;
+            }
         }
         if let Some(from) = self.next_page
             && !self.paging
@@ -369,10 +424,7 @@ impl TablePlannerState {
                 }
             });
         }
-        let idle = self.in_flight.is_empty()
-            && self.restarting == 0
-            && self.giving_up.is_empty()
-            && self.backlog.is_empty();
+        let idle = self.at_work() == 0 && self.backlog.is_empty();
         if idle && self.next_page.is_none() && !self.paging && !self.counting {
             self.counting = true;
             let (checkpoint, id, table_no) = self.source();

@@ -311,14 +311,18 @@ impl WorkflowState {
             );
             let asker = myself.get_cell();
             effects::run(myself, async move {
+                // Before the workflow says that it is complete: whoever dies in between does it again.
+                let tables = ask_patiently(&asker, "how the tables ended", || {
+                    services.checkpoint.load_tables(owned.id)
+                });
+                match tables.await {
+                    Ok(tables) => services.loader.finish(&owned, &tables).await,
+                    Err(error) => return WorkflowMsg::Completed(Err(error)),
+                }
                 let result = ask_patiently(&asker, "to complete a workflow", || {
                     services.checkpoint.complete_workflow(&owned)
                 });
-                let result = result.await;
-                if result.is_ok() {
-                    services.loader.remove_files(&owned, None).await;
-                }
-                WorkflowMsg::Completed(result)
+                WorkflowMsg::Completed(result.await)
             });
         }
     }

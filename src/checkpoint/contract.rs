@@ -4,7 +4,7 @@
 //! "Fenced" means: applied only while the workflow's `OWNER_EPOCH` is the caller's.
 
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
-use crate::domain::table::{Platform, Slice};
+use crate::domain::table::{Content, Platform, Slice, TableRef};
 use crate::domain::task::{ExtractionSpec, Manifest, SyncSettings, TableSpec, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use async_trait::async_trait;
@@ -208,6 +208,8 @@ pub struct LoadUnit {
     pub attempt: Attempt,
     /// Rows of the manifest that go into the target.
     pub rows: u64,
+    /// What its files hold.
+    pub content: Content,
     /// The checksum of these rows, for the next run.
     pub checksum: Option<String>,
 }
@@ -266,6 +268,15 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         owned: &OwnedWorkflow,
         tables: &[TableNo],
     ) -> Result<(), CheckpointError>;
+    /// Takes over the state that runs of this table leave for the next, unless a workflow that is not complete has it:
+    /// then answers that workflow's name. Fenced. Two statements, three in that case.
+    async fn claim_synchronization(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        sync_key: &str,
+        tables: (&TableRef, &TableRef),
+    ) -> Result<Option<String>, CheckpointError>;
     /// Writes a table's plan: its partitions, its extraction, its estimates and warnings, Analyzing → Executing, and the
     /// analysis collected. Atomic, fenced; a table that is planned already is left as it is. A few statements a table
     /// and one per thousand partitions.
@@ -305,11 +316,12 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<u64, CheckpointError>;
     /// The statements of a load's transaction that touch the checkpoint, in order, each with the number of rows that
     /// it must change (anything else: roll back and reload). They fence by epoch, lock the table's row first, and
-    /// lead Staged → Loaded by attempt. Pure text: the load itself is one transaction of [`crate::snowflake`].
+    /// lead Staged → Loaded by attempt, and store what the next run shall find. Pure text: the load itself is one transaction of [`crate::snowflake`].
     fn load_statements(
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
+        extraction: &ExtractionSpec,
         units: &[LoadUnit],
     ) -> Vec<(String, u64)>;
 }

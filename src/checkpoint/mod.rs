@@ -11,6 +11,7 @@ mod hybrid;
 mod orchestrator;
 mod schema;
 mod sql;
+mod synchronization;
 mod worker;
 mod worker_contract;
 

@@ -7,14 +7,15 @@ use super::hybrid::{
 use super::schema;
 use super::sql::{from_now, number_list, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
-use crate::domain::task::TaskKind;
+use crate::domain::table::TableRef;
+use crate::domain::task::{ExtractionSpec, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use crate::snowflake::Row;
 use async_trait::async_trait;
 use std::time::Duration;
 
 /// Rows of one INSERT at most: keeps a statement's text well under Snowflake's limit of a megabyte.
-const INSERT_ROWS: usize = 500;
+pub(super) const INSERT_ROWS: usize = 500;
 
 impl HybridCheckpoint {
     /// The condition that fences a write by the workflow's owner epoch.
@@ -358,6 +359,17 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         Ok(())
     }
 
+    async fn claim_synchronization(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        sync_key: &str,
+        (source, target): (&TableRef, &TableRef),
+    ) -> Result<Option<String>, CheckpointError> {
+        self.claim_sync(owned, table_no, sync_key, (source, target))
+            .await
+    }
+
     async fn write_plan(
         &self,
         owned: &OwnedWorkflow,
@@ -365,6 +377,13 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         plan: &TablePlan,
     ) -> Result<Applied, CheckpointError> {
         let (s, id) = (&self.s, owned.id);
+        let sync_statements = plan
+            .synchronization
+            .as_ref()
+            .map(|synchronization| {
+                self.sync_plan_statements(owned, table_no, plan, synchronization)
+            })
+            .transpose()?;
         let transaction = self.client.begin().await?;
         let written: Result<bool, CheckpointError> = async {
             let update = format!(
@@ -396,6 +415,14 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 let rows: Vec<_> = plan.warnings.iter().enumerate().map(|(no, warning)| vec![no.to_string(), text(warning)]).collect();
                 let v = values(&["N", "W"], &rows);
                 transaction.execute(&format!("INSERT INTO {s}.WARNING (WORKFLOW_ID, TABLE_NO, WARNING_NO, WARNING) SELECT {id}, {table_no}, v.N, v.W FROM ({v}) v")).await?;
+            }
+            if let Some(plan) = &sync_statements {
+                for (sql, expected) in plan {
+                    let changed = transaction.execute(sql).await?;
+                    if expected.is_some_and(|expected| expected != changed) {
+                        return Ok(false);
+                    }
+                }
             }
             let analysis = task_id(id, TaskKind::Analyze, table_no, None);
             transaction.execute(&format!("UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID = {}", text(&analysis))).await?;
@@ -538,6 +565,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
+        extraction: &ExtractionSpec,
         units: &[LoadUnit],
     ) -> Vec<(String, u64)> {
         let (s, id) = (&self.s, owned.id);
@@ -551,7 +579,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 ]
             })
             .collect();
-        vec![
+        let mut statements = vec![
             (
                 format!(
                     "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1 WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {}",
@@ -567,6 +595,8 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 ),
                 units.len() as u64,
             ),
-        ]
+        ];
+        statements.extend(self.sync_load_statements(owned, extraction, units));
+        statements
     }
 }

@@ -2,11 +2,11 @@
 //! and a half-done migration is repeated.
 
 /// The version this build works with.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The statements that lead from version `VERSION - 1` to each version, in order. `{s}` is the quoted schema.
 pub(super) fn migrations(s: &str) -> Vec<(u32, Vec<String>)> {
-    vec![(1, version_1(s))]
+    vec![(1, version_1(s)), (2, version_2(s))]
 }
 
 /// What must exist before the version can be read.
@@ -41,13 +41,26 @@ fn version_1(s: &str) -> Vec<String> {
         "CREATE OR REPLACE VIEW {s}.DATA_MIGRATION_WARNING AS \
          SELECT x.WORKFLOW_ID, w.NAME AS WORKFLOW_NAME, x.TABLE_NO AS TABLE_ID, t.SOURCE_TABLE, t.TARGET_TABLE, x.WARNING, x.OCCURRED_AT \
          FROM {s}.WARNING x JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = x.WORKFLOW_ID AND t.TABLE_NO = x.TABLE_NO JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = x.WORKFLOW_ID",
+    ];
+    in_schema(&tables, s)
+}
+
+/// Synchronization, and analyses in their new form.
+fn version_2(s: &str) -> Vec<String> {
+    let statements = [
+        // Version 1 has created it, and written nothing into it.
+        "DROP TABLE IF EXISTS {s}.SYNC_STATE",
+        "CREATE HYBRID TABLE IF NOT EXISTS {s}.SYNCHRONIZATION (SYNC_KEY VARCHAR(64) NOT NULL, SOURCE_TABLE VARCHAR NOT NULL, TARGET_TABLE VARCHAR NOT NULL, WORKFLOW_ID NUMBER(19,0) NOT NULL, TABLE_NO NUMBER(10,0) NOT NULL, SETTINGS VARCHAR, UPDATED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (SYNC_KEY), INDEX IX_SYNCHRONIZATION_WORKFLOW (WORKFLOW_ID, TABLE_NO))",
+        "CREATE HYBRID TABLE IF NOT EXISTS {s}.SYNC_PARTITION (SYNC_KEY VARCHAR(64) NOT NULL, PARTITION_NO NUMBER(10,0) NOT NULL, KEY_RANGE VARCHAR NOT NULL, CHECKSUM VARCHAR, WATERMARK VARCHAR, UPDATED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (SYNC_KEY, PARTITION_NO))",
+        // What an analysis of version 1 found does not say all that is needed now.
+        "UPDATE {s}.TASK_QUEUE SET STATUS = 'PENDING', RESULT = NULL, CLAIM_TOKEN = NULL, ENDED_AT = NULL WHERE KIND = 'ANALYZE' AND STATUS = 'COMPLETED' AND COLLECTED_AT IS NULL",
         // A claimed extraction counts its rows as they come; a staged one counts its manifest. What a partition that waits for
         // another attempt failed with is an example error too: users see why it waits.
         "CREATE OR REPLACE VIEW {s}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR AS \
          WITH progress AS (SELECT p.WORKFLOW_ID, p.TABLE_NO, \
          COUNT_IF(p.PHASE = 'PENDING' AND (q.STATUS IS NULL OR q.STATUS = 'PENDING')) AS PENDING, \
          COUNT_IF(p.PHASE = 'PENDING' AND q.STATUS IN ('CLAIMED', 'COMPLETED', 'FAILED')) AS IN_EXTRACTION, \
-         COUNT_IF(p.PHASE = 'STAGED') AS IN_LOADING, COUNT_IF(p.PHASE = 'LOADED') AS COMPLETED, COUNT_IF(p.PHASE = 'FAILED') AS FAILED, \
+         COUNT_IF(p.PHASE = 'STAGED') AS IN_LOADING, COUNT_IF(p.PHASE IN ('LOADED', 'UNCHANGED')) AS COMPLETED, COUNT_IF(p.PHASE = 'UNCHANGED') AS UNCHANGED, COUNT_IF(p.PHASE = 'FAILED') AS FAILED, \
          SUM(COALESCE(p.ROWS_STAGED, q.ROWS_DONE, 0)) AS ROWS_EXTRACTED, SUM(COALESCE(p.ROWS_LOADED, 0)) AS ROWS_LOADED, \
          SUM(COALESCE(p.BYTES, q.BYTES_DONE, 0)) AS BYTES, MIN(COALESCE(p.ERROR, CASE WHEN p.PHASE = 'PENDING' THEN q.ERROR END)) AS EXAMPLE_ERROR \
          FROM {s}.\"PARTITION\" p LEFT JOIN {s}.TASK_QUEUE q ON q.WORKFLOW_ID = p.WORKFLOW_ID AND q.TABLE_NO = p.TABLE_NO AND q.PARTITION_NO = p.PARTITION_NO \
@@ -56,11 +69,15 @@ fn version_1(s: &str) -> Vec<String> {
          t.NUM_PARTITIONS AS PARTITIONS_TOTAL, COALESCE(g.PENDING, 0) AS PARTITIONS_PENDING, COALESCE(g.IN_EXTRACTION, 0) AS PARTITIONS_IN_EXTRACTION, \
          COALESCE(g.IN_LOADING, 0) AS PARTITIONS_IN_LOADING, COALESCE(g.COMPLETED, 0) AS PARTITIONS_COMPLETED, COALESCE(g.FAILED, 0) AS PARTITIONS_FAILED, \
          COALESCE(g.ROWS_EXTRACTED, 0) AS ROWS_EXTRACTED, COALESCE(g.ROWS_LOADED, 0) AS ROWS_LOADED, COALESCE(g.BYTES, 0) AS BYTES, \
-         t.ROW_ESTIMATE, t.STARTED_AT, t.ENDED_AT, COALESCE(t.ERROR, g.EXAMPLE_ERROR) AS EXAMPLE_ERROR \
+         t.ROW_ESTIMATE, t.STARTED_AT, t.ENDED_AT, COALESCE(t.ERROR, g.EXAMPLE_ERROR) AS EXAMPLE_ERROR, COALESCE(g.UNCHANGED, 0) AS PARTITIONS_UNCHANGED \
          FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID \
          LEFT JOIN progress g ON g.WORKFLOW_ID = t.WORKFLOW_ID AND g.TABLE_NO = t.TABLE_NO",
     ];
-    tables
+    in_schema(&statements, s)
+}
+
+fn in_schema(statements: &[&str], s: &str) -> Vec<String> {
+    statements
         .iter()
         .map(|statement| statement.replace("{s}", s))
         .collect()

@@ -1,9 +1,6 @@
 //! Pieces of statement text: literals, lists of values, references. Pure.
 
-/// Text as a literal. A backslash is an escape character inside Snowflake's quotes.
-pub(super) fn text(value: &str) -> String {
-    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
-}
+pub(super) use crate::types::snowflake_name::quote_text as text;
 
 /// Text or NULL.
 pub(super) fn text_opt(value: Option<&str>) -> String {

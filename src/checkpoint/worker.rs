@@ -82,7 +82,20 @@ impl WorkerCheckpoint for HybridCheckpoint {
                 previous: None,
             })
         };
-        self.query(&sql).await?.iter().map(read).collect()
+        let mut work: Vec<TableWork> = self
+            .query(&sql)
+            .await?
+            .iter()
+            .map(read)
+            .collect::<Result<_, CheckpointError>>()?;
+        for table in &mut work {
+            if table.extraction.is_none() && table.spec.synchronization.is_stateful() {
+                table.previous = self
+                    .sync_snapshot(table.workflow_id, table.table_no)
+                    .await?;
+            }
+        }
+        Ok(work)
     }
 
     async fn renew(

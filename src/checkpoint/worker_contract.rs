@@ -76,7 +76,8 @@ pub trait WorkerCheckpoint: Send + Sync {
     async fn check_schema(&self) -> Result<(), CheckpointError>;
     /// Takes up to `limit` tasks. One statement when there is none, one more to read what was won.
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError>;
-    /// What the tasks' tables are. One statement.
+    /// What the tasks' tables are. One statement, and one for each table that is to be analyzed and that an earlier run
+    /// may have left something for.
     async fn table_work(
         &self,
         tables: &[(WorkflowId, TableNo)],

@@ -83,6 +83,8 @@ pub enum WorkflowCommand {
     List(ListArguments),
     /// Show one workflow with its tables.
     Status(StatusArguments),
+    /// Print the JSON Schema of workflow files, for editors.
+    Schema,
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +98,9 @@ pub struct WorkflowFileArguments {
     /// The workflow's name: letters, digits and underscores.
     #[arg(long, value_name = "NAME")]
     pub name: String,
+    /// A bounded dry run: one partition of each table goes into the transient schema PREFLIGHT_<workflow id>.
+    #[arg(long)]
+    pub preflight: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use crate::checkpoint::{
     HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkflowCatalog,
     WorkflowSummary,
 };
+use crate::config::workflow::Asked;
 use crate::config::{self, ConfigErrors, LogFormat};
 use crate::dialect;
 use crate::domain::WorkflowId;
@@ -40,6 +41,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
         | Command::CreateDataMigrationWorkflow(arguments) => create(arguments).await,
         Command::Workflow(WorkflowCommand::List(arguments)) => list(arguments).await,
         Command::Workflow(WorkflowCommand::Status(arguments)) => status(arguments).await,
+        Command::Workflow(WorkflowCommand::Schema) => {
+            println!("{:#}", config::json_schema::workflow_schema());
+            Ok(Ending::Done)
+        }
         Command::Run(arguments) => run_standalone(arguments).await,
     }
 }
@@ -250,8 +255,11 @@ fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleE
         )),
         Some(_) => {}
     }
-    let file = match config::workflow::load(&arguments.file, platform.unwrap_or(Platform::Redshift))
-    {
+    let asked = Asked {
+        platform: platform.unwrap_or(Platform::Redshift),
+        preflight: arguments.preflight,
+    };
+    let file = match config::workflow::load(&arguments.file, asked) {
         Ok(file) => Some(file),
         Err(errors) => {
             problems.push(errors.to_string().trim_end().to_owned());

@@ -1,8 +1,12 @@
 //! The examples that users copy: each loads, and each key has its place in one of them.
 
-use super::{orchestrator, schema, source_section, worker, workflow};
+use super::findings::Findings;
+use super::{document, json_schema, orchestrator, schema, source_section, worker, workflow};
 use crate::domain::table::{PartitionSize, Platform};
 use std::path::PathBuf;
+
+/// The examples of workflows.
+const WORKFLOWS: &[&str] = &["workflow-redshift.json", "workflow-redshift.yaml"];
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -54,16 +58,12 @@ fn every_example_is_loaded_here() {
         })
         .collect();
     names.sort();
-    assert_eq!(
-        names,
-        [
-            "configuration.toml",
-            "connections.toml",
-            "orchestrator.toml",
-            "workflow-redshift.json",
-            "workflow-redshift.yaml"
-        ]
-    );
+    let others = [
+        "configuration.toml",
+        "connections.toml",
+        "orchestrator.toml",
+    ];
+    assert_eq!(names, [&others[..], WORKFLOWS].concat());
 }
 
 #[test]
@@ -163,6 +163,16 @@ fn the_workflow_examples_load_and_say_the_same() {
         json.tables[1].partition_size,
         PartitionSize::TargetSizeMb(512)
     );
+}
+
+#[test]
+fn the_json_schema_takes_the_workflow_examples() {
+    for name in WORKFLOWS {
+        let format = document::Format::of(&path(name));
+        let mut findings = Findings::default();
+        let file = document::parse(&text(name), format, &mut findings).expect(name);
+        assert!(json_schema::takes(&file), "{name}");
+    }
 }
 
 #[test]

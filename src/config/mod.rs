@@ -6,6 +6,7 @@
 mod document;
 mod findings;
 mod identifier;
+pub mod json_schema;
 mod merge;
 mod metadata;
 pub mod orchestrator;
@@ -15,6 +16,7 @@ mod section;
 mod shape;
 mod source_section;
 mod table;
+mod table_rules;
 pub mod worker;
 pub mod workflow;
 

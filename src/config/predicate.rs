@@ -5,11 +5,27 @@ use crate::domain::table::Platform;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Checks that `text` is one closed piece of the source's SQL, so that it means the same inside parentheses.
+/// What a piece of SQL is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// Stands inside parentheses, and on lines of its own.
+    Predicate,
+    /// The same, with a value.
+    Expression,
+    /// Stands between other words on their line; may be a comment, which is where some sources take hints from.
+    Modifier,
+}
+
+/// Checks that `text` is one closed piece of the source's SQL, so that it means the same wherever it is put.
 ///
 /// # Errors
 /// What is wrong and what to write instead.
-pub(super) fn check(text: &str, platform: Platform) -> Result<(), String> {
+pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), String> {
+    let what = match piece {
+        Piece::Predicate => "one predicate",
+        Piece::Expression => "one expression",
+        Piece::Modifier => "a part of one statement",
+    };
     let mut scan = Scan {
         chars: text.chars().peekable(),
         platform,
@@ -23,8 +39,14 @@ pub(super) fn check(text: &str, platform: Platform) -> Result<(), String> {
         match c {
             '\0' => return Err("it has a NUL character".to_owned()),
             ';' => {
+                return Err(format!(
+                    "a `;` is allowed inside quotes only: this is {what}, not a list of statements"
+                ));
+            }
+            '-' if next == Some('-') && piece == Piece::Modifier => {
                 return Err(
-                    "a `;` is allowed inside quotes only: this is one predicate, not a list of statements".to_owned(),
+                    "a comment up to the line's end would hide the rest of the statement; write /* … */"
+                        .to_owned(),
                 );
             }
             '(' => depth += 1,
@@ -49,7 +71,7 @@ pub(super) fn check(text: &str, platform: Platform) -> Result<(), String> {
             }
             _ => {}
         }
-        is_empty &= is_comment || c.is_whitespace();
+        is_empty &= (is_comment && piece != Piece::Modifier) || c.is_whitespace();
         if c.is_alphanumeric() || c == '_' || (c == '$' && !word_before.is_empty()) {
             word_before.push(c);
         } else {
@@ -57,7 +79,12 @@ pub(super) fn check(text: &str, platform: Platform) -> Result<(), String> {
         }
     }
     if is_empty {
-        return Err("it is empty; leave the key away to take all rows".to_owned());
+        return match piece {
+            Piece::Predicate => Err("it is empty; leave the key away to take all rows".to_owned()),
+            Piece::Expression => Err("it is empty; leave the key away or fill it in".to_owned()),
+            // How a table does without the modifier that it would inherit.
+            Piece::Modifier => Ok(()),
+        };
     }
     if depth > 0 {
         return Err(format!(
@@ -206,19 +233,33 @@ mod tests {
             "price - -1 > 0",
         ] {
             for platform in ALL {
-                assert_eq!(check(text, platform), Ok(()), "{text} on {platform}");
+                assert_eq!(
+                    check(text, Piece::Predicate, platform),
+                    Ok(()),
+                    "{text} on {platform}"
+                );
             }
         }
-        assert_eq!(check("[a;b]]c(] = 1", Platform::Sqlserver), Ok(()));
+        assert_eq!(
+            check("[a;b]]c(] = 1", Piece::Predicate, Platform::Sqlserver),
+            Ok(())
+        );
         assert_eq!(
             check(
                 r"a = E'it\'s;' AND b = $$;'$$ AND c$d = 1",
+                Piece::Predicate,
                 Platform::Postgresql
             ),
             Ok(())
         );
-        assert_eq!(check(r"path = 'C:\'", Platform::Postgresql), Ok(()));
-        assert_eq!(check(r"path = 'C:\'", Platform::Sqlserver), Ok(()));
+        assert_eq!(
+            check(r"path = 'C:\'", Piece::Predicate, Platform::Postgresql),
+            Ok(())
+        );
+        assert_eq!(
+            check(r"path = 'C:\'", Piece::Predicate, Platform::Sqlserver),
+            Ok(())
+        );
     }
 
     #[test]
@@ -237,14 +278,17 @@ mod tests {
             "a\0",
         ] {
             for platform in ALL {
-                assert!(check(text, platform).is_err(), "{text} on {platform}");
+                assert!(
+                    check(text, Piece::Predicate, platform).is_err(),
+                    "{text} on {platform}"
+                );
             }
         }
-        assert!(check("[open", Platform::Sqlserver).is_err());
-        assert!(check("a = $x$ open", Platform::Postgresql).is_err());
+        assert!(check("[open", Piece::Predicate, Platform::Sqlserver).is_err());
+        assert!(check("a = $x$ open", Piece::Predicate, Platform::Postgresql).is_err());
         // Ends the literal or not, depending on a setting of the server.
-        assert!(check(r"a = '\' OR 1=1 --'", Platform::Redshift).is_err());
-        assert!(check(r"a = E'\'' OR ';'", Platform::Sqlserver).is_err());
+        assert!(check(r"a = '\' OR 1=1 --'", Piece::Predicate, Platform::Redshift).is_err());
+        assert!(check(r"a = E'\'' OR ';'", Piece::Predicate, Platform::Sqlserver).is_err());
     }
 
     #[test]
@@ -272,19 +316,45 @@ mod tests {
         }
     }
 
+    #[test]
+    fn modifiers_may_be_empty_or_comments_that_end() {
+        for platform in ALL {
+            for good in ["", " ", " WITH (NOLOCK)", "/*+ PARALLEL(4) */", "TOP 10"] {
+                assert_eq!(check(good, Piece::Modifier, platform), Ok(()), "{good}");
+            }
+            for bad in ["TOP 1 -- why", "x; DROP", "(a", "a)", "/* open", "a\0"] {
+                assert!(check(bad, Piece::Modifier, platform).is_err(), "{bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_expression_is_not_empty() {
+        for bad in ["", "/* */", "max(x", "max(x))", "max(x); y"] {
+            assert!(
+                check(bad, Piece::Expression, Platform::Redshift).is_err(),
+                "{bad}"
+            );
+        }
+        assert_eq!(
+            check("max(x)", Piece::Expression, Platform::Redshift),
+            Ok(())
+        );
+    }
+
     proptest! {
         #[test]
         fn literals_hide_everything(text in "\\PC{0,30}") {
             let literal = format!("a = '{}'", text.replace('\\', "").replace('\'', "''"));
             for platform in ALL {
-                prop_assert_eq!(check(&literal, platform), Ok(()));
+                prop_assert_eq!(check(&literal, Piece::Predicate, platform), Ok(()));
             }
         }
 
         #[test]
         fn nothing_panics(text in "[a$'\"\\[\\]()/*\\\\; E\\-é\n]{0,40}") {
             for platform in ALL {
-                let _ = check(&text, platform);
+                let _ = check(&text, Piece::Predicate, platform);
             }
         }
     }

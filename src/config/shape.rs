@@ -2,8 +2,9 @@
 //! unknown and every value that is of the wrong type or malformed.
 
 use super::findings::{Findings, hint, inside, meant, shown};
+use super::identifier;
+use super::predicate::{self, Piece};
 use super::schema::{Key, Kind, PARTITION_SIZE, Side, TABLE, size_key, snake_case};
-use super::{identifier, predicate};
 use crate::domain::table::Platform;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -178,6 +179,7 @@ impl Shape<'_> {
             | Kind::TargetType
             | Kind::Predicate
             | Kind::Expression
+            | Kind::Modifier
             | Kind::StagePath => {
                 let text = self.text(value, path)?;
                 match self.check_text(text, kind) {
@@ -199,13 +201,16 @@ impl Shape<'_> {
             )
             .map_err(|message| format!("`{}`: {message}", shown(text))),
             Kind::TargetType => predicate::check_type(text),
-            Kind::Predicate => predicate::check(text, self.platform),
+            Kind::Predicate => predicate::check(text, Piece::Predicate, self.platform),
+            Kind::Modifier => predicate::check(text, Piece::Modifier, self.platform),
+            // Not even inside quotes, as the format has it.
+            Kind::Expression if text.contains(';') => {
+                Err("a `;` is not allowed: this is one expression".to_owned())
+            }
+            Kind::Expression => predicate::check(text, Piece::Expression, self.platform),
             Kind::Version => check_version(text),
             _ if text.trim().is_empty() => {
                 Err("the text is empty; leave the key away or fill it in".to_owned())
-            }
-            Kind::Expression if text.contains(';') => {
-                Err("a `;` is not allowed: this is one expression".to_owned())
             }
             Kind::StagePath if !text.starts_with('@') => Err(format!(
                 "`{}` is no path on a stage; it starts with @, e.g. @DB.SCHEMA.STAGE/path",

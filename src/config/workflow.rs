@@ -4,11 +4,11 @@ use super::ConfigErrors;
 use super::document::{self, Format};
 use super::findings::{Findings, shown};
 use super::merge::{merge, text_at};
-use super::schema::WORKFLOW;
+use super::schema::{SCHEMA_REFERENCE, WORKFLOW};
 use super::shape::Shape;
 use super::table::{DEFAULTS, Merged, TableCheck};
 use crate::domain::table::{Platform, TableRef};
-use crate::domain::task::TableSpec;
+use crate::domain::task::{CleanUp, Preflight, Synchronization, TableSpec};
 use crate::types::snowflake_name::exact_name;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -27,14 +27,32 @@ pub struct WorkflowFile {
     pub warnings: Vec<String>,
 }
 
-/// Reads and checks the workflow file at `path` for sources of `platform`.
+/// What the command line says of a workflow.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// The source's platform.
+    pub platform: Platform,
+    /// A dry run, whatever the file says.
+    pub preflight: bool,
+}
+
+impl From<Platform> for Asked {
+    fn from(platform: Platform) -> Self {
+        Self {
+            platform,
+            preflight: false,
+        }
+    }
+}
+
+/// Reads and checks the workflow file at `path`.
 ///
 /// # Errors
 /// All mistakes of the file.
-pub fn load(path: &Path, platform: Platform) -> Result<WorkflowFile, ConfigErrors> {
+pub fn load(path: &Path, asked: impl Into<Asked>) -> Result<WorkflowFile, ConfigErrors> {
     let mut findings = Findings::default();
     let file = document::read(path, &mut findings)
-        .and_then(|text| check(&text, Format::of(path), platform, &mut findings));
+        .and_then(|text| check(&text, Format::of(path), asked.into(), &mut findings));
     let (mut file, warnings) = findings.finish(path, file)?;
     file.warnings = warnings;
     Ok(file)
@@ -60,13 +78,17 @@ pub fn check_name(name: &str) -> Result<(), String> {
 fn check(
     text: &str,
     format: Format,
-    platform: Platform,
+    asked: Asked,
     findings: &mut Findings,
 ) -> Option<WorkflowFile> {
+    let platform = asked.platform;
     let document = document::parse(text, format, findings)?;
     let mut shape = Shape { platform, findings };
     let mut workflow = shape.object(&document, WORKFLOW, "");
-    top_level(&workflow, findings);
+    workflow.remove(SCHEMA_REFERENCE);
+    if asked.preflight {
+        workflow.insert("preflight".to_owned(), Value::Bool(true));
+    }
     let empty = Value::Object(Map::new());
     let raw = |name: &str, snake: &str| {
         let value = document.get(name).or_else(|| document.get(snake));
@@ -118,6 +140,7 @@ fn check(
     checks.findings.subject = None;
     checks.tell_inherited();
     duplicates(&specs, findings);
+    whole_workflow(&workflow, &mut specs, findings);
     let affinity = text_at(&workflow, "affinity").map(str::to_owned);
     workflow
         .entry("schemaVersion")
@@ -131,21 +154,39 @@ fn check(
     })
 }
 
-/// What this version does not do for a whole workflow.
-fn top_level(workflow: &Map<String, Value>, findings: &mut Findings) {
-    if let Some(when @ ("never" | "always")) = text_at(workflow, "cleanUpTransientResources") {
-        findings.problem(
-            "cleanUpTransientResources",
-            format!("\"{when}\" is not supported yet; write \"on-success\" or leave it away"),
+/// What is said once for all tables.
+fn whole_workflow(
+    workflow: &Map<String, Value>,
+    specs: &mut [Option<TableSpec>],
+    findings: &mut Findings,
+) {
+    let is_on = |key: &str| workflow.get(key) == Some(&Value::Bool(true));
+    let (is_preflight, keep_schema) = (is_on("preflight"), is_on("preflightKeepSchema"));
+    if keep_schema && !is_preflight {
+        findings.warning(
+            "preflightKeepSchema",
+            "this is for a dry run, and `preflight` is not set",
         );
     }
-    for key in ["preflight", "preflightKeepSchema"] {
-        if workflow.get(key) == Some(&Value::Bool(true)) {
-            findings.problem(
-                key,
-                "this is not supported yet; write false or leave it away",
-            );
+    let clean_up = match text_at(workflow, "cleanUpTransientResources") {
+        Some("never") => CleanUp::Never,
+        Some("always") => CleanUp::Always,
+        _ => CleanUp::OnSuccess,
+    };
+    let mut ignored = 0;
+    for spec in specs.iter_mut().flatten() {
+        spec.clean_up = clean_up;
+        if is_preflight {
+            spec.preflight = Some(Preflight { keep_schema });
+            let synchronization = std::mem::take(&mut spec.synchronization);
+            ignored += usize::from(synchronization != Synchronization::None);
         }
+    }
+    if ignored > 0 {
+        findings.warning(
+            "preflight",
+            format!("a dry run ignores `synchronization`, which {ignored} of its tables have"),
+        );
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::json_schema::takes;
 use crate::config::schema::snake_case;
 use proptest::prelude::*;
 
@@ -72,7 +73,7 @@ fn check_text(
     platform: Platform,
 ) -> Result<WorkflowFile, ConfigErrors> {
     let mut findings = Findings::default();
-    let file = check(text, format, platform, &mut findings);
+    let file = check(text, format, platform.into(), &mut findings);
     let (file, _) = findings.finish(Path::new("w"), file)?;
     Ok(file)
 }
@@ -100,9 +101,12 @@ proptest! {
         size in prop_oneof![Just(json!("auto")), (1u32..9).prop_map(|n| json!({"targetSizeMb": n})), (1u32..9).prop_map(|n| json!({"maxPartitionSizeRows": n}))],
         key in prop::collection::btree_set("[a-z]{1,5}", 0..4), predicate in prop::option::of("[a-z]{1,4} = '[^'\\\\\\pC]{0,9}'"),
         renamed in prop::collection::btree_map("[a-z]{1,5}", "[a-z]{1,9}[0-9]", 0..2), in_defaults: bool, timeout in prop::option::of(1u32..3),
+        sync in prop::sample::select(vec![json!(null), json!({"strategy": "full-replace"}), json!({"strategy": "checksum", "checksumExpression": "max(x)"}), json!({"strategy": "watermark", "watermarkColumn": "u9", "trackDeletions": true}), json!({"strategy": "iceberg"})]),
+        reset in prop::sample::select(vec![json!(null), json!(true), json!("enabledWithDedup")]),
     ) {
         let renamed: Vec<Value> = renamed.into_iter().enumerate().map(|(i, (a, b))| json!({"sourceName": a, "targetName": format!("{b}{i}")})).collect();
-        let more = json!({"partitionSize": size, "columnNamesToPartitionBy": key, "whereClauseCriteria": predicate, "columnNameMappings": renamed, "executionTimeoutMinutes": timeout});
+        let more = json!({"partitionSize": size, "columnNamesToPartitionBy": key.clone(), "primaryKeyColumns": key, "synchronization": sync, "resetPartitions": reset, "whereClauseCriteria": predicate, "columnNameMappings": renamed, "executionTimeoutMinutes": timeout});
+        let has_key = more["primaryKeyColumns"].as_array().is_some_and(|key| !key.is_empty());
         let names = |table: &str| json!({"databaseName": "d", "schemaName": "s", "tableName": table});
         let mut table = json!({"source": names("t"), "target": names("T")});
         let mut defaults = json!({});
@@ -111,11 +115,15 @@ proptest! {
         }
         let camel = json!({"defaultTableConfiguration": defaults, "tables": [table]});
         let loaded = check_text(&camel.to_string(), Format::Json, Platform::Redshift);
-        prop_assert_eq!(loaded.is_ok(), timeout.is_none(), "{:?}", loaded);
+        let is_right = sync["strategy"] != "iceberg" && (sync["strategy"] != "watermark" || has_key);
+        prop_assert_eq!(loaded.is_ok(), is_right, "{:?}", loaded);
         prop_assert_eq!(&loaded, &check_text(&snaked(&camel).to_string(), Format::Json, Platform::Redshift));
         // JSON is YAML, and the normal form of a file is a file that means the same.
         prop_assert_eq!(&loaded, &check_text(&camel.to_string(), Format::Yaml, Platform::Redshift));
         if let Ok(loaded) = loaded {
+            for file in [&camel, &snaked(&camel), &serde_json::from_str(&loaded.configuration).expect("JSON")] {
+                prop_assert!(takes(file), "{}", file);
+            }
             let again = check_text(&loaded.configuration, Format::Json, Platform::Redshift);
             prop_assert_eq!(again, Ok(loaded));
         }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::domain::table::PartitionSize;
+use crate::config::json_schema;
+use crate::domain::table::{PartitionSize, QueryModifiers};
+use crate::domain::task::{ResetPartitions, Sampling};
 
 fn load_text(text: &str, name: &str, platform: Platform) -> Result<WorkflowFile, Vec<String>> {
     let folder = tempfile::tempdir().expect("temporary directory");
@@ -56,97 +58,256 @@ fn with_keys(parts: &[(&str, &str)]) -> String {
     )
 }
 
-#[test]
-fn every_mistake_is_told_with_its_path() {
-    let mut cases: Vec<(&str, Vec<&str>)> = Vec::new();
+/// A file that is refused: its platform, its text, and how the lines about it begin.
+type Refusal = (Platform, String, Vec<&'static str>);
+
+fn refusals() -> Vec<Refusal> {
+    let mut cases: Vec<Refusal> = Vec::new();
     for line in include_str!("workflow_refusals.txt").lines() {
-        match line.strip_prefix("    ") {
-            Some(expected) => cases.last_mut().expect("a case").1.push(expected),
-            None if line.is_empty() || line.starts_with('#') => {}
-            None => cases.push((line, Vec::new())),
+        if let Some(expected) = line.strip_prefix("    ") {
+            cases.last_mut().expect("a case").2.push(expected);
+        } else if !line.is_empty() && !line.starts_with('#') {
+            let (platform, case) = match line.strip_prefix('[').and_then(|c| c.split_once("] ")) {
+                Some((name, case)) => (Platform::parse(name).expect("a platform"), case),
+                None => (Platform::Redshift, line),
+            };
+            let text = match case.split_once(' ').expect("a part and its keys") {
+                ("file", text) => text.to_owned(),
+                part_and_keys => with_keys(&[part_and_keys]),
+            };
+            cases.push((platform, text, Vec::new()));
         }
     }
-    for (case, expected) in cases {
-        let (platform, case) = match case.strip_prefix('[').and_then(|c| c.split_once("] ")) {
-            Some((name, case)) => (Platform::parse(name).expect("a platform"), case),
-            None => (Platform::Redshift, case),
-        };
-        let text = match case.split_once(' ').expect("a part and its keys") {
-            ("file", text) => text.to_owned(),
-            part_and_keys => with_keys(&[part_and_keys]),
-        };
-        let lines = load_text(&text, "w.json", platform).expect_err(case);
+    cases
+}
+
+#[test]
+fn every_mistake_is_told_with_its_path() {
+    for (platform, text, expected) in refusals() {
+        let lines = load_text(&text, "w.json", platform).expect_err(&text);
         let mut pairs = lines.iter().zip(&expected);
         let fits =
             lines.len() == expected.len() && pairs.all(|(line, start)| line.starts_with(start));
-        assert!(fits, "{case}\n{lines:#?}\nexpected {expected:#?}");
+        assert!(fits, "{text}\n{lines:#?}\nexpected {expected:#?}");
     }
 }
 
 #[test]
+fn what_is_refused_for_its_shape_is_refused_by_the_json_schema() {
+    let shape = [
+        "unknown key",
+        "expected ",
+        "there is no table",
+        " is none of ",
+        "is out of range",
+        "are the same key",
+        "is no version",
+        "is not known",
+        "the partition size is given twice",
+        "are both given",
+        "the size is missing",
+        "the name is empty",
+        "the text is empty",
+        "quoted name",
+        "is no Snowflake type",
+        "is no path on a stage",
+    ];
+    let mut num_shape = 0;
+    for (_, text, expected) in refusals() {
+        let Ok(file) = serde_json::from_str::<Value>(&text) else {
+            continue;
+        };
+        if expected
+            .iter()
+            .any(|line| shape.iter().any(|part| line.contains(part)))
+        {
+            num_shape += 1;
+            assert!(!json_schema::takes(&file), "{text}");
+        }
+    }
+    assert!(num_shape > 30, "{num_shape}");
+}
+
+#[test]
 fn what_is_not_supported_yet_is_refused_and_never_ignored() {
-    for (key, path) in [
-        (r#""excludeSourceColumns": ["a"]"#, "excludeSourceColumns"),
+    let (key, path) = (
+        r#""extraction": {"strategy": "unload", "externalStage": "D.S.X"}"#,
+        "extraction.strategy",
+    );
+    let own = load_json(&one(&format!(", {key}"))).expect_err(key);
+    assert!(
+        matches!(own.as_slice(), [line] if line.starts_with(&format!("tables[0].{path}: table s.t: ")) && line.contains("not supported yet")),
+        "{own:?}"
+    );
+    let inherited = load_json(&two("", &format!(", {key}"))).expect_err(key);
+    assert!(
+        matches!(inherited.as_slice(), [line] if line.starts_with(&format!("defaultTableConfiguration.{path}: ")) && line.ends_with("(inherited by tables[0] s.t)")),
+        "{inherited:?}"
+    );
+}
+
+#[test]
+fn every_key_arrives_in_the_table() {
+    let all = r#", "primaryKeyColumns": ["id", "\"No\""], "excludeSourceColumns": ["note"],
+        "queryModifiers": {"objectModifier": " WITH (NOLOCK)", "selectModifier": "/*+ x */"},
+        "samplingThresholdRows": 5, "samplingTargetRows": 4, "executionTimeoutMinutes": 90,
+        "resetPartitions": "enabledWithDedup", "continueIdentityColumns": true,
+        "loadSegmentation": {"targetSegmentSizeMb": 5000},
+        "synchronization": {"strategy": "watermark", "watermarkColumn": "\"At\"", "trackModifications": true, "trackDeletions": true}"#;
+    let own = spec(all, "");
+    let plain = spec("", "");
+    let expected = TableSpec {
+        primary_key: vec!["id".to_owned(), "\"No\"".to_owned()],
+        excluded_columns: vec!["note".to_owned()],
+        query_modifiers: QueryModifiers {
+            object: Some(" WITH (NOLOCK)".to_owned()),
+            select: Some("/*+ x */".to_owned()),
+        },
+        sampling: Sampling {
+            threshold_rows: 5,
+            target_rows: 4,
+        },
+        analysis_timeout_minutes: Some(90),
+        reset_partitions: ResetPartitions::EnabledWithDedup,
+        continue_identity: true,
+        load_segment_mb: Some(5000),
+        synchronization: Synchronization::Watermark {
+            column: "\"At\"".to_owned(),
+            track_modifications: true,
+            track_deletions: true,
+        },
+        ..plain.clone()
+    };
+    assert_eq!(own, expected);
+    assert_eq!(spec("", all), expected, "inherited");
+    assert_eq!(
+        plain,
+        TableSpec {
+            key: Some(vec!["id".to_owned()]),
+            ..TableSpec::new(plain.source.clone(), plain.target.clone())
+        }
+    );
+}
+
+#[test]
+fn a_key_that_is_left_away_is_inferred_and_an_empty_one_is_none() {
+    let with = |key: &str| {
+        let text = one("").replace(r#", "columnNamesToPartitionBy": ["id"]"#, key);
+        let file = load_json(&text).expect("a workflow");
+        file.tables.into_iter().next().expect("a table").key
+    };
+    assert_eq!(with(""), None);
+    assert_eq!(with(r#", "columnNamesToPartitionBy": null"#), None);
+    assert_eq!(
+        with(r#", "columnNamesToPartitionBy": []"#),
+        Some(Vec::new())
+    );
+}
+
+#[test]
+fn every_synchronization_is_accepted() {
+    for (keys, expected) in [
+        (r#"{"strategy": "none"}"#, Synchronization::None),
         (
-            r#""queryModifiers": {"selectModifier": "TOP 1"}"#,
-            "queryModifiers",
+            r#"{"strategy": "FULL_REPLACE"}"#,
+            Synchronization::FullReplace,
         ),
-        (r#""samplingThresholdRows": 5"#, "samplingThresholdRows"),
-        (r#""samplingTargetRows": 5"#, "samplingTargetRows"),
-        (r#""executionTimeoutMinutes": 5"#, "executionTimeoutMinutes"),
-        (r#""resetPartitions": true"#, "resetPartitions"),
         (
-            r#""resetPartitions": "enabledWithDedup""#,
-            "resetPartitions",
+            r#"{"strategy": "checksum"}"#,
+            Synchronization::Checksum { expression: None },
         ),
         (
-            r#""continueIdentityColumns": true"#,
-            "continueIdentityColumns",
+            r#"{"strategy": "checksum", "checksumExpression": "max(version)"}"#,
+            Synchronization::Checksum {
+                expression: Some("max(version)".to_owned()),
+            },
         ),
         (
-            r#""loadSegmentation": {"targetSegmentSizeMb": 5}"#,
-            "loadSegmentation",
-        ),
-        (
-            r#""synchronization": {"strategy": "full-replace"}"#,
-            "synchronization.strategy",
-        ),
-        (
-            r#""synchronization": {"strategy": "checksum", "checksumExpression": "max(x)"}"#,
-            "synchronization.strategy",
-        ),
-        (
-            r#""synchronization": {"strategy": "watermark", "watermarkColumn": "u"}"#,
-            "synchronization.strategy",
-        ),
-        (
-            r#""extraction": {"strategy": "unload", "externalStage": "D.S.X"}"#,
-            "extraction.strategy",
+            r#"{"strategy": "watermark", "watermarkColumn": "u"}"#,
+            Synchronization::Watermark {
+                column: "u".to_owned(),
+                track_modifications: false,
+                track_deletions: false,
+            },
         ),
     ] {
-        let own = load_json(&one(&format!(", {key}"))).expect_err(key);
-        assert!(
-            matches!(own.as_slice(), [line] if line.starts_with(&format!("tables[0].{path}: table s.t: ")) && line.contains("not supported yet")),
-            "{own:?}"
+        let own = spec(&format!(r#", "synchronization": {keys}"#), "");
+        assert_eq!(own.synchronization, expected, "{keys}");
+    }
+}
+
+#[test]
+fn modifiers_that_say_nothing_are_none() {
+    for select in ["NONE", "none", "", " "] {
+        let modifiers = format!(
+            r#", "queryModifiers": {{"selectModifier": "{select}", "objectModifier": " "}}"#
         );
-        let inherited = load_json(&two("", &format!(", {key}"))).expect_err(key);
-        assert!(
-            matches!(inherited.as_slice(), [line] if line.starts_with(&format!("defaultTableConfiguration.{path}: ")) && line.ends_with("(inherited by tables[0] s.t)")),
-            "{inherited:?}"
+        let inherited = r#", "queryModifiers": {"selectModifier": "TOP 1", "objectModifier": "x"}"#;
+        assert_eq!(
+            spec(&modifiers, inherited).query_modifiers,
+            QueryModifiers::default(),
+            "{select}"
         );
     }
-    for top in [
-        r#""preflight": true"#,
-        r#""preflightKeepSchema": true"#,
-        r#""cleanUpTransientResources": "always""#,
-        r#""clean_up_transient_resources": "never""#,
+}
+
+#[test]
+fn what_is_said_of_the_whole_workflow_is_said_of_each_table() {
+    let load_top = |top: &str| load_json(&with_keys(&[("top", top)])).expect("a workflow");
+    for (word, expected) in [
+        ("never", CleanUp::Never),
+        ("on_success", CleanUp::OnSuccess),
+        ("Always", CleanUp::Always),
     ] {
-        let lines = load_json(&one("").replacen('{', &format!("{{{top}, "), 1)).expect_err(top);
-        assert!(
-            matches!(lines.as_slice(), [line] if line.contains("not supported yet")),
-            "{lines:?}"
-        );
+        let file = load_top(&format!(r#""clean_up_transient_resources": "{word}""#));
+        assert_eq!(file.tables[0].clean_up, expected);
     }
+    for (top, keep_schema) in [
+        (r#""preflight": true"#, false),
+        (r#""preflight": true, "preflightKeepSchema": true"#, true),
+    ] {
+        let file = load_top(top);
+        assert_eq!(file.tables[0].preflight, Some(Preflight { keep_schema }));
+        assert!(file.warnings.is_empty(), "{:?}", file.warnings);
+    }
+    let file = load_top(r#""preflightKeepSchema": true"#);
+    assert_eq!(file.tables[0].preflight, None);
+    assert!(
+        file.warnings[0].contains("preflightKeepSchema"),
+        "{:?}",
+        file.warnings
+    );
+    assert_eq!(
+        load_top(r#""$schema": "workflow.schema.json""#),
+        load_top(r#""schemaVersion": "1.0.0""#)
+    );
+}
+
+#[test]
+fn a_dry_run_ignores_synchronization_and_says_so() {
+    let text = one(r#", "synchronization": {"strategy": "full-replace"}"#);
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let path = folder.path().join("w.json");
+    std::fs::write(&path, &text).expect("write");
+    let asked = Asked {
+        platform: Platform::Redshift,
+        preflight: true,
+    };
+    let file = load(&path, asked).expect("a workflow");
+    assert_eq!(file.tables[0].synchronization, Synchronization::None);
+    assert_eq!(
+        file.tables[0].preflight,
+        Some(Preflight { keep_schema: false })
+    );
+    assert!(
+        file.warnings[0].contains("ignores `synchronization`"),
+        "{:?}",
+        file.warnings
+    );
+    // What the command line asks for stays with the workflow.
+    std::fs::write(&path, &file.configuration).expect("write");
+    let again = load(&path, Platform::Redshift).expect("a workflow");
+    assert_eq!(again, file);
 }
 
 #[test]
@@ -273,10 +434,10 @@ fn an_inherited_mistake_is_told_once_with_the_tables_that_have_it() {
     };
     let tables: Vec<String> = ["a", "b", "c", "e", "f"].map(table).to_vec();
     let text = format!(
-        r#"{{"defaultTableConfiguration": {{"source": {{"databaseName": "d", "schemaName": "s"}}, "target": {{"databaseName": "D", "schemaName": "S"}}, "columnNamesToPartitionBy": [], "executionTimeoutMinutes": 9}}, "tables": [{}]}}"#,
+        r#"{{"defaultTableConfiguration": {{"source": {{"databaseName": "d", "schemaName": "s"}}, "target": {{"databaseName": "D", "schemaName": "S"}}, "columnNamesToPartitionBy": [], "synchronization": {{"strategy": "watermark", "watermarkColumn": "u"}}, "excludeSourceColumns": ["U"]}}, "tables": [{}]}}"#,
         tables.join(",")
     );
-    let lines = load_json(&text).expect_err("not supported");
+    let lines = load_json(&text).expect_err("no watermark");
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(
         lines[0].ends_with("(inherited by tables[0] s.a, tables[1] s.b, tables[2] s.c and 2 more)"),

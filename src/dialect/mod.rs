@@ -37,11 +37,13 @@ pub trait Dialect: Send + Sync {
     ) -> PlannedColumn;
 
     /// The platform's own names of a type, from a name that users write: `INTEGER` is `int4`. Lower case, without
-    /// arguments.
+    /// arguments; an array's is its element's and `[]`.
     fn type_name(&self, written: &str) -> String;
 
-    /// Result columns, all as text: name, type name, length or precision, scale, nullable (`true`/`false`);
-    /// in table order; no row: the table does not exist or is not visible.
+    /// Result columns, all as text: name, type name, length or precision, scale or digits of a fraction of a second,
+    /// nullable (`true`/`false`), class (`base`, `array`, `enum`, `composite`), the column's comment, computed,
+    /// identity (both `true`/`false`), the table's comment in each row.
+    /// In table order; no row: the table does not exist or is not visible.
     fn columns_query(&self, table: &TableRef) -> String;
 
     /// Makes each later statement of the session fail when it takes longer.

@@ -1,5 +1,6 @@
 //! Amazon Redshift and PostgreSQL, which share their quoting, their catalog and most of their SQL.
 
+mod catalog;
 mod checksum;
 mod keys;
 mod statistics;
@@ -117,17 +118,32 @@ impl Dialect for PostgresFamily {
         index: usize,
         target: Option<&str>,
     ) -> PlannedColumn {
-        postgres_family::plan_column(column, &self.quote_name(&column.name), index, target)
+        postgres_family::plan_column(
+            column,
+            &self.quote_name(&column.name),
+            index,
+            target,
+            self.is_redshift,
+        )
     }
 
     fn type_name(&self, written: &str) -> String {
-        let base = written.split('(').next().unwrap_or_default();
+        // Arguments may stand inside: `timestamp(3) with time zone`.
+        let base = match (written.find('('), written.rfind(')')) {
+            (Some(open), Some(close)) if open < close => {
+                format!("{} {}", &written[..open], &written[close + 1..])
+            }
+            _ => written.to_owned(),
+        };
         let words: Vec<String> = base.split_whitespace().map(str::to_lowercase).collect();
         let name = words.join(" ");
+        if let Some(element) = name.strip_suffix("[]") {
+            return format!("{}[]", self.type_name(element));
+        }
         let catalog = match name.as_str() {
-            "smallint" => "int2",
-            "integer" | "int" => "int4",
-            "bigint" => "int8",
+            "smallint" | "smallserial" | "serial2" => "int2",
+            "integer" | "int" | "serial" | "serial4" => "int4",
+            "bigint" | "bigserial" | "serial8" => "int8",
             "decimal" => "numeric",
             "real" => "float4",
             "double precision" | "float" => "float8",
@@ -139,26 +155,14 @@ impl Dialect for PostgresFamily {
             "time without time zone" => "time",
             "time with time zone" => "timetz",
             "binary varying" | "varbinary" => "varbyte",
+            "bit varying" => "varbit",
             other => other,
         };
         catalog.to_owned()
     }
 
     fn columns_query(&self, table: &TableRef) -> String {
-        let (schema, name) = (
-            self.quote_text(&self.exact_name(&table.schema)),
-            self.quote_text(&self.exact_name(&table.table)),
-        );
-        // atttypmod - 4 holds the length of a text, or precision and scale of a numeric.
-        format!(
-            "SELECT a.attname, t.typname, \
-             CASE WHEN a.atttypmod < 4 THEN NULL WHEN t.typname = 'numeric' THEN ((a.atttypmod - 4) / 65536)::varchar WHEN t.typname IN ('varchar', 'bpchar') THEN (a.atttypmod - 4)::varchar ELSE NULL END, \
-             CASE WHEN t.typname = 'numeric' AND a.atttypmod >= 4 THEN ((a.atttypmod - 4) % 2048)::varchar ELSE NULL END, \
-             CASE WHEN a.attnotnull THEN 'false' ELSE 'true' END \
-             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-             WHERE n.nspname = {schema} AND c.relname = {name} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
-        )
+        self.columns_of(table)
     }
 
     fn timeout_statement(&self, limit: Duration) -> String {

@@ -66,6 +66,9 @@ pub struct TableSpec {
     /// When the workflow's staged files are removed; the same for all its tables.
     #[serde(default)]
     pub clean_up: CleanUp,
+    /// Set in a dry run; the same for all the workflow's tables.
+    #[serde(default)]
+    pub preflight: Option<Preflight>,
 }
 
 impl TableSpec {
@@ -89,8 +92,17 @@ impl TableSpec {
             continue_identity: false,
             load_segment_mb: None,
             clean_up: CleanUp::OnSuccess,
+            preflight: None,
         }
     }
+}
+
+/// A bounded dry run: one partition of each table goes into the transient schema `PREFLIGHT_<workflow id>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preflight {
+    /// Whether the schema stays when the workflow ends.
+    pub keep_schema: bool,
 }
 
 /// What a run of a table does with what earlier runs brought.

@@ -2,6 +2,7 @@
 
 pub mod key;
 pub mod size;
+pub mod synchronization;
 pub mod target;
 
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple};

@@ -1,7 +1,7 @@
 //! Which column of the source goes into which column of the target: pure.
 
 use crate::dialect::Dialect;
-use crate::domain::table::{SourceColumn, WrittenName};
+use crate::domain::table::{SourceColumn, TypeClass, WrittenName};
 use crate::domain::task::{ExtractColumn, TableAnalysis, TableSpec};
 use crate::types::load::{NewColumn, load_column};
 use crate::types::snowflake_name;
@@ -59,18 +59,26 @@ pub fn wanted_columns(
             ));
         }
     }
-    let types: Vec<(String, &String)> = spec
-        .column_type_mappings
-        .iter()
-        .map(|(source, target)| (dialect.type_name(source), target))
-        .collect();
+    let left_out = left_out(dialect, spec, analysis, &mut problems);
     let mut wanted: Vec<WantedColumn> = Vec::with_capacity(analysis.columns.len());
-    for (index, column) in analysis.columns.iter().enumerate() {
-        let planned = dialect.plan_column(column, index, None);
-        let mapped = types
-            .iter()
-            .find(|(source, _)| *source == column.type_name)
-            .map(|(_, target)| (*target).clone());
+    for column in &analysis.columns {
+        if left_out.contains(&column.name) {
+            continue;
+        }
+        let planned = dialect.plan_column(column, wanted.len(), None);
+        let mapped = mapped_type(dialect, spec, column);
+        if let Some(target_type) = mapped {
+            let plan = dialect
+                .plan_column(column, wanted.len(), Some(target_type))
+                .plan;
+            if let Err(why) = load_column(&plan, target_type) {
+                problems.push(format!(
+                    "column {} of type {}: {why}, which columnTypeMappings asks for",
+                    column.name,
+                    type_text(column)
+                ));
+            }
+        }
         let target_name = renames
             .iter()
             .find(|(source, _)| *source == column.name)
@@ -92,13 +100,123 @@ pub fn wanted_columns(
             } else {
                 planned.warning
             },
-            created_type: mapped.unwrap_or(planned.default_target),
+            created_type: mapped.map_or(planned.default_target, str::to_owned),
         });
+    }
+    if wanted.is_empty() {
+        problems.push("excludeSourceColumns leaves no column to migrate".to_owned());
     }
     if problems.is_empty() {
         Ok(wanted)
     } else {
         Err(problems)
+    }
+}
+
+/// Exact names of the columns that stay behind.
+fn left_out(
+    dialect: &dyn Dialect,
+    spec: &TableSpec,
+    analysis: &TableAnalysis,
+    problems: &mut Vec<String>,
+) -> Vec<String> {
+    let exact = |written: &String| dialect.exact_name(&WrittenName(written.clone()));
+    let key: Vec<String> = spec.primary_key.iter().map(exact).collect();
+    let mut names = Vec::with_capacity(spec.excluded_columns.len());
+    for written in &spec.excluded_columns {
+        let name = exact(written);
+        if !analysis.columns.iter().any(|column| column.name == name) {
+            let names: Vec<&str> = analysis.columns.iter().map(|c| c.name.as_str()).collect();
+            problems.push(format!(
+                "excludeSourceColumns names {written}, and the table has no such column; it has {}",
+                names.join(", ")
+            ));
+        }
+        if key.contains(&name) {
+            problems.push(format!(
+                "excludeSourceColumns names {written}, which primaryKeyColumns needs"
+            ));
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// What users should know of columns that do not arrive, or not as what they are.
+pub fn column_warnings(
+    dialect: &dyn Dialect,
+    spec: &TableSpec,
+    analysis: &TableAnalysis,
+) -> Vec<String> {
+    let left_out = left_out(dialect, spec, analysis, &mut Vec::new());
+    let warning = |column: &SourceColumn| {
+        let name = &column.name;
+        if left_out.contains(name) {
+            return Some(format!(
+                "column {name} is left out, as excludeSourceColumns says"
+            ));
+        }
+        column.computed.then(|| {
+            format!(
+                "column {name} is computed by the source: the target has its values as plain ones"
+            )
+        })
+    };
+    analysis.columns.iter().filter_map(warning).collect()
+}
+
+/// The type that the user wants for a column; one that is written with the column's arguments comes before one without.
+fn mapped_type<'a>(
+    dialect: &dyn Dialect,
+    spec: &'a TableSpec,
+    column: &SourceColumn,
+) -> Option<&'a str> {
+    let name = match column.class {
+        TypeClass::Array => format!("{}[]", column.type_name),
+        _ => column.type_name.clone(),
+    };
+    let of_type = |(written, _): &&(String, String)| dialect.type_name(written) == name;
+    let mappings = || spec.column_type_mappings.iter().filter(of_type);
+    mappings()
+        .find(|(written, _)| arguments(written).is_some_and(|list| has_arguments(column, list)))
+        .or_else(|| mappings().find(|(written, _)| arguments(written).is_none()))
+        .map(|(_, target)| target.as_str())
+}
+
+/// What stands in the parentheses of a type as users write it.
+fn arguments(written: &str) -> Option<Vec<&str>> {
+    let (_, rest) = written.split_once('(')?;
+    let (list, _) = rest.split_once(')')?;
+    Some(list.split(',').map(str::trim).collect())
+}
+
+fn has_arguments(column: &SourceColumn, mut written: Vec<&str>) -> bool {
+    let length = column.length_or_precision.map(|n| n.to_string());
+    let scale = column.scale.map(|n| n.to_string());
+    if written.len() == 1 && length.is_some() && scale.is_some() {
+        // `numeric(10)` is `numeric(10,0)`.
+        written.push("0");
+    }
+    let own: Vec<String> = length.into_iter().chain(scale).collect();
+    own == written
+}
+
+/// A column's type as messages show it.
+fn type_text(column: &SourceColumn) -> String {
+    let arguments: Vec<String> = column
+        .length_or_precision
+        .map(|n| n.to_string())
+        .into_iter()
+        .chain(column.scale.map(|n| n.to_string()))
+        .collect();
+    let brackets = match column.class {
+        TypeClass::Array => "[]",
+        _ => "",
+    };
+    if arguments.is_empty() {
+        format!("{}{brackets}", column.type_name)
+    } else {
+        format!("{}({}){brackets}", column.type_name, arguments.join(","))
     }
 }
 
@@ -110,6 +228,8 @@ pub fn new_columns(wanted: &[WantedColumn]) -> Vec<NewColumn> {
             name: column.target_name.clone(),
             target_type: column.created_type.clone(),
             nullable: column.source.nullable,
+            comment: column.source.comment.clone(),
+            default: None,
         })
         .collect()
 }
@@ -135,12 +255,17 @@ pub fn match_columns(
             ));
             continue;
         };
-        let plan = dialect
-            .plan_column(&column.source, index, Some(&existing.target_type))
-            .plan;
-        match load_column(&plan, &existing.target_type) {
+        let planned = dialect.plan_column(&column.source, index, Some(&existing.target_type));
+        match load_column(&planned.plan, &existing.target_type) {
             Ok(loaded) => {
-                warnings.extend(loaded.warning.map(|why| format!("column {name}: {why}")));
+                let found = loaded.warning.into_iter().chain(planned.conversion);
+                warnings.extend(found.map(|why| {
+                    format!(
+                        "column {name} of type {} into {}: {why}",
+                        type_text(&column.source),
+                        existing.target_type
+                    )
+                }));
                 // As types, not as text: Snowflake describes VARCHAR as VARCHAR(16777216).
                 if TargetType::parse(&column.created_type)
                     == TargetType::parse(&existing.target_type)
@@ -150,7 +275,8 @@ pub fn match_columns(
             }
             Err(why) => problems.push(format!(
                 "column {name} of type {}: {why}; change the target column {}",
-                column.source.type_name, existing.name
+                type_text(&column.source),
+                existing.name
             )),
         }
         columns.push(ExtractColumn {
@@ -176,115 +302,4 @@ pub fn match_columns(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dialect::for_platform;
-    use crate::domain::table::{Platform, TableRef};
-
-    fn dialect() -> &'static dyn Dialect {
-        for_platform(Platform::Redshift).expect("a dialect")
-    }
-
-    fn source(name: &str, type_name: &str) -> SourceColumn {
-        SourceColumn {
-            name: name.into(),
-            type_name: type_name.into(),
-            length_or_precision: None,
-            scale: None,
-            nullable: true,
-            ..SourceColumn::default()
-        }
-    }
-
-    fn spec() -> TableSpec {
-        let name = |text: &str| WrittenName(text.to_owned());
-        let table = TableRef {
-            database: name("d"),
-            schema: name("s"),
-            table: name("t"),
-        };
-        TableSpec::new(table.clone(), table)
-    }
-
-    fn analysis(columns: Vec<SourceColumn>) -> TableAnalysis {
-        TableAnalysis {
-            columns,
-            key: Vec::new(),
-            row_estimate: 0,
-            byte_estimate: 0,
-            comment: None,
-            primary_key: Vec::new(),
-            partitions: Vec::new(),
-            reused: false,
-            watermark: None,
-            checksum: None,
-            warnings: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
-
-    fn target(name: &str, target_type: &str, nullable: bool) -> TargetColumn {
-        TargetColumn {
-            name: name.into(),
-            target_type: target_type.into(),
-            nullable,
-            has_default: false,
-        }
-    }
-
-    #[test]
-    fn a_type_mapping_takes_any_of_the_types_names() {
-        let spec = TableSpec {
-            column_type_mappings: vec![("INTEGER".into(), "NUMBER(38,0)".into())],
-            ..spec()
-        };
-        let wanted =
-            wanted_columns(dialect(), &spec, &analysis(vec![source("a", "int4")])).expect("fits");
-        assert_eq!(wanted[0].created_type, "NUMBER(38,0)");
-    }
-
-    #[test]
-    fn all_mistakes_of_the_mappings_are_told_together() {
-        let spec = TableSpec {
-            column_name_mappings: vec![("b".into(), "A".into()), ("nope".into(), "X".into())],
-            ..spec()
-        };
-        let columns = vec![source("a", "int4"), source("b", "int4")];
-        let problems = wanted_columns(dialect(), &spec, &analysis(columns)).expect_err("mistakes");
-        assert_eq!(problems.len(), 2, "{problems:?}");
-    }
-
-    #[test]
-    fn a_fallback_to_text_is_told_although_snowflake_describes_the_type_with_a_length() {
-        let columns = vec![source("a", "inet")];
-        let wanted = wanted_columns(dialect(), &spec(), &analysis(columns)).expect("fits");
-        let created = [target("A", "VARCHAR(16777216)", true)];
-        let (_, warnings) = match_columns(dialect(), &wanted, &created).expect("fits");
-        assert!(warnings[0].contains("inet"), "{warnings:?}");
-    }
-
-    #[test]
-    fn a_target_decides_the_types_and_everything_that_does_not_fit_is_told() {
-        let columns = vec![
-            source("a", "date"),
-            source("b", "varchar"),
-            source("c", "int4"),
-        ];
-        let wanted = wanted_columns(dialect(), &spec(), &analysis(columns)).expect("fits");
-        let fits = [
-            target("C", "NUMBER(38,0)", true),
-            target("A", "VARCHAR(20)", true),
-            target("B", "VARCHAR(10)", false),
-            target("LOADED_AT", "DATE", true),
-        ];
-        let (found, _) = match_columns(dialect(), &wanted, &fits).expect("fits");
-        assert_eq!(found[0].target_type, "VARCHAR(20)");
-        let misfits = [
-            target("A", "BOOLEAN", true),
-            target("B", "VARCHAR(10)", true),
-            target("EXTRA", "DATE", false),
-        ];
-        let problems = match_columns(dialect(), &wanted, &misfits).expect_err("misfits");
-        assert_eq!(problems.len(), 3, "{problems:?}");
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ pub mod table_loader;
 pub mod target_planner;
 pub mod task_runner;
 pub mod worker;
+mod workflow_end;
 
 use crate::checkpoint::CheckpointError;
 use crate::snowflake::SnowflakeError;

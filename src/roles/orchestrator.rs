@@ -41,6 +41,7 @@ impl Orchestrator {
         let loader = TableLoader {
             client: SnowflakeClient::new(connection.clone(), "orchestrator"),
             checkpoint: checkpoint.clone(),
+            metadata: config.metadata.clone(),
             stage: config.metadata.stage(),
         };
         let owner = process_name();

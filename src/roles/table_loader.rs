@@ -1,14 +1,21 @@
-//! Loads staged partitions: one transaction that holds the checkpoint's change and the COPY INTO.
+//! Loads staged partitions: one transaction that holds the checkpoint's change and the rows'.
+//!
+//! Rows that are added, or that replace a range, are copied in the transaction itself. Rows that replace others by their
+//! primary key are copied before into a staging table, which nobody else knows; the transaction holds the MERGE.
 
 use super::task_runner::column_plans;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
-use crate::checkpoint::{HybridCheckpoint, OrchestratorCheckpoint, OwnedWorkflow};
+use crate::checkpoint::{
+    HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, OwnedWorkflow, TableState,
+};
 use crate::dialect;
-use crate::domain::TableNo;
-use crate::domain::table::Content;
-use crate::domain::task::{ExtractionSpec, StagedFile};
+use crate::domain::table::{Content, KeyRange};
+use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
+use crate::domain::{TableNo, WorkflowId};
 use crate::snowflake::copy::{CopyInto, MAX_FILES, verify};
 use crate::snowflake::error::Kind;
+use crate::snowflake::merge::{self, MergeKey};
+use crate::snowflake::replace::{delete_ranges, target_key};
 use crate::snowflake::{SnowflakeClient, SnowflakeError, Transaction};
 use crate::types::load::load_column;
 use crate::types::snowflake_name::{quote, quote_table};
@@ -24,6 +31,8 @@ pub struct TableLoader {
     pub client: SnowflakeClient,
     /// Gives the statements that belong into the transaction.
     pub checkpoint: HybridCheckpoint,
+    /// Where staging tables live.
+    pub metadata: MetadataLocation,
     /// The stage, quoted, with `@`.
     pub stage: String,
 }
@@ -37,65 +46,250 @@ impl Loader for TableLoader {
         extraction: &ExtractionSpec,
         batch: &[StagedPartition],
     ) -> LoadOutcome {
-        let columns = match load_columns(extraction) {
-            Ok(columns) => columns,
+        let began = std::time::Instant::now();
+        let load = match Load::of(extraction, batch) {
+            Ok(Some(load)) => load,
+            // Rows and keys do not go together: one by one they do.
+            Ok(None) => return LoadOutcome::Rejected(Vec::new()),
             Err(problem) => return LoadOutcome::Impossible(problem),
         };
-        let began = std::time::Instant::now();
-        let transaction = match self.client.begin_tagged(&tag(owned, extraction)).await {
+        let tag = tag(owned, extraction);
+        let mut staging = None;
+        if load.is_by_key() {
+            let name = staging_table(&self.metadata, owned.id, table_no);
+            let staged = self.fill_staging(&tag, &name, extraction, batch, &load);
+            if let Err(outcome) = staged.await {
+                self.drop_staging(&name).await;
+                return outcome;
+            }
+            staging = Some(name);
+        }
+        let outcome = self
+            .commit(
+                &tag,
+                owned,
+                table_no,
+                extraction,
+                batch,
+                &load,
+                staging.as_deref(),
+            )
+            .await;
+        if let Some(name) = &staging {
+            self.drop_staging(name).await;
+        }
+        if matches!(outcome, LoadOutcome::Committed) {
+            tracing::info!(
+                workflow = %owned.name,
+                table = %extraction.source,
+                partitions = batch.len(),
+                rows = batch.iter().map(|staged| staged.unit.rows).sum::<u64>(),
+                seconds = began.elapsed().as_secs_f64(),
+                "loaded"
+            );
+        }
+        outcome
+    }
+
+    async fn finish(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
+        self.finish_workflow(owned, tables).await;
+    }
+}
+
+/// What a batch's load is made of.
+struct Load {
+    /// For each target column its quoted name and the expression over the file.
+    columns: Vec<(String, String)>,
+    kind: LoadKind,
+}
+
+enum LoadKind {
+    /// Straight into the target, after these deletions.
+    Direct { delete: Option<String> },
+    /// Through a staging table, by these columns.
+    Merge(Vec<MergeKey>),
+    /// Target rows without one of these keys are deleted.
+    DeleteMissing(Vec<MergeKey>),
+}
+
+impl Load {
+    /// `None`: the batch mixes what cannot be loaded together.
+    fn of(extraction: &ExtractionSpec, batch: &[StagedPartition]) -> Result<Option<Self>, String> {
+        let content = batch
+            .first()
+            .map_or(Content::Rows, |staged| staged.unit.content);
+        if batch.iter().any(|staged| staged.unit.content != content) {
+            return Ok(None);
+        }
+        let kind = match (content, extraction.load) {
+            (Content::Keys, _) => LoadKind::DeleteMissing(merge_key(extraction)?),
+            (Content::Rows, LoadMode::Merge) => LoadKind::Merge(merge_key(extraction)?),
+            (Content::Rows, LoadMode::Append) => LoadKind::Direct { delete: None },
+            (Content::Rows, LoadMode::ReplaceRange) => {
+                let key = target_key(extraction).map_err(|problems| problems.join("; "))?;
+                let ranges: Vec<&KeyRange> = batch.iter().map(|staged| &staged.range).collect();
+                let table = quote_table(&extraction.target);
+                LoadKind::Direct {
+                    delete: Some(delete_ranges(&table, &key, &ranges)?),
+                }
+            }
+        };
+        Ok(Some(Self {
+            columns: load_columns(extraction, content)?,
+            kind,
+        }))
+    }
+
+    fn is_by_key(&self) -> bool {
+        !matches!(self.kind, LoadKind::Direct { .. })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.columns.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// The target's columns of the primary key.
+fn merge_key(extraction: &ExtractionSpec) -> Result<Vec<MergeKey>, String> {
+    let key: Vec<MergeKey> = extraction
+        .columns_of(Content::Keys)
+        .into_iter()
+        .map(|column| MergeKey {
+            name: quote(&column.target_name),
+            nullable: column.source.nullable,
+        })
+        .collect();
+    if key.is_empty() || key.len() != extraction.primary_key.len() {
+        return Err(format!(
+            "the primary key {} is not whole in the target; take its columns out of excludeSourceColumns",
+            extraction.primary_key.join(", ")
+        ));
+    }
+    Ok(key)
+}
+
+/// A name that no other attempt has: a load that was left behind may still be filling its own.
+fn staging_table(metadata: &MetadataLocation, id: WorkflowId, table_no: TableNo) -> String {
+    let attempt = uuid::Uuid::new_v4().simple().to_string();
+    let name = format!("{}{table_no}_{attempt}", staging_prefix(id));
+    format!("{}.{}", metadata.quoted(), quote(&name))
+}
+
+/// How the names of a workflow's staging tables begin.
+pub(super) fn staging_prefix(id: WorkflowId) -> String {
+    format!("STAGING_{id}_")
+}
+
+impl TableLoader {
+    /// Loads the files into a staging table of their own. Nothing of it counts before the transaction.
+    async fn fill_staging(
+        &self,
+        tag: &str,
+        staging: &str,
+        extraction: &ExtractionSpec,
+        batch: &[StagedPartition],
+        load: &Load,
+    ) -> Result<(), LoadOutcome> {
+        let target = quote_table(&extraction.target);
+        let create = match &load.kind {
+            LoadKind::DeleteMissing(_) => {
+                merge::create_key_staging(staging, &target, &load.names())
+            }
+            LoadKind::Merge(_) | LoadKind::Direct { .. } => merge::create_staging(staging, &target),
+        };
+        self.client
+            .query_tagged(tag, &create)
+            .await
+            .map_err(|error| failed(&error, extraction, batch))?;
+        for files in segments(batch, extraction.load_segment_mb) {
+            let copy = CopyInto {
+                table: staging,
+                columns: &load.columns,
+                stage: &self.stage,
+                files: &files,
+            };
+            let answer = self
+                .client
+                .query_tagged(tag, &copy.sql())
+                .await
+                .map_err(|error| failed(&error, extraction, batch))?;
+            verify(&files, &answer)
+                .map_err(|difference| rejected(extraction, batch, &difference))?;
+        }
+        if let LoadKind::Merge(key) = &load.kind {
+            let rows = self
+                .client
+                .query_tagged(tag, &merge::duplicate_key(staging, key))
+                .await
+                .map_err(|error| failed(&error, extraction, batch))?;
+            if let Some(row) = rows.first() {
+                let cells: Vec<&str> = row.iter().map(|c| c.as_deref().unwrap_or("NULL")).collect();
+                let (count, values) = cells.split_last().unwrap_or((&"", &[]));
+                return Err(LoadOutcome::Impossible(format!(
+                    "target {}: primaryKeyColumns {} do not identify a row: {count} source rows have {}; name columns that do",
+                    extraction.target,
+                    extraction.primary_key.join(", "),
+                    values.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    async fn drop_staging(&self, staging: &str) {
+        if let Err(error) = self.client.query(&merge::drop_staging(staging)).await {
+            tracing::warn!(staging, %error, "a staging table could not be dropped; it is dropped at the workflow's end");
+        }
+    }
+
+    /// The transaction.
+    #[allow(clippy::too_many_arguments)] // What one load is about, each of another kind.
+    async fn commit(
+        &self,
+        tag: &str,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        extraction: &ExtractionSpec,
+        batch: &[StagedPartition],
+        load: &Load,
+        staging: Option<&str>,
+    ) -> LoadOutcome {
+        let transaction = match self.client.begin_tagged(tag).await {
             Ok(transaction) => transaction,
             Err(error) => return failed(&error, extraction, batch),
         };
-        match self
-            .fill(&transaction, owned, table_no, extraction, batch, &columns)
-            .await
-        {
-            Ok(()) => {}
-            Err(outcome) => {
-                transaction.rollback().await;
-                return outcome;
-            }
+        let filled = async {
+            self.move_checkpoint(&transaction, owned, table_no, extraction, batch)
+                .await?;
+            self.move_rows(&transaction, extraction, batch, load, staging)
+                .await
+        };
+        if let Err(outcome) = filled.await {
+            transaction.rollback().await;
+            return outcome;
         }
         match transaction.commit().await {
-            Ok(()) => {
-                tracing::info!(
-                    workflow = %owned.name,
-                    table = %extraction.source,
-                    partitions = batch.len(),
-                    rows = batch.iter().map(|staged| staged.unit.rows).sum::<u64>(),
-                    seconds = began.elapsed().as_secs_f64(),
-                    "loaded"
-                );
-                LoadOutcome::Committed
-            }
+            Ok(()) => LoadOutcome::Committed,
             Err(error) => {
                 LoadOutcome::AskCheckpoint(format!("the commit was not answered: {error}"))
             }
         }
     }
 
-    async fn remove_files(&self, owned: &OwnedWorkflow, table_no: Option<TableNo>) {
-        let table = table_no.map_or_else(String::new, |no| format!("{no}/"));
-        let sql = format!("REMOVE {}/workflows/{}/{table}", self.stage, owned.id);
-        if let Err(error) = self.client.query(&sql).await {
-            tracing::warn!(workflow = %owned.name, %error, "staged files could not be removed; they can be removed by hand");
-        }
-    }
-}
-
-impl TableLoader {
-    /// All statements between BEGIN and COMMIT; an error says what the rollback then means.
-    async fn fill(
+    /// The checkpoint first: its locks keep any second loader out.
+    async fn move_checkpoint(
         &self,
         transaction: &Transaction,
         owned: &OwnedWorkflow,
         table_no: TableNo,
         extraction: &ExtractionSpec,
         batch: &[StagedPartition],
-        columns: &[(String, String)],
     ) -> Result<(), LoadOutcome> {
         let units: Vec<_> = batch.iter().map(|staged| staged.unit.clone()).collect();
-        for (sql, expected) in self.checkpoint.load_statements(owned, table_no, &units) {
+        let statements = self
+            .checkpoint
+            .load_statements(owned, table_no, extraction, &units);
+        for (sql, expected) in statements {
             let changed = transaction
                 .execute(&sql)
                 .await
@@ -106,36 +300,93 @@ impl TableLoader {
                 )));
             }
         }
-        let table = quote_table(&extraction.target);
-        let files: Vec<&StagedFile> = batch
-            .iter()
-            .flat_map(|staged| &staged.manifest.files)
-            .collect();
-        for files in files.chunks(MAX_FILES) {
-            let copy = CopyInto {
-                table: &table,
-                columns,
-                stage: &self.stage,
-                files,
-            };
-            let answer = transaction
-                .query(&copy.sql())
-                .await
-                .map_err(|error| failed(&error, extraction, batch))?;
-            verify(files, &answer)
-                .map_err(|difference| rejected(extraction, batch, &difference))?;
+        Ok(())
+    }
+
+    async fn move_rows(
+        &self,
+        transaction: &Transaction,
+        extraction: &ExtractionSpec,
+        batch: &[StagedPartition],
+        load: &Load,
+        staging: Option<&str>,
+    ) -> Result<(), LoadOutcome> {
+        let target = quote_table(&extraction.target);
+        let fail = |error: SnowflakeError| failed(&error, extraction, batch);
+        match (&load.kind, staging) {
+            (LoadKind::Merge(key), Some(staging)) => {
+                let sql = merge::merge(&target, staging, key, &load.names());
+                let moved = transaction.execute(&sql).await.map_err(fail)?;
+                let rows: u64 = batch.iter().map(|staged| staged.unit.rows).sum();
+                let is_key_alone = key.len() == load.columns.len();
+                if moved != rows && !is_key_alone {
+                    let difference =
+                        format!("{rows} rows were to be merged, and Snowflake has merged {moved}");
+                    return Err(rejected(extraction, batch, &difference));
+                }
+            }
+            (LoadKind::DeleteMissing(key), Some(staging)) => {
+                let sql = merge::delete_missing(&target, staging, key);
+                let deleted = transaction.execute(&sql).await.map_err(fail)?;
+                tracing::info!(table = %extraction.source, deleted, "rows that are gone from the source are deleted");
+            }
+            (LoadKind::Direct { delete }, _) => {
+                if let Some(sql) = delete {
+                    transaction.query(sql).await.map_err(fail)?;
+                }
+                for files in segments(batch, extraction.load_segment_mb) {
+                    let copy = CopyInto {
+                        table: &target,
+                        columns: &load.columns,
+                        stage: &self.stage,
+                        files: &files,
+                    };
+                    let answer = transaction.query(&copy.sql()).await.map_err(fail)?;
+                    verify(&files, &answer)
+                        .map_err(|difference| rejected(extraction, batch, &difference))?;
+                }
+            }
+            (_, None) => {
+                return Err(LoadOutcome::Impossible(
+                    "a load by primary key has no staging table".to_owned(),
+                ));
+            }
         }
         Ok(())
     }
 }
 
+/// The batch's files in the order of its partitions, cut so that one COPY INTO names few enough of them, and loads about
+/// as many megabytes as asked.
+fn segments(batch: &[StagedPartition], segment_mb: Option<u64>) -> Vec<Vec<&StagedFile>> {
+    let limit = segment_mb.map_or(u64::MAX, |mb| mb.saturating_mul(1_000_000));
+    let mut segments: Vec<Vec<&StagedFile>> = Vec::new();
+    let mut bytes = 0_u64;
+    for file in batch.iter().flat_map(|staged| &staged.manifest.files) {
+        match segments.last_mut() {
+            Some(last) if last.len() < MAX_FILES && bytes.saturating_add(file.bytes) <= limit => {
+                last.push(file);
+                bytes += file.bytes;
+            }
+            _ => {
+                segments.push(vec![file]);
+                bytes = file.bytes;
+            }
+        }
+    }
+    segments
+}
+
 /// For each target column its quoted name and the expression over the file.
-fn load_columns(extraction: &ExtractionSpec) -> Result<Vec<(String, String)>, String> {
+fn load_columns(
+    extraction: &ExtractionSpec,
+    content: Content,
+) -> Result<Vec<(String, String)>, String> {
     let dialect = dialect::for_platform(extraction.platform)
         .ok_or_else(|| format!("{} is not supported yet", extraction.platform))?;
-    column_plans(extraction, Content::Rows, dialect)
+    column_plans(extraction, content, dialect)
         .iter()
-        .zip(extraction.columns_of(Content::Rows))
+        .zip(extraction.columns_of(content))
         .map(|(plan, column)| {
             let loaded = load_column(plan, &column.target_type)
                 .map_err(|why| format!("column {}: {why}", column.source.name))?;

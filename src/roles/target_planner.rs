@@ -1,12 +1,21 @@
-//! Plans a table's target: looks it up, or creates it, and matches its columns with the source's.
+//! Plans a table's target: looks it up, or creates it, and matches its columns with the source's. A dry run has a target
+//! of its own, in a transient schema.
 
 use crate::actors::ports::TargetPlanner;
-use crate::checkpoint::{OwnedWorkflow, PlannedPartition, TablePlan};
+use crate::checkpoint::{OwnedWorkflow, TablePlan};
 use crate::dialect;
-use crate::domain::table::TableRef;
-use crate::domain::task::{ExtractionSpec, LoadMode, TableAnalysis, TableSpec, TaskFailure};
-use crate::plan::target::{TargetColumn, match_columns, new_columns, wanted_columns};
+use crate::domain::WorkflowId;
+use crate::domain::table::{TableRef, WrittenName};
+use crate::domain::task::{
+    ExtractionSpec, LoadMode, Synchronization, TableAnalysis, TableSpec, TaskFailure,
+};
+use crate::plan::synchronization::{load_mode, partitions, sync_key, sync_plan};
+use crate::plan::target::{
+    TargetColumn, column_warnings, match_columns, new_columns, wanted_columns,
+};
 use crate::snowflake::error::Kind;
+use crate::snowflake::identity;
+use crate::snowflake::replace::target_key;
 use crate::snowflake::{SnowflakeClient, SnowflakeError};
 use crate::types::load::create_table_ddl;
 use crate::types::snowflake_name::{exact_name, quote, quote_table};
@@ -45,13 +54,28 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         let dialect = dialect::for_platform(owned.platform)
             .ok_or_else(|| refused(vec![format!("{} is not supported yet", owned.platform)]))?;
         let wanted = wanted_columns(dialect, spec, analysis).map_err(refused)?;
-        let existing = match self.describe(&spec.target).await.map_err(failed)? {
+        let target = match spec.preflight {
+            Some(_) => self.dry_run_target(owned, spec).await.map_err(failed)?,
+            None => spec.target.clone(),
+        };
+        let existing = match self.describe(&target).await.map_err(failed)? {
             Some(existing) => existing,
             None => {
-                let ddl = create_table_ddl(&spec.target, &new_columns(&wanted));
-                self.create(&spec.target, &ddl).await.map_err(failed)?;
+                let mut new = new_columns(&wanted);
+                let mut statements = Vec::new();
+                if spec.continue_identity && spec.preflight.is_none() {
+                    for (column, wanted) in new.iter_mut().zip(&wanted) {
+                        if wanted.source.identity {
+                            let sequence = identity::sequence(&target, &column.name);
+                            statements.push(identity::create_sequence(&sequence));
+                            column.default = Some(identity::next_value(&sequence));
+                        }
+                    }
+                }
+                statements.push(create_table_ddl(&target, &new, analysis.comment.as_deref()));
+                self.create(&target, &statements).await.map_err(failed)?;
                 // Read back: another process may have created it first, in another form.
-                self.describe(&spec.target)
+                self.describe(&target)
                     .await
                     .map_err(failed)?
                     .unwrap_or_default()
@@ -59,33 +83,35 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         };
         let (columns, found) = match_columns(dialect, &wanted, &existing).map_err(refused)?;
         let mut warnings = analysis.warnings.clone();
+        warnings.extend(column_warnings(dialect, spec, analysis));
         warnings.extend(found);
+        let is_empty = match spec.synchronization {
+            Synchronization::Watermark { .. } => self.is_empty(&target).await.map_err(failed)?,
+            _ => false,
+        };
+        let sync_key = sync_key(owned.platform, dialect, spec);
+        let extraction = ExtractionSpec {
+            platform: owned.platform,
+            source: spec.source.clone(),
+            target,
+            key: analysis.key.clone(),
+            columns,
+            where_clause: spec.where_clause.clone(),
+            query_modifiers: spec.query_modifiers.clone(),
+            checksum: analysis.checksum.clone(),
+            watermark: analysis.watermark.clone(),
+            load: load_mode(spec, is_empty),
+            primary_key: analysis.primary_key.clone(),
+            sync_key: sync_key.clone(),
+            load_segment_mb: spec.load_segment_mb,
+        };
+        if extraction.load == LoadMode::ReplaceRange {
+            target_key(&extraction).map_err(refused)?;
+        }
         Ok(TablePlan {
-            extraction: ExtractionSpec {
-                platform: owned.platform,
-                source: spec.source.clone(),
-                target: spec.target.clone(),
-                key: analysis.key.clone(),
-                columns,
-                where_clause: spec.where_clause.clone(),
-                query_modifiers: spec.query_modifiers.clone(),
-                checksum: None,
-                watermark: analysis.watermark.clone(),
-                load: LoadMode::Append,
-                primary_key: Vec::new(),
-                sync_key: None,
-                load_segment_mb: spec.load_segment_mb,
-            },
-            partitions: analysis
-                .partitions
-                .iter()
-                .map(|partition| PlannedPartition {
-                    slice: partition.range.clone().into(),
-                    unchanged: partition.unchanged,
-                    checksum: None,
-                })
-                .collect(),
-            synchronization: None,
+            extraction,
+            partitions: partitions(spec, analysis),
+            synchronization: sync_plan(sync_key, spec, analysis),
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,
             warnings,
@@ -94,6 +120,11 @@ impl TargetPlanner for SnowflakeTargetPlanner {
 }
 
 impl SnowflakeTargetPlanner {
+    async fn is_empty(&self, target: &TableRef) -> Result<bool, SnowflakeError> {
+        let sql = format!("SELECT 1 FROM {} LIMIT 1", quote_table(target));
+        Ok(self.client.query(&sql).await?.is_empty())
+    }
+
     /// The target's columns; `None`: there is no such table.
     async fn describe(
         &self,
@@ -122,26 +153,71 @@ impl SnowflakeTargetPlanner {
     }
 
     /// Creates the table, and, where they are missing, its schema and its database.
-    async fn create(&self, target: &TableRef, ddl: &str) -> Result<(), SnowflakeError> {
-        let missing = |error: &SnowflakeError| error.kind == Kind::NoSuchObject;
-        match self.client.query(ddl).await {
-            Err(error) if missing(&error) => {}
-            result => return result.map(|_| ()),
+    async fn create(&self, target: &TableRef, statements: &[String]) -> Result<(), SnowflakeError> {
+        match self.run_all(statements).await {
+            Err(error) if error.kind == Kind::NoSuchObject => {}
+            result => return result,
         }
+        self.create_schema(target, "SCHEMA").await?;
+        self.run_all(statements).await
+    }
+
+    /// Creates a table's schema (`SCHEMA` or `TRANSIENT SCHEMA`), and its database where it is missing.
+    async fn create_schema(&self, target: &TableRef, kind: &str) -> Result<(), SnowflakeError> {
         let database = quote(&exact_name(&target.database));
         let schema = format!(
-            "CREATE SCHEMA IF NOT EXISTS {database}.{}",
+            "CREATE {kind} IF NOT EXISTS {database}.{}",
             quote(&exact_name(&target.schema))
         );
-        if let Err(error) = self.client.query(&schema).await {
-            if !missing(&error) {
-                return Err(error);
-            }
-            self.client
-                .query(&format!("CREATE DATABASE IF NOT EXISTS {database}"))
-                .await?;
-            self.client.query(&schema).await?;
+        match self.client.query(&schema).await {
+            Err(error) if error.kind == Kind::NoSuchObject => {}
+            result => return result.map(|_| ()),
         }
-        self.client.query(ddl).await.map(|_| ())
+        self.client
+            .query(&format!("CREATE DATABASE IF NOT EXISTS {database}"))
+            .await?;
+        self.client.query(&schema).await.map(|_| ())
+    }
+
+    async fn run_all(&self, statements: &[String]) -> Result<(), SnowflakeError> {
+        for statement in statements {
+            self.client.query(statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Where a dry run loads the table: into a copy of the target's form, if there is a target.
+    async fn dry_run_target(
+        &self,
+        owned: &OwnedWorkflow,
+        spec: &TableSpec,
+    ) -> Result<TableRef, SnowflakeError> {
+        let target = dry_run_table(owned.id, &spec.target);
+        self.create_schema(&target, "TRANSIENT SCHEMA").await?;
+        if self.describe(&spec.target).await?.is_some() {
+            let like = format!(
+                "CREATE TABLE IF NOT EXISTS {} LIKE {}",
+                quote_table(&target),
+                quote_table(&spec.target)
+            );
+            self.client.query(&like).await?;
+        }
+        Ok(target)
+    }
+}
+
+/// The name of a dry run's copy of `target`: all of a workflow lie in one schema of each database, so a table's own schema
+/// is part of its name.
+pub(super) fn dry_run_table(id: WorkflowId, target: &TableRef) -> TableRef {
+    let exact = |name: String| WrittenName(quote(&name));
+    let table = format!(
+        "{}__{}",
+        exact_name(&target.schema),
+        exact_name(&target.table)
+    );
+    TableRef {
+        database: target.database.clone(),
+        schema: exact(format!("PREFLIGHT_{id}")),
+        table: exact(table),
     }
 }

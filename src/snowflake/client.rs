@@ -3,6 +3,7 @@
 use super::auth::connector_auth;
 use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
+use crate::types::snowflake_name::quote_text;
 use serde_json::json;
 use snowflake_connector_rs as connector;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -133,29 +134,46 @@ impl SnowflakeClient {
         self.begin_with(Some(tag)).await
     }
 
+    /// As [`Self::query`], with a query tag of its own; see [`Self::begin_tagged`].
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn query_tagged(&self, tag: &str, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
+        let (lease, rows) = self.run_first(Some(tag), sql).await?;
+        self.idle().push(lease.pooled);
+        Ok(rows)
+    }
+
     async fn begin_with(&self, tag: Option<&str>) -> Result<Transaction, SnowflakeError> {
+        let (lease, _) = self.run_first(tag, "BEGIN").await?;
+        Ok(Transaction {
+            client: self.clone(),
+            lease: Some(lease),
+        })
+    }
+
+    /// Runs a statement on a session that it then holds; one that expired before is replaced.
+    async fn run_first(
+        &self,
+        tag: Option<&str>,
+        sql: &str,
+    ) -> Result<(Lease, Vec<Row>), SnowflakeError> {
         let mut renewed = false;
         loop {
             let mut lease = self.acquire().await?;
-            let begun = async {
+            let result = async {
                 if let Some(tag) = tag
                     && lease.pooled.tag.as_deref() != Some(tag)
                 {
-                    let literal = tag.replace('\\', "\\\\").replace('\'', "''");
-                    let sql = format!("ALTER SESSION SET QUERY_TAG = '{literal}'");
+                    let sql = format!("ALTER SESSION SET QUERY_TAG = {}", quote_text(tag));
                     self.run(&lease.pooled.session, &sql).await?;
                     lease.pooled.tag = Some(tag.to_owned());
                 }
-                self.run(&lease.pooled.session, "BEGIN").await
+                self.run(&lease.pooled.session, sql).await
             }
             .await;
-            match begun {
-                Ok(_) => {
-                    return Ok(Transaction {
-                        client: self.clone(),
-                        lease: Some(lease),
-                    });
-                }
+            match result {
+                Ok(rows) => return Ok((lease, rows)),
                 Err(error) if error.kind == Kind::SessionExpired && !renewed => {
                     renewed = true;
                     self.idle().clear();

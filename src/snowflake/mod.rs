@@ -1,10 +1,13 @@
-//! The only place for Snowflake I/O: connection files, authentication, sessions, stage, copy.
+//! The only place for Snowflake I/O: connection files, authentication, sessions, stage, loads.
 
 mod auth;
 pub mod client;
 pub mod connection;
 pub mod copy;
 pub mod error;
+pub mod identity;
+pub mod merge;
+pub mod replace;
 pub mod stage;
 mod storage;
 

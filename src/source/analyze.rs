@@ -38,7 +38,7 @@ pub fn analyze(
     previous: Option<&SyncSnapshot>,
 ) -> Result<TableAnalysis, SourceError> {
     let session = Session::open(settings, dialect, spec.analysis_timeout_minutes)?;
-    let columns = session.columns(&spec.source)?;
+    let (columns, comment) = session.columns(&spec.source)?;
     if columns.is_empty() {
         return Err(SourceError::new(
             SourceErrorKind::NoSuchObject,
@@ -88,7 +88,7 @@ pub fn analyze(
     } = subject;
     tracing::debug!(statements = session.statements(), "the table is analyzed");
     Ok(TableAnalysis {
-        comment: None,
+        comment,
         primary_key,
         row_estimate: planned.estimate.rows,
         byte_estimate: planned.estimate.bytes,

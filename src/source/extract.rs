@@ -6,7 +6,8 @@
 
 use super::connection::{SourceSettings, query_text};
 use super::error::{SourceError, SourceErrorKind};
-use super::fetch::{OUTSIDE_YEARS, buffer, record_batch, schema, unfit_value};
+use super::fetch::{buffer, record_batch, schema, unfit_value};
+use super::times::OUTSIDE_YEARS;
 use crate::actors::ports::TaskProgress;
 use crate::dialect::{Dialect, Scope, Window};
 use crate::domain::table::{KeyColumn, QueryModifiers, Slice, TableRef};
@@ -310,7 +311,10 @@ fn measure(
     connection: &odbc_api::Connection<'_>,
     place: &str,
 ) -> Result<Vec<Option<usize>>, SourceError> {
-    let wide = |column: &ColumnPlan| matches!(column.fetch, Fetch::Text { max_bytes } | Fetch::HexText { max_bytes } | Fetch::DecimalText { max_bytes } if max_bytes.is_none_or(|max| max > MEASURE_ABOVE));
+    let wide = |column: &ColumnPlan| {
+        let bound = column.fetch.text_bound();
+        bound.is_some_and(|bound| bound.is_none_or(|max| max > MEASURE_ABOVE))
+    };
     let expressions: Vec<&str> = request
         .columns
         .iter()

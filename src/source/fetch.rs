@@ -1,11 +1,11 @@
 //! From the driver's buffers to Arrow: typed, exact, a batch at a time.
 
 use super::error::{SourceError, SourceErrorKind};
-use crate::types::{ColumnPlan, Fetch};
+use super::times;
+use crate::types::{ColumnPlan, Fetch, json, text_value};
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder,
-    Int32Builder, Int64Builder, RecordBatch, StringBuilder, Time64MicrosecondBuilder,
-    TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float64Builder, Int32Builder,
+    Int64Builder, RecordBatch, StringBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use odbc_api::Bit;
@@ -16,12 +16,6 @@ use std::sync::Arc;
 const MAX_BATCH_ROWS: usize = 10_000;
 /// Text of a double.
 const FLOAT_TEXT: usize = 32;
-/// 0001-01-01 and 9999-12-31 as days since 1970: what DATE holds in Snowflake without surprises.
-const DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
-const MICROS_PER_DAY: i64 = 86_400_000_000;
-/// Why a date or timestamp is refused.
-pub(super) const OUTSIDE_YEARS: &str = "lies outside the years 1 to 9999";
-
 /// The Arrow schema of the columns.
 pub(super) fn schema(columns: &[ColumnPlan]) -> SchemaRef {
     let fields: Vec<Field> = columns
@@ -49,6 +43,9 @@ pub(super) fn buffer(
                 max_str_len: FLOAT_TEXT,
             },
             Fetch::Text { max_bytes }
+            | Fetch::ParsedText { max_bytes }
+            | Fetch::JsonText { max_bytes, .. }
+            | Fetch::EwkbText { max_bytes }
             | Fetch::HexText { max_bytes }
             | Fetch::DecimalText { max_bytes } => BufferDesc::Text {
                 max_str_len: longest.or(max_bytes).unwrap_or(1).max(1),
@@ -94,40 +91,8 @@ pub(super) fn unfit_value(column: &ColumnPlan, value: &str, why: &str) -> Source
     )
 }
 
-fn too_fine(column: &ColumnPlan, value: &str) -> SourceError {
-    let digits = column.fraction_digits;
-    unfit_value(
-        column,
-        value,
-        &format!("has more than the {digits} digits of a second that the target column keeps"),
-    )
-}
-
-fn date_text(days: i64) -> String {
-    chrono::DateTime::from_timestamp(days.saturating_mul(86_400), 0).map_or_else(
-        || format!("of {days} days since 1970"),
-        |at| at.format("%Y-%m-%d").to_string(),
-    )
-}
-
-fn timestamp_text(micros: i64) -> String {
-    chrono::DateTime::from_timestamp_micros(micros).map_or_else(
-        || format!("of {micros} µs since 1970"),
-        |at| at.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
-    )
-}
-
-fn time_text(micros: i64) -> String {
-    let (seconds, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
-    format!(
-        "{:02}:{:02}:{:02}.{fraction:06}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
-}
-
-fn internal(column: &ColumnPlan) -> SourceError {
+/// The error of a plan that contradicts itself.
+pub(super) fn internal(column: &ColumnPlan) -> SourceError {
     SourceError::new(
         SourceErrorKind::Other,
         format!(
@@ -154,9 +119,12 @@ fn array(
             values.for_each(|value| builder.append_option(value.map(|bit| bit.as_bool())));
             Ok(Arc::new(builder.finish()))
         }
+        Fetch::ParsedText { .. } => parsed_texts(column, slice, rows),
         Fetch::DecimalText { .. }
         | Fetch::FloatText { .. }
         | Fetch::Text { .. }
+        | Fetch::JsonText { .. }
+        | Fetch::EwkbText { .. }
         | Fetch::HexText { .. } => texts(column, slice, rows),
     }
 }
@@ -169,63 +137,14 @@ fn integers(
     let values = slice
         .as_nullable_slice::<i64>()
         .ok_or_else(|| internal(column))?;
-    let step = 10i64.pow(u32::from(6 - column.fraction_digits.min(6)));
     match (&column.fetch, &column.data_type) {
-        (Fetch::EpochDays, _) => {
-            let mut builder = Date32Builder::with_capacity(rows);
-            for value in values {
-                match value {
-                    Some(days) if DAYS.contains(days) => {
-                        builder.append_value(i32::try_from(*days).unwrap_or_default())
-                    }
-                    Some(days) => {
-                        return Err(unfit_value(column, &date_text(*days), OUTSIDE_YEARS));
-                    }
-                    None => builder.append_null(),
-                }
+        (Fetch::EpochDays | Fetch::EpochMicros | Fetch::MicrosOfDay, _) => {
+            let values = values.map(|value| value.copied());
+            if column.fetch == Fetch::EpochMicros && column.data_type == DataType::Date32 {
+                let day = |micros| times::day_of_midnight(column, micros);
+                return times::array(column, values.map(|v| v.map(day).transpose()), rows);
             }
-            Ok(Arc::new(builder.finish()))
-        }
-        (Fetch::EpochMicros, _) => {
-            let mut builder = TimestampMicrosecondBuilder::with_capacity(rows)
-                .with_data_type(column.data_type.clone());
-            for value in values {
-                match value {
-                    Some(micros) if micros % step != 0 => {
-                        return Err(too_fine(column, &timestamp_text(*micros)));
-                    }
-                    Some(micros) if DAYS.contains(&micros.div_euclid(MICROS_PER_DAY)) => {
-                        builder.append_value(*micros)
-                    }
-                    Some(micros) => {
-                        return Err(unfit_value(column, &timestamp_text(*micros), OUTSIDE_YEARS));
-                    }
-                    None => builder.append_null(),
-                }
-            }
-            Ok(Arc::new(builder.finish()))
-        }
-        (Fetch::MicrosOfDay, _) => {
-            let mut builder = Time64MicrosecondBuilder::with_capacity(rows);
-            for value in values {
-                match value {
-                    Some(micros) if micros % step != 0 => {
-                        return Err(too_fine(column, &time_text(*micros)));
-                    }
-                    Some(micros) if (0..MICROS_PER_DAY).contains(micros) => {
-                        builder.append_value(*micros)
-                    }
-                    Some(micros) => {
-                        return Err(unfit_value(
-                            column,
-                            &time_text(*micros),
-                            "is no time of a day in Snowflake",
-                        ));
-                    }
-                    None => builder.append_null(),
-                }
-            }
-            Ok(Arc::new(builder.finish()))
+            times::array(column, values.map(Ok), rows)
         }
         (_, DataType::Int32) => {
             let mut builder = Int32Builder::with_capacity(rows);
@@ -252,15 +171,6 @@ fn texts(
     rows: usize,
 ) -> Result<ArrayRef, SourceError> {
     let values = slice.as_text().ok_or_else(|| internal(column))?;
-    let utf8 = |bytes: &[u8]| {
-        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| {
-            unfit_value(
-                column,
-                &String::from_utf8_lossy(bytes),
-                "is not valid UTF-8",
-            )
-        })
-    };
     match (&column.fetch, &column.data_type) {
         (Fetch::DecimalText { .. }, DataType::Decimal128(precision, scale)) => {
             let mut builder =
@@ -273,7 +183,7 @@ fn texts(
                             None => {
                                 return Err(unfit_value(
                                     column,
-                                    &utf8(bytes)?,
+                                    text_of(column, bytes)?,
                                     &format!(
                                         "is no decimal of {precision} digits, {scale} of them after the point"
                                     ),
@@ -291,7 +201,7 @@ fn texts(
             for value in values.iter() {
                 match value {
                     Some(bytes) => {
-                        let text = utf8(bytes)?;
+                        let text = text_of(column, bytes)?;
                         // Single precision is read as such and widened: the double that has exactly its value.
                         let parsed = if *single {
                             text.parse::<f32>().ok().map(f64::from)
@@ -299,7 +209,7 @@ fn texts(
                             text.parse::<f64>().ok()
                         };
                         builder.append_value(parsed.ok_or_else(|| {
-                            unfit_value(column, &text, "is no floating-point number")
+                            unfit_value(column, text, "is no floating-point number")
                         })?);
                     }
                     None => builder.append_null(),
@@ -328,24 +238,89 @@ fn texts(
             Ok(Arc::new(builder.finish()))
         }
         _ => {
+            let root = match column.fetch {
+                Fetch::JsonText { root, .. } => Some(root),
+                _ => None,
+            };
             let mut builder = StringBuilder::with_capacity(rows, rows * 16);
             for value in values.iter() {
-                match value {
-                    Some(bytes) => {
-                        builder.append_value(std::str::from_utf8(bytes).map_err(|_| {
-                            unfit_value(
-                                column,
-                                &String::from_utf8_lossy(bytes),
-                                "is not valid UTF-8",
-                            )
-                        })?)
-                    }
-                    None => builder.append_null(),
+                let text = value.map(|bytes| text_of(column, bytes)).transpose()?;
+                if let (Some(text), Some(root)) = (text, root) {
+                    json::check(text, root).map_err(|why| unfit_value(column, text, &why))?;
                 }
+                builder.append_option(text);
             }
             Ok(Arc::new(builder.finish()))
         }
     }
+}
+
+/// Text that is read as the file's type.
+fn parsed_texts(
+    column: &ColumnPlan,
+    slice: AnyColumnBufferSlice<'_>,
+    rows: usize,
+) -> Result<ArrayRef, SourceError> {
+    let values = slice.as_text().ok_or_else(|| internal(column))?;
+    let texts = values
+        .iter()
+        .map(|value| value.map(|bytes| text_of(column, bytes)).transpose());
+    match &column.data_type {
+        DataType::Boolean => {
+            let mut builder = BooleanBuilder::with_capacity(rows);
+            for text in texts {
+                let read = |text| parsed(column, text, text_value::boolean, "is no boolean");
+                builder.append_option(text?.map(read).transpose()?);
+            }
+            Ok(Arc::new(builder.finish()))
+        }
+        DataType::Float64 => {
+            let mut builder = Float64Builder::with_capacity(rows);
+            for text in texts {
+                let number = |text: &str| text.parse().ok();
+                let read = |text| parsed(column, text, number, "is no floating-point number");
+                builder.append_option(text?.map(read).transpose()?);
+            }
+            Ok(Arc::new(builder.finish()))
+        }
+        kind => {
+            let (parse, why): (fn(&str) -> Option<i64>, _) = match kind {
+                DataType::Date32 => (text_value::date, "is no date like 2024-12-31"),
+                DataType::Time64(_) => (text_value::time, "is no time like 23:59:59.999999"),
+                DataType::Timestamp(_, None) => (
+                    text_value::timestamp,
+                    "is no timestamp like 2024-12-31 23:59:59.999999",
+                ),
+                DataType::Timestamp(_, Some(_)) => (
+                    text_value::timestamp_with_offset,
+                    "is no timestamp with offset like 2024-12-31 23:59:59.999999+00",
+                ),
+                _ => return Err(internal(column)),
+            };
+            let read = |text| parsed(column, text, parse, why);
+            let values = texts.map(|text| text?.map(read).transpose());
+            times::array(column, values, rows)
+        }
+    }
+}
+
+fn parsed<T>(
+    column: &ColumnPlan,
+    text: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    why: &str,
+) -> Result<T, SourceError> {
+    parse(text).ok_or_else(|| unfit_value(column, text, why))
+}
+
+fn text_of<'a>(column: &ColumnPlan, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
+    std::str::from_utf8(bytes).map_err(|_| {
+        unfit_value(
+            column,
+            &String::from_utf8_lossy(bytes),
+            "is not valid UTF-8",
+        )
+    })
 }
 
 /// Plain decimal text to the unscaled number; `None` when it is no number, or does not fit exactly.

@@ -5,9 +5,10 @@
 //! and the target column refuses what is too long; numbers and times come in the file with no more digits than the
 //! target has, because the worker has refused values with more.
 
-use super::ColumnPlan;
-use super::snowflake_name::{quote, quote_table};
+use super::json::Root;
+use super::snowflake_name::{quote, quote_table, quote_text};
 use super::snowflake_type::TargetType;
+use super::{ColumnPlan, Fetch};
 use crate::domain::table::TableRef;
 use arrow::datatypes::DataType;
 
@@ -27,12 +28,14 @@ pub struct LoadColumn {
 pub fn load_column(plan: &ColumnPlan, target_type: &str) -> Result<LoadColumn, String> {
     let file = format!("$1:{}", quote(&plan.file_name));
     let mut warning = None;
-    let expression = match (TargetType::parse(target_type), &plan.data_type) {
+    let mut zoneless = || warning = Some("it has no zone: values are taken as UTC".to_owned());
+    let target = TargetType::parse(target_type);
+    let expression = match (&target, &plan.data_type) {
         (TargetType::Number { scale, .. }, DataType::Int32 | DataType::Int64) => {
             format!("{file}::NUMBER(38,{scale})")
         }
         (TargetType::Number { scale, .. }, DataType::Decimal128(_, file_scale))
-            if i16::from(*file_scale) <= i16::from(scale) =>
+            if i16::from(*file_scale) <= i16::from(*scale) =>
         {
             format!("{file}::NUMBER(38,{scale})")
         }
@@ -67,20 +70,68 @@ pub fn load_column(plan: &ColumnPlan, target_type: &str) -> Result<LoadColumn, S
             format!("{file}::TIMESTAMP_LTZ(6)")
         }
         (TargetType::TimestampTz(_), DataType::Timestamp(_, None)) => {
-            warning = Some("it has no zone: values are taken as UTC".to_owned());
+            zoneless();
             format!("{file}::TIMESTAMP_NTZ(6)::TIMESTAMP_TZ(6)")
         }
         (TargetType::TimestampLtz(_), DataType::Timestamp(_, None)) => {
-            warning = Some("it has no zone: values are taken as UTC".to_owned());
+            zoneless();
             format!("{file}::TIMESTAMP_NTZ(6)::TIMESTAMP_LTZ(6)")
         }
-        (TargetType::Variant, DataType::Utf8) => format!("PARSE_JSON({file}::VARCHAR)"),
-        _ => return Err(format!("its values have no exact form in {target_type}")),
+        (TargetType::TimestampTz(_), DataType::Date32) => {
+            zoneless();
+            format!("{file}::DATE::TIMESTAMP_NTZ(6)::TIMESTAMP_TZ(6)")
+        }
+        (TargetType::TimestampLtz(_), DataType::Date32) => {
+            zoneless();
+            format!("{file}::DATE::TIMESTAMP_NTZ(6)::TIMESTAMP_LTZ(6)")
+        }
+        (TargetType::Variant, DataType::Int32 | DataType::Int64) => {
+            format!("{file}::NUMBER(38,0)::VARIANT")
+        }
+        (TargetType::Variant, DataType::Decimal128(_, scale)) => {
+            format!("{file}::NUMBER(38,{scale})::VARIANT")
+        }
+        (TargetType::Variant, DataType::Boolean) => format!("{file}::BOOLEAN::VARIANT"),
+        (_, DataType::Utf8) => {
+            as_document(&plan.fetch, &target, &file).ok_or_else(|| no_exact_form(target_type))?
+        }
+        _ => return Err(no_exact_form(target_type)),
     };
     Ok(LoadColumn {
         expression,
         warning,
     })
+}
+
+/// Text that the worker has looked through: a JSON document, or a spatial value.
+fn as_document(fetch: &Fetch, target: &TargetType, file: &str) -> Option<String> {
+    let parsed = format!("PARSE_JSON({file}::VARCHAR)");
+    match (fetch, target) {
+        (Fetch::JsonText { .. }, TargetType::Variant) => Some(parsed),
+        (
+            Fetch::JsonText {
+                root: Root::Array, ..
+            },
+            TargetType::Array,
+        ) => Some(format!("{parsed}::ARRAY")),
+        (
+            Fetch::JsonText {
+                root: Root::Object, ..
+            },
+            TargetType::Object,
+        ) => Some(format!("{parsed}::OBJECT")),
+        (Fetch::EwkbText { .. }, TargetType::Geometry) => {
+            Some(format!("{file}::VARCHAR::GEOMETRY"))
+        }
+        (Fetch::EwkbText { .. }, TargetType::Geography) => {
+            Some(format!("{file}::VARCHAR::GEOGRAPHY"))
+        }
+        _ => None,
+    }
+}
+
+fn no_exact_form(target_type: &str) -> String {
+    format!("its values have no exact form in {target_type}")
 }
 
 /// A column of a target to create.
@@ -92,144 +143,41 @@ pub struct NewColumn {
     pub target_type: String,
     /// Whether NULL is allowed.
     pub nullable: bool,
+    /// What the source says of it.
+    pub comment: Option<String>,
+    /// Its default, as Snowflake's SQL.
+    pub default: Option<String>,
 }
 
-/// The DDL of a target that does not exist.
-pub fn create_table_ddl(target: &TableRef, columns: &[NewColumn]) -> String {
+/// The DDL of a target that does not exist, with what the source says of the table.
+pub fn create_table_ddl(target: &TableRef, columns: &[NewColumn], comment: Option<&str>) -> String {
     let list: Vec<String> = columns
         .iter()
         .map(|column| {
+            let comment = column.comment.as_deref();
             format!(
-                "{} {}{}",
+                "{} {}{}{}{}",
                 quote(&column.name),
                 column.target_type,
-                if column.nullable { "" } else { " NOT NULL" }
+                if column.nullable { "" } else { " NOT NULL" },
+                column
+                    .default
+                    .as_ref()
+                    .map_or_else(String::new, |default| format!(" DEFAULT {default}")),
+                comment.map_or_else(String::new, |text| format!(" COMMENT {}", quote_text(text)))
             )
         })
         .collect();
     format!(
-        "CREATE TABLE IF NOT EXISTS {} ({})",
+        "CREATE TABLE IF NOT EXISTS {} ({}){}",
         quote_table(target),
-        list.join(", ")
+        list.join(", "),
+        comment.map_or_else(String::new, |text| format!(
+            " COMMENT = {}",
+            quote_text(text)
+        ))
     )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::table::SourceColumn;
-    use crate::types::PlannedColumn;
-    use crate::types::postgres_family::plan_column;
-
-    fn source(type_name: &str, precision: Option<u32>, scale: Option<i32>) -> SourceColumn {
-        SourceColumn {
-            name: "x".into(),
-            type_name: type_name.into(),
-            length_or_precision: precision,
-            scale,
-            nullable: true,
-            ..SourceColumn::default()
-        }
-    }
-
-    fn expression(source: &SourceColumn, target: &str) -> Result<String, String> {
-        let PlannedColumn { plan, .. } = plan_column(source, "\"x\"", 0, Some(target));
-        load_column(&plan, target).map(|loaded| loaded.expression)
-    }
-
-    #[test]
-    fn numbers_come_with_the_digits_of_the_target() {
-        let column = source("numeric", Some(10), Some(2));
-        assert_eq!(
-            expression(&column, "NUMBER(12,4)").as_deref(),
-            Ok("$1:\"c0\"::NUMBER(38,4)")
-        );
-        let narrow = plan_column(&column, "\"x\"", 0, Some("NUMBER(10,0)")).plan;
-        assert_eq!(narrow.data_type, DataType::Decimal128(10, 0));
-    }
-
-    #[test]
-    fn text_is_cast_without_a_length_so_that_the_target_refuses_what_is_too_long() {
-        assert_eq!(
-            expression(&source("varchar", Some(10), None), "VARCHAR(3)").as_deref(),
-            Ok("$1:\"c0\"::VARCHAR")
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_exact_is_refused() {
-        for (from, to) in [
-            ("varchar", "NUMBER(10,0)"),
-            ("timestamp", "DATE"),
-            ("float8", "NUMBER(38,10)"),
-            ("bool", "NUMBER(1,0)"),
-            ("bytea", "VARIANT"),
-            ("int4", "GEOGRAPHY"),
-        ] {
-            assert!(
-                expression(&source(from, None, None), to).is_err(),
-                "{from} into {to}"
-            );
-        }
-    }
-
-    #[test]
-    fn whatever_has_a_text_form_goes_into_text() {
-        for name in [
-            "int8",
-            "numeric",
-            "float4",
-            "float8",
-            "date",
-            "timestamp",
-            "timestamptz",
-            "time",
-            "bytea",
-            "bool",
-            "uuid",
-            "super",
-        ] {
-            assert_eq!(
-                expression(&source(name, None, None), "VARCHAR").as_deref(),
-                Ok("$1:\"c0\"::VARCHAR"),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn every_default_target_can_be_loaded() {
-        for name in [
-            "int2",
-            "int4",
-            "int8",
-            "oid",
-            "bool",
-            "numeric",
-            "float4",
-            "float8",
-            "date",
-            "timestamp",
-            "timestamptz",
-            "time",
-            "timetz",
-            "interval",
-            "bpchar",
-            "varchar",
-            "text",
-            "bytea",
-            "varbyte",
-            "json",
-            "super",
-            "uuid",
-            "inet",
-        ] {
-            let column = source(name, None, None);
-            let default = plan_column(&column, "\"x\"", 0, None).default_target;
-            assert!(
-                expression(&column, &default).is_ok(),
-                "{name} into {default}"
-            );
-        }
-    }
-}
+mod tests;

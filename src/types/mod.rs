@@ -5,10 +5,12 @@
 
 use arrow::datatypes::DataType;
 
+pub mod json;
 pub mod load;
 pub mod postgres_family;
 pub mod snowflake_name;
 pub mod snowflake_type;
+pub mod text_value;
 
 /// The form in which a value leaves the ODBC driver, chosen for exactness first and cost second.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +40,44 @@ pub enum Fetch {
         /// The most bytes a value can have, where the type bounds it; otherwise the buffer grows as values need.
         max_bytes: Option<usize>,
     },
+    /// Bound as UTF-8 text and read as the file's type ([`text_value`]): a date, a timestamp, a time, a boolean, a double.
+    /// A value that is none is an error.
+    ParsedText {
+        /// As for [`Text`](Self::Text).
+        max_bytes: Option<usize>,
+    },
+    /// Bound as UTF-8 text: a JSON document; one that a VARIANT would change is an error ([`json`]).
+    JsonText {
+        /// As for [`Text`](Self::Text).
+        max_bytes: Option<usize>,
+        /// What must be at its root.
+        root: json::Root,
+    },
+    /// Bound as UTF-8 text: a spatial value as hexadecimal EWKB.
+    EwkbText {
+        /// As for [`Text`](Self::Text).
+        max_bytes: Option<usize>,
+    },
     /// The source hands over lower-case hexadecimal text of the bytes.
     HexText {
         /// The most bytes (decoded) a value can have, where the type bounds it.
         max_bytes: Option<usize>,
     },
+}
+
+impl Fetch {
+    /// For a form that is bound as text: the most bytes a value can have, as far as the type bounds it.
+    pub fn text_bound(&self) -> Option<Option<usize>> {
+        match self {
+            Self::DecimalText { max_bytes }
+            | Self::Text { max_bytes }
+            | Self::ParsedText { max_bytes }
+            | Self::JsonText { max_bytes, .. }
+            | Self::EwkbText { max_bytes }
+            | Self::HexText { max_bytes } => Some(*max_bytes),
+            _ => None,
+        }
+    }
 }
 
 /// How one column travels from the source into a file.
@@ -71,6 +106,8 @@ pub struct PlannedColumn {
     pub plan: ColumnPlan,
     /// The type of the target column when the target is created.
     pub default_target: String,
-    /// What users should know of.
+    /// What users should know of the default target, with the column's name.
     pub warning: Option<String>,
+    /// What users should know of the way into another target, without the column's name.
+    pub conversion: Option<String>,
 }

@@ -20,6 +20,11 @@ pub fn quote(exact: &str) -> String {
     format!("\"{}\"", exact.replace('"', "\"\""))
 }
 
+/// Quotes text as a literal: a backslash begins an escape in Snowflake.
+pub fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 /// A three-part name, quoted.
 pub fn quote_table(table: &TableRef) -> String {
     [&table.database, &table.schema, &table.table]

@@ -31,6 +31,14 @@ pub enum TargetType {
     TimestampLtz(u8),
     /// `VARIANT`.
     Variant,
+    /// `ARRAY`, semi-structured.
+    Array,
+    /// `OBJECT`, semi-structured.
+    Object,
+    /// `GEOMETRY`.
+    Geometry,
+    /// `GEOGRAPHY`.
+    Geography,
     /// Anything else, as written.
     Other(String),
 }
@@ -38,12 +46,14 @@ pub enum TargetType {
 impl TargetType {
     /// Reads a type as Snowflake writes it; blanks and case do not matter.
     pub fn parse(text: &str) -> Self {
-        let (base, rest) = text.split_once('(').unwrap_or((text, ""));
-        let arguments: Vec<u8> = rest
-            .trim()
-            .trim_end_matches(|c: char| c == ')' || c.is_whitespace())
-            .split(',')
-            .filter_map(|n| n.trim().parse().ok())
+        let other = || Self::Other(text.trim().to_owned());
+        let Some((base, sizes)) = parts(text) else {
+            return other();
+        };
+        // A length may be too large for this, and does not matter.
+        let arguments: Vec<u8> = sizes
+            .iter()
+            .map(|n| u8::try_from(*n).unwrap_or(u8::MAX))
             .collect();
         let base = base.split_whitespace().collect::<Vec<_>>().join(" ");
         let digits = arguments.first().copied().unwrap_or(9);
@@ -75,7 +85,11 @@ impl TargetType {
                 Self::TimestampLtz(digits)
             }
             "VARIANT" => Self::Variant,
-            _ => Self::Other(text.trim().to_owned()),
+            "ARRAY" if sizes.is_empty() => Self::Array,
+            "OBJECT" if sizes.is_empty() => Self::Object,
+            "GEOMETRY" => Self::Geometry,
+            "GEOGRAPHY" => Self::Geography,
+            _ => other(),
         }
     }
 
@@ -89,6 +103,36 @@ impl TargetType {
             _ => None,
         }
     }
+}
+
+/// Name and arguments of `NAME(1, 2) COLLATE 'x'`; `None`: it is more than that. What users write here becomes a part
+/// of DDL.
+fn parts(text: &str) -> Option<(&str, Vec<u32>)> {
+    let (text, collation) = match text.to_ascii_uppercase().find(" COLLATE ") {
+        Some(place) => (&text[..place], text[place + " COLLATE ".len()..].trim()),
+        None => (text, "''"),
+    };
+    let is_collation = collation
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''))
+        .is_some_and(|name| {
+            name.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        });
+    let (base, sizes) = match text.trim().split_once('(') {
+        None => (text, Vec::new()),
+        Some((base, rest)) => {
+            let list = rest.strip_suffix(')')?.split(',');
+            let number = |n: &str| {
+                let n = n.trim();
+                n.bytes()
+                    .all(|b| b.is_ascii_digit())
+                    .then(|| n.parse().ok())?
+            };
+            (base, list.map(number).collect::<Option<_>>()?)
+        }
+    };
+    is_collation.then_some((base, sizes))
 }
 
 #[cfg(test)]
@@ -116,6 +160,17 @@ mod tests {
         assert_eq!(read("TIME"), TargetType::Time(9));
         assert_eq!(read("VARCHAR(16777216)"), TargetType::Text);
         assert_eq!(read("double  precision"), TargetType::Float);
+        assert_eq!(read("VARCHAR(10) COLLATE 'en-ci'"), TargetType::Text);
+        for more in [
+            "VARCHAR(1)); DROP TABLE t; --",
+            "VARCHAR) x",
+            "NUMBER(10,0) DEFAULT 1",
+            "VARCHAR(10) COLLATE ''; x'",
+            "NUMBER(-1)",
+            "NUMBER()",
+        ] {
+            assert_eq!(read(more), TargetType::Other(more.into()));
+        }
         assert_eq!(
             read("VECTOR(INT, 3)"),
             TargetType::Other("VECTOR(INT, 3)".into())

@@ -21,6 +21,8 @@ pub struct Migration<'a> {
     metadata: String,
     name: String,
     application: String,
+    platform: &'static str,
+    top: Value,
 }
 
 impl<'a> Migration<'a> {
@@ -34,7 +36,36 @@ impl<'a> Migration<'a> {
             metadata: unique_name("META"),
             name: unique_name("workflow"),
             application: "max_parallel_tasks = 4\ntask_fetch_interval = 1".to_owned(),
+            platform: "redshift",
+            top: json!({}),
         }
+    }
+
+    /// The same with another `--source-platform`: `postgresql`, which the local Redshift is underneath.
+    #[must_use]
+    pub fn platform(self, platform: &'static str) -> Self {
+        Self { platform, ..self }
+    }
+
+    /// Keys of the workflow's file beside its tables.
+    #[must_use]
+    pub fn top(mut self, keys: Value) -> Self {
+        self.top = keys;
+        self
+    }
+
+    /// A new workflow of the same tables, into the same target, with the same metadata.
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        self.name = unique_name("workflow");
+        self
+    }
+
+    /// The same without its tables.
+    #[must_use]
+    pub fn without_tables(mut self) -> Self {
+        self.tables.clear();
+        self
     }
 
     /// Adds a table as the workflow's file has it; what it does not say is the default.
@@ -72,7 +103,7 @@ impl<'a> Migration<'a> {
     #[must_use]
     pub fn run(&self, code: i32) -> Migrated {
         let scratch = Scratch::new("migration");
-        let workflow = json!({
+        let mut workflow = json!({
             "defaultTableConfiguration": {
                 "source": {"databaseName": format!("\"{}\"", self.database.name().replace('"', "\"\"")), "schemaName": "public"},
                 "target": {"databaseName": self.target, "schemaName": "PUBLIC"},
@@ -80,6 +111,9 @@ impl<'a> Migration<'a> {
             },
             "tables": self.tables,
         });
+        if let (Some(workflow), Some(top)) = (workflow.as_object_mut(), self.top.as_object()) {
+            workflow.extend(top.clone());
+        }
         let file = scratch.write("workflow.json", &workflow.to_string());
         let application = format!(
             "{}\nsnowflake_database_for_metadata = \"{}\"",
@@ -87,7 +121,10 @@ impl<'a> Migration<'a> {
         );
         let worker = scratch.write(
             "configuration.toml",
-            &self.database.worker_configuration(&application),
+            &self.database.worker_configuration(&application).replace(
+                "[connections.source.redshift]",
+                &format!("[connections.source.{}]", self.platform),
+            ),
         );
         let arguments = [
             "run".as_ref(),
@@ -95,7 +132,7 @@ impl<'a> Migration<'a> {
             "-c".as_ref(),
             worker.as_os_str(),
         ];
-        let names = ["--source-platform", "redshift", "--name", &self.name];
+        let names = ["--source-platform", self.platform, "--name", &self.name];
         let server = LocalSnowflake::shared();
         let ended = Snowhaul::new(arguments.into_iter().chain(names.map(AsRef::as_ref)))
             .snowflake(server)
@@ -115,6 +152,7 @@ impl<'a> Migration<'a> {
             sql,
             target: self.target.clone(),
             metadata: format!("{}.DATA_MIGRATION", self.metadata),
+            workflow: self.name.clone(),
         }
     }
 }
@@ -129,6 +167,7 @@ pub struct Migrated {
     /// The target's database.
     pub target: String,
     metadata: String,
+    workflow: String,
 }
 
 impl Migrated {
@@ -169,6 +208,27 @@ impl Migrated {
                 .unwrap_or_else(|_| panic!("not a whole number: {text}"))
         };
         (number(0), number(1))
+    }
+
+    /// Rows that this workflow has moved into the target, and its partitions by phase: `("LOADED", 3)`.
+    #[must_use]
+    pub fn moved(&self) -> (i64, Vec<(String, i64)>) {
+        let from = format!(
+            "FROM {{s}}.\"PARTITION\" p JOIN {{s}}.WORKFLOW w ON w.WORKFLOW_ID = p.WORKFLOW_ID WHERE w.NAME = '{}'",
+            self.workflow
+        );
+        let number = |text: Option<String>| text.unwrap_or_default().parse().unwrap_or(-1);
+        let phases = self.metadata(&format!("SELECT p.PHASE, COUNT(*) {from} GROUP BY p.PHASE"));
+        let mut phases: Vec<(String, i64)> = phases
+            .into_iter()
+            .map(|mut row| {
+                let count = number(row.pop().flatten());
+                (row.remove(0).unwrap_or_default(), count)
+            })
+            .collect();
+        phases.sort();
+        let mut rows = self.metadata(&format!("SELECT COALESCE(SUM(p.ROWS_LOADED), 0) {from}"));
+        (number(rows.remove(0).remove(0)), phases)
     }
 
     /// Rows of a query of the metadata; `{s}` is its schema.

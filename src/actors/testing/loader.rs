@@ -2,7 +2,7 @@
 
 use super::store::Store;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
-use crate::checkpoint::OwnedWorkflow;
+use crate::checkpoint::{OwnedWorkflow, TableState};
 use crate::domain::phase::PartitionPhase;
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{PartitionNo, TableNo};
@@ -129,7 +129,7 @@ impl Loader for FakeLoader {
         outcome
     }
 
-    async fn remove_files(&self, owned: &OwnedWorkflow, _: Option<TableNo>) {
+    async fn finish(&self, owned: &OwnedWorkflow, _: &[TableState]) {
         self.removed.lock().unwrap().push(owned.id.0);
     }
 }

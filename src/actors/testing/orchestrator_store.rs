@@ -6,7 +6,8 @@ use crate::checkpoint::{
     PartitionKey, PartitionState, StateChange, TablePlan, TableState,
 };
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
-use crate::domain::task::TaskKind;
+use crate::domain::table::TableRef;
+use crate::domain::task::{ExtractionSpec, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -167,6 +168,18 @@ impl OrchestratorCheckpoint for Store {
         after.leave(Ok(())).await
     }
 
+    async fn claim_synchronization(
+        &self,
+        owned: &OwnedWorkflow,
+        _: TableNo,
+        sync_key: &str,
+        _: (&TableRef, &TableRef),
+    ) -> Result<Option<String>, CheckpointError> {
+        let after = self.faults.enter("claim_synchronization").await?;
+        let answer = self.rows().claim_synchronization(owned, sync_key);
+        after.leave(answer).await
+    }
+
     async fn write_plan(
         &self,
         owned: &OwnedWorkflow,
@@ -266,7 +279,13 @@ impl OrchestratorCheckpoint for Store {
         after.leave(Ok(reaped)).await
     }
 
-    fn load_statements(&self, _: &OwnedWorkflow, _: TableNo, _: &[LoadUnit]) -> Vec<(String, u64)> {
+    fn load_statements(
+        &self,
+        _: &OwnedWorkflow,
+        _: TableNo,
+        _: &ExtractionSpec,
+        _: &[LoadUnit],
+    ) -> Vec<(String, u64)> {
         Vec::new()
     }
 }
@@ -335,6 +354,23 @@ impl Store {
 }
 
 impl Rows {
+    fn claim_synchronization(
+        &mut self,
+        owned: &OwnedWorkflow,
+        sync_key: &str,
+    ) -> Result<Option<String>, CheckpointError> {
+        self.check_owner(owned)?;
+        let holder = self.synchronizations.get(sync_key);
+        let holder = holder.filter(|holder| **holder != owned.id);
+        if let Some(row) = holder.and_then(|holder| self.workflows.get(holder))
+            && row.phase != WorkflowPhase::Completed
+        {
+            return Ok(Some(row.name.clone()));
+        }
+        self.synchronizations.insert(sync_key.to_owned(), owned.id);
+        Ok(None)
+    }
+
     fn write_plan(
         &mut self,
         owned: &OwnedWorkflow,

@@ -61,6 +61,8 @@ pub(super) struct Rows {
     pub partitions: BTreeMap<(WorkflowId, TableNo, PartitionNo), PartitionRow>,
     pub tasks: BTreeMap<String, TaskRow>,
     pub workers: HashMap<String, u32>,
+    /// Who has the state of a pair of tables.
+    pub synchronizations: HashMap<String, WorkflowId>,
     /// What the loads committed, in order: partition, attempt, rows.
     pub target: BTreeMap<TableKey, Vec<(PartitionNo, Attempt, u64)>>,
 }

@@ -19,7 +19,7 @@ pub fn infer_keys(
 ) -> Result<Vec<Option<KeyCandidate>>, SourceError> {
     let session = Session::open(settings, dialect, None)?;
     let infer = |table: &TableRef| {
-        let columns = session.columns(table)?;
+        let (columns, _) = session.columns(table)?;
         let constraints = constraints(&session, table)?;
         Ok(choose_key(&constraints, &columns, |column| {
             dialect.key_kind(column).is_some()

@@ -3,6 +3,7 @@
 use crate::dialect::{Dialect, Scope, Window};
 use crate::domain::table::{KeyColumn, KeyRange, SourceColumn, TableRef};
 use crate::domain::task::TableSpec;
+use crate::source::columns::{source_column, table_comment};
 use crate::source::connection::{SourceSettings, query_text};
 use crate::source::{SourceError, SourceErrorKind};
 use odbc_api::Connection;
@@ -72,22 +73,14 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The columns of a table; empty: there is none, or it is not visible.
-    pub(super) fn columns(&self, table: &TableRef) -> Result<Vec<SourceColumn>, SourceError> {
+    /// The columns of a table, and its comment; without a column: there is no such table, or it is not visible.
+    pub(super) fn columns(
+        &self,
+        table: &TableRef,
+    ) -> Result<(Vec<SourceColumn>, Option<String>), SourceError> {
         let rows = self.query(table, &self.dialect.columns_query(table))?;
-        Ok(rows.iter().map(|row| source_column(row)).collect())
-    }
-}
-
-fn source_column(row: &[Option<String>]) -> SourceColumn {
-    let text = |index: usize| row.get(index).cloned().flatten();
-    SourceColumn {
-        name: text(0).unwrap_or_default(),
-        type_name: text(1).unwrap_or_default().to_lowercase(),
-        length_or_precision: text(2).and_then(|n| n.parse().ok()),
-        scale: text(3).and_then(|n| n.parse().ok()),
-        nullable: text(4).as_deref() != Some("false"),
-        ..SourceColumn::default()
+        let columns = rows.iter().map(|row| source_column(row)).collect();
+        Ok((columns, table_comment(&rows)))
     }
 }
 

@@ -11,7 +11,7 @@ pub struct Column {
     pub to: &'static str,
 }
 
-const fn column(
+pub const fn column(
     name: &'static str,
     source: &'static str,
     created: &'static str,
@@ -29,13 +29,13 @@ const fn column(
 }
 
 impl Column {
-    const fn compared(self, from: &'static str, to: &'static str) -> Self {
+    pub const fn compared(self, from: &'static str, to: &'static str) -> Self {
         Self { from, to, ..self }
     }
 }
 
 pub const TEXT: &str = "CAST({c} AS varchar)";
-const ANY_TEXT: &str = "VARCHAR(16777216)";
+pub const ANY_TEXT: &str = "VARCHAR(16777216)";
 
 pub const COLUMNS: &[Column] = &[
     column(
@@ -300,8 +300,14 @@ pub const COLUMNS: &[Column] = &[
     column(
         "c_array",
         "integer[]",
-        ANY_TEXT,
-        &["'{1,NULL,3}'", "'{}'", "'{{1,2},{3,4}}'"],
+        "ARRAY",
+        &["'{1,NULL,3}'", "'{}'", "'{{1,2},{3,4}}'", "'{-2147483648}'"],
     )
-    .compared(TEXT, "{c}"),
+    .compared("to_json({c})", "TO_JSON({c})"),
+    column(
+        "c_longest",
+        "varchar(65535)",
+        "VARCHAR(65535)",
+        &["repeat('x', 65535)", "repeat('é', 32767)", "''", "' '"],
+    ),
 ];

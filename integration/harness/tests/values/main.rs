@@ -3,10 +3,12 @@
 
 mod analysis;
 mod checksums;
+mod compared;
 mod extremes;
 mod keys;
 mod names;
 mod partitions;
+mod postgres;
 mod ranges;
 mod refused;
 mod statements;

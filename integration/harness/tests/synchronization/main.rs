@@ -1,0 +1,7 @@
+//! Runs after the first one: what moves, what is replaced, what is left alone; and that nothing is lost or doubled while
+//! the source goes on changing.
+
+mod checksums;
+mod replaced;
+mod tables;
+mod watermarks;

@@ -1,0 +1,172 @@
+//! What runs of one table leave for the next: whose turn it is, the partitions, their checksums and watermarks.
+//!
+//! `SYNCHRONIZATION` has a row for each pair of source and target table. Its `WORKFLOW_ID` is a fence: only that workflow's
+//! loads may move the state on, and a workflow takes it only when the one that had it is complete. So the range of a
+//! watermark can be neither read nor loaded twice by two workflows of the same table.
+
+use super::contract::*;
+use super::hybrid::{Cells, HybridCheckpoint, to_json};
+use super::orchestrator::INSERT_ROWS;
+use super::sql::{text, text_opt, values};
+use crate::domain::table::{Content, TableRef};
+use crate::domain::task::{ExtractionSpec, SyncPartition, SyncSnapshot};
+use crate::domain::{TableNo, WorkflowId};
+use crate::snowflake::Row;
+
+impl HybridCheckpoint {
+    /// As [`OrchestratorCheckpoint::claim_synchronization`] says.
+    pub(super) async fn claim_sync(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        sync_key: &str,
+        (source, target): (&TableRef, &TableRef),
+    ) -> Result<Option<String>, CheckpointError> {
+        let (s, id, key) = (&self.s, owned.id, text(sync_key));
+        let fence = self.fence(owned);
+        self.execute(&format!(
+            "INSERT INTO {s}.SYNCHRONIZATION (SYNC_KEY, SOURCE_TABLE, TARGET_TABLE, WORKFLOW_ID, TABLE_NO) \
+             SELECT {key}, {}, {}, {id}, {table_no} WHERE NOT EXISTS (SELECT 1 FROM {s}.SYNCHRONIZATION x WHERE x.SYNC_KEY = {key}) AND {fence}",
+            text(&source.to_string()),
+            text(&target.to_string())
+        ))
+        .await?;
+        let taken = self
+            .execute(&format!(
+                "UPDATE {s}.SYNCHRONIZATION SET WORKFLOW_ID = {id}, TABLE_NO = {table_no} WHERE SYNC_KEY = {key} AND {fence} \
+                 AND WORKFLOW_ID NOT IN (SELECT h.WORKFLOW_ID FROM {s}.WORKFLOW h WHERE h.STATUS <> 'COMPLETED' AND h.WORKFLOW_ID <> {id})"
+            ))
+            .await?;
+        if taken == 1 {
+            return Ok(None);
+        }
+        self.check_owner(owned).await?;
+        let holder = self
+            .query(&format!(
+                "SELECT w.NAME FROM {s}.SYNCHRONIZATION y JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = y.WORKFLOW_ID WHERE y.SYNC_KEY = {key}"
+            ))
+            .await?;
+        let name = holder.first().map_or_else(
+            || Ok("another workflow".to_owned()),
+            |row| Cells(row, 0).text(),
+        )?;
+        Ok(Some(name))
+    }
+
+    /// What writes the state's settings and partitions in the plan's transaction, each with the number of rows that it
+    /// must change, where that is known.
+    pub(super) fn sync_plan_statements(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        plan: &TablePlan,
+        synchronization: &SyncPlan,
+    ) -> Result<Vec<(String, Option<u64>)>, CheckpointError> {
+        let (s, key) = (&self.s, text(&synchronization.key));
+        let mut statements = vec![(
+            format!(
+                "UPDATE {s}.SYNCHRONIZATION SET SETTINGS = {}, UPDATED_AT = SYSDATE() WHERE SYNC_KEY = {key} AND WORKFLOW_ID = {} AND TABLE_NO = {table_no}",
+                text(&to_json(&synchronization.settings)?),
+                owned.id
+            ),
+            Some(1),
+        )];
+        if synchronization.reused {
+            return Ok(statements);
+        }
+        statements.push((
+            format!("DELETE FROM {s}.SYNC_PARTITION WHERE SYNC_KEY = {key}"),
+            None,
+        ));
+        let mut rows = Vec::new();
+        for (no, partition) in plan.partitions.iter().enumerate() {
+            if partition.slice.content == Content::Rows {
+                rows.push(vec![
+                    no.to_string(),
+                    text(&to_json(&partition.slice.range)?),
+                    text_opt(partition.checksum.as_deref()),
+                    text_opt(partition.slice.after.as_deref()),
+                ]);
+            }
+        }
+        for chunk in rows.chunks(INSERT_ROWS) {
+            let v = values(&["N", "R", "C", "W"], chunk);
+            statements.push((
+                format!("INSERT INTO {s}.SYNC_PARTITION (SYNC_KEY, PARTITION_NO, KEY_RANGE, CHECKSUM, WATERMARK) SELECT {key}, v.N, v.R, v.C, v.W FROM ({v}) v"),
+                Some(chunk.len() as u64),
+            ));
+        }
+        Ok(statements)
+    }
+
+    /// What a load's transaction stores for the next run, each with the number of rows that it must change.
+    pub(super) fn sync_load_statements(
+        &self,
+        owned: &OwnedWorkflow,
+        extraction: &ExtractionSpec,
+        units: &[LoadUnit],
+    ) -> Vec<(String, u64)> {
+        let Some(key) = extraction.sync_key.as_deref().map(text) else {
+            return Vec::new();
+        };
+        let s = &self.s;
+        let mut statements = vec![(
+            format!(
+                "UPDATE {s}.SYNCHRONIZATION SET UPDATED_AT = SYSDATE() WHERE SYNC_KEY = {key} AND WORKFLOW_ID = {}",
+                owned.id
+            ),
+            1,
+        )];
+        let watermark = extraction.watermark.as_ref().map(|w| w.upto.as_str());
+        let rows: Vec<_> = units
+            .iter()
+            .filter(|unit| unit.content == Content::Rows)
+            .map(|unit| {
+                vec![
+                    unit.key.partition_no.to_string(),
+                    text_opt(unit.checksum.as_deref()),
+                ]
+            })
+            .collect();
+        if !rows.is_empty() {
+            statements.push((
+                format!(
+                    "UPDATE {s}.SYNC_PARTITION p SET CHECKSUM = v.C, WATERMARK = {}, UPDATED_AT = SYSDATE() FROM ({}) v WHERE p.SYNC_KEY = {key} AND p.PARTITION_NO = v.P",
+                    text_opt(watermark),
+                    values(&["P", "C"], &rows)
+                ),
+                rows.len() as u64,
+            ));
+        }
+        statements
+    }
+
+    /// What an earlier run left behind for a table that this workflow holds. `None`: nothing.
+    pub(super) async fn sync_snapshot(
+        &self,
+        id: WorkflowId,
+        table_no: TableNo,
+    ) -> Result<Option<SyncSnapshot>, CheckpointError> {
+        let sql = format!(
+            "SELECT y.SETTINGS, p.KEY_RANGE, p.CHECKSUM, p.WATERMARK FROM {s}.SYNCHRONIZATION y JOIN {s}.SYNC_PARTITION p ON p.SYNC_KEY = y.SYNC_KEY \
+             WHERE y.WORKFLOW_ID = {id} AND y.TABLE_NO = {table_no} AND y.SETTINGS IS NOT NULL ORDER BY p.PARTITION_NO",
+            s = self.s
+        );
+        let rows = self.query(&sql).await?;
+        let Some(first) = rows.first() else {
+            return Ok(None);
+        };
+        let read = |row: &Row| {
+            let mut c = Cells(row, 1);
+            Ok::<_, CheckpointError>(SyncPartition {
+                range: c.json()?,
+                checksum: c.text_opt(),
+                watermark: c.text_opt(),
+            })
+        };
+        Ok(Some(SyncSnapshot {
+            settings: Cells(first, 0).json()?,
+            partitions: rows.iter().map(read).collect::<Result<_, _>>()?,
+        }))
+    }
+}

@@ -1,0 +1,309 @@
+//! Whether a merged table's settings fit together, and whether this version can do what they ask for.
+
+use super::findings::shown;
+use super::identifier::folded;
+use super::merge::{at, text_at};
+use super::table::{DEFAULTS, Merged, TableCheck, inside_all};
+use crate::dialect;
+use crate::domain::table::{Platform, WrittenName};
+use crate::types::snowflake_name::exact_name;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The key of the key's columns.
+const PRIMARY_KEY: &str = "primaryKeyColumns";
+/// The key of the columns that are left out.
+const EXCLUDED: &str = "excludeSourceColumns";
+
+impl TableCheck<'_> {
+    /// Tells everything about the table that does not fit together.
+    pub(super) fn rules(&mut self, table: &Merged<'_>) {
+        self.extraction(table);
+        self.synchronization(table);
+        self.iceberg(table);
+        self.mappings(table);
+        self.exclusions(table);
+    }
+
+    fn extraction(&mut self, table: &Merged<'_>) {
+        let (strategy, stage) = ("extraction.strategy", "extraction.externalStage");
+        if table.is(strategy, "unload") {
+            if self.platform == Platform::Redshift {
+                self.not_yet(table, strategy, "\"unload\"", "write \"regular\"");
+            } else {
+                self.wrong(
+                    table,
+                    strategy,
+                    &format!(
+                        "\"unload\" is for redshift only, and the source is {}; write \"regular\"",
+                        self.platform
+                    ),
+                );
+            }
+            if !table.has(stage) {
+                self.missing(
+                    table,
+                    stage,
+                    "\"unload\" needs the fully qualified name of its stage here",
+                );
+            }
+            if let Some(name) = text_at(table.merged, stage)
+                && num_parts(name) != 3
+            {
+                let message = format!(
+                    "`{}` is not fully qualified; write DATABASE.SCHEMA.STAGE",
+                    shown(name)
+                );
+                self.wrong(table, stage, &message);
+            }
+        } else if table.has(stage) && !table.has(strategy) {
+            self.lone(table, stage, strategy, "unload");
+        }
+    }
+
+    /// A key that only counts with a strategy that nobody wrote: doing without would be a silent surprise.
+    fn lone(&mut self, table: &Merged<'_>, key: &str, strategy: &str, word: &str) {
+        let is_told = [table.path.as_str(), DEFAULTS]
+            .iter()
+            .any(|path| self.findings.is_broken(&inside_all(path, strategy)));
+        if !is_told {
+            let message = format!(
+                "this is for strategy \"{word}\", and no strategy is given; write \"strategy\": \"{word}\" next to it or remove it"
+            );
+            self.wrong(table, key, &message);
+        }
+    }
+
+    fn synchronization(&mut self, table: &Merged<'_>) {
+        let strategy = "synchronization.strategy";
+        let column = "synchronization.watermarkColumn";
+        let tracks =
+            ["trackModifications", "trackDeletions"].map(|key| format!("synchronization.{key}"));
+        match text_at(table.merged, strategy) {
+            Some("watermark") => {
+                if !table.has(column) {
+                    self.missing(
+                        table,
+                        column,
+                        "strategy \"watermark\" needs the column here",
+                    );
+                }
+                let mut needing: Vec<&str> = tracks
+                    .iter()
+                    .filter(|track| table.is_on(track))
+                    .map(String::as_str)
+                    .collect();
+                if table.is("resetPartitions", "enabledWithDedup") {
+                    needing.push("resetPartitions");
+                }
+                if !needing.is_empty() && !table.is_filled(PRIMARY_KEY) {
+                    let verb = if needing.len() == 1 { "needs" } else { "need" };
+                    let needing = needing.join("` and `");
+                    self.missing(
+                        table,
+                        PRIMARY_KEY,
+                        &format!("`{needing}` {verb} the key's columns here"),
+                    );
+                }
+            }
+            Some(other) => {
+                let [_, deletions] = &tracks;
+                // What the defaults say for another strategy than the table's own means nothing.
+                let is_meant =
+                    at(table.own, deletions).is_some() || at(table.own, strategy).is_none();
+                if is_meant && table.is_on(deletions) {
+                    let message = format!(
+                        "this is for strategy \"watermark\", and the strategy is \"{other}\"; remove it or write false"
+                    );
+                    self.wrong(table, deletions, &message);
+                }
+            }
+            None => {
+                for key in tracks.iter().map(String::as_str).chain([column]) {
+                    let is_set = at(table.merged, key).is_some_and(|v| v != &Value::Bool(false));
+                    if is_set {
+                        self.lone(table, key, strategy, "watermark");
+                    }
+                }
+                let expression = "synchronization.checksumExpression";
+                if table.has(expression) {
+                    self.lone(table, expression, strategy, "checksum");
+                }
+            }
+        }
+    }
+
+    fn iceberg(&mut self, table: &Merged<'_>) {
+        let config = "target.icebergConfig";
+        if !table.is("target.tableType", "iceberg") {
+            if table.is_filled(config) {
+                self.wrong(
+                    table,
+                    config,
+                    "this is for tableType \"iceberg\", and this table is native; remove it or set the tableType",
+                );
+            }
+            return;
+        }
+        self.not_yet(table, "target.tableType", "\"iceberg\"", "write \"native\"");
+        let catalog = text_at(table.merged, "target.icebergConfig.catalog").unwrap_or("SNOWFLAKE");
+        let is_managed = catalog.eq_ignore_ascii_case("SNOWFLAKE");
+        let (needed, why) = if is_managed {
+            (
+                "target.icebergConfig.externalVolume",
+                "catalog SNOWFLAKE needs an external volume here",
+            )
+        } else {
+            (
+                "target.icebergConfig.catalogTableName",
+                "an external catalog needs the table's name in it here",
+            )
+        };
+        if !table.has(needed) {
+            self.missing(table, needed, why);
+        }
+        let strategy = "target.icebergConfig.migrationStrategy";
+        match text_at(table.merged, strategy) {
+            Some(external @ ("catalog_link" | "convert_to_managed")) if is_managed => {
+                let message = format!(
+                    "\"{external}\" takes the table from an external catalog; name its integration as `catalog`, or write \"copy_files\""
+                );
+                self.wrong(table, strategy, &message);
+            }
+            Some("copy_files") if !is_managed => self.wrong(
+                table,
+                strategy,
+                "\"copy_files\" is for catalog SNOWFLAKE; write \"catalog_link\" or \"convert_to_managed\"",
+            ),
+            _ => {}
+        }
+        if table.is("synchronization.strategy", "full-replace") {
+            self.wrong(
+                table,
+                "synchronization.strategy",
+                "\"full-replace\" is for native tables only",
+            );
+        }
+    }
+
+    fn mappings(&mut self, table: &Merged<'_>) {
+        let platform = self.platform;
+        let source = move |text: &str| meaning(platform, text);
+        let target = |text: &str| exact_name(&WrittenName(text.to_owned()));
+        let list = "columnNameMappings";
+        self.each_once(table, list, "sourceName", &source, "is renamed");
+        self.each_once(
+            table,
+            list,
+            "targetName",
+            &target,
+            "is the new name of a column",
+        );
+        self.each_once(
+            table,
+            "columnTypeMappings",
+            "sourceType",
+            &|text: &str| text.trim().to_lowercase(),
+            "is mapped",
+        );
+    }
+
+    fn each_once(
+        &mut self,
+        table: &Merged<'_>,
+        list: &str,
+        key: &str,
+        meaning: &dyn Fn(&str) -> String,
+        what: &str,
+    ) {
+        let items = at(table.merged, list).and_then(Value::as_array);
+        let mut seen = BTreeMap::new();
+        for (index, item) in items.into_iter().flatten().enumerate() {
+            let Some(text) = item.get(key).and_then(Value::as_str) else {
+                continue;
+            };
+            if let Some(first) = seen.insert(meaning(text), index) {
+                let message = format!(
+                    "`{}` {what} twice, here and in item {first}; keep one",
+                    shown(text)
+                );
+                self.wrong_item(table, (list, index, Some(key)), message);
+            }
+        }
+    }
+
+    /// A column that is left out takes no part in anything else.
+    fn exclusions(&mut self, table: &Merged<'_>) {
+        let excluded = table.texts(EXCLUDED, Value::as_str);
+        if excluded.is_empty() {
+            return;
+        }
+        let mut uses: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (list, what) in [
+            ("columnNamesToPartitionBy", "the table is partitioned by it"),
+            (PRIMARY_KEY, "it is one of the primaryKeyColumns"),
+        ] {
+            for name in table.texts(list, Value::as_str) {
+                uses.entry(self.meaning(&name)).or_default().push(what);
+            }
+        }
+        if table.is("synchronization.strategy", "watermark")
+            && let Some(name) = text_at(table.merged, "synchronization.watermarkColumn")
+        {
+            let used = uses.entry(self.meaning(name)).or_default();
+            used.push("it is the watermarkColumn");
+        }
+        for (index, name) in excluded.iter().enumerate() {
+            if let Some(used) = uses.get(&self.meaning(name)) {
+                let message = format!(
+                    "`{}` cannot be left out: {}",
+                    shown(name),
+                    used.join(", and ")
+                );
+                self.wrong_item(table, (EXCLUDED, index, None), message);
+            }
+        }
+        let excluded: Vec<String> = excluded.iter().map(|name| self.meaning(name)).collect();
+        let renamed = table.texts("columnNameMappings", |item| {
+            item.get("sourceName")?.as_str()
+        });
+        for (index, name) in renamed.iter().enumerate() {
+            if excluded.contains(&self.meaning(name)) {
+                let message = format!(
+                    "`{}` is renamed, and left out by {EXCLUDED}; keep one",
+                    shown(name)
+                );
+                let place = ("columnNameMappings", index, Some("sourceName"));
+                self.wrong_item(table, place, message);
+            }
+        }
+    }
+
+    fn meaning(&self, written: &str) -> String {
+        meaning(self.platform, written)
+    }
+}
+
+/// What written names of the same source column have in common.
+fn meaning(platform: Platform, written: &str) -> String {
+    match dialect::for_platform(platform) {
+        Some(dialect) => dialect.exact_name(&WrittenName(written.to_owned())),
+        None => folded(written),
+    }
+}
+
+/// Parts of a dotted name, whose quoted parts may have dots inside.
+fn num_parts(name: &str) -> usize {
+    let mut in_quotes = false;
+    let mut parts = 1;
+    for c in name.chars() {
+        match c {
+            '"' => in_quotes = !in_quotes,
+            '.' if !in_quotes => parts += 1,
+            // What follows is a path.
+            '/' if !in_quotes => break,
+            _ => {}
+        }
+    }
+    parts
+}

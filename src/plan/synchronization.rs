@@ -1,0 +1,184 @@
+//! What a run of a table finds of the runs before it, and what it leaves for the next: pure.
+
+use crate::checkpoint::{PlannedPartition, SyncPlan};
+use crate::dialect::Dialect;
+use crate::domain::table::{Content, KeyRange, Platform, Slice};
+use crate::domain::task::{
+    LoadMode, ResetPartitions, SyncSettings, Synchronization, TableAnalysis, TableSpec,
+};
+use crate::types::snowflake_name::exact_name;
+use sha2::{Digest, Sha256};
+
+/// Names the state that runs of this table leave behind: the same source table into the same target. `None`: its
+/// strategy leaves none, or this is a dry run.
+pub fn sync_key(platform: Platform, dialect: &dyn Dialect, spec: &TableSpec) -> Option<String> {
+    if !spec.synchronization.is_stateful() || spec.preflight.is_some() {
+        return None;
+    }
+    let source = [
+        &spec.source.database,
+        &spec.source.schema,
+        &spec.source.table,
+    ];
+    let target = [
+        &spec.target.database,
+        &spec.target.schema,
+        &spec.target.table,
+    ];
+    let parts = std::iter::once(platform.to_string())
+        .chain(source.map(|part| dialect.exact_name(part)))
+        .chain(target.map(exact_name));
+    let mut hash = Sha256::new();
+    for part in parts {
+        // With its length: names may hold any character.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    Some(
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    )
+}
+
+/// What loads of the table do with rows that are there already. `target_is_empty`: at the time of the plan.
+pub fn load_mode(spec: &TableSpec, target_is_empty: bool) -> LoadMode {
+    if spec.preflight.is_some() {
+        return LoadMode::Append;
+    }
+    match &spec.synchronization {
+        Synchronization::None => LoadMode::Append,
+        Synchronization::FullReplace | Synchronization::Checksum { .. } => LoadMode::ReplaceRange,
+        Synchronization::Watermark {
+            track_modifications,
+            ..
+        } => {
+            let merges =
+                *track_modifications || spec.reset_partitions == ResetPartitions::EnabledWithDedup;
+            // The first run of a table into a target that it has to itself: each key comes once.
+            if merges && !target_is_empty {
+                LoadMode::Merge
+            } else {
+                LoadMode::Append
+            }
+        }
+    }
+}
+
+/// Whether target rows whose key is gone from the source are deleted.
+pub fn tracks_deletions(spec: &TableSpec) -> bool {
+    matches!(
+        spec.synchronization,
+        Synchronization::Watermark {
+            track_deletions: true,
+            ..
+        }
+    )
+}
+
+/// The partitions of a run: those of the analysis, and last the keys of the whole table where deletions are tracked.
+pub fn partitions(spec: &TableSpec, analysis: &TableAnalysis) -> Vec<PlannedPartition> {
+    let mut planned: Vec<PlannedPartition> = analysis
+        .partitions
+        .iter()
+        .map(|partition| PlannedPartition {
+            slice: Slice {
+                range: partition.range.clone(),
+                after: partition.after.clone(),
+                content: Content::Rows,
+            },
+            unchanged: partition.unchanged,
+            checksum: partition.checksum.clone(),
+        })
+        .collect();
+    if spec.preflight.is_some() {
+        // A dry run is bounded by a partition's size.
+        planned.truncate(1);
+    } else if tracks_deletions(spec) {
+        planned.push(PlannedPartition {
+            slice: Slice {
+                range: KeyRange::Everything,
+                after: None,
+                content: Content::Keys,
+            },
+            unchanged: false,
+            checksum: None,
+        });
+    }
+    planned
+}
+
+/// What the next run shall find of this one.
+pub fn sync_plan(
+    key: Option<String>,
+    spec: &TableSpec,
+    analysis: &TableAnalysis,
+) -> Option<SyncPlan> {
+    Some(SyncPlan {
+        key: key?,
+        settings: SyncSettings {
+            key: analysis.key.clone(),
+            where_clause: spec.where_clause.clone(),
+            synchronization: spec.synchronization.clone(),
+        },
+        reused: analysis.reused,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::for_platform;
+    use crate::domain::table::{TableRef, WrittenName};
+
+    fn table(database: &str, schema: &str, table: &str) -> TableRef {
+        let name = |text: &str| WrittenName(text.to_owned());
+        TableRef {
+            database: name(database),
+            schema: name(schema),
+            table: name(table),
+        }
+    }
+
+    fn watermark(source: TableRef, target: TableRef) -> TableSpec {
+        TableSpec {
+            synchronization: Synchronization::Watermark {
+                column: "at".into(),
+                track_modifications: true,
+                track_deletions: false,
+            },
+            ..TableSpec::new(source, target)
+        }
+    }
+
+    #[test]
+    fn a_state_is_named_by_what_the_names_mean() {
+        let dialect = for_platform(Platform::Redshift).expect("a dialect");
+        let key = |source, target| {
+            sync_key(Platform::Redshift, dialect, &watermark(source, target)).expect("a key")
+        };
+        let one = key(table("d", "s", "Orders"), table("d", "s", "orders"));
+        assert_eq!(
+            one,
+            key(table("\"d\"", "S", "orders"), table("D", "s", "\"ORDERS\""))
+        );
+        assert_ne!(
+            one,
+            key(table("d", "s", "orders"), table("d", "s", "\"orders\""))
+        );
+        assert_ne!(
+            one,
+            key(table("d", "so", "rders"), table("d", "s", "orders"))
+        );
+        let none = TableSpec::new(table("d", "s", "t"), table("d", "s", "t"));
+        assert_eq!(sync_key(Platform::Redshift, dialect, &none), None);
+    }
+
+    #[test]
+    fn rows_are_merged_unless_the_target_has_none() {
+        let spec = watermark(table("d", "s", "t"), table("d", "s", "t"));
+        assert_eq!(load_mode(&spec, true), LoadMode::Append);
+        assert_eq!(load_mode(&spec, false), LoadMode::Merge);
+    }
+}

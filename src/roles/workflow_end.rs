@@ -1,0 +1,115 @@
+//! What is done once when all tables of a workflow have ended: nothing of it can fail the workflow, and all of it may be
+//! repeated.
+
+use super::table_loader::{TableLoader, staging_prefix};
+use super::target_planner::dry_run_table;
+use crate::checkpoint::{OwnedWorkflow, TableState};
+use crate::domain::phase::TablePhase;
+use crate::domain::table::TableRef;
+use crate::domain::task::CleanUp;
+use crate::snowflake::{SnowflakeError, identity, merge};
+use crate::types::snowflake_name::{exact_name, quote, quote_table, quote_text};
+use std::collections::BTreeSet;
+
+impl TableLoader {
+    /// Drops the staging tables that a crash has left, and removes the staged files if the workflow asks for it.
+    pub(super) async fn finish_workflow(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
+        if let Err(error) = self.drop_left_staging(owned).await {
+            tracing::warn!(workflow = %owned.name, %error, "staging tables could not be looked for; they can be dropped by hand");
+        }
+        self.drop_dry_runs(owned, tables).await;
+        let completed = tables
+            .iter()
+            .filter(|table| table.phase == TablePhase::Completed);
+        for table in completed.filter(|t| t.spec.continue_identity && t.spec.preflight.is_none()) {
+            if let Err(error) = self.continue_identity(&table.spec.target).await {
+                tracing::warn!(workflow = %owned.name, table = %table.spec.source, target = %table.spec.target, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
+            }
+        }
+        let has_failed = tables.iter().any(|table| table.phase == TablePhase::Failed);
+        let clean_up = tables.first().map(|table| table.spec.clean_up);
+        let is_wanted = match clean_up.unwrap_or_default() {
+            CleanUp::Never => false,
+            CleanUp::OnSuccess => !has_failed,
+            CleanUp::Always => true,
+        };
+        if is_wanted {
+            let sql = format!("REMOVE {}/workflows/{}/", self.stage, owned.id);
+            if let Err(error) = self.client.query(&sql).await {
+                tracing::warn!(workflow = %owned.name, %error, "staged files could not be removed; they can be removed by hand");
+            }
+        }
+    }
+
+    async fn drop_left_staging(&self, owned: &OwnedWorkflow) -> Result<(), SnowflakeError> {
+        let sql = format!(
+            "SELECT TABLE_NAME FROM {}.INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = {} AND STARTSWITH(TABLE_NAME, {})",
+            quote(&self.metadata.database),
+            quote_text(&self.metadata.schema),
+            quote_text(&staging_prefix(owned.id))
+        );
+        for row in self.client.query(&sql).await? {
+            if let Some(Some(name)) = row.first() {
+                let name = format!("{}.{}", self.metadata.quoted(), quote(name));
+                self.client.query(&merge::drop_staging(&name)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn drop_dry_runs(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
+        let mut schemas = BTreeSet::new();
+        for table in tables {
+            if table
+                .spec
+                .preflight
+                .is_some_and(|preflight| !preflight.keep_schema)
+            {
+                let copy = dry_run_table(owned.id, &table.spec.target);
+                let [database, schema] =
+                    [&copy.database, &copy.schema].map(|name| quote(&exact_name(name)));
+                schemas.insert(format!("{database}.{schema}"));
+            }
+        }
+        for schema in schemas {
+            if let Err(error) = self
+                .client
+                .query(&format!("DROP SCHEMA IF EXISTS {schema}"))
+                .await
+            {
+                tracing::warn!(workflow = %owned.name, schema, %error, "the dry run's schema could not be dropped; it can be dropped by hand");
+            }
+        }
+    }
+
+    /// Leads every generator of the table behind its column's largest value.
+    async fn continue_identity(&self, target: &TableRef) -> Result<(), SnowflakeError> {
+        let describe = format!("DESCRIBE TABLE {}", quote_table(target));
+        for row in self.client.query(&describe).await? {
+            // name, type, kind, null?, default, …
+            let cell = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
+            let (column, default) = (cell(0), cell(4));
+            let Some(increment) = identity::increment(&default) else {
+                continue;
+            };
+            let rows = self
+                .client
+                .query(&identity::largest(target, &column))
+                .await?;
+            let Some(largest) = rows.into_iter().flatten().next().flatten() else {
+                continue;
+            };
+            match largest.parse::<i128>() {
+                Ok(largest) if increment > 0 => {
+                    for sql in identity::lead_on(target, &column, largest + 1, increment) {
+                        self.client.query(&sql).await?;
+                    }
+                }
+                _ => {
+                    tracing::warn!(target = %target, column, largest, increment, "this identity column cannot go on: it does not count upwards in whole numbers");
+                }
+            }
+        }
+        Ok(())
+    }
+}

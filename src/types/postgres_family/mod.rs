@@ -1,0 +1,368 @@
+//! The types of Redshift and PostgreSQL.
+//!
+//! What the driver converts wrongly (NaN, infinity, dates before Christ, zones) is asked for as text or as a number that
+//! the source computes; dates and timestamps come as whole numbers, because the driver's own conversion is dear.
+//!
+//! Text forms, where a type has no other: intervals as ISO 8601 durations in which each part has its own sign
+//! (`P-1DT0.000001S`), `timetz` as `HH:MM:SS[.ffffff]±HH[:MM]`, money as a plain decimal, everything else as the source
+//! writes it. Arrays become JSON arrays; dates, times, NaN and infinities inside are JSON strings.
+
+mod adapt;
+
+use super::json::Root;
+use super::{ColumnPlan, Fetch, PlannedColumn};
+use crate::domain::table::{SourceColumn, TypeClass};
+use arrow::datatypes::{DataType, TimeUnit};
+
+/// The largest precision of a decimal in Arrow's 128 bits and in Snowflake's NUMBER.
+const MAX_PRECISION: u32 = 38;
+/// The largest scale of Snowflake's NUMBER.
+const MAX_SCALE: u32 = 37;
+
+/// Bytes of a date's, a time's or a double's text at most.
+const SHORT_TEXT: usize = 64;
+/// Text of a decimal of 38 digits with sign and point.
+const DECIMAL_TEXT: usize = 48;
+/// Digits of a fraction of a second in the source.
+const MICROSECONDS: u8 = 6;
+
+/// Plans the column at `index`, whose quoted name is `quoted`, for a target of type `target`; without one, for the
+/// default target. `is_redshift`: some functions have other names there.
+pub fn plan_column(
+    column: &SourceColumn,
+    quoted: &str,
+    index: usize,
+    target: Option<&str>,
+    is_redshift: bool,
+) -> PlannedColumn {
+    let way = default_way(column, quoted, is_redshift);
+    let plan = ColumnPlan {
+        source_name: column.name.clone(),
+        expression: way.expression,
+        fetch: way.fetch,
+        data_type: way.data_type,
+        file_name: format!("c{index}"),
+        nullable: column.nullable,
+        fraction_digits: MICROSECONDS,
+    };
+    let mut planned = PlannedColumn {
+        plan,
+        default_target: way.target,
+        warning: way
+            .warning
+            .map(|why| format!("column {}: {why}", column.name)),
+        conversion: None,
+    };
+    if let Some(target) = target {
+        adapt::adapt(&mut planned, column, quoted, target);
+    }
+    planned
+}
+
+/// A column's way into its default target.
+struct Way {
+    expression: String,
+    fetch: Fetch,
+    data_type: DataType,
+    target: String,
+    warning: Option<String>,
+}
+
+impl Way {
+    fn new(
+        expression: impl Into<String>,
+        fetch: Fetch,
+        data_type: DataType,
+        target: impl Into<String>,
+    ) -> Self {
+        Self {
+            expression: expression.into(),
+            fetch,
+            data_type,
+            target: target.into(),
+            warning: None,
+        }
+    }
+
+    /// Text whose length nothing bounds.
+    fn text(expression: impl Into<String>) -> Self {
+        Self::new(
+            expression,
+            Fetch::Text { max_bytes: None },
+            DataType::Utf8,
+            "VARCHAR",
+        )
+    }
+
+    fn warned(self, warning: impl Into<String>) -> Self {
+        Self {
+            warning: Some(warning.into()),
+            ..self
+        }
+    }
+}
+
+fn default_way(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
+    let as_text = as_varchar(quoted);
+    match column.class {
+        TypeClass::Base => base(column, quoted, is_redshift),
+        TypeClass::Enum => Way::text(as_text),
+        TypeClass::Array => array(column, quoted),
+        TypeClass::Composite => Way::text(as_text).warned(format!(
+            "type {}, which is made of others, is migrated as text",
+            column.type_name
+        )),
+    }
+}
+
+fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
+    let length = column.length_or_precision;
+    let fraction = column
+        .scale
+        .and_then(|digits| u8::try_from(digits).ok())
+        .unwrap_or(MICROSECONDS);
+    let as_text = as_varchar(quoted);
+    match column.type_name.as_str() {
+        "int2" => Way::new(quoted, Fetch::Integer, DataType::Int32, "NUMBER(5,0)"),
+        "int4" => Way::new(quoted, Fetch::Integer, DataType::Int32, "NUMBER(10,0)"),
+        "int8" => Way::new(quoted, Fetch::Integer, DataType::Int64, "NUMBER(19,0)"),
+        "oid" => Way::new(
+            format!("CAST({quoted} AS bigint)"),
+            Fetch::Integer,
+            DataType::Int64,
+            "NUMBER(10,0)",
+        ),
+        "bool" => Way::new(quoted, Fetch::Bit, DataType::Boolean, "BOOLEAN"),
+        "numeric" => match number(column) {
+            Some((precision, scale)) => decimal(as_text, precision, scale),
+            None => Way::text(as_text).warned(
+                "numeric without a precision and scale that Snowflake has is migrated as text",
+            ),
+        },
+        // 64 bits of the smallest unit, whose digits after the point, none to three, are the server's locale's.
+        "money" => decimal(as_varchar(&format!("CAST({quoted} AS numeric)")), 23, 4),
+        "float4" => Way::new(
+            as_text,
+            Fetch::FloatText { single: true },
+            DataType::Float64,
+            "FLOAT",
+        ),
+        "float8" => Way::new(
+            as_text,
+            Fetch::FloatText { single: false },
+            DataType::Float64,
+            "FLOAT",
+        ),
+        "date" => Way::new(
+            format!("({quoted} - DATE '1970-01-01')"),
+            Fetch::EpochDays,
+            DataType::Date32,
+            "DATE",
+        ),
+        "timestamp" => Way::new(
+            epoch_micros(quoted),
+            Fetch::EpochMicros,
+            DataType::Timestamp(TimeUnit::Microsecond, None),
+            format!("TIMESTAMP_NTZ({fraction})"),
+        ),
+        "timestamptz" => Way::new(
+            epoch_micros(quoted),
+            Fetch::EpochMicros,
+            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            format!("TIMESTAMP_TZ({fraction})"),
+        ),
+        "time" => Way::new(
+            micros_of_day(quoted),
+            Fetch::MicrosOfDay,
+            DataType::Time64(TimeUnit::Microsecond),
+            format!("TIME({fraction})"),
+        ),
+        // As the driver pads it: a cast to varchar would strip the trailing blanks, which are data here.
+        "bpchar" | "varchar" => {
+            // Four bytes a character; Redshift counts bytes, and then it is more than enough.
+            let max_bytes = length.map(|n| n as usize * 4);
+            Way::new(
+                quoted,
+                Fetch::Text { max_bytes },
+                DataType::Utf8,
+                length.map_or_else(|| "VARCHAR".to_owned(), |n| format!("VARCHAR({n})")),
+            )
+        }
+        "text" => Way::text(quoted),
+        "name" | "char" | "citext" => Way::text(as_text),
+        "bytea" => Way::new(
+            format!("encode({quoted}, 'hex')"),
+            Fetch::HexText { max_bytes: None },
+            DataType::Binary,
+            "BINARY",
+        ),
+        "varbyte" => Way::new(
+            format!("to_hex({quoted})"),
+            Fetch::HexText { max_bytes: None },
+            DataType::Binary,
+            "BINARY",
+        ),
+        "json" | "jsonb" => json(as_text, Root::Any, "VARIANT"),
+        "super" => json(format!("JSON_SERIALIZE({quoted})"), Root::Any, "VARIANT"),
+        "uuid" => Way::new(
+            as_text,
+            Fetch::Text {
+                max_bytes: Some(36),
+            },
+            DataType::Utf8,
+            "VARCHAR(36)",
+        ),
+        // As the source takes it in and puts it out.
+        "geometry" | "geography" => Way::new(
+            if is_redshift {
+                format!("ST_AsHexEWKB({quoted})")
+            } else {
+                as_text
+            },
+            Fetch::EwkbText { max_bytes: None },
+            DataType::Utf8,
+            column.type_name.to_uppercase(),
+        ),
+        "timetz" | "interval" | "intervaly2m" | "intervald2s" => Way::text(as_text),
+        other => Way::text(as_text).warned(format!(
+            "type {other} has no counterpart in Snowflake and is migrated as text"
+        )),
+    }
+}
+
+fn as_varchar(expression: &str) -> String {
+    format!("CAST({expression} AS varchar)")
+}
+
+fn decimal(expression: String, precision: u8, scale: u8) -> Way {
+    Way::new(
+        expression,
+        Fetch::DecimalText {
+            max_bytes: Some(DECIMAL_TEXT),
+        },
+        DataType::Decimal128(precision, i8::try_from(scale).unwrap_or(0)),
+        format!("NUMBER({precision},{scale})"),
+    )
+}
+
+fn json(expression: String, root: Root, target: &str) -> Way {
+    Way::new(
+        expression,
+        Fetch::JsonText {
+            max_bytes: None,
+            root,
+        },
+        DataType::Utf8,
+        target,
+    )
+}
+
+/// Precision and scale of the NUMBER that holds all of a numeric's values. A negative scale rounds to the left of the
+/// point; one above the precision leaves zeros behind it.
+fn number(column: &SourceColumn) -> Option<(u8, u8)> {
+    let (precision, scale) = (column.length_or_precision?, column.scale.unwrap_or(0));
+    let fraction = u32::try_from(scale).unwrap_or(0);
+    let digits = if scale < 0 {
+        precision.checked_add(scale.unsigned_abs())?
+    } else {
+        precision.max(fraction)
+    };
+    if !(1..=MAX_PRECISION).contains(&digits) || fraction > MAX_SCALE {
+        return None;
+    }
+    Some((u8::try_from(digits).ok()?, u8::try_from(fraction).ok()?))
+}
+
+fn array(column: &SourceColumn, quoted: &str) -> Way {
+    let as_text = as_varchar(quoted);
+    // Bounds other than 1 are part of the value, and JSON has no place for them. The text has: `[0:1]={1,2}`, which is no
+    // JSON, so that the worker refuses it by name.
+    let way = json(
+        format!(
+            "CASE WHEN substring({as_text}, 1, 1) = '[' THEN {as_text} ELSE CAST(to_json({quoted}) AS varchar) END"
+        ),
+        Root::Array,
+        "ARRAY",
+    );
+    match column.type_name.as_str() {
+        "int2" | "int4" | "int8" | "bool" | "numeric" | "bpchar" | "varchar" | "text" | "uuid"
+        | "json" | "jsonb" => way,
+        other => way.warned(format!(
+            "the elements of type {other} are migrated as JSON has them"
+        )),
+    }
+}
+
+/// Whole microseconds since 1970, without passing through a double; an infinity fails in the source.
+fn epoch_micros(quoted: &str) -> String {
+    format!(
+        "(CAST(EXTRACT(EPOCH FROM date_trunc('second', {quoted})) AS bigint) * 1000000 + CAST(EXTRACT(microseconds FROM {quoted}) AS bigint) % 1000000)"
+    )
+}
+
+fn micros_of_day(quoted: &str) -> String {
+    format!(
+        "(CAST(EXTRACT(hour FROM {quoted}) * 3600 + EXTRACT(minute FROM {quoted}) * 60 + floor(EXTRACT(second FROM {quoted})) AS bigint) * 1000000 + CAST(EXTRACT(microseconds FROM {quoted}) AS bigint) % 1000000)"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numeric(precision: u32, scale: i32) -> SourceColumn {
+        SourceColumn {
+            name: "x".into(),
+            type_name: "numeric".into(),
+            length_or_precision: Some(precision),
+            scale: Some(scale),
+            ..SourceColumn::default()
+        }
+    }
+
+    fn target(column: &SourceColumn) -> String {
+        plan_column(column, "\"x\"", 0, None, false).default_target
+    }
+
+    #[test]
+    fn a_numeric_becomes_the_number_that_holds_all_its_values() {
+        for (precision, scale, created) in [
+            (10, 2, "NUMBER(10,2)"),
+            (38, 37, "NUMBER(38,37)"),
+            (3, -2, "NUMBER(5,0)"),
+            (2, 5, "NUMBER(5,5)"),
+            (39, 0, "VARCHAR"),
+            (30, -9, "VARCHAR"),
+            (38, 38, "VARCHAR"),
+            (1000, 1000, "VARCHAR"),
+        ] {
+            let column = numeric(precision, scale);
+            assert_eq!(target(&column), created, "numeric({precision},{scale})");
+        }
+    }
+
+    #[test]
+    fn a_type_of_the_users_is_not_taken_for_the_platforms_of_the_same_name() {
+        let column = SourceColumn {
+            class: TypeClass::Enum,
+            ..numeric(10, 2)
+        };
+        assert_eq!(target(&column), "VARCHAR");
+    }
+
+    #[test]
+    fn spatial_values_are_asked_for_by_the_platforms_own_function() {
+        let column = SourceColumn {
+            type_name: "geography".into(),
+            ..numeric(10, 2)
+        };
+        let expression = |is_redshift| {
+            plan_column(&column, "\"x\"", 0, None, is_redshift)
+                .plan
+                .expression
+        };
+        assert_eq!(expression(true), "ST_AsHexEWKB(\"x\")");
+        assert_eq!(expression(false), "CAST(\"x\" AS varchar)");
+        assert_eq!(target(&column), "GEOGRAPHY");
+    }
+}
