@@ -163,6 +163,36 @@ fn a_second_run_moves_the_partitions_that_have_changed_and_cuts_what_has_grown()
 }
 
 #[test]
+fn a_table_without_a_key_is_one_partition_that_has_changed_or_not() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    sql.run("CREATE TABLE t (id int)");
+    for platform in PLATFORMS {
+        let spec = TableSpec {
+            key: None,
+            ..checksum_spec()
+        };
+        let mut state = None;
+        for (statement, expected) in [
+            ("DELETE FROM t", 1),
+            ("DELETE FROM t", 0),
+            ("INSERT INTO t VALUES (NULL)", 1),
+            ("UPDATE t SET id = id", 0),
+            ("DELETE FROM t", 1),
+        ] {
+            sql.run(statement);
+            let analysis = analyze(&database, platform, &spec, state.as_ref());
+            assert_eq!(
+                changed(&analysis).len(),
+                expected,
+                "{statement} on {platform}"
+            );
+            state = Some(moved(&sql, platform, &spec, &analysis));
+        }
+    }
+}
+
+#[test]
 fn checksums_of_other_settings_are_of_no_use_and_a_reset_discards_them() {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();

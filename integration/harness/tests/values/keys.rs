@@ -126,6 +126,7 @@ fn the_key_is_inferred_from_what_the_catalog_calls_unique() {
         ("t4 (a int, b int NOT NULL)", "", "b"),
         ("t5 (a bytea PRIMARY KEY, b int)", "", ""),
         ("t6 (a int, b int)", "", ""),
+        ("t8 (a int, b bigserial)", "b", "b"),
         (
             "\"t ; \"\"7\"\"\" (\"a,b\" int, \"x \"\"\" date, PRIMARY KEY (\"x \"\"\", \"a,b\"))",
             "x \",a,b",
@@ -285,6 +286,28 @@ fn keys_that_cannot_be_are_refused_by_name() {
         "{:?}",
         empty.warnings
     );
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_ended_and_the_setting_named() {
+    let database = LocalRedshift::shared().database();
+    database
+        .sql()
+        .run("CREATE TABLE t AS SELECT n AS id FROM generate_series(1, 3) n");
+    let spec = TableSpec {
+        // Counting leaves less time to what follows.
+        where_clause: Some("set_config('statement_timeout', '60', false) IS NOT NULL AND pg_sleep(0.05) IS NOT NULL".to_owned()),
+        ..spec("t", Some(&["id"]), 1)
+    };
+    let error = try_analyze(&database, Platform::Redshift, &spec, None).unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("raise the table's executionTimeoutMinutes")
+            && error.message.contains("20 minutes"),
+        "{error}"
+    );
+    assert!(!error.is_retryable());
 }
 
 #[test]
