@@ -131,7 +131,7 @@ impl WorkflowCatalog for HybridCheckpoint {
 
     async fn table_progress(&self, id: WorkflowId) -> Result<Vec<TableProgress>, CheckpointError> {
         let sql = format!(
-            "SELECT TABLE_ID, SOURCE_TABLE, TARGET_TABLE, STATUS, ROW_ESTIMATE, PARTITIONS_TOTAL, PARTITIONS_PENDING, PARTITIONS_IN_EXTRACTION, PARTITIONS_IN_LOADING, PARTITIONS_COMPLETED, PARTITIONS_FAILED, ROWS_EXTRACTED, ROWS_LOADED, BYTES, TIMESTAMPDIFF('millisecond', STARTED_AT, COALESCE(ENDED_AT, SYSDATE())), EXAMPLE_ERROR FROM {}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID",
+            "SELECT TABLE_ID, SOURCE_TABLE, TARGET_TABLE, STATUS, ROW_ESTIMATE, PARTITIONS_TOTAL, PARTITIONS_PENDING, PARTITIONS_IN_EXTRACTION, PARTITIONS_IN_LOADING, PARTITIONS_COMPLETED, PARTITIONS_UNCHANGED, PARTITIONS_FAILED, ROWS_EXTRACTED, ROWS_LOADED, BYTES, TIMESTAMPDIFF('millisecond', STARTED_AT, COALESCE(ENDED_AT, SYSDATE())), EXAMPLE_ERROR FROM {}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID",
             self.s
         );
         let read = |row: &crate::snowflake::Row| {
@@ -147,6 +147,7 @@ impl WorkflowCatalog for HybridCheckpoint {
                 partitions_in_extraction: c.number()?,
                 partitions_in_loading: c.number()?,
                 partitions_completed: c.number()?,
+                partitions_unchanged: c.number()?,
                 partitions_failed: c.number()?,
                 rows_extracted: c.number()?,
                 rows_loaded: c.number()?,

@@ -71,8 +71,10 @@ pub struct TableProgress {
     pub partitions_in_extraction: u64,
     /// Staged, not loaded.
     pub partitions_in_loading: u64,
-    /// Loaded.
+    /// Loaded, or unchanged.
     pub partitions_completed: u64,
+    /// Unchanged since the previous run of the table: nothing was moved.
+    pub partitions_unchanged: u64,
     /// Given up.
     pub partitions_failed: u64,
     /// Rows extracted so far (running tasks included).

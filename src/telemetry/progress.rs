@@ -201,6 +201,7 @@ mod tests {
             partitions_in_extraction: 0,
             partitions_in_loading: 0,
             partitions_completed: 1,
+            partitions_unchanged: 0,
             partitions_failed: 0,
             rows_extracted: extracted,
             rows_loaded: loaded,

@@ -105,6 +105,7 @@ pub fn workflow_status(workflow: &WorkflowSummary, tables: &[TableProgress]) -> 
             "EXTRACTING",
             "LOADING",
             "LOADED",
+            "UNCHANGED",
             "FAILED",
             "ROWS LOADED",
             "BYTES",
@@ -122,14 +123,17 @@ pub fn workflow_status(workflow: &WorkflowSummary, tables: &[TableProgress]) -> 
             t.partitions_pending.to_string(),
             t.partitions_in_extraction.to_string(),
             t.partitions_in_loading.to_string(),
-            t.partitions_completed.to_string(),
+            t.partitions_completed
+                .saturating_sub(t.partitions_unchanged)
+                .to_string(),
+            t.partitions_unchanged.to_string(),
             t.partitions_failed.to_string(),
             grouped(t.rows_loaded),
             bytes(t.bytes),
             t.seconds.map_or_else(String::new, |s| format!("{s:.1}")),
         ]
     }));
-    text.push_str(&columns(&rows, &[3, 4, 5, 6, 7, 8, 9, 10, 11]));
+    text.push_str(&columns(&rows, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
     for table in tables {
         if let Some(error) = &table.example_error {
             let _ = writeln!(text, "{}: {error}", table.source_table);

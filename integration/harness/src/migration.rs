@@ -23,6 +23,7 @@ pub struct Migration<'a> {
     application: String,
     platform: &'static str,
     top: Value,
+    server: &'a LocalSnowflake,
 }
 
 impl<'a> Migration<'a> {
@@ -38,6 +39,7 @@ impl<'a> Migration<'a> {
             application: "max_parallel_tasks = 4\ntask_fetch_interval = 1".to_owned(),
             platform: "redshift",
             top: json!({}),
+            server: LocalSnowflake::shared(),
         }
     }
 
@@ -90,7 +92,7 @@ impl<'a> Migration<'a> {
     /// Creates the target's database, and runs statements in its schema `PUBLIC`.
     #[must_use]
     pub fn prepare(self, statements: &[&str]) -> Self {
-        let sql = LocalSnowflake::shared().sql();
+        let sql = self.server.sql();
         sql.run(&format!("CREATE DATABASE {}", self.target));
         sql.run(&format!("USE SCHEMA {}.PUBLIC", self.target));
         for statement in statements {
@@ -99,10 +101,55 @@ impl<'a> Migration<'a> {
         self
     }
 
+    /// On another local Snowflake than the shared one.
+    #[must_use]
+    pub fn on(self, server: &'a LocalSnowflake) -> Self {
+        Self { server, ..self }
+    }
+
     /// Runs it to its end, which must be `code`.
     #[must_use]
     pub fn run(&self, code: i32) -> Migrated {
         let scratch = Scratch::new("migration");
+        let ended = self.command(&scratch).run(DEADLINE);
+        assert_eq!(
+            ended.code(),
+            Some(code),
+            "{:#}\n{}\n{}",
+            self.workflow(),
+            ended.stdout,
+            ended.stderr
+        );
+        let sql = self.server.sql();
+        sql.run(&format!("USE SCHEMA {}.PUBLIC", self.target));
+        Migrated {
+            ended,
+            sql,
+            target: self.target.clone(),
+            metadata: format!("{}.DATA_MIGRATION", self.metadata),
+            workflow: self.name.clone(),
+        }
+    }
+
+    /// Starts it, kills it after a while, and lets the leases run out that it held. Whether it was still at work.
+    pub fn kill_after(&self, time: Duration) -> bool {
+        let scratch = Scratch::new("migration");
+        let mut running = self.command(&scratch).start();
+        std::thread::sleep(time);
+        let was_at_work = running.ended().is_none();
+        running.kill();
+        let sql = self.server.sql();
+        for table in ["WORKFLOW", "TASK_QUEUE"] {
+            // Instead of the time that would have to pass.
+            sql.run(&format!(
+                "UPDATE {}.DATA_MIGRATION.{table} SET LEASE_UNTIL = SYSDATE() WHERE LEASE_UNTIL > SYSDATE()",
+                self.metadata
+            ));
+        }
+        was_at_work
+    }
+
+    fn workflow(&self) -> Value {
         let mut workflow = json!({
             "defaultTableConfiguration": {
                 "source": {"databaseName": format!("\"{}\"", self.database.name().replace('"', "\"\"")), "schemaName": "public"},
@@ -114,7 +161,11 @@ impl<'a> Migration<'a> {
         if let (Some(workflow), Some(top)) = (workflow.as_object_mut(), self.top.as_object()) {
             workflow.extend(top.clone());
         }
-        let file = scratch.write("workflow.json", &workflow.to_string());
+        workflow
+    }
+
+    fn command(&self, scratch: &Scratch) -> Snowhaul {
+        let file = scratch.write("workflow.json", &self.workflow().to_string());
         let application = format!(
             "{}\nsnowflake_database_for_metadata = \"{}\"",
             self.application, self.metadata
@@ -133,27 +184,9 @@ impl<'a> Migration<'a> {
             worker.as_os_str(),
         ];
         let names = ["--source-platform", self.platform, "--name", &self.name];
-        let server = LocalSnowflake::shared();
-        let ended = Snowhaul::new(arguments.into_iter().chain(names.map(AsRef::as_ref)))
-            .snowflake(server)
+        Snowhaul::new(arguments.into_iter().chain(names.map(AsRef::as_ref)))
+            .snowflake(self.server)
             .metadata(&self.metadata)
-            .run(DEADLINE);
-        assert_eq!(
-            ended.code(),
-            Some(code),
-            "{workflow:#}\n{}\n{}",
-            ended.stdout,
-            ended.stderr
-        );
-        let sql = server.sql();
-        sql.run(&format!("USE SCHEMA {}.PUBLIC", self.target));
-        Migrated {
-            ended,
-            sql,
-            target: self.target.clone(),
-            metadata: format!("{}.DATA_MIGRATION", self.metadata),
-            workflow: self.name.clone(),
-        }
     }
 }
 

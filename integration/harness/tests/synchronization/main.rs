@@ -2,6 +2,7 @@
 //! the source goes on changing.
 
 mod checksums;
+mod killed;
 mod replaced;
 mod tables;
 mod watermarks;

@@ -17,6 +17,14 @@ enum Writing {
     Everything,
 }
 
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Migrates again and again while two sessions write, in transactions that overlap and end out of order; then once more.
 fn migrate_while_writing(database: &Database<'_>, writing: Writing, synchronization: Value) {
     let sql = database.sql();
@@ -61,11 +69,12 @@ fn migrate_while_writing(database: &Database<'_>, writing: Writing, synchronizat
                 }
             });
         }
+        // Also when a run fails: the scope waits for its threads.
+        let _stop = Stop(&stop);
         for _ in 0..RUNS_BETWEEN {
             migration = migration.again();
             let _ = migration.run(0);
         }
-        stop.store(true, Ordering::SeqCst);
         migration
     });
     let migration = migration.again();
