@@ -101,7 +101,7 @@ fn a_plan_tells_what_would_be_done_with_each_table() {
         &ended.stdout,
         &[
             &format!("{} → {}.PUBLIC.plain\n", name("orders"), site.target),
-            "key: id\n",
+            "key: id (columnNamesToPartitionBy)\n",
             "synchronization: none",
             "estimate: 1,000 rows",
             "size at most 30 rows",
