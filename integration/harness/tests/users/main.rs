@@ -10,3 +10,4 @@ mod planning;
 mod reaching;
 mod secrets;
 mod site;
+mod workflow_end;

@@ -2,6 +2,7 @@
 //! themselves, through the real binary between real servers.
 
 mod compared;
+mod conversions;
 mod extremes;
 mod names;
 mod partitions;
