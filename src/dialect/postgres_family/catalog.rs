@@ -1,4 +1,4 @@
-//! What the catalog tells: sizes, constraints, transactions.
+//! What the catalog tells beside the columns: sizes, constraints, transactions.
 
 use super::PostgresFamily;
 use crate::dialect::{Dialect, Scope};
