@@ -3,10 +3,15 @@
 use super::findings::Findings;
 use super::{document, json_schema, orchestrator, schema, source_section, worker, workflow};
 use crate::domain::table::{PartitionSize, Platform};
+use crate::domain::task::Synchronization;
 use std::path::PathBuf;
 
 /// The examples of workflows.
-const WORKFLOWS: &[&str] = &["workflow-redshift.json", "workflow-redshift.yaml"];
+const WORKFLOWS: &[&str] = &[
+    "workflow-incremental.json",
+    "workflow-redshift.json",
+    "workflow-redshift.yaml",
+];
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -163,6 +168,37 @@ fn the_workflow_examples_load_and_say_the_same() {
         json.tables[1].partition_size,
         PartitionSize::TargetSizeMb(512)
     );
+}
+
+#[test]
+fn the_incremental_example_loads_and_has_each_strategy() {
+    let path = path("workflow-incremental.json");
+    let file = workflow::load(&path, Platform::Redshift).expect("a workflow");
+    assert!(file.warnings.is_empty(), "{:?}", file.warnings);
+    let strategies: Vec<&Synchronization> =
+        file.tables.iter().map(|t| &t.synchronization).collect();
+    assert!(
+        matches!(
+            strategies.as_slice(),
+            [
+                Synchronization::Checksum { expression: None },
+                Synchronization::Watermark {
+                    track_modifications: true,
+                    track_deletions: true,
+                    ..
+                },
+                Synchronization::Watermark {
+                    track_modifications: false,
+                    track_deletions: false,
+                    ..
+                },
+                Synchronization::FullReplace,
+            ]
+        ),
+        "{strategies:?}"
+    );
+    assert_eq!(file.tables[0].key, None);
+    assert_eq!(file.tables[1].load_segment_mb, Some(5000));
 }
 
 #[test]

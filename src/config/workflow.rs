@@ -232,5 +232,9 @@ fn duplicates(specs: &[Option<TableSpec>], findings: &mut Findings) {
 mod tests;
 
 #[cfg(test)]
+#[path = "workflow_settings_tests.rs"]
+mod settings_tests;
+
+#[cfg(test)]
 #[path = "workflow_properties.rs"]
 mod properties;

@@ -1,7 +1,6 @@
 use super::*;
 use crate::config::json_schema;
-use crate::domain::table::{PartitionSize, QueryModifiers};
-use crate::domain::task::{ResetPartitions, Sampling};
+use crate::domain::table::PartitionSize;
 
 fn load_text(text: &str, name: &str, platform: Platform) -> Result<WorkflowFile, Vec<String>> {
     let folder = tempfile::tempdir().expect("temporary directory");
@@ -20,12 +19,12 @@ fn load_text(text: &str, name: &str, platform: Platform) -> Result<WorkflowFile,
     })
 }
 
-fn load_json(text: &str) -> Result<WorkflowFile, Vec<String>> {
+pub(super) fn load_json(text: &str) -> Result<WorkflowFile, Vec<String>> {
     load_text(text, "w.json", Platform::Redshift)
 }
 
 /// A workflow of one table with more keys in it.
-fn one(more: &str) -> String {
+pub(super) fn one(more: &str) -> String {
     two(more, "")
 }
 
@@ -35,13 +34,13 @@ fn two(more: &str, defaults: &str) -> String {
     with_keys(&[("table", &keys(more)), ("defaults", &keys(defaults))])
 }
 
-fn spec(more: &str, defaults: &str) -> TableSpec {
+pub(super) fn spec(more: &str, defaults: &str) -> TableSpec {
     let file = load_json(&two(more, defaults)).expect("a workflow");
     file.tables.into_iter().next().expect("a table")
 }
 
 /// A workflow of one table with more keys in some of its parts.
-fn with_keys(parts: &[(&str, &str)]) -> String {
+pub(super) fn with_keys(parts: &[(&str, &str)]) -> String {
     let put = |wanted: &str| -> String {
         let keys = parts
             .iter()
@@ -144,170 +143,6 @@ fn what_is_not_supported_yet_is_refused_and_never_ignored() {
         matches!(inherited.as_slice(), [line] if line.starts_with(&format!("defaultTableConfiguration.{path}: ")) && line.ends_with("(inherited by tables[0] s.t)")),
         "{inherited:?}"
     );
-}
-
-#[test]
-fn every_key_arrives_in_the_table() {
-    let all = r#", "primaryKeyColumns": ["id", "\"No\""], "excludeSourceColumns": ["note"],
-        "queryModifiers": {"objectModifier": " WITH (NOLOCK)", "selectModifier": "/*+ x */"},
-        "samplingThresholdRows": 5, "samplingTargetRows": 4, "executionTimeoutMinutes": 90,
-        "resetPartitions": "enabledWithDedup", "continueIdentityColumns": true,
-        "loadSegmentation": {"targetSegmentSizeMb": 5000},
-        "synchronization": {"strategy": "watermark", "watermarkColumn": "\"At\"", "trackModifications": true, "trackDeletions": true}"#;
-    let own = spec(all, "");
-    let plain = spec("", "");
-    let expected = TableSpec {
-        primary_key: vec!["id".to_owned(), "\"No\"".to_owned()],
-        excluded_columns: vec!["note".to_owned()],
-        query_modifiers: QueryModifiers {
-            object: Some(" WITH (NOLOCK)".to_owned()),
-            select: Some("/*+ x */".to_owned()),
-        },
-        sampling: Sampling {
-            threshold_rows: 5,
-            target_rows: 4,
-        },
-        analysis_timeout_minutes: Some(90),
-        reset_partitions: ResetPartitions::EnabledWithDedup,
-        continue_identity: true,
-        load_segment_mb: Some(5000),
-        synchronization: Synchronization::Watermark {
-            column: "\"At\"".to_owned(),
-            track_modifications: true,
-            track_deletions: true,
-        },
-        ..plain.clone()
-    };
-    assert_eq!(own, expected);
-    assert_eq!(spec("", all), expected, "inherited");
-    assert_eq!(
-        plain,
-        TableSpec {
-            key: Some(vec!["id".to_owned()]),
-            ..TableSpec::new(plain.source.clone(), plain.target.clone())
-        }
-    );
-}
-
-#[test]
-fn a_key_that_is_left_away_is_inferred_and_an_empty_one_is_none() {
-    let with = |key: &str| {
-        let text = one("").replace(r#", "columnNamesToPartitionBy": ["id"]"#, key);
-        let file = load_json(&text).expect("a workflow");
-        file.tables.into_iter().next().expect("a table").key
-    };
-    assert_eq!(with(""), None);
-    assert_eq!(with(r#", "columnNamesToPartitionBy": null"#), None);
-    assert_eq!(
-        with(r#", "columnNamesToPartitionBy": []"#),
-        Some(Vec::new())
-    );
-}
-
-#[test]
-fn every_synchronization_is_accepted() {
-    for (keys, expected) in [
-        (r#"{"strategy": "none"}"#, Synchronization::None),
-        (
-            r#"{"strategy": "FULL_REPLACE"}"#,
-            Synchronization::FullReplace,
-        ),
-        (
-            r#"{"strategy": "checksum"}"#,
-            Synchronization::Checksum { expression: None },
-        ),
-        (
-            r#"{"strategy": "checksum", "checksumExpression": "max(version)"}"#,
-            Synchronization::Checksum {
-                expression: Some("max(version)".to_owned()),
-            },
-        ),
-        (
-            r#"{"strategy": "watermark", "watermarkColumn": "u"}"#,
-            Synchronization::Watermark {
-                column: "u".to_owned(),
-                track_modifications: false,
-                track_deletions: false,
-            },
-        ),
-    ] {
-        let own = spec(&format!(r#", "synchronization": {keys}"#), "");
-        assert_eq!(own.synchronization, expected, "{keys}");
-    }
-}
-
-#[test]
-fn modifiers_that_say_nothing_are_none() {
-    for select in ["NONE", "none", "", " "] {
-        let modifiers = format!(
-            r#", "queryModifiers": {{"selectModifier": "{select}", "objectModifier": " "}}"#
-        );
-        let inherited = r#", "queryModifiers": {"selectModifier": "TOP 1", "objectModifier": "x"}"#;
-        assert_eq!(
-            spec(&modifiers, inherited).query_modifiers,
-            QueryModifiers::default(),
-            "{select}"
-        );
-    }
-}
-
-#[test]
-fn what_is_said_of_the_whole_workflow_is_said_of_each_table() {
-    let load_top = |top: &str| load_json(&with_keys(&[("top", top)])).expect("a workflow");
-    for (word, expected) in [
-        ("never", CleanUp::Never),
-        ("on_success", CleanUp::OnSuccess),
-        ("Always", CleanUp::Always),
-    ] {
-        let file = load_top(&format!(r#""clean_up_transient_resources": "{word}""#));
-        assert_eq!(file.tables[0].clean_up, expected);
-    }
-    for (top, keep_schema) in [
-        (r#""preflight": true"#, false),
-        (r#""preflight": true, "preflightKeepSchema": true"#, true),
-    ] {
-        let file = load_top(top);
-        assert_eq!(file.tables[0].preflight, Some(Preflight { keep_schema }));
-        assert!(file.warnings.is_empty(), "{:?}", file.warnings);
-    }
-    let file = load_top(r#""preflightKeepSchema": true"#);
-    assert_eq!(file.tables[0].preflight, None);
-    assert!(
-        file.warnings[0].contains("preflightKeepSchema"),
-        "{:?}",
-        file.warnings
-    );
-    assert_eq!(
-        load_top(r#""$schema": "workflow.schema.json""#),
-        load_top(r#""schemaVersion": "1.0.0""#)
-    );
-}
-
-#[test]
-fn a_dry_run_ignores_synchronization_and_says_so() {
-    let text = one(r#", "synchronization": {"strategy": "full-replace"}"#);
-    let folder = tempfile::tempdir().expect("temporary directory");
-    let path = folder.path().join("w.json");
-    std::fs::write(&path, &text).expect("write");
-    let asked = Asked {
-        platform: Platform::Redshift,
-        preflight: true,
-    };
-    let file = load(&path, asked).expect("a workflow");
-    assert_eq!(file.tables[0].synchronization, Synchronization::None);
-    assert_eq!(
-        file.tables[0].preflight,
-        Some(Preflight { keep_schema: false })
-    );
-    assert!(
-        file.warnings[0].contains("ignores `synchronization`"),
-        "{:?}",
-        file.warnings
-    );
-    // What the command line asks for stays with the workflow.
-    std::fs::write(&path, &file.configuration).expect("write");
-    let again = load(&path, Platform::Redshift).expect("a workflow");
-    assert_eq!(again, file);
 }
 
 #[test]

@@ -166,7 +166,9 @@ impl Dialect for PostgresFamily {
     }
 
     fn timeout_statement(&self, limit: Duration) -> String {
-        format!("SET statement_timeout TO {}", limit.as_millis())
+        // The setting's largest value is 24 days: more than that is no limit either.
+        let millis = limit.as_millis().min(i32::MAX.unsigned_abs().into());
+        format!("SET statement_timeout TO {millis}")
     }
 
     fn estimate_queries(&self, scope: &Scope<'_>) -> Vec<String> {

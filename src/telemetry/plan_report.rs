@@ -99,8 +99,14 @@ pub fn plan(tables: &[TablePreview]) -> String {
 }
 
 fn planned(plan: &PlannedTable) -> String {
+    // The analysis says more of the key than the plan, if it says anything.
+    let is_about_key = |note: &&String| note.starts_with("key: ");
     let mut lines = vec![
-        format!("key: {}", key(plan)),
+        plan.notes
+            .iter()
+            .find(is_about_key)
+            .cloned()
+            .unwrap_or_else(|| format!("key: {}", key(plan))),
         format!(
             "synchronization: {}",
             synchronization(&plan.synchronization)
@@ -120,7 +126,8 @@ fn planned(plan: &PlannedTable) -> String {
         lines
             .push("dry run: one partition goes into the schema PREFLIGHT_<workflow id>".to_owned());
     }
-    lines.extend(plan.notes.iter().map(|note| format!("because: {note}")));
+    let others = plan.notes.iter().filter(|note| !is_about_key(note));
+    lines.extend(others.map(|note| format!("because: {note}")));
     lines.extend(
         plan.warnings
             .iter()
@@ -358,6 +365,20 @@ mod tests {
         assert!(text.contains("  error: there is no such table\n"), "{text}");
         assert!(text.contains("  key: id\n"), "{text}");
         assert!(text.ends_with("2 tables, 1 of them cannot be migrated like this\n"));
+    }
+
+    #[test]
+    fn what_the_analysis_says_of_the_key_stands_in_its_place() {
+        let text = text(PlannedTable {
+            notes: vec!["key: id (inferred: primary key)".into(), "few rows".into()],
+            ..example()
+        });
+        assert!(
+            text.contains("  key: id (inferred: primary key)\n"),
+            "{text}"
+        );
+        assert_eq!(text.matches("key: ").count(), 1, "{text}");
+        assert!(text.contains("  because: few rows\n"), "{text}");
     }
 
     #[test]

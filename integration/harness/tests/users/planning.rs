@@ -2,6 +2,8 @@
 
 use crate::site::{DEADLINE, Site, assert_says, text};
 use serde_json::{Value, json};
+use snowhaul::dialect::for_platform;
+use snowhaul::domain::table::{Platform, TableRef, WrittenName};
 use snowhaul_integration::{Ended, Snowhaul, unparsed};
 use std::fs;
 use std::path::Path;
@@ -101,7 +103,7 @@ fn a_plan_tells_what_would_be_done_with_each_table() {
         &ended.stdout,
         &[
             &format!("{} → {}.PUBLIC.plain\n", name("orders"), site.target),
-            "key: id\n",
+            "key: id (columnNamesToPartitionBy)\n",
             "synchronization: none",
             "estimate: 1,000 rows",
             "size at most 30 rows",
@@ -264,6 +266,71 @@ fn a_generated_file_migrates_what_it_names() {
         ("LOOSE", 1),
     ] {
         assert_eq!(site.rows_of(table), rows, "{table}");
+    }
+}
+
+#[test]
+fn postgresql_gives_its_partitioned_tables_and_views_stay_behind() {
+    let site = Site::shared();
+    let sql = site.source.sql();
+    for statement in [
+        "CREATE TABLE events (id bigint, day date NOT NULL, PRIMARY KEY (day, id)) PARTITION BY RANGE (day)",
+        "CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
+        "CREATE TABLE \"Numbered\" (no bigint GENERATED ALWAYS AS IDENTITY, note text)",
+        "CREATE VIEW seen AS SELECT * FROM events",
+    ] {
+        sql.run(statement);
+    }
+    let worker = fs::read_to_string(site.worker()).expect("a configuration");
+    let worker = worker.replace(
+        "[connections.source.redshift]",
+        "[connections.source.postgresql]",
+    );
+    let worker = site.scratch.write("postgresql.toml", &worker);
+    let ended = alone(&[
+        "workflow",
+        "generate",
+        "--source-platform",
+        "postgresql",
+        "-c",
+        text(&worker),
+    ]);
+    assert_code(&ended, 0);
+    let file: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let tables: Vec<(&Value, &Value)> = file["tables"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|t| (&t["source"]["tableName"], &t["columnNamesToPartitionBy"]))
+        .collect();
+    assert_eq!(
+        tables,
+        [
+            (&json!("\"Numbered\""), &json!(["no"])),
+            (&json!("events"), &json!(["day", "id"])),
+        ]
+    );
+}
+
+#[test]
+fn what_the_catalog_is_asked_for_parses() {
+    let name = |text: &str| WrittenName(text.to_owned());
+    let table = TableRef {
+        database: name("d"),
+        schema: name("\"S; '\""),
+        table: name("t"),
+    };
+    for (platform, parser) in [
+        (Platform::Redshift, "redshift"),
+        (Platform::Postgresql, "postgres"),
+    ] {
+        let dialect = for_platform(platform).expect("a dialect");
+        let mut statements = vec![
+            dialect.tables_query(None),
+            dialect.tables_query(Some(&table.schema)),
+        ];
+        statements.extend(dialect.layout_query(&table));
+        assert_eq!(unparsed(parser, &statements), Vec::<String>::new());
     }
 }
 
