@@ -273,4 +273,50 @@ mod tests {
             Command::CreateDataMigrationWorkflow(arguments) if arguments.connection.connection_name.as_deref() == Some("c")
         ));
     }
+
+    #[test]
+    fn a_dry_run_can_be_asked_for_wherever_a_workflow_begins() {
+        for command in [
+            &["create-data-migration-workflow"][..],
+            &["workflow", "create"],
+            &["run"],
+        ] {
+            let rest = [
+                "w.json",
+                "--source-platform",
+                "redshift",
+                "--name",
+                "w",
+                "--preflight",
+            ];
+            let parsed = Arguments::try_parse_from([&["snowhaul"], command, &rest].concat());
+            let workflow = match parsed.expect("arguments").command {
+                Command::CreateDataMigrationWorkflow(arguments)
+                | Command::Workflow(WorkflowCommand::Create(arguments)) => arguments.workflow,
+                Command::Run(arguments) => arguments.workflow,
+                other => panic!("{other:?}"),
+            };
+            assert!(workflow.preflight, "{command:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_several_by_commas_or_by_the_option_again() {
+        let parsed = Arguments::try_parse_from([
+            "snowhaul",
+            "workflow",
+            "generate",
+            "--source-platform",
+            "redshift",
+            "--tables",
+            "a*,b",
+            "--tables",
+            "c",
+        ])
+        .expect("arguments");
+        assert!(matches!(
+            parsed.command,
+            Command::Workflow(WorkflowCommand::Generate(arguments)) if arguments.tables == ["a*", "b", "c"]
+        ));
+    }
 }
