@@ -42,6 +42,32 @@ WHERE
 
 GRANT SELECT ON pg_catalog.svv_table_info TO PUBLIC;
 
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_COLUMNS.html: names, types and order of the columns are
+-- Redshift's. PostgreSQL has neither of the two keys: here a column's comment says `distkey`, or `sortkey 1`.
+CREATE VIEW pg_catalog.svv_redshift_columns AS
+SELECT
+    current_database()::varchar(128) AS database_name,
+    n.nspname::varchar(128) AS schema_name,
+    c.relname::varchar(128) AS table_name,
+    a.attname::varchar(128) AS column_name,
+    a.attnum::integer AS ordinal_position,
+    format_type(a.atttypid, a.atttypmod)::varchar(128) AS data_type,
+    NULL::varchar(4000) AS column_default,
+    CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END::varchar(3) AS is_nullable,
+    'none'::varchar(128) AS encoding,
+    COALESCE(col_description(c.oid, a.attnum) ~ '\ydistkey\y', FALSE) AS distkey,
+    COALESCE(substring(col_description(c.oid, a.attnum) FROM '\ysortkey (-?[0-9]+)')::integer, 0) AS sortkey,
+    NULL::varchar(128) AS column_acl,
+    col_description(c.oid, a.attnum)::varchar(256) AS remarks
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE
+    c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast');
+
+GRANT SELECT ON pg_catalog.svv_redshift_columns TO PUBLIC;
+
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_STRTOL.html, of hexadecimal digits.
 CREATE FUNCTION pg_catalog.strtol(text, integer) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -51,3 +77,39 @@ AS $$
         ELSE CAST('the local Redshift has no strtol of base ' || $2 AS bigint)
     END AS bigint)
 $$;
+
+-- Types of Redshift's own, as text or bytes underneath, with the functions that read them. What Redshift takes in beside
+-- the form that it puts out (WKT, JSON without quotes) is not taken here.
+-- https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html
+CREATE TYPE pg_catalog.super;
+CREATE FUNCTION pg_catalog.super_in(cstring) RETURNS super LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+CREATE FUNCTION pg_catalog.super_out(super) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE TYPE pg_catalog.super (INPUT = super_in, OUTPUT = super_out, LIKE = text);
+CREATE FUNCTION pg_catalog.json_serialize(super) RETURNS varchar LANGUAGE sql IMMUTABLE STRICT
+AS 'SELECT CAST($1 AS varchar)';
+
+CREATE TYPE pg_catalog.varbyte;
+CREATE FUNCTION pg_catalog.varbyte_in(cstring) RETURNS varbyte LANGUAGE internal IMMUTABLE STRICT AS 'byteain';
+CREATE FUNCTION pg_catalog.varbyte_out(varbyte) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'byteaout';
+CREATE TYPE pg_catalog.varbyte (INPUT = varbyte_in, OUTPUT = varbyte_out, LIKE = bytea);
+CREATE FUNCTION pg_catalog.to_hex(varbyte) RETURNS varchar LANGUAGE sql IMMUTABLE STRICT
+AS 'SELECT encode(CAST(CAST($1 AS varchar) AS bytea), ''hex'')';
+
+CREATE TYPE pg_catalog.geometry;
+CREATE FUNCTION pg_catalog.geometry_in(cstring) RETURNS geometry LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+CREATE FUNCTION pg_catalog.geometry_out(geometry) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE TYPE pg_catalog.geometry (INPUT = geometry_in, OUTPUT = geometry_out, LIKE = text);
+CREATE FUNCTION pg_catalog.st_ashexewkb(geometry) RETURNS varchar LANGUAGE sql IMMUTABLE STRICT
+AS 'SELECT CAST($1 AS varchar)';
+
+CREATE TYPE pg_catalog.geography;
+CREATE FUNCTION pg_catalog.geography_in(cstring) RETURNS geography LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+CREATE FUNCTION pg_catalog.geography_out(geography) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE TYPE pg_catalog.geography (INPUT = geography_in, OUTPUT = geography_out, LIKE = text);
+CREATE FUNCTION pg_catalog.st_ashexewkb(geography) RETURNS varchar LANGUAGE sql IMMUTABLE STRICT
+AS 'SELECT CAST($1 AS varchar)';
+
+CREATE TYPE pg_catalog.hllsketch;
+CREATE FUNCTION pg_catalog.hllsketch_in(cstring) RETURNS hllsketch LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+CREATE FUNCTION pg_catalog.hllsketch_out(hllsketch) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE TYPE pg_catalog.hllsketch (INPUT = hllsketch_in, OUTPUT = hllsketch_out, LIKE = text);

@@ -2,8 +2,8 @@
 
 mod catalog;
 mod checksum;
+mod columns;
 mod keys;
-mod statistics;
 
 use super::{Dialect, Scope};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, SourceColumn, TableRef, WrittenName};
@@ -108,7 +108,7 @@ impl Dialect for PostgresFamily {
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ",
             "SET intervalstyle TO iso_8601",
             "SET default_transaction_read_only TO on",
-            statistics::NAME_SESSION,
+            catalog::NAME_SESSION,
         ]
     }
 
@@ -175,6 +175,14 @@ impl Dialect for PostgresFamily {
 
     fn constraints_query(&self, table: &TableRef) -> String {
         self.constraints(table)
+    }
+
+    fn tables_query(&self, schema: Option<&WrittenName>) -> String {
+        self.tables(schema)
+    }
+
+    fn layout_query(&self, table: &TableRef) -> Option<String> {
+        self.layout(table)
     }
 
     fn key_kind(&self, column: &SourceColumn) -> Option<KeyKind> {

@@ -247,8 +247,7 @@ pub struct TableAnalysis {
     /// The watermark of this run.
     #[serde(default)]
     pub watermark: Option<Watermark>,
-    /// The checksum that partitions are compared by, and that their extraction takes too: an aggregate in the source's
-    /// SQL.
+    /// The aggregate whose values the partitions' checksums are: each extraction takes it of the rows that it reads.
     #[serde(default)]
     pub checksum: Option<String>,
     /// Findings that users should know of.

@@ -277,8 +277,8 @@ fn parsed_texts(
         DataType::Float64 => {
             let mut builder = Float64Builder::with_capacity(rows);
             for text in texts {
-                let number = |text: &str| text.parse().ok();
-                let read = |text| parsed(column, text, number, "is no floating-point number");
+                let why = "is no number that a double comes near";
+                let read = |text| parsed(column, text, text_value::double, why);
                 builder.append_option(text?.map(read).transpose()?);
             }
             Ok(Arc::new(builder.finish()))

@@ -54,6 +54,17 @@ pub fn timestamp_with_offset(text: &str) -> Option<i64> {
         .map(|at| at.timestamp_micros())
 }
 
+/// The double nearest to a number, `NaN` and `Infinity`; `None` also where the nearest is zero or infinite, and the
+/// number is not.
+pub fn double(text: &str) -> Option<f64> {
+    let double: f64 = text.parse().ok()?;
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let names_a_number = mantissa.bytes().any(|b| b.is_ascii_digit());
+    let is_zero = !mantissa.bytes().any(|b| matches!(b, b'1'..=b'9'));
+    let is_lost = names_a_number && (double.is_infinite() || (double == 0.0) != is_zero);
+    (!is_lost).then_some(double)
+}
+
 /// What both sides write for true and false.
 pub fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
@@ -119,6 +130,16 @@ mod tests {
             assert_eq!(timestamp(text), None, "{text}");
         }
         assert_eq!(timestamp_with_offset("2024-01-01 00:00:00"), None);
+        assert_eq!(double("0.1"), Some(0.1));
+        assert_eq!(
+            double("-0.0e5").map(f64::to_bits),
+            Some((-0.0f64).to_bits())
+        );
+        assert_eq!(double("-Infinity"), Some(f64::NEG_INFINITY));
+        assert!(double("NaN").is_some_and(f64::is_nan));
+        for text in ["1e400", "-1e-400", "1,5", " 1", ""] {
+            assert_eq!(double(text), None, "{text}");
+        }
         assert_eq!(boolean("ja"), None);
     }
 

@@ -168,6 +168,24 @@ impl Database<'_> {
         self.server.session(&self.name, "snowhaul", password)
     }
 
+    /// What sessions that `run` opens send to this database, as the server writes it down; queries without the cursor
+    /// that the driver puts them into.
+    #[must_use]
+    pub fn statements_of(&self, run: impl FnOnce()) -> Vec<String> {
+        let admin = self.server.admin("postgres");
+        let set = format!(
+            "ALTER DATABASE {} SET log_statement = 'all'",
+            quote(&self.name)
+        );
+        admin.run(&set);
+        run();
+        admin.run(&set.replace("'all'", "'none'"));
+        let file = self.server.scratch.path().join("cluster/server.log");
+        let log =
+            fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        logged(&log, &self.name)
+    }
+
     /// Where its server listens, on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -226,6 +244,38 @@ impl Drop for Database<'_> {
             admin.run(&drop);
         }
     }
+}
+
+/// The statements of a database in the server's log, whose entries go on in lines that begin with a tab.
+fn logged(log: &str, database: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut is_ours = false;
+    for line in log.lines() {
+        if let (Some(more), true) = (line.strip_prefix('\t'), is_ours) {
+            if let Some(statement) = found.last_mut() {
+                statement.push('\n');
+                statement.push_str(more);
+            }
+            continue;
+        }
+        let entry = line.split_once(&format!("@{database} LOG:  "));
+        let statement = entry.and_then(|(_, entry)| entry.split_once(": "));
+        is_ours = statement.is_some();
+        found.extend(statement.map(|(_, statement)| statement.to_owned()));
+    }
+    for statement in &mut found {
+        // The driver puts a query into a cursor, in one message with BEGIN and the first FETCH.
+        let query = statement.find("declare \"").and_then(|start| {
+            let place = statement[start..].find(" for ")?;
+            let query = &statement[start + place + " for ".len()..];
+            let end = query.rfind(";fetch ").unwrap_or(query.len());
+            Some(query[..end].to_owned())
+        });
+        if let Some(query) = query {
+            *statement = query;
+        }
+    }
+    found
 }
 
 fn quote(name: &str) -> String {

@@ -1,121 +1,115 @@
-//! The query for a table's columns.
+//! What the catalog tells beside the columns: sizes, constraints, transactions.
 
 use super::PostgresFamily;
-use crate::dialect::Dialect;
-use crate::domain::table::TableRef;
+use crate::dialect::{Dialect, Scope};
+use crate::domain::table::{TableRef, WrittenName};
+
+/// The session of a worker says so to the source: such sessions only read.
+pub(super) const NAME_SESSION: &str = "SET application_name TO 'snowhaul'";
+
+/// Every transaction holds a lock on its own virtual number, from its first statement to after its commit can be seen;
+/// one that has not written yet may still write a time at which it began. Prepared ones have no session, and on a standby
+/// the primary's sessions are not seen, but their numbers are. Who is no member of a session's role sees of it only
+/// database and role, which is enough. Background processes have no role.
+const RUNNING: &str = "SELECT l.virtualtransaction FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+     WHERE l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock' AND a.datname = current_database() AND a.usename IS NOT NULL \
+     AND a.pid <> pg_backend_pid() AND COALESCE(a.application_name, '') <> 'snowhaul' \
+     UNION ALL SELECT CAST(p.transaction AS varchar) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database() \
+     UNION ALL SELECT CAST(x AS varchar) FROM txid_snapshot_xip(txid_current_snapshot()) AS x WHERE pg_is_in_recovery()";
 
 impl PostgresFamily {
-    /// See [`Dialect::columns_query`].
-    pub(super) fn columns_of(&self, table: &TableRef) -> String {
-        let condition = format!(
-            "n.nspname = {} AND c.relname = {} AND a.attnum > 0 AND NOT a.attisdropped",
-            self.quote_text(&self.exact_name(&table.schema)),
-            self.quote_text(&self.exact_name(&table.table))
+    pub(super) fn estimates(&self, scope: &Scope<'_>) -> Vec<String> {
+        let (schema, name) = (
+            self.quote_text(&self.exact_name(&scope.table.schema)),
+            self.quote_text(&self.exact_name(&scope.table.table)),
         );
+        let mut queries = Vec::new();
         if self.is_redshift {
-            redshift_columns(&condition)
+            queries.push(format!("SELECT CAST(tbl_rows AS bigint)::varchar, (CAST(size AS bigint) * 1048576)::varchar FROM svv_table_info WHERE \"schema\" = {schema} AND \"table\" = {name}"));
+            queries.push(format!(
+                "SELECT CAST(c.reltuples AS bigint)::varchar, (CAST(c.relpages AS bigint) * 8192)::varchar FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = {schema} AND c.relname = {name} AND c.reltuples > 0"
+            ));
         } else {
-            postgres_columns(&condition)
+            // Rows a page as the last ANALYZE saw them, and the pages of now; long values stand elsewhere.
+            queries.push(format!(
+                "SELECT CAST(c.reltuples / c.relpages * (pg_relation_size(c.oid) / CAST(current_setting('block_size') AS integer)) AS bigint)::varchar, pg_table_size(c.oid)::varchar \
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = {schema} AND c.relname = {name} AND c.reltuples > 0 AND c.relpages > 0"
+            ));
         }
+        // Never analyzed: 100 bytes a row is as good a guess as any.
+        queries.push(format!(
+            "{} count(*)::varchar, (count(*) * 100)::varchar FROM {}{}",
+            self.select(scope),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        ));
+        queries
     }
-}
 
-/// Its catalog is that of PostgreSQL 8.0, without generated columns, identities and type categories; it has no domains.
-/// The computing node cannot be asked with these tables, so only functions of the leader node are used.
-fn redshift_columns(condition: &str) -> String {
-    let array = "e.oid IS NOT NULL";
-    format!(
-        "SELECT {} FROM {COLUMNS} JOIN pg_catalog.pg_type s ON s.oid = a.atttypid \
-         LEFT JOIN pg_catalog.pg_type e ON e.oid = s.typelem AND s.typlen = -1 AND substring(s.typname, 1, 1) = '_' \
-         {DETAILS} WHERE {condition} ORDER BY a.attnum",
-        result(&Attributes {
-            type_name: "COALESCE(e.typname, s.typname)",
-            kind: "COALESCE(e.typtype, s.typtype)",
-            modifier: "a.atttypmod",
-            array,
-            not_null: "a.attnotnull",
-            computed: "1 = 0",
-            identity: "pg_catalog.pg_get_expr(f.adbin, f.adrelid) LIKE '%identity%(%' OR pg_catalog.pg_get_expr(f.adbin, f.adrelid) LIKE 'nextval(%'",
-        })
-    )
-}
-
-/// Domains are followed to their base, arrays to their elements. Attributes that old versions lack are asked for as JSON,
-/// where what is missing is NULL.
-fn postgres_columns(condition: &str) -> String {
-    let is_array = "t.typelem <> 0 AND t.typlen = -1 AND t.typcategory = 'A'";
-    format!(
-        "WITH RECURSIVE resolved (attnum, type_id, modifier, is_array, not_null) AS (\
-         SELECT a.attnum, a.atttypid, a.atttypmod, 1 = 0, a.attnotnull FROM {COLUMNS} WHERE {condition} UNION ALL \
-         SELECT r.attnum, CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END, CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE r.modifier END, \
-         r.is_array OR t.typtype <> 'd', r.not_null OR (t.typtype = 'd' AND t.typnotnull AND NOT r.is_array) \
-         FROM resolved r JOIN pg_catalog.pg_type t ON t.oid = r.type_id WHERE t.typtype = 'd' OR ({is_array})) \
-         SELECT {} FROM {COLUMNS} JOIN resolved r ON r.attnum = a.attnum JOIN pg_catalog.pg_type t ON t.oid = r.type_id AND t.typtype <> 'd' AND NOT ({is_array}) \
-         {DETAILS} WHERE {condition} ORDER BY a.attnum",
-        result(&Attributes {
-            type_name: "t.typname",
-            kind: "t.typtype",
-            modifier: "r.modifier",
-            array: "r.is_array",
-            not_null: "r.not_null",
-            computed: "COALESCE(to_jsonb(a) ->> 'attgenerated', '') <> ''",
-            identity: "COALESCE(to_jsonb(a) ->> 'attidentity', '') <> '' OR pg_catalog.pg_get_expr(f.adbin, f.adrelid) LIKE 'nextval(%'",
-        })
-    )
-}
-
-const COLUMNS: &str = "pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace";
-
-/// Comments of the column and of the table, and the column's default.
-const DETAILS: &str = "LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum \
-     LEFT JOIN pg_catalog.pg_description dc ON dc.objoid = a.attrelid AND dc.objsubid = a.attnum AND dc.classoid = CAST('pg_catalog.pg_class' AS regclass) \
-     LEFT JOIN pg_catalog.pg_description dt ON dt.objoid = a.attrelid AND dt.objsubid = 0 AND dt.classoid = CAST('pg_catalog.pg_class' AS regclass)";
-
-/// Expressions that the platforms write differently.
-struct Attributes {
-    type_name: &'static str,
-    kind: &'static str,
-    modifier: &'static str,
-    array: &'static str,
-    not_null: &'static str,
-    computed: &'static str,
-    identity: &'static str,
-}
-
-/// A text's modifier is its length, a numeric's precision and scale (11 bits with sign), both plus 4; that of bits is
-/// their length, that of a time its digits.
-fn result(attributes: &Attributes) -> String {
-    let Attributes {
-        type_name,
-        kind,
-        modifier,
-        array,
-        not_null,
-        computed,
-        identity,
-    } = attributes;
-    let flag = |condition: &str| format!("CASE WHEN {condition} THEN 'true' ELSE 'false' END");
-    let scale = format!("(({modifier} - 4) % 2048)");
-    [
-        "a.attname".to_owned(),
-        (*type_name).to_owned(),
+    pub(super) fn constraints(&self, table: &TableRef) -> String {
+        let (schema, name) = (
+            self.quote_text(&self.exact_name(&table.schema)),
+            self.quote_text(&self.exact_name(&table.table)),
+        );
+        let of_table = format!(
+            "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = {schema} AND c.relname = {name}"
+        );
+        let unique = if self.is_redshift {
+            // There they are promises of the user; ranges need no more.
+            format!(
+                "SELECT CASE WHEN k.contype = 'p' THEN 'primary' ELSE 'unique' END, CAST(k.conname AS varchar), array_to_string(k.conkey, ',') \
+                 {of_table} JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid WHERE k.contype IN ('p', 'u')"
+            )
+        } else {
+            // Every constraint has an index. It has an operator class for each column of the key; what INCLUDE adds has none.
+            format!(
+                "SELECT CASE WHEN i.indisprimary THEN 'primary' ELSE 'unique' END, CAST(x.relname AS varchar), \
+                 array_to_string((CAST(i.indkey AS int2[]))[0:array_upper(i.indclass, 1)], ',') \
+                 {of_table} JOIN pg_catalog.pg_index i ON i.indrelid = c.oid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
+                 WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
+            )
+        };
         format!(
-            "CASE WHEN {modifier} < 0 THEN NULL WHEN {type_name} = 'numeric' THEN CAST(({modifier} - 4) / 65536 AS varchar) \
-             WHEN {type_name} IN ('varchar', 'bpchar') THEN CAST({modifier} - 4 AS varchar) \
-             WHEN {type_name} IN ('bit', 'varbit') THEN CAST({modifier} AS varchar) ELSE NULL END"
-        ),
+            "SELECT 'column', CAST(a.attname AS varchar), CAST(a.attnum AS varchar) \
+             {of_table} JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE a.attnum > 0 AND NOT a.attisdropped UNION ALL {unique}"
+        )
+    }
+
+    pub(super) fn tables(&self, schema: Option<&WrittenName>) -> String {
+        let of_schema = schema.map_or_else(String::new, |schema| {
+            let schema = self.quote_text(&self.exact_name(schema));
+            format!(" AND n.nspname = {schema}")
+        });
+        let kind = if self.is_redshift {
+            // What a materialized view is made of is the view's business.
+            "c.relkind = 'r' AND c.relname NOT LIKE 'mv!_tbl!_!_%' ESCAPE '!'"
+        } else {
+            // Partitions come with their table.
+            "c.relkind IN ('r', 'p') AND NOT c.relispartition"
+        };
         format!(
-            "CASE WHEN {modifier} < 0 THEN NULL WHEN {type_name} = 'numeric' THEN CAST(CASE WHEN {scale} < 1024 THEN {scale} ELSE {scale} - 2048 END AS varchar) \
-             WHEN {type_name} IN ('time', 'timetz', 'timestamp', 'timestamptz') THEN CAST({modifier} AS varchar) ELSE NULL END"
-        ),
-        format!("CASE WHEN {not_null} THEN 'false' ELSE 'true' END"),
-        format!(
-            "CASE WHEN {array} THEN 'array' WHEN {kind} = 'e' THEN 'enum' WHEN {kind} IN ('c', 'r', 'm') THEN 'composite' ELSE 'base' END"
-        ),
-        "dc.description".to_owned(),
-        flag(computed),
-        flag(identity),
-        "dt.description".to_owned(),
-    ]
-    .join(", ")
+            "SELECT CAST(n.nspname AS varchar), CAST(c.relname AS varchar) \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE {kind} AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!' AND n.nspname NOT IN ('information_schema', 'catalog_history')\
+             {of_schema} ORDER BY n.nspname, c.relname"
+        )
+    }
+
+    pub(super) fn layout(&self, table: &TableRef) -> Option<String> {
+        let (schema, name) = (
+            self.quote_text(&self.exact_name(&table.schema)),
+            self.quote_text(&self.exact_name(&table.table)),
+        );
+        self.is_redshift.then(|| format!(
+            "SELECT CAST(column_name AS varchar), CAST(sortkey AS varchar), CASE WHEN distkey THEN 'true' ELSE 'false' END \
+             FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = {schema} AND table_name = {name}"
+        ))
+    }
+
+    pub(super) fn running_transactions(&self) -> Option<&'static str> {
+        // Redshift lets one transaction at a time write a table, and the next begins where it ended.
+        (!self.is_redshift).then_some(RUNNING)
+    }
 }

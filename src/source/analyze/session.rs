@@ -73,7 +73,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The columns of a table, and its comment; without a column: there is no such table, or it is not visible.
+    /// The columns of a table, and its comment; no column: there is no such table, or it is not visible.
     pub(super) fn columns(
         &self,
         table: &TableRef,

@@ -4,6 +4,7 @@
 mod analysis;
 mod checksums;
 mod compared;
+mod conversions;
 mod extremes;
 mod keys;
 mod names;

@@ -5,7 +5,7 @@ use crate::extremes::{ANY_TEXT, Column, TEXT, column};
 use serde_json::json;
 use snowhaul_integration::{LocalRedshift, Migration};
 
-const TYPES: &[&str] = &[
+pub const TYPES: &[&str] = &[
     "CREATE EXTENSION hstore",
     "CREATE EXTENSION ltree",
     "CREATE EXTENSION citext",
@@ -34,7 +34,7 @@ const fn as_array(
     column(name, source, "ARRAY", extremes).compared("to_json({c})", "TO_JSON({c})")
 }
 
-const COLUMNS: &[Column] = &[
+pub const COLUMNS: &[Column] = &[
     column("c_oid", "oid", "NUMBER(10,0)", &["0", "4294967295"]),
     column(
         "c_left",
@@ -276,8 +276,11 @@ fn a_created_target_keeps_not_null_and_comments_and_leaves_columns_out() {
         sql.run(&format!("COMMENT ON TABLE t IS {literal}"));
         sql.run(&format!("COMMENT ON COLUMN t.v IS {literal}"));
         sql.run("COMMENT ON COLUMN t.id IS 'the key'");
-        let done = Migration::from(&database)
-            .platform(platform)
+        let migration = match platform {
+            "postgresql" => Migration::from(&database).platform("postgresql"),
+            _ => Migration::from(&database),
+        };
+        let done = migration
             .table(json!({
                 "source": {"tableName": "t"},
                 "target": {"tableName": "t"},

@@ -5,7 +5,7 @@ use crate::compared::{assert_created, difference, reading_like_the_worker, sourc
 use crate::extremes::{COLUMNS, TEXT};
 use snowhaul_integration::{LocalRedshift, Migration};
 
-const MOOD: &str = "CREATE TYPE mood AS ENUM ('sad; \"or\" not', 'glad')";
+pub const MOOD: &str = "CREATE TYPE mood AS ENUM ('sad; \"or\" not', 'glad')";
 
 #[test]
 fn every_type_arrives_by_value_in_a_created_target() {
