@@ -91,8 +91,8 @@ pub trait Dialect: Send + Sync {
     /// The user's own aggregate in the same form: `count:value`, never NULL.
     fn counted_aggregate(&self, expression: &str) -> String;
 
-    /// Rows and aggregates of each range, in one scan: rows of (index in `ranges`, count, each aggregate), all as text,
-    /// for the ranges that have rows. The ranges are those of one table as [`crate::plan::ranges`] orders them, without
+    /// Rows and aggregates of each range, in one scan: rows of (index in `ranges` as a number, count and each
+    /// aggregate as text), for the ranges that have rows. The ranges are those of one table as [`crate::plan::ranges`] orders them, without
     /// a gap; those of the scope and its window bound them.
     fn partition_summary_query(
         &self,

@@ -295,8 +295,9 @@ impl Dialect for PostgresFamily {
         ranges: &[KeyRange],
         aggregates: &[&str],
     ) -> String {
+        // As a number, not as text: rows are grouped by it.
         let mut list = vec![
-            format!("CAST({} AS varchar)", self.bucket(scope.key, ranges)),
+            self.bucket(scope.key, ranges),
             "CAST(count(*) AS varchar)".to_owned(),
         ];
         list.extend(

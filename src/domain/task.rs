@@ -237,7 +237,7 @@ pub struct TableAnalysis {
     pub primary_key: Vec<String>,
     /// Estimated rows (statistics; may be stale).
     pub row_estimate: u64,
-    /// Estimated bytes in the source.
+    /// Estimated bytes in the source. Of a table without anything to move nobody asks: 0.
     pub byte_estimate: u64,
     /// The table's partitions, in order: disjoint, and together the whole table.
     pub partitions: Vec<AnalyzedPartition>,

@@ -1,5 +1,6 @@
 //! The analysis of a table: its columns, its size, where it is cut, and what of it has changed since the previous run.
 
+mod bound;
 mod checksum;
 mod key;
 mod ranges;

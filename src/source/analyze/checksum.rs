@@ -1,7 +1,7 @@
 //! Checksums: which partitions of the previous run have changed since.
 
 use super::Planned;
-use super::ranges::Summary;
+use super::ranges::{Estimate, Summary};
 use super::session::Subject;
 use crate::dialect::Scope;
 use crate::domain::table::{KeyColumn, KeyRange, Platform};
@@ -71,10 +71,7 @@ impl Subject<'_> {
             .iter()
             .map(|partition| partition.range.clone())
             .collect();
-        let mut estimate = self.estimate()?;
         let summaries = self.summarize(key, &ranges, None, &[aggregate])?;
-        estimate.rows = summaries.values().map(|summary| summary.rows).sum();
-        let sizing = self.sizing(estimate, platform);
         let partitions: Vec<(AnalyzedPartition, u64)> = previous
             .partitions
             .iter()
@@ -86,6 +83,20 @@ impl Subject<'_> {
             "{} partitions of the previous run, {unchanged} of them unchanged",
             partitions.len()
         ));
+        let rows = summaries.values().map(|summary| summary.rows).sum();
+        if unchanged == partitions.len() {
+            return Ok(Planned {
+                partitions: partitions.into_iter().map(|(p, _)| p).collect(),
+                reused: true,
+                estimate: Estimate { rows, bytes: 0 },
+            });
+        }
+        // The rows are known; their bytes are what the catalog says.
+        let estimate = Estimate {
+            rows,
+            ..self.estimate()?
+        };
+        let sizing = self.sizing(estimate, platform);
         let (partitions, reused) = self.split_grown(key, None, &sizing, partitions)?;
         Ok(Planned {
             partitions,
