@@ -199,7 +199,10 @@ const WARNED: &[(&str, bool)] = &[
 fn every_type_of_postgresqls_own_arrives_by_value() {
     let database = LocalRedshift::shared().database();
     source(&database, TYPES, COLUMNS);
-    let done = Migration::from(&database).platform("postgresql").whole("t").run(0);
+    let done = Migration::from(&database)
+        .platform("postgresql")
+        .whole("t")
+        .run(0);
     assert_created(&database, &done, COLUMNS);
     let warnings = done.warnings_of("t");
     let wrong: Vec<_> = WARNED
