@@ -42,6 +42,32 @@ WHERE
 
 GRANT SELECT ON pg_catalog.svv_table_info TO PUBLIC;
 
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_COLUMNS.html: names, types and order of the columns are
+-- Redshift's. PostgreSQL has neither of the two keys: here a column's comment says `distkey`, or `sortkey 1`.
+CREATE VIEW pg_catalog.svv_redshift_columns AS
+SELECT
+    current_database()::varchar(128) AS database_name,
+    n.nspname::varchar(128) AS schema_name,
+    c.relname::varchar(128) AS table_name,
+    a.attname::varchar(128) AS column_name,
+    a.attnum::integer AS ordinal_position,
+    format_type(a.atttypid, a.atttypmod)::varchar(128) AS data_type,
+    NULL::varchar(4000) AS column_default,
+    CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END::varchar(3) AS is_nullable,
+    'none'::varchar(128) AS encoding,
+    COALESCE(col_description(c.oid, a.attnum) ~ '\ydistkey\y', FALSE) AS distkey,
+    COALESCE(substring(col_description(c.oid, a.attnum) FROM '\ysortkey (-?[0-9]+)')::integer, 0) AS sortkey,
+    NULL::varchar(128) AS column_acl,
+    col_description(c.oid, a.attnum)::varchar(256) AS remarks
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE
+    c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast');
+
+GRANT SELECT ON pg_catalog.svv_redshift_columns TO PUBLIC;
+
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_STRTOL.html, of hexadecimal digits.
 CREATE FUNCTION pg_catalog.strtol(text, integer) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

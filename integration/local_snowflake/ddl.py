@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from . import names
 from .engine import Answer, Cursor, single
-from .errors import already_exists, does_not_exist
+from .errors import SnowflakeError, already_exists, does_not_exist
 
 if TYPE_CHECKING:
     from fakesnow.conn import FakeSnowflakeConnection
@@ -66,6 +66,9 @@ def _take_notes(columns: list[exp.ColumnDef], catalog: str, schema: str) -> tupl
             if isinstance(kind, exp.CommentColumnConstraint):
                 note["c"] = kind.this.name
                 continue
+            if isinstance(kind, exp.DefaultColumnConstraint) and (sequence := _next_of(kind.this)):
+                kind.set("this", exp.Anonymous(this="NEXTVAL", expressions=[exp.Literal.string(sequence)]))
+                note["d"] = f"{names.decode(sequence)}.NEXTVAL"
             if isinstance(kind, (exp.AutoIncrementColumnConstraint, exp.GeneratedAsIdentityColumnConstraint)):
                 sequence = f'{catalog}.{schema}."_fs_seq_{secrets.token_hex(6)}"'
                 start, step = (kind.args.get(k) for k in ("start", "increment"))
@@ -75,10 +78,41 @@ def _take_notes(columns: list[exp.ColumnDef], catalog: str, schema: str) -> tupl
                 default = exp.Anonymous(this="NEXTVAL", expressions=[exp.Literal.string(sequence)])
                 constraint.set("kind", exp.DefaultColumnConstraint(this=default))
                 note["i"] = True
+                note["d"] = (
+                    f"IDENTITY START {start.name if start else 1} INCREMENT {step.name if step else 1} NOORDER"
+                )
             kept.append(constraint)
         definition.set("constraints", kept)
         notes[_column_name(definition)] = note
     return notes, sequences
+
+
+def _next_of(default: exp.Expr | None) -> str | None:
+    """`"DB"."SCHEMA"."SEQ".NEXTVAL` as DuckDB names the sequence. fakesnow looks for it in the current schema, and
+    gives the expression an alias that DuckDB refuses in a default."""
+    if not isinstance(default, exp.Column) or default.name.upper() != "NEXTVAL" or not default.args.get("catalog"):
+        return None
+    return ".".join(names.quote(default.args[part].this) for part in ("catalog", "db", "table"))
+
+
+def replace_sequence(conn: FakeSnowflakeConnection, create: exp.Create, params: list | None) -> Answer:
+    """CREATE OR REPLACE SEQUENCE: DuckDB refuses it while a column's default names the sequence."""
+    table = create.this
+    parts = (_resolved(table, "catalog") or conn.database, _resolved(table, "db") or conn._schema, _resolved(table, "this"))
+    call = "nextval(" + names.literal(".".join(names.quote(part) for part in parts)) + ")"
+    columns = conn._duck_conn.execute(
+        "SELECT database_name, schema_name, table_name, column_name FROM duckdb_columns() WHERE column_default = ?", [call]
+    ).fetchall()
+    changes = [
+        f"ALTER TABLE {catalog}.{schema}.{names.quote(name)} ALTER COLUMN {names.quote(column)}"
+        for catalog, schema, name, column in columns
+    ]
+    for change in changes:
+        conn._duck_conn.execute(f"{change} DROP DEFAULT")
+    answer = Cursor(conn).run(create, params)
+    for change in changes:
+        conn._duck_conn.execute(f"{change} SET DEFAULT {call}")
+    return answer
 
 
 def _comment_sql(table: str, notes: dict[str, dict[str, Any]]) -> list[str]:
@@ -194,6 +228,9 @@ def alter_table(conn: FakeSnowflakeConnection, alter: exp.Alter, params: list | 
     catalog = _resolved(table, "catalog") or conn.database
     schema = _resolved(table, "db") or conn._schema
     full = f"{catalog}.{schema}.{names.quote(name)}"
+    for action in alter.args.get("actions") or []:
+        if isinstance(action, exp.AlterColumn) and (sequence := _next_of(action.args.get("default"))):
+            return _set_sequence(conn, full, [catalog, schema, name], action.this, sequence)
     columns = [a for a in alter.args.get("actions") or [] if isinstance(a, exp.ColumnDef)]
     before = _column_names(conn, catalog, schema, name)
     notes, sequences = _take_notes(columns, catalog, schema)
@@ -213,6 +250,27 @@ def alter_table(conn: FakeSnowflakeConnection, alter: exp.Alter, params: list | 
     for sql in [*later, *_comment_sql(full, fresh)]:
         conn._duck_conn.execute(sql)
     return answer
+
+
+def _set_sequence(
+    conn: FakeSnowflakeConnection, full: str, table: list[str], ident: exp.Identifier, sequence: str
+) -> Answer:
+    """SET DEFAULT … NEXTVAL, which Snowflake takes for a column that has a generator already."""
+    column = ident.this if ident.quoted else ident.this.upper()
+    row = conn._duck_conn.execute(
+        "SELECT comment FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+        " AND column_name = ?",
+        [*table, column],
+    ).fetchone()
+    note = json.loads(row[0]) if row and row[0] else {}
+    if "d" not in note:
+        raise SnowflakeError("002028", f"column '{column}' has no sequence as its default", "42601")
+    note["d"] = f"{names.decode(sequence)}.NEXTVAL"
+    duck = conn._duck_conn
+    duck.execute(f"ALTER TABLE {full} ALTER COLUMN {names.quote(column)} SET DEFAULT NEXTVAL({names.literal(sequence)})")
+    for sql in _comment_sql(full, {column: note}):
+        duck.execute(sql)
+    return single("status", "Statement executed successfully.")
 
 
 def _column_names(conn: FakeSnowflakeConnection, catalog: str, schema: str, table: str) -> set[str]:

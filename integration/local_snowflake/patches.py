@@ -38,7 +38,8 @@ WITH described AS (
 )
 SELECT
   table_catalog AS TABLE_CATALOG, table_schema AS TABLE_SCHEMA, table_name AS TABLE_NAME,
-  column_name AS COLUMN_NAME, ordinal_position AS ORDINAL_POSITION, column_default AS COLUMN_DEFAULT,
+  column_name AS COLUMN_NAME, ordinal_position AS ORDINAL_POSITION,
+  CASE WHEN declared IS NOT NULL THEN coalesce(json_extract_string(note, '$.d'), column_default) ELSE column_default END AS COLUMN_DEFAULT,
   is_nullable AS IS_NULLABLE,
   CASE WHEN full_type LIKE 'VARCHAR%' THEN 'TEXT' ELSE regexp_extract(full_type, '^[A-Z_]+') END AS DATA_TYPE,
   CASE WHEN full_type LIKE 'VARCHAR%' THEN regexp_extract(full_type, '[0-9]+')::BIGINT END AS CHARACTER_MAXIMUM_LENGTH,

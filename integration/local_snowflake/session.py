@@ -213,6 +213,8 @@ class Session:
         kind = str(expression.args.get("kind") or "").upper()
         if isinstance(expression, exp.Create) and kind == "TABLE" and not isinstance(expression.expression, exp.Expr):
             return ddl.create_table(self.conn, expression, params, hybrid=rewrite.is_hybrid(text))
+        if isinstance(expression, exp.Create) and kind == "SEQUENCE" and expression.args.get("replace"):
+            return ddl.replace_sequence(self.conn, expression, params)
         if isinstance(expression, exp.Alter):
             return ddl.alter_table(self.conn, expression, params)
         answer = Cursor(self.conn).run(expression, params)

@@ -85,6 +85,10 @@ pub enum WorkflowCommand {
     Status(StatusArguments),
     /// Print the JSON Schema of workflow files, for editors.
     Schema,
+    /// Show what a workflow would do, table by table. Asks the source alone, and changes nothing.
+    Plan(PlanArguments),
+    /// Write a workflow file from the source's catalog: its tables, with the keys that they can be cut by.
+    Generate(GenerateArguments),
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +105,60 @@ pub struct WorkflowFileArguments {
     /// A bounded dry run: one partition of each table goes into the transient schema PREFLIGHT_<workflow id>.
     #[arg(long)]
     pub preflight: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// The workflow (JSON, or YAML by its ending); see configs/.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub source: SourceArguments,
+    /// Machine-readable, with all ranges.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct GenerateArguments {
+    #[command(flatten)]
+    pub source: SourceArguments,
+    /// Only tables of this schema.
+    #[arg(long, value_name = "SCHEMA")]
+    pub schema: Option<String>,
+    /// Only these tables: `sales_*`, `public.orders`; several with commas between, or the option again.
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    pub tables: Vec<String>,
+    /// The source's database, if it is not the configuration's.
+    #[arg(long, value_name = "DATABASE")]
+    pub database: Option<String>,
+    /// The target's database; named like the source's otherwise.
+    #[arg(long, value_name = "DATABASE")]
+    pub target_database: Option<String>,
+    /// The target's schema; named like the source's otherwise.
+    #[arg(long, value_name = "SCHEMA")]
+    pub target_schema: Option<String>,
+    /// The file to write; standard output otherwise.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Overwrite the file.
+    #[arg(long, requires = "output")]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SourceArguments {
+    /// Platform of the source: redshift or postgresql.
+    #[arg(long, value_name = "PLATFORM")]
+    pub source_platform: String,
+    /// The worker's configuration (TOML), which says how to reach the source.
+    #[arg(
+        short = 'c',
+        long,
+        value_name = "FILE",
+        default_value = "configuration.toml"
+    )]
+    pub config: PathBuf,
 }
 
 #[derive(Debug, Args)]

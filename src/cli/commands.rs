@@ -2,6 +2,7 @@
 
 use super::Ending;
 use super::arguments::*;
+use super::source_commands;
 use crate::checkpoint::{
     HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkflowCatalog,
     WorkflowSummary,
@@ -28,7 +29,7 @@ use std::time::Duration;
 /// What daemons log where `RUST_LOG` is not set. What ODBC has to say comes with the errors that it causes.
 const DAEMON_LOGS: &str = "warn,snowhaul=info,odbc_api=error";
 /// What commands with an answer of their own log: the answer is enough.
-const COMMAND_LOGS: &str = "warn,odbc_api=error";
+pub(super) const COMMAND_LOGS: &str = "warn,odbc_api=error";
 /// How long a command waits for an orchestrator that has just been started to create the metadata.
 const METADATA_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -44,6 +45,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
         Command::Workflow(WorkflowCommand::Schema) => {
             println!("{:#}", config::json_schema::workflow_schema());
             Ok(Ending::Done)
+        }
+        Command::Workflow(WorkflowCommand::Plan(arguments)) => {
+            source_commands::plan(arguments).await
+        }
+        Command::Workflow(WorkflowCommand::Generate(arguments)) => {
+            source_commands::generate(arguments).await
         }
         Command::Run(arguments) => run_standalone(arguments).await,
     }
@@ -244,19 +251,12 @@ fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleE
     if let Err(problem) = config::workflow::check_name(&arguments.name) {
         problems.push(format!("--name: {problem}"));
     }
-    let platform = Platform::parse(&arguments.source_platform);
-    match platform {
-        None => problems.push(format!(
-            "--source-platform: `{}` is no platform; expected redshift or postgresql",
-            arguments.source_platform
-        )),
-        Some(platform) if dialect::for_platform(platform).is_none() => problems.push(format!(
-            "--source-platform: {platform} is not supported yet; expected redshift or postgresql"
-        )),
-        Some(_) => {}
+    let platform = parse_platform(&arguments.source_platform);
+    if let Err(problem) = &platform {
+        problems.push(problem.clone());
     }
     let asked = Asked {
-        platform: platform.unwrap_or(Platform::Redshift),
+        platform: platform.as_ref().copied().unwrap_or(Platform::Redshift),
         preflight: arguments.preflight,
     };
     let file = match config::workflow::load(&arguments.file, asked) {
@@ -267,7 +267,7 @@ fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleE
         }
     };
     match (file, platform) {
-        (Some(file), Some(platform)) if problems.is_empty() => {
+        (Some(file), Ok(platform)) if problems.is_empty() => {
             tell(&file.warnings);
             Ok(NewWorkflow {
                 name: arguments.name.clone(),
@@ -278,6 +278,19 @@ fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleE
             })
         }
         _ => Err(RoleError::Refused(problems.join("\n"))),
+    }
+}
+
+/// The platform that `--source-platform` names.
+pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
+    match Platform::parse(text) {
+        None => Err(format!(
+            "--source-platform: `{text}` is no platform; expected redshift or postgresql"
+        )),
+        Some(platform) if dialect::for_platform(platform).is_none() => Err(format!(
+            "--source-platform: {platform} is not supported yet; expected redshift or postgresql"
+        )),
+        Some(platform) => Ok(platform),
     }
 }
 
@@ -314,17 +327,17 @@ fn view(bars: &MultiProgress) -> ProgressView {
 }
 
 /// An environment variable; an empty one counts as not set.
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn tell(warnings: &[String]) {
+pub(super) fn tell(warnings: &[String]) {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
 }
 
-fn refused(errors: ConfigErrors) -> RoleError {
+pub(super) fn refused(errors: ConfigErrors) -> RoleError {
     RoleError::Refused(errors.to_string().trim_end().to_owned())
 }
 

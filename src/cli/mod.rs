@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod source_commands;
 
 use crate::roles::RoleError;
 use arguments::Arguments;

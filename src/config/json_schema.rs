@@ -168,10 +168,10 @@ fn leaf(kind: Kind) -> Value {
             json!({"type": "array", "items": text(name_pattern(side)), "uniqueItems": true})
         }
         Kind::Version => text(r"^0*1(\.[0-9]+){0,2}$"),
-        Kind::TargetType => text(r"^\s*[A-Za-z][A-Za-z0-9_ ,()]*\s*$"),
-        Kind::Expression => text(r"^[^;]*[^;\s][^;]*$"),
+        Kind::TargetType => text(r"^[ \t\r\n]*[A-Za-z][A-Za-z0-9_ ,()]*[ \t\r\n]*$"),
+        Kind::Expression => text(r"^[^;]*[^; \t\r\n][^;]*$"),
         Kind::StagePath => text("^@"),
-        Kind::Text | Kind::Predicate => text(r"\S"),
+        Kind::Text | Kind::Predicate => text(r"[^ \t\r\n]"),
         // What holds other keys is built by its parent.
         Kind::Affinity
         | Kind::Modifier
@@ -193,15 +193,18 @@ fn choice(words: &[&str]) -> Value {
             .collect()
     };
     let all: Vec<String> = words.iter().map(any_case).collect();
-    let pattern = format!(r"^\s*({})\s*$", all.join("|"));
+    let pattern = format!(r"^[ \t\r\n]*({})[ \t\r\n]*$", all.join("|"));
     json!({"anyOf": [{"enum": words}, {"type": "string", "pattern": pattern}]})
 }
 
-/// Quoted, with its quotes doubled inside, or without any. Brackets quote in some sources.
+/// Quoted, with its quotes doubled inside, or without any. Brackets quote in some sources. Blanks are named: what `\s`
+/// means differs between validators.
 fn name_pattern(side: Side) -> &'static str {
     match side {
-        Side::Source => r#"^\s*("([^"]|"")+"|\[([^\]]|\]\])+\]|[^"\s][^"]*)\s*$"#,
-        Side::Target => r#"^\s*("([^"]|"")+"|[^"\s][^"]*)\s*$"#,
+        Side::Source => {
+            r#"^[ \t\r\n]*("([^"]|"")+"|\[([^\]]|\]\])+\]|[^" \t\r\n][^"]*)[ \t\r\n]*$"#
+        }
+        Side::Target => r#"^[ \t\r\n]*("([^"]|"")+"|[^" \t\r\n][^"]*)[ \t\r\n]*$"#,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod document;
 mod findings;
+pub mod generate;
 mod identifier;
 pub mod json_schema;
 mod merge;

@@ -57,6 +57,14 @@ pub trait Dialect: Send + Sync {
     /// `primary` or `unique`, name, the columns' numbers in order with commas between.
     fn constraints_query(&self, table: &TableRef) -> String;
 
+    /// All tables of the users, as rows of (schema, table) in order, both exact names: of one schema, as the user wrote
+    /// it, or of all.
+    fn tables_query(&self, schema: Option<&WrittenName>) -> String;
+
+    /// How the source lays out a table's rows, as rows of (column, place in the sort key or 0, whether rows are
+    /// distributed by it: `true`/`false`), all as text. `None`: the platform knows neither.
+    fn layout_query(&self, table: &TableRef) -> Option<String>;
+
     /// What a column's values are as a key or a watermark; `None`: they have no order that both ends agree on.
     fn key_kind(&self, column: &SourceColumn) -> Option<KeyKind>;
 

@@ -177,6 +177,14 @@ impl Dialect for PostgresFamily {
         self.constraints(table)
     }
 
+    fn tables_query(&self, schema: Option<&WrittenName>) -> String {
+        self.tables(schema)
+    }
+
+    fn layout_query(&self, table: &TableRef) -> Option<String> {
+        self.layout(table)
+    }
+
     fn key_kind(&self, column: &SourceColumn) -> Option<KeyKind> {
         self.kind(column)
     }

@@ -139,7 +139,7 @@ pub enum KeyKind {
     Uuid,
     /// Text, in the source's own order (its collation).
     Text,
-    /// Text whose trailing blanks do not count, written without them.
+    /// Text whose trailing blanks do not count; written without them where it is [bytewise](KeyColumn::bytewise).
     PaddedText,
 }
 

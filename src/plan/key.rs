@@ -20,6 +20,10 @@ pub enum KeyOrigin {
     Unique(String),
     /// A column that the source fills by a generator: identity, serial.
     Identity,
+    /// The columns that the source stores its rows in the order of. Not unique, and never inferred in a run.
+    SortKey,
+    /// The column that the source distributes its rows by. The same holds.
+    DistributionKey,
 }
 
 impl std::fmt::Display for KeyOrigin {
@@ -28,6 +32,8 @@ impl std::fmt::Display for KeyOrigin {
             Self::PrimaryKey => f.write_str("primary key"),
             Self::Unique(name) => write!(f, "unique constraint or index {name}"),
             Self::Identity => f.write_str("identity column"),
+            Self::SortKey => f.write_str("sort key"),
+            Self::DistributionKey => f.write_str("distribution key"),
         }
     }
 }
@@ -63,6 +69,8 @@ pub fn choose_key(
                 KeyOrigin::PrimaryKey => 0,
                 KeyOrigin::Unique(_) => 1,
                 KeyOrigin::Identity => 2,
+                KeyOrigin::SortKey => 3,
+                KeyOrigin::DistributionKey => 4,
             };
             let nullable = candidate
                 .columns
@@ -75,6 +83,46 @@ pub fn choose_key(
                 candidate.origin.clone(),
             )
         })
+}
+
+/// A column's part in how the source lays out its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayoutColumn {
+    /// Exact name.
+    pub name: String,
+    /// Its place in the sort key, from 1; 0: none. An interleaved key has some of its places below 0.
+    pub sort_place: i64,
+    /// Whether rows are distributed by it.
+    pub distributes: bool,
+}
+
+/// The sort key, as far as its columns may be a key, or else the distribution key: ranges of them are read without
+/// looking at the whole table.
+pub fn layout_key(
+    layout: &[LayoutColumn],
+    may_be_key: impl Fn(&str) -> bool,
+) -> Option<KeyCandidate> {
+    let mut sorted: Vec<&LayoutColumn> = layout.iter().filter(|c| c.sort_place != 0).collect();
+    sorted.sort_by_key(|column| column.sort_place.unsigned_abs());
+    let sort_key: Vec<String> = sorted
+        .into_iter()
+        .map(|column| column.name.clone())
+        .take_while(|name| may_be_key(name))
+        .collect();
+    let distributing = layout
+        .iter()
+        .find(|column| column.distributes && may_be_key(&column.name));
+    match distributing {
+        _ if !sort_key.is_empty() => Some(KeyCandidate {
+            origin: KeyOrigin::SortKey,
+            columns: sort_key,
+        }),
+        Some(column) => Some(KeyCandidate {
+            origin: KeyOrigin::DistributionKey,
+            columns: vec![column.name.clone()],
+        }),
+        None => None,
+    }
 }
 
 #[cfg(test)]
@@ -144,5 +192,28 @@ mod tests {
             choose_key(&[unique("a", &["gone"])], &columns()[..1], |_| true),
             None
         );
+    }
+
+    #[test]
+    fn the_sort_key_comes_before_the_distribution_key_as_far_as_it_can_be_a_key() {
+        let column = |name: &str, sort_place, distributes| LayoutColumn {
+            name: name.into(),
+            sort_place,
+            distributes,
+        };
+        let layout = [
+            column("c", 3, false),
+            column("b", -2, false),
+            column("d", 0, true),
+            column("a", 1, false),
+        ];
+        let chosen = |may: &str| layout_key(&layout, |name| may.contains(name)).map(|k| k.columns);
+        assert_eq!(
+            chosen("abcd"),
+            Some(vec!["a".into(), "b".into(), "c".into()])
+        );
+        assert_eq!(chosen("acd"), Some(vec!["a".into()]));
+        assert_eq!(chosen("bcd"), Some(vec!["d".into()]));
+        assert_eq!(chosen("bc"), None);
     }
 }

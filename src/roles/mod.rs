@@ -4,6 +4,7 @@
 //! servers.
 
 pub mod orchestrator;
+pub mod plan_preview;
 pub mod shutdown;
 pub mod standalone;
 pub mod table_loader;
@@ -11,6 +12,7 @@ pub mod target_planner;
 pub mod task_runner;
 pub mod worker;
 mod workflow_end;
+pub mod workflow_generator;
 
 use crate::checkpoint::CheckpointError;
 use crate::snowflake::SnowflakeError;

@@ -150,7 +150,7 @@ impl Load {
 }
 
 /// The target's columns of the primary key.
-fn merge_key(extraction: &ExtractionSpec) -> Result<Vec<MergeKey>, String> {
+pub(super) fn merge_key(extraction: &ExtractionSpec) -> Result<Vec<MergeKey>, String> {
     let key: Vec<MergeKey> = extraction
         .columns_of(Content::Keys)
         .into_iter()
@@ -378,7 +378,7 @@ fn segments(batch: &[StagedPartition], segment_mb: Option<u64>) -> Vec<Vec<&Stag
 }
 
 /// For each target column its quoted name and the expression over the file.
-fn load_columns(
+pub(super) fn load_columns(
     extraction: &ExtractionSpec,
     content: Content,
 ) -> Result<Vec<(String, String)>, String> {

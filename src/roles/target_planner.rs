@@ -3,15 +3,15 @@
 
 use crate::actors::ports::TargetPlanner;
 use crate::checkpoint::{OwnedWorkflow, TablePlan};
-use crate::dialect;
+use crate::dialect::{self, Dialect};
 use crate::domain::WorkflowId;
-use crate::domain::table::{TableRef, WrittenName};
+use crate::domain::table::{Platform, TableRef, WrittenName};
 use crate::domain::task::{
-    ExtractionSpec, LoadMode, Synchronization, TableAnalysis, TableSpec, TaskFailure,
+    ExtractColumn, ExtractionSpec, LoadMode, Synchronization, TableAnalysis, TableSpec, TaskFailure,
 };
 use crate::plan::synchronization::{load_mode, partitions, sync_key, sync_plan};
 use crate::plan::target::{
-    TargetColumn, column_warnings, match_columns, new_columns, wanted_columns,
+    TargetColumn, WantedColumn, column_warnings, match_columns, new_columns, wanted_columns,
 };
 use crate::snowflake::error::Kind;
 use crate::snowflake::identity;
@@ -61,18 +61,7 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         let existing = match self.describe(&target).await.map_err(failed)? {
             Some(existing) => existing,
             None => {
-                let mut new = new_columns(&wanted);
-                let mut statements = Vec::new();
-                if spec.continue_identity && spec.preflight.is_none() {
-                    for (column, wanted) in new.iter_mut().zip(&wanted) {
-                        if wanted.source.identity {
-                            let sequence = identity::sequence(&target, &column.name);
-                            statements.push(identity::create_sequence(&sequence));
-                            column.default = Some(identity::next_value(&sequence));
-                        }
-                    }
-                }
-                statements.push(create_table_ddl(&target, &new, analysis.comment.as_deref()));
+                let statements = creation(spec, &target, &wanted, analysis);
                 self.create(&target, &statements).await.map_err(failed)?;
                 // Read back: another process may have created it first, in another form.
                 self.describe(&target)
@@ -89,25 +78,18 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             Synchronization::Watermark { .. } => self.is_empty(&target).await.map_err(failed)?,
             _ => false,
         };
-        let sync_key = sync_key(owned.platform, dialect, spec);
-        let extraction = ExtractionSpec {
-            platform: owned.platform,
-            source: spec.source.clone(),
+        let extraction = extraction_spec(
+            (owned.platform, dialect),
+            spec,
             target,
-            key: analysis.key.clone(),
+            analysis,
             columns,
-            where_clause: spec.where_clause.clone(),
-            query_modifiers: spec.query_modifiers.clone(),
-            checksum: analysis.checksum.clone(),
-            watermark: analysis.watermark.clone(),
-            load: load_mode(spec, is_empty),
-            primary_key: analysis.primary_key.clone(),
-            sync_key: sync_key.clone(),
-            load_segment_mb: spec.load_segment_mb,
-        };
+            load_mode(spec, is_empty),
+        );
         if extraction.load == LoadMode::ReplaceRange {
             target_key(&extraction).map_err(refused)?;
         }
+        let sync_key = extraction.sync_key.clone();
         Ok(TablePlan {
             extraction,
             partitions: partitions(spec, analysis),
@@ -116,6 +98,54 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             byte_estimate: analysis.byte_estimate,
             warnings,
         })
+    }
+}
+
+/// The statements that create a target that does not exist.
+pub(super) fn creation(
+    spec: &TableSpec,
+    target: &TableRef,
+    wanted: &[WantedColumn],
+    analysis: &TableAnalysis,
+) -> Vec<String> {
+    let mut new = new_columns(wanted);
+    let mut statements = Vec::new();
+    if spec.continue_identity && spec.preflight.is_none() {
+        for (column, wanted) in new.iter_mut().zip(wanted) {
+            if wanted.source.identity {
+                let sequence = identity::sequence(target, &column.name);
+                statements.push(identity::create_sequence(&sequence));
+                column.default = Some(identity::next_value(&sequence));
+            }
+        }
+    }
+    statements.push(create_table_ddl(target, &new, analysis.comment.as_deref()));
+    statements
+}
+
+/// What extraction tasks and loads need to know of the table.
+pub(super) fn extraction_spec(
+    (platform, dialect): (Platform, &dyn Dialect),
+    spec: &TableSpec,
+    target: TableRef,
+    analysis: &TableAnalysis,
+    columns: Vec<ExtractColumn>,
+    load: LoadMode,
+) -> ExtractionSpec {
+    ExtractionSpec {
+        platform,
+        source: spec.source.clone(),
+        target,
+        key: analysis.key.clone(),
+        columns,
+        where_clause: spec.where_clause.clone(),
+        query_modifiers: spec.query_modifiers.clone(),
+        checksum: analysis.checksum.clone(),
+        watermark: analysis.watermark.clone(),
+        load,
+        primary_key: analysis.primary_key.clone(),
+        sync_key: sync_key(platform, dialect, spec),
+        load_segment_mb: spec.load_segment_mb,
     }
 }
 

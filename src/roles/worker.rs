@@ -7,10 +7,12 @@ use crate::checkpoint::{CheckpointError, ClaimRequest, HybridCheckpoint, WorkerC
 use crate::config::worker::WorkerConfig;
 use crate::dialect;
 use crate::domain::retry::RetryPolicy;
+use crate::domain::table::Platform;
 use crate::snowflake::stage::Stage;
 use crate::snowflake::{Connection, SnowflakeClient};
-use crate::source::SourceErrorKind;
+use crate::source::{SourceErrorKind, SourceSettings};
 use ractor::{Actor, ActorRef};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -37,7 +39,7 @@ impl Worker {
     pub async fn start(connection: &Connection, config: &WorkerConfig) -> Result<Self, RoleError> {
         let client = SnowflakeClient::new(connection.clone(), "worker");
         let checkpoint = HybridCheckpoint::new(client, config.metadata.clone());
-        check_sources(config).await?;
+        check_sources(&config.sources).await?;
         wait_for_metadata(
             || WorkerCheckpoint::check_schema(&checkpoint),
             METADATA_PATIENCE,
@@ -135,9 +137,11 @@ pub async fn run(
 }
 
 /// Logs in to each source once, and tells all that fail.
-async fn check_sources(config: &WorkerConfig) -> Result<(), RoleError> {
+pub(super) async fn check_sources(
+    sources: &BTreeMap<Platform, SourceSettings>,
+) -> Result<(), RoleError> {
     let (mut problems, mut refused) = (Vec::new(), true);
-    for (platform, settings) in &config.sources {
+    for (platform, settings) in sources {
         let Some(dialect) = dialect::for_platform(*platform) else {
             problems.push(format!(
                 "[connections.source.{platform}]: this platform is not supported yet; remove the section"

@@ -55,7 +55,9 @@ pub fn analyze(
         warnings: Vec::new(),
         notes: Vec::new(),
     };
-    let previous = previous.filter(|_| spec.reset_partitions == ResetPartitions::Disabled);
+    let previous = previous
+        .filter(|_| spec.reset_partitions == ResetPartitions::Disabled)
+        .filter(|previous| !previous.partitions.is_empty());
     let primary_key = subject.resolve_primary_key()?;
     let platform = settings.platform;
     let (key, planned, checksum, watermark);

@@ -159,7 +159,7 @@ fn classify(state: &str, words: &str) -> (SourceErrorKind, &'static str) {
             SourceErrorKind::Value,
             "a value such as infinity has no form in Snowflake's type; make the target column VARCHAR (by columnTypeMappings where the target is to be created), or leave the rows out with whereClauseCriteria",
         )
-    } else if is(&["22", "42"]) {
+    } else if is(&["0A", "22", "42"]) {
         (
             SourceErrorKind::Refused,
             "the source refuses the statement; check whereClauseCriteria of the table, which is part of it",

@@ -1,6 +1,7 @@
 //! The only place for ODBC.
 
 mod analyze;
+mod catalog;
 mod columns;
 mod connection;
 mod error;
@@ -9,6 +10,7 @@ mod fetch;
 mod times;
 
 pub use analyze::{analyze, infer_keys};
+pub use catalog::list_tables;
 pub use connection::SourceSettings;
 pub use error::{SourceError, SourceErrorKind};
 pub use extract::{ExtractError, ExtractRequest, extract};

@@ -45,7 +45,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-fn bytes(number: u64) -> String {
+pub(super) fn bytes(number: u64) -> String {
     indicatif::HumanBytes(number).to_string()
 }
 

@@ -234,7 +234,14 @@ impl Migrated {
     /// Rows of a query of the metadata; `{s}` is its schema.
     #[must_use]
     pub fn metadata(&self, sql: &str) -> Vec<Row> {
-        self.sql.rows(&sql.replace("{s}", &self.metadata))
+        self.sql.rows(&self.in_metadata(sql))
+    }
+
+    /// A statement with the metadata's schema for `{s}`, and its database for `{d}`.
+    #[must_use]
+    pub fn in_metadata(&self, sql: &str) -> String {
+        let database = self.metadata.split('.').next().unwrap_or_default();
+        sql.replace("{s}", &self.metadata).replace("{d}", database)
     }
 
     /// Names and types of a target table's columns, as DESCRIBE TABLE has them.

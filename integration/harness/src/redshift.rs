@@ -186,6 +186,18 @@ impl Database<'_> {
         logged(&log, &self.name)
     }
 
+    /// Where its server listens, on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// Name and password of its owner.
+    #[must_use]
+    pub fn login(&self) -> (&str, &str) {
+        ("snowhaul", &self.server.logins.worker_password)
+    }
+
     /// `[connections.source.redshift]` of a worker's configuration, for its owner.
     #[must_use]
     pub fn worker_section(&self) -> String {

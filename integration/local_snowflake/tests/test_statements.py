@@ -135,6 +135,23 @@ def test_types_are_described_as_declared(cursor):
     assert kinds == [("EVERY", "NO", "all of them"), ("OTHER", "YES", None)]
 
 
+def test_a_column_counts_on_from_a_sequence_that_is_replaced(cursor, database):
+    sequence = f'"{database}"."PUBLIC"."T_ID_SEQ"'
+    cursor.execute(f"CREATE SEQUENCE IF NOT EXISTS {sequence} START = 1 INCREMENT = 1")
+    cursor.execute(f"CREATE TABLE t (id NUMBER(10,0) NOT NULL DEFAULT {sequence}.NEXTVAL, a VARCHAR)")
+    cursor.execute("CREATE TABLE own (id NUMBER(10,0) IDENTITY START 5 INCREMENT 2, a VARCHAR)")
+    defaults = [cursor.execute(f"DESCRIBE TABLE {name}").fetchall()[0][4] for name in ("t", "own")]
+    assert defaults == [f"{sequence}.NEXTVAL", "IDENTITY START 5 INCREMENT 2 NOORDER"]
+    cursor.execute("INSERT INTO t (a) VALUES ('x')")
+    cursor.execute(f"CREATE OR REPLACE SEQUENCE {sequence} START = 100 INCREMENT = 1")
+    for name in ("t", "own"):
+        cursor.execute(f"ALTER TABLE {name} ALTER COLUMN id SET DEFAULT {sequence}.NEXTVAL")
+        cursor.execute(f"INSERT INTO {name} (a) VALUES ('y')")
+    assert cursor.execute("SELECT id FROM t UNION ALL SELECT id FROM own ORDER BY 1").fetchall() == [(1,), (100,), (101,)]
+    with pytest.raises(ProgrammingError):
+        cursor.execute(f"ALTER TABLE t ALTER COLUMN a SET DEFAULT {sequence}.NEXTVAL")
+
+
 def test_hybrid_tables_are_known(cursor, task):
     assert cursor.execute("SELECT is_hybrid FROM information_schema.tables WHERE table_name = 'TASK'").fetchall() == [("YES",)]
     assert [r[5] for r in cursor.execute("DESCRIBE TABLE task").fetchall()][:2] == ["Y", "N"]

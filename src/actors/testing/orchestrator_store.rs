@@ -172,11 +172,14 @@ impl OrchestratorCheckpoint for Store {
         &self,
         owned: &OwnedWorkflow,
         _: TableNo,
-        sync_key: &str,
+        _: &str,
         _: (&TableRef, &TableRef),
     ) -> Result<Option<String>, CheckpointError> {
         let after = self.faults.enter("claim_synchronization").await?;
-        let answer = self.rows().claim_synchronization(owned, sync_key);
+        let answer = {
+            let rows = self.rows();
+            rows.check_owner(owned).map(|()| rows.synchronizer.clone())
+        };
         after.leave(answer).await
     }
 
@@ -354,23 +357,6 @@ impl Store {
 }
 
 impl Rows {
-    fn claim_synchronization(
-        &mut self,
-        owned: &OwnedWorkflow,
-        sync_key: &str,
-    ) -> Result<Option<String>, CheckpointError> {
-        self.check_owner(owned)?;
-        let holder = self.synchronizations.get(sync_key);
-        let holder = holder.filter(|holder| **holder != owned.id);
-        if let Some(row) = holder.and_then(|holder| self.workflows.get(holder))
-            && row.phase != WorkflowPhase::Completed
-        {
-            return Ok(Some(row.name.clone()));
-        }
-        self.synchronizations.insert(sync_key.to_owned(), owned.id);
-        Ok(None)
-    }
-
     fn write_plan(
         &mut self,
         owned: &OwnedWorkflow,

@@ -2,10 +2,10 @@
 
 use crate::actors::ports::TargetPlanner;
 use crate::checkpoint::{OwnedWorkflow, PlannedPartition, TablePlan};
-use crate::domain::table::QueryModifiers;
+use crate::domain::table::{Content, KeyRange, QueryModifiers, Slice};
 use crate::domain::task::{ExtractionSpec, LoadMode, TableAnalysis, TableSpec, TaskFailure};
 use async_trait::async_trait;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Mutex;
 
 /// Plans without looking at any target.
@@ -13,6 +13,10 @@ use std::sync::Mutex;
 pub struct FakePlanner {
     /// Failures of the next plans, in order.
     pub failures: Mutex<VecDeque<TaskFailure>>,
+    /// Partitions that have nothing to move, by table and number.
+    pub unchanged: Mutex<HashSet<(String, usize)>>,
+    /// Tables whose deletions are tracked: the keys are one more partition, the last.
+    pub with_keys: Mutex<HashSet<String>>,
 }
 
 #[async_trait]
@@ -25,6 +29,29 @@ impl TargetPlanner for FakePlanner {
     ) -> Result<TablePlan, TaskFailure> {
         if let Some(failure) = self.failures.lock().unwrap().pop_front() {
             return Err(failure);
+        }
+        let table = &spec.source.table.0;
+        let unchanged = self.unchanged.lock().unwrap();
+        let mut partitions: Vec<PlannedPartition> = analysis
+            .partitions
+            .iter()
+            .enumerate()
+            .map(|(no, partition)| PlannedPartition {
+                slice: partition.range.clone().into(),
+                unchanged: unchanged.contains(&(table.clone(), no)),
+                checksum: None,
+            })
+            .collect();
+        if self.with_keys.lock().unwrap().contains(table) {
+            partitions.push(PlannedPartition {
+                slice: Slice {
+                    range: KeyRange::Everything,
+                    after: None,
+                    content: Content::Keys,
+                },
+                unchanged: false,
+                checksum: None,
+            });
         }
         Ok(TablePlan {
             extraction: ExtractionSpec {
@@ -42,15 +69,7 @@ impl TargetPlanner for FakePlanner {
                 sync_key: None,
                 load_segment_mb: None,
             },
-            partitions: analysis
-                .partitions
-                .iter()
-                .map(|partition| PlannedPartition {
-                    slice: partition.range.clone().into(),
-                    unchanged: partition.unchanged,
-                    checksum: None,
-                })
-                .collect(),
+            partitions,
             synchronization: None,
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,

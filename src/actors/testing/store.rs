@@ -61,8 +61,8 @@ pub(super) struct Rows {
     pub partitions: BTreeMap<(WorkflowId, TableNo, PartitionNo), PartitionRow>,
     pub tasks: BTreeMap<String, TaskRow>,
     pub workers: HashMap<String, u32>,
-    /// Who has the state of a pair of tables.
-    pub synchronizations: HashMap<String, WorkflowId>,
+    /// The workflow, not driven here, that has the state of all pairs of tables.
+    pub synchronizer: Option<String>,
     /// What the loads committed, in order: partition, attempt, rows.
     pub target: BTreeMap<TableKey, Vec<(PartitionNo, Attempt, u64)>>,
 }
@@ -112,6 +112,17 @@ impl Store {
             rows.tables.insert((id, TableNo(no as u32)), row);
         }
         id
+    }
+
+    /// Changes a table's specification before the workflow starts.
+    pub fn respecify(&self, id: WorkflowId, table: u32, change: impl FnOnce(&mut TableSpec)) {
+        let mut rows = self.rows();
+        change(&mut rows.tables.get_mut(&(id, TableNo(table))).unwrap().spec);
+    }
+
+    /// The state that earlier runs left belongs to a workflow of this name.
+    pub fn hold_synchronizations(&self, name: &str) {
+        self.rows().synchronizer = Some(name.to_owned());
     }
 
     /// A workflow's phase.

@@ -6,3 +6,4 @@ mod kills;
 mod many;
 mod outcomes;
 mod pool;
+mod synchronization;

@@ -1,8 +1,8 @@
-//! What the catalog tells: sizes, constraints, transactions.
+//! What the catalog tells beside the columns: sizes, constraints, transactions.
 
 use super::PostgresFamily;
 use crate::dialect::{Dialect, Scope};
-use crate::domain::table::TableRef;
+use crate::domain::table::{TableRef, WrittenName};
 
 /// The session of a worker says so to the source: such sessions only read.
 pub(super) const NAME_SESSION: &str = "SET application_name TO 'snowhaul'";
@@ -75,6 +75,37 @@ impl PostgresFamily {
             "SELECT 'column', CAST(a.attname AS varchar), CAST(a.attnum AS varchar) \
              {of_table} JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE a.attnum > 0 AND NOT a.attisdropped UNION ALL {unique}"
         )
+    }
+
+    pub(super) fn tables(&self, schema: Option<&WrittenName>) -> String {
+        let of_schema = schema.map_or_else(String::new, |schema| {
+            let schema = self.quote_text(&self.exact_name(schema));
+            format!(" AND n.nspname = {schema}")
+        });
+        let kind = if self.is_redshift {
+            // What a materialized view is made of is the view's business.
+            "c.relkind = 'r' AND c.relname NOT LIKE 'mv!_tbl!_!_%' ESCAPE '!'"
+        } else {
+            // Partitions come with their table.
+            "c.relkind IN ('r', 'p') AND NOT c.relispartition"
+        };
+        format!(
+            "SELECT CAST(n.nspname AS varchar), CAST(c.relname AS varchar) \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE {kind} AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!' AND n.nspname NOT IN ('information_schema', 'catalog_history')\
+             {of_schema} ORDER BY n.nspname, c.relname"
+        )
+    }
+
+    pub(super) fn layout(&self, table: &TableRef) -> Option<String> {
+        let (schema, name) = (
+            self.quote_text(&self.exact_name(&table.schema)),
+            self.quote_text(&self.exact_name(&table.table)),
+        );
+        self.is_redshift.then(|| format!(
+            "SELECT CAST(column_name AS varchar), CAST(sortkey AS varchar), CASE WHEN distkey THEN 'true' ELSE 'false' END \
+             FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = {schema} AND table_name = {name}"
+        ))
     }
 
     pub(super) fn running_transactions(&self) -> Option<&'static str> {

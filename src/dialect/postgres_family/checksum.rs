@@ -124,6 +124,11 @@ impl PostgresFamily {
                 format!("CASE WHEN {name} THEN 't' WHEN NOT {name} THEN 'f' END"),
                 Some(1),
             ),
+            // As in the other form.
+            "bpchar" if column.length_or_precision.is_none() => (
+                format!("(CAST(octet_length({name}) AS varchar) || ':' || {name})"),
+                None,
+            ),
             "varchar" | "bpchar" | "text" => {
                 let bytes_each = if self.is_redshift { 1 } else { 4 };
                 let bytes = column.length_or_precision.map(|n| n as usize * bytes_each);

@@ -92,8 +92,8 @@ impl PostgresFamily {
         }
     }
 
-    /// `key >= bound` in lexicographic order, for columns that are not NULL: exactly what [`below`](Self::below) is not.
-    fn from_on(&self, key: &[KeyColumn], bound: &KeyTuple) -> String {
+    /// `key >= bound` in lexicographic order, for columns that are not NULL: what [`below`](Self::below) leaves.
+    fn not_below(&self, key: &[KeyColumn], bound: &KeyTuple) -> String {
         if key.iter().any(|column| column.kind == KeyKind::Float) {
             // NaN is not above a number for every source: so it is in the last range for all.
             format!("NOT ({})", self.below(key, bound))
@@ -161,7 +161,7 @@ impl PostgresFamily {
                     .filter(|c| c.nullable)
                     .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
                     .collect();
-                terms.extend(lower.as_ref().map(|bound| self.from_on(key, bound)));
+                terms.extend(lower.as_ref().map(|bound| self.not_below(key, bound)));
                 terms.extend(upper.as_ref().map(|bound| self.below(key, bound)));
                 terms
             }

@@ -4,11 +4,11 @@ use super::session::{Session, Subject};
 use crate::dialect::Dialect;
 use crate::domain::table::{KeyColumn, KeyKind, SourceColumn, TableRef};
 use crate::domain::task::{ResetPartitions, SyncSnapshot, Synchronization};
-use crate::plan::key::{KeyCandidate, KeyOrigin, choose_key};
+use crate::plan::key::{KeyCandidate, KeyOrigin, LayoutColumn, choose_key, layout_key};
 use crate::source::{SourceError, SourceErrorKind, SourceSettings};
 
-/// The keys that tables are cut by when nobody names one, in the order of the tables; `None`: one partition. Blocking;
-/// one login, and two statements a table.
+/// The keys that tables can be cut by, in the order of the tables: those that a run infers, otherwise the sort or the
+/// distribution key; `None`: there is none. Blocking; one login, and up to three statements a table.
 ///
 /// # Errors
 /// As [`SourceError`] says. A table that is not there has no key.
@@ -21,11 +21,32 @@ pub fn infer_keys(
     let infer = |table: &TableRef| {
         let (columns, _) = session.columns(table)?;
         let constraints = constraints(&session, table)?;
-        Ok(choose_key(&constraints, &columns, |column| {
-            dialect.key_kind(column).is_some()
+        let may_be_key = |column: &SourceColumn| dialect.key_kind(column).is_some();
+        if let Some(chosen) = choose_key(&constraints, &columns, may_be_key) {
+            return Ok(Some(chosen));
+        }
+        Ok(layout_key(&layout(&session, table)?, |name| {
+            columns.iter().any(|c| c.name == name && may_be_key(c))
         }))
     };
     tables.iter().map(infer).collect()
+}
+
+/// How the source lays out the table's rows; empty: it does not tell.
+fn layout(session: &Session<'_>, table: &TableRef) -> Result<Vec<LayoutColumn>, SourceError> {
+    let Some(sql) = session.dialect.layout_query(table) else {
+        return Ok(Vec::new());
+    };
+    let column = |row: Vec<Option<String>>| {
+        let [name, place, distributes]: [Option<String>; 3] = row.try_into().ok()?;
+        Some(LayoutColumn {
+            name: name?,
+            sort_place: place.and_then(|place| place.parse().ok()).unwrap_or(0),
+            distributes: distributes.as_deref() == Some("true"),
+        })
+    };
+    let rows = session.query(table, &sql)?;
+    Ok(rows.into_iter().filter_map(column).collect())
 }
 
 /// What the catalog calls unique.

@@ -72,8 +72,7 @@ impl Subject<'_> {
         self.notes.push(sizing.explanation.clone());
         if self.spec.where_clause.is_some() {
             self.notes.push(
-                "the size is the whole table's, or more than what whereClauseCriteria leaves"
-                    .to_owned(),
+                "statistics do not know whereClauseCriteria: what it leaves may be less".to_owned(),
             );
         }
         let firsts = if sizing.count > 1 {

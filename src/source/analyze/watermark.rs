@@ -349,10 +349,10 @@ fn raised(bound: &mut Bound, stored: &[AnalyzedPartition]) -> Option<String> {
         .iter()
         .filter_map(|partition| partition.after.as_ref())
     {
-        match compare_values(&bound.column, after, &upto) {
-            // Of two texts of one value the one that is stored.
-            Some(Ordering::Greater | Ordering::Equal) => upto.clone_from(after),
-            _ => {}
+        let order = compare_values(&bound.column, after, &upto);
+        // Of two texts of one value the one that is stored.
+        if matches!(order, Some(Ordering::Greater | Ordering::Equal)) {
+            upto.clone_from(after);
         }
     }
     bound.upto = Some(upto.clone());

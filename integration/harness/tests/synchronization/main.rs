@@ -5,3 +5,4 @@ mod checksums;
 mod replaced;
 mod tables;
 mod watermarks;
+mod writers;

@@ -6,6 +6,8 @@ mod connection_kinds;
 mod failing_tables;
 mod logs;
 mod metadata;
+mod planning;
 mod reaching;
 mod secrets;
 mod site;
+mod workflow_end;

@@ -1,9 +1,12 @@
 //! What arrives is what was there: types by value, values that cannot be, partitions, names, and the statements
 //! themselves, through the real binary between real servers.
 
+mod analysis;
+mod checksums;
 mod compared;
 mod conversions;
 mod extremes;
+mod keys;
 mod names;
 mod partitions;
 mod postgres;
@@ -12,3 +15,4 @@ mod redshift;
 mod refused;
 mod statements;
 mod types;
+mod watermarks;

@@ -7,12 +7,13 @@ use crate::partitions::tables;
 use crate::postgres;
 use crate::types::MOOD;
 use serde_json::json;
-use snowhaul::dialect::{Scope, for_platform};
+use snowhaul::dialect::{Scope, Window, for_platform};
 use snowhaul::domain::table::{
     KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, SourceColumn, TableRef, WrittenName,
 };
 use snowhaul::plan::ranges;
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Migration, unparsed};
+use std::time::Duration;
 
 #[test]
 fn a_parser_understands_every_statement_that_a_migration_sends_to_snowflake() {
@@ -138,7 +139,16 @@ const TYPES: &[(&str, Option<u32>, Option<i32>)] = &[
 
 #[test]
 fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
-    let dialect = for_platform(Platform::Redshift).unwrap();
+    understood(Platform::Redshift, "redshift");
+}
+
+#[test]
+fn a_parser_understands_every_statement_that_the_dialect_makes_for_postgresql() {
+    understood(Platform::Postgresql, "postgres");
+}
+
+fn understood(platform: Platform, parser: &str) {
+    let dialect = for_platform(platform).unwrap();
     let part = |text: &str| WrittenName(text.to_owned());
     let mut statements: Vec<String> = Vec::new();
     statements.extend(
@@ -163,20 +173,30 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
             where_clause: Some("a > 1 -- or more"),
             modifiers: &modifiers,
         }));
-        let columns: Vec<_> = TYPES
+        statements.push(dialect.constraints_query(&table));
+        statements.push(dialect.timeout_statement(Duration::from_secs(60)));
+        statements.extend(dialect.running_transactions_query().map(str::to_owned));
+        let columns: Vec<SourceColumn> = TYPES
             .iter()
             .enumerate()
-            .map(|(index, (type_name, length_or_precision, scale))| {
-                let column = SourceColumn {
+            .map(
+                |(index, (type_name, length_or_precision, scale))| SourceColumn {
                     name: format!("c; \"{index}\" \\"),
                     type_name: (*type_name).to_owned(),
                     length_or_precision: *length_or_precision,
                     scale: *scale,
                     nullable: true,
                     ..SourceColumn::default()
-                };
-                dialect.plan_column(&column, index, None).plan
-            })
+                },
+            )
+            .collect();
+        let mut aggregates = dialect.checksum_aggregates(&columns);
+        aggregates.push(dialect.counted_aggregate("sum(a) -- mine"));
+        let aggregates: Vec<&str> = aggregates.iter().map(String::as_str).collect();
+        let columns: Vec<_> = columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| dialect.plan_column(column, index, None).plan)
             .collect();
         let expressions: Vec<&str> = columns
             .iter()
@@ -190,7 +210,8 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
                     name: format!("{name} \"k\""),
                     kind: *kind,
                     nullable: true,
-                    bytewise: false,
+                    // In some of the tables.
+                    bytewise: kind.is_text() && keys.name.contains("pair"),
                 })
                 .collect();
             let value = |kind: KeyKind, low: bool| match (kind, low) {
@@ -220,16 +241,43 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
                 Some("a > 1 -- or more"),
                 Some("b LIKE '%;%' OR c IS NULL"),
             ] {
-                let modifiers = QueryModifiers::default();
+                let modifiers = QueryModifiers {
+                    object: predicate.map(|_| " AS t".to_owned()),
+                    select: predicate.map(|_| "ALL".to_owned()),
+                };
+                let watermark = KeyColumn {
+                    name: "at".to_owned(),
+                    kind: KeyKind::Timestamp,
+                    nullable: true,
+                    bytewise: false,
+                };
+                let window = predicate.map(|_| Window {
+                    column: &watermark,
+                    after: Some("2024-01-01 00:00:00"),
+                    upto: "2024-01-02 00:00:00",
+                });
                 let scope = |range| Scope {
                     table: &table,
                     key: &key,
                     range,
-                    window: None,
+                    window,
                     where_clause: predicate,
                     modifiers: &modifiers,
                 };
-                statements.push(dialect.boundary_query(&scope(&KeyRange::Everything), 7, None));
+                let everything = scope(&KeyRange::Everything);
+                statements.push(dialect.boundary_query(&everything, 7, None));
+                statements.push(dialect.boundary_query(&everything, 7, Some(0.05)));
+                statements.extend(dialect.estimate_queries(&everything));
+                statements.push(dialect.maximum_query(&everything, &watermark));
+                statements.push(dialect.any_row_query(&everything));
+                statements.push(dialect.partition_summary_query(
+                    &everything,
+                    &ranges(&key, &[bound(true), bound(false)]),
+                    &aggregates,
+                ));
+                for aggregate in &aggregates {
+                    statements.push(dialect.aggregate_query(&everything, aggregate));
+                }
                 for range in &all {
                     statements.push(dialect.longest_query(&scope(range), &expressions));
                     statements.push(dialect.time_outside_years_query(&scope(range), "at; \"x\""));
@@ -240,7 +288,7 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_redshift() {
     }
     statements.sort();
     statements.dedup();
-    let wrong = unparsed("redshift", &statements);
+    let wrong = unparsed(parser, &statements);
     assert!(
         wrong.is_empty(),
         "{} of {}\n{}",

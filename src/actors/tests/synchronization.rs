@@ -1,0 +1,119 @@
+//! Tables that are moved again and again.
+
+use crate::actors::testing::{Fault, World, WorldSettings};
+use crate::domain::phase::{PartitionPhase, TablePhase};
+use crate::domain::table::Content;
+use crate::domain::task::Synchronization;
+use std::time::Duration;
+
+fn checksum() -> Synchronization {
+    Synchronization::Checksum { expression: None }
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_that_have_not_changed_are_neither_extracted_nor_loaded() {
+    let world = World::new(WorldSettings::default());
+    let unchanged: Vec<usize> = (0..40).filter(|no| no % 3 != 0).collect();
+    let mut planned = world.planner.unchanged.lock().unwrap();
+    planned.extend(unchanged.iter().map(|no| ("a".to_owned(), *no)));
+    planned.extend((0..25).map(|no| ("b".to_owned(), no)));
+    drop(planned);
+    let _orchestrator = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    world.until_complete().await;
+    world.assert_loaded_once(0, (0..40).filter(|no| no % 3 == 0));
+    world.assert_loaded_once(1, 0..0);
+    let count = world
+        .store
+        .num_partitions(world.workflow, PartitionPhase::Unchanged);
+    assert_eq!(count, unchanged.len() + 25);
+    let phases = world.store.table_phases(world.workflow);
+    assert!(
+        phases
+            .iter()
+            .all(|(phase, _)| *phase == TablePhase::Completed)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_read_when_no_row_is_on_its_way_any_more() {
+    let world = World::new(WorldSettings::default());
+    world
+        .planner
+        .with_keys
+        .lock()
+        .unwrap()
+        .insert("a".to_owned());
+    let orchestrator = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    // Whoever takes over keeps to it.
+    orchestrator.kill();
+    let _other = world.orchestrator("two").await;
+    world.until_complete().await;
+    world.assert_loaded_once(0, 0..41);
+    let started = world.runner.started.lock().unwrap();
+    let of_table = |task: &&crate::domain::task::ClaimedTask| {
+        task.table_no.0 == 0 && task.partition_no.is_some()
+    };
+    let keys = started.iter().filter(of_table).position(|task| {
+        task.slice
+            .as_ref()
+            .is_some_and(|slice| slice.content == Content::Keys)
+    });
+    let rows_after = started
+        .iter()
+        .filter(of_table)
+        .skip(keys.expect("keys were read") + 1);
+    assert_eq!(
+        rows_after
+            .filter(|task| task.partition_no.is_some_and(|no| no.0 != 40))
+            .count(),
+        0
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_whose_state_another_workflow_holds_fails_and_names_it() {
+    let world = World::new(WorldSettings::default());
+    world
+        .store
+        .respecify(world.workflow, 1, |spec| spec.synchronization = checksum());
+    world.store.hold_synchronizations("the_other");
+    let _orchestrator = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    world.until_complete().await;
+    let phases = world.store.table_phases(world.workflow);
+    assert_eq!(phases[1].0, TablePhase::Failed);
+    assert!(
+        phases[1]
+            .1
+            .as_deref()
+            .unwrap_or_default()
+            .contains("the_other"),
+        "{phases:?}"
+    );
+    world.assert_loaded_once(0, 0..40);
+    world.assert_loaded_once(1, 0..0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_state_is_claimed_again_after_lost_replies_and_outages() {
+    let world = World::new(WorldSettings::default());
+    world
+        .store
+        .respecify(world.workflow, 0, |spec| spec.synchronization = checksum());
+    for (nth, fault) in [Fault::Reject, Fault::LoseReply, Fault::Reject]
+        .into_iter()
+        .enumerate()
+    {
+        world
+            .store
+            .faults
+            .plan("claim_synchronization", nth + 1, fault);
+    }
+    let _orchestrator = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    world.until_complete().await;
+    world.assert_all_loaded_once();
+}
