@@ -95,6 +95,9 @@ def _cast(node: exp.Cast, present: dict[str, str]) -> None:
         node.replace(exp.func("unhex", inner.copy()))
     elif target in (exp.DType.VARCHAR, exp.DType.TEXT) and kind == "BLOB":
         node.replace(exp.func("hex", inner.copy()))
+    elif target in (exp.DType.GEOGRAPHY, exp.DType.GEOMETRY):
+        # Kept as text (see ddl).
+        node.set("to", exp.DataType.build("VARCHAR"))
     elif target in (exp.DType.VARCHAR, exp.DType.TEXT):
         # The length is checked when the row is written, with Snowflake's message.
         node.to.set("expressions", [])

@@ -1,6 +1,6 @@
 """Tables: CREATE TABLE, ALTER TABLE ADD, LIKE; and the types they were declared with.
 
-fakesnow loses TRANSIENT, COMMENT, VARCHAR lengths of quoted names, allows one AUTOINCREMENT in the current
+fakesnow loses TRANSIENT, COMMENT, VARCHAR lengths of quoted names, has no spatial types, allows one AUTOINCREMENT in the current
 schema only, and forgets load metadata on CREATE TABLE IF NOT EXISTS. The declared types are kept in DuckDB's
 column comments in the same transaction as the table (see patches).
 """
@@ -24,7 +24,7 @@ _T = exp.DType
 _FIXED = {
     _T.INT: "NUMBER(38,0)", _T.BIGINT: "NUMBER(38,0)", _T.SMALLINT: "NUMBER(38,0)", _T.TINYINT: "NUMBER(38,0)",
     _T.FLOAT: "FLOAT", _T.DOUBLE: "FLOAT", _T.BOOLEAN: "BOOLEAN", _T.DATE: "DATE", _T.VARIANT: "VARIANT",
-    _T.OBJECT: "OBJECT", _T.ARRAY: "ARRAY", _T.GEOGRAPHY: "GEOGRAPHY",
+    _T.OBJECT: "OBJECT", _T.ARRAY: "ARRAY", _T.GEOGRAPHY: "GEOGRAPHY", _T.GEOMETRY: "GEOMETRY",
 }  # fmt: skip
 _SIZED = {
     _T.VARCHAR: ("VARCHAR", "16777216"), _T.TEXT: ("VARCHAR", "16777216"), _T.NVARCHAR: ("VARCHAR", "16777216"),
@@ -55,7 +55,11 @@ def _take_notes(columns: list[exp.ColumnDef], catalog: str, schema: str) -> tupl
     notes: dict[str, dict[str, Any]] = {}
     sequences: list[str] = []
     for definition in columns:
-        note: dict[str, Any] = {"t": declared(definition.args["kind"])} if definition.args.get("kind") else {}
+        kind = definition.args.get("kind")
+        note: dict[str, Any] = {"t": declared(kind)} if kind else {}
+        if kind and kind.this in (_T.GEOGRAPHY, _T.GEOMETRY):
+            # Spatial values are kept as the text that was loaded.
+            definition.set("kind", exp.DataType.build("VARCHAR"))
         kept = []
         for constraint in definition.args.get("constraints") or []:
             kind = constraint.args.get("kind")

@@ -209,3 +209,16 @@ def test_copy_in_a_transaction_over_two_databases(stage, server, database):
         stage.rows(end)
     assert stage.rows("SELECT phase FROM part") == [["LOADED"]]
     assert stage.rows(f'SELECT SUM(a) FROM "{other}".PUBLIC.t') == [["6"]]
+
+
+def test_spatial_types_keep_the_text_that_was_loaded(stage):
+    point = "0101000020E6100000000000000000F03F0000000000000040"
+    stage.upload("@results/w/", "spatial.parquet", parquet(g=pa.array([point, None])))
+    stage.rows('CREATE TABLE places ("a" GEOMETRY NOT NULL, b GEOGRAPHY COMMENT \'it\'\'s \\\\ here\') COMMENT = \'all "places"\'')
+    stage.rows("ALTER TABLE places ALTER COLUMN \"a\" DROP NOT NULL")
+    stage.rows(copy("places", '"a", b', '$1:"g"::VARCHAR::GEOMETRY, $1:"g"::VARCHAR::GEOGRAPHY', "spatial.parquet"))
+    assert stage.rows('SELECT "a", b FROM places ORDER BY 1') == [[point, point], [None, None]]
+    assert [row[1] for row in stage.rows("DESCRIBE TABLE places")] == ["GEOMETRY", "GEOGRAPHY"]
+    said = "SELECT COMMENT FROM INFORMATION_SCHEMA.{} WHERE TABLE_NAME = 'PLACES' ORDER BY 1"
+    assert stage.rows(said.format("COLUMNS")) == [["it's \\ here"], [None]]
+    assert stage.rows(said.format("TABLES")) == [['all "places"']]

@@ -35,7 +35,7 @@ fn redshift_columns(condition: &str) -> String {
             array,
             not_null: "a.attnotnull",
             computed: "1 = 0",
-            identity: "pg_catalog.pg_get_expr(f.adbin, f.adrelid) LIKE '%identity%(%' OR pg_catalog.pg_get_expr(f.adbin, f.adrelid) LIKE 'nextval(%'",
+            identity: "pg_catalog.pg_get_expr(f.adbin, f.adrelid) LIKE '\"%identity\"(%' OR pg_catalog.pg_get_expr(f.adbin, f.adrelid) LIKE 'nextval(%'",
         })
     )
 }

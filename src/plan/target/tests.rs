@@ -255,3 +255,27 @@ fn the_ddl_has_what_the_source_says_of_columns() {
         "CREATE TABLE IF NOT EXISTS \"D\".\"S\".\"T\" (\"A\" NUMBER(10,0) NOT NULL COMMENT 'It''s \\\\ here') COMMENT = 't'"
     );
 }
+
+#[test]
+fn columns_that_become_one_are_refused_until_one_is_renamed() {
+    let columns = || {
+        vec![
+            source("id", "int4"),
+            source("ID", "int4"),
+            source("Id", "int4"),
+        ]
+    };
+    let problems = problems_of(&spec(), columns());
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].contains("id and ID both become ID"),
+        "{problems:?}"
+    );
+    let renamed = TableSpec {
+        column_name_mappings: vec![("\"ID\"".into(), "other".into())],
+        ..spec()
+    };
+    let wanted = wanted_columns(dialect(), &renamed, &analysis(columns())).expect("fits");
+    let names: Vec<&str> = wanted.iter().map(|w| w.target_name.as_str()).collect();
+    assert_eq!(names, ["ID", "OTHER", "Id"]);
+}

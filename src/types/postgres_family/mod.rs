@@ -285,10 +285,10 @@ fn array(column: &SourceColumn, quoted: &str) -> Way {
         "ARRAY",
     );
     match column.type_name.as_str() {
-        "int2" | "int4" | "int8" | "bool" | "numeric" | "bpchar" | "varchar" | "text" | "uuid"
-        | "json" | "jsonb" => way,
+        "int2" | "int4" | "int8" | "bool" | "bpchar" | "varchar" | "text" | "uuid" | "json"
+        | "jsonb" => way,
         other => way.warned(format!(
-            "the elements of type {other} are migrated as JSON has them"
+            "the elements of type {other} are migrated as JSON has them: numbers as numbers, NaN, infinities and all else as text"
         )),
     }
 }

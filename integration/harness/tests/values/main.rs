@@ -11,6 +11,7 @@ mod names;
 mod partitions;
 mod postgres;
 mod ranges;
+mod redshift;
 mod refused;
 mod statements;
 mod types;

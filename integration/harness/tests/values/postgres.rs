@@ -190,9 +190,10 @@ const WARNED: &[(&str, bool)] = &[
     ("c_money", false),
     ("c_price", false),
     ("c_mood", false),
-    ("c_decimals", false),
+    ("c_decimals", true),
     ("c_texts", false),
-    ("c_domains", false),
+    ("c_domains", true),
+    ("c_numbers", false),
 ];
 
 #[test]
