@@ -108,7 +108,7 @@ impl TaskProgress {
 #[derive(Clone, Debug, PartialEq)]
 pub enum TaskResult {
     /// Of an analysis.
-    Analysis(TableAnalysis),
+    Analysis(Box<TableAnalysis>),
     /// Of an extraction.
     Staged(Manifest),
     /// It was cancelled, and has left nothing that counts.

@@ -55,7 +55,7 @@ pub enum TablePlannerMsg {
     /// The analysis ended.
     Analyzed(EndedTask),
     /// The plan was written: go on with it.
-    Planned(ExtractionSpec),
+    Planned(Arc<ExtractionSpec>),
     /// The table as a whole cannot be migrated.
     Impossible(String),
     /// The checkpoint could not be used as it should: start again from there.
@@ -81,6 +81,9 @@ pub enum TablePlannerMsg {
 /// The actor.
 pub struct TablePlannerActor;
 
+/// Asks for the CopyIntoActor of a table that is extracted so.
+pub type NeedLoader = Arc<dyn Fn(Arc<ExtractionSpec>, Reply<ActorRef<CopyIntoMsg>>) + Send + Sync>;
+
 /// What it starts with.
 pub struct TablePlannerArguments {
     /// The workflow.
@@ -98,7 +101,7 @@ pub struct TablePlannerArguments {
     /// Shared while a plan is written, alone while the workflow or one of its tables is read to be rebuilt.
     pub plan_writes: Arc<RwLock<()>>,
     /// Asks the workflow for the table's CopyIntoActor.
-    pub need_loader: Arc<dyn Fn(ExtractionSpec, Reply<ActorRef<CopyIntoMsg>>) + Send + Sync>,
+    pub need_loader: NeedLoader,
     /// Partitions in flight at most.
     pub window: usize,
     /// Told when the table has ended.
@@ -152,7 +155,9 @@ impl Actor for TablePlannerActor {
             state.arguments.table.extraction.clone(),
         ) {
             (TablePhase::Pending | TablePhase::Analyzing, _) => state.claim_or_submit(&myself)?,
-            (TablePhase::Executing, Some(extraction)) => state.need_loader(&myself, extraction),
+            (TablePhase::Executing, Some(extraction)) => {
+                state.need_loader(&myself, Arc::new(extraction));
+            }
             (TablePhase::Executing, None) => {
                 return Err("the checkpoint has an executing table without its extraction".into());
             }
@@ -365,7 +370,7 @@ impl TablePlannerState {
                 checkpoint.write_plan(&owned, table_no, &plan)
             });
             match written.await {
-                Ok(Applied::Yes) => TablePlannerMsg::Planned(plan.extraction),
+                Ok(Applied::Yes) => TablePlannerMsg::Planned(Arc::new(plan.extraction)),
                 Ok(Applied::No) => {
                     TablePlannerMsg::Reload("the table was planned already".to_owned())
                 }
@@ -378,7 +383,7 @@ impl TablePlannerState {
         Ok(())
     }
 
-    fn need_loader(&self, myself: &ActorRef<TablePlannerMsg>, extraction: ExtractionSpec) {
+    fn need_loader(&self, myself: &ActorRef<TablePlannerMsg>, extraction: Arc<ExtractionSpec>) {
         (self.arguments.need_loader)(extraction, reply_to(myself, TablePlannerMsg::LoaderReady));
     }
 

@@ -54,7 +54,7 @@ pub enum WorkflowMsg {
     /// The checkpoint could not be used: start again from there.
     Reload(String),
     /// A table's planner needs its CopyIntoActor.
-    NeedLoader(TableNo, ExtractionSpec, Reply<ActorRef<CopyIntoMsg>>),
+    NeedLoader(TableNo, Arc<ExtractionSpec>, Reply<ActorRef<CopyIntoMsg>>),
     /// A table ended.
     TableEnded(TableNo, TableEnd),
     /// Read this table from the checkpoint, to start its planner again.
@@ -358,7 +358,7 @@ impl WorkflowState {
         &mut self,
         myself: &ActorRef<WorkflowMsg>,
         table_no: TableNo,
-        extraction: ExtractionSpec,
+        extraction: Arc<ExtractionSpec>,
         reply: Reply<ActorRef<CopyIntoMsg>>,
     ) {
         self.stop_loader(myself, table_no);
@@ -366,7 +366,7 @@ impl WorkflowState {
         let arguments = CopyIntoArguments {
             owned: self.arguments.owned.clone(),
             table_no,
-            extraction: Arc::new(extraction),
+            extraction,
             loader: services.loader.clone(),
             checkpoint: services.checkpoint.clone(),
             permits: services.load_permits.clone(),

@@ -21,8 +21,10 @@ pub enum CheckpointError {
         "a workflow named {0} exists already; choose another name, or look at it with `snowhaul workflow status {0}`"
     )]
     NameTaken(String),
-    /// The metadata objects do not exist yet.
-    #[error("there is no metadata in {schema}: start an orchestrator, which creates it ({cause})")]
+    /// The metadata objects do not exist yet, or are of an older version.
+    #[error(
+        "there is no metadata in {schema} of this version: start an orchestrator, which creates or upgrades it ({cause})"
+    )]
     NoMetadata {
         /// The quoted schema that was looked into.
         schema: String,

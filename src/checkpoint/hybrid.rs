@@ -93,11 +93,18 @@ impl HybridCheckpoint {
         if found == schema::VERSION {
             return Ok(());
         }
-        if found == 0 {
-            // An orchestrator writes the version last.
+        if found < schema::VERSION {
+            // An orchestrator that creates or upgrades it writes the version last.
+            let cause = match found {
+                0 => "it is being created".to_owned(),
+                _ => format!(
+                    "it has version {found}, and an orchestrator of this version upgrades it to {}",
+                    schema::VERSION
+                ),
+            };
             return Err(CheckpointError::NoMetadata {
                 schema: self.s.clone(),
-                cause: "it is being created".to_owned(),
+                cause,
             });
         }
         Err(CheckpointError::Schema(format!(

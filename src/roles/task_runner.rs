@@ -99,7 +99,7 @@ impl SourceTaskRunner {
         .await
         .map_err(|error| TaskFailure::passing(format!("the analysis ended unexpectedly: {error}")))?
         .map_err(source_failure)?;
-        Ok(TaskResult::Analysis(analysis))
+        Ok(TaskResult::Analysis(Box::new(analysis)))
     }
 
     async fn extract(

@@ -157,13 +157,12 @@ pub async fn extract(
     let encoded = encode.await.map_err(|error| {
         ExtractError::Internal(format!("the encode thread ended unexpectedly: {error}"))
     })?;
-    let checksum;
     // The first cause first: a failed fetch ends the others, and so does a failed upload.
-    match fetched {
+    let checksum = match fetched {
         Err(error) if error.kind == SourceErrorKind::Cancelled => return Ok(None),
         Err(error) => return Err(error.into()),
-        Ok(taken) => checksum = taken,
-    }
+        Ok(taken) => taken,
+    };
     if let Some(error) = upload_error {
         return Err(error.into());
     }

@@ -49,7 +49,7 @@ impl FakeRunner {
     fn result(&self, task: &ClaimedTask, work: &TableWork, empty: bool) -> TaskResult {
         let Some(no) = task.partition_no else {
             let count = self.partitions[&work.spec.source.table.0];
-            return TaskResult::Analysis(TableAnalysis {
+            return TaskResult::Analysis(Box::new(TableAnalysis {
                 columns: Vec::new(),
                 comment: None,
                 key: Vec::new(),
@@ -64,7 +64,7 @@ impl FakeRunner {
                 checksum: None,
                 warnings: Vec::new(),
                 notes: Vec::new(),
-            });
+            }));
         };
         let path = format!(
             "workflows/{}/{}/{no}/{}/part-00000.parquet",

@@ -14,10 +14,9 @@ fn checksum() -> Synchronization {
 async fn partitions_that_have_not_changed_are_neither_extracted_nor_loaded() {
     let world = World::new(WorldSettings::default());
     let unchanged: Vec<usize> = (0..40).filter(|no| no % 3 != 0).collect();
-    let mut planned = world.planner.unchanged.lock().unwrap();
-    planned.extend(unchanged.iter().map(|no| ("a".to_owned(), *no)));
-    planned.extend((0..25).map(|no| ("b".to_owned(), no)));
-    drop(planned);
+    let planned = unchanged.iter().map(|no| ("a".to_owned(), *no));
+    let planned = planned.chain((0..25).map(|no| ("b".to_owned(), no)));
+    world.planner.unchanged.lock().unwrap().extend(planned);
     let _orchestrator = world.orchestrator("one").await;
     let _worker = world.worker("w1").await;
     world.until_complete().await;

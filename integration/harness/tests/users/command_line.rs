@@ -174,6 +174,7 @@ fn list_and_status_show_a_workflow_for_people_and_for_programs() {
         "partitions_in_extraction",
         "partitions_in_loading",
         "partitions_completed",
+        "partitions_unchanged",
         "partitions_failed",
         "rows_extracted",
         "rows_loaded",

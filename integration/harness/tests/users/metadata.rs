@@ -50,7 +50,7 @@ fn metadata_of_a_newer_version_is_left_alone_by_every_command() {
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
     let version = format!("{}.DATA_MIGRATION.SCHEMA_VERSION", site.metadata);
     site.sql()
-        .run(&format!("UPDATE {version} SET VERSION = 99"));
+        .run(&format!("INSERT INTO {version} (VERSION) VALUES (99)"));
     let (workflow, worker) = (text(&workflow).to_owned(), site.worker());
     for arguments in [
         &["orchestrator"][..],
