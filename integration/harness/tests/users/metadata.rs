@@ -69,13 +69,54 @@ fn metadata_of_a_newer_version_is_left_alone_by_every_command() {
     ] {
         let ended = site.command(arguments).run(DEADLINE);
         assert_eq!(ended.code(), Some(2), "{arguments:?} {}", ended.stderr);
-        assert_says(&ended.stderr, &["version 99", "version 1", &site.metadata]);
+        assert_says(&ended.stderr, &["version 99", "version 2", &site.metadata]);
     }
     assert_eq!(
         site.sql()
             .number(&format!("SELECT MAX(VERSION) FROM {version}")),
         99
     );
+}
+
+#[test]
+fn metadata_of_an_older_version_is_upgraded_and_workers_wait_for_it() {
+    let site = Site::shared();
+    let workflow = site.workflow(&json!([table("t")]));
+    let orchestrator = site.command(&["orchestrator"]).start();
+    site.create(&workflow, "w");
+    assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
+    // As version 1 left it.
+    let (sql, schema) = (site.sql(), format!("{}.DATA_MIGRATION", site.metadata));
+    for statement in [
+        "DELETE FROM {s}.SCHEMA_VERSION WHERE VERSION = 2",
+        "DROP TABLE {s}.SYNCHRONIZATION",
+        "DROP TABLE {s}.SYNC_PARTITION",
+        "CREATE HYBRID TABLE {s}.SYNC_STATE (SOURCE_TABLE VARCHAR(1024) NOT NULL, PRIMARY KEY (SOURCE_TABLE))",
+    ] {
+        sql.run(&statement.replace("{s}", &schema));
+    }
+    let worker = site
+        .command(&["worker", "-c", text(&site.worker())])
+        .start();
+    let waits = "waiting for an orchestrator";
+    assert!(
+        until(DEADLINE, || worker.stdout().contains(waits)),
+        "{}",
+        worker.stdout()
+    );
+    let orchestrator = site.command(&["orchestrator"]).start();
+    let done = format!("SELECT COUNT(*) FROM {schema}.WORKFLOW WHERE STATUS = 'COMPLETED'");
+    assert!(
+        until(DEADLINE, || sql.number(&done) == 1),
+        "{}",
+        worker.stdout()
+    );
+    assert_eq!(
+        sql.number(&format!("SELECT MAX(VERSION) FROM {schema}.SCHEMA_VERSION")),
+        2
+    );
+    assert_eq!(worker.terminate(DEADLINE).code(), Some(0));
+    assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
 }
 
 #[test]
