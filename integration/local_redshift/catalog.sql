@@ -68,15 +68,10 @@ WHERE
 
 GRANT SELECT ON pg_catalog.svv_redshift_columns TO PUBLIC;
 
--- https://docs.aws.amazon.com/redshift/latest/dg/r_STRTOL.html, of hexadecimal digits.
-CREATE FUNCTION pg_catalog.strtol(text, integer) RETURNS bigint
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_FARMFINGERPRINT64.html, of text, with another hash of the same kind.
+CREATE FUNCTION pg_catalog.farmfingerprint64(text) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$
-    SELECT CAST(CASE
-        WHEN $2 = 16 THEN CAST(CAST('x' || lpad($1, 16, '0') AS bit(64)) AS bigint)
-        ELSE CAST('the local Redshift has no strtol of base ' || $2 AS bigint)
-    END AS bigint)
-$$;
+RETURN hashtextextended($1 COLLATE "C", 0);
 
 -- Types of Redshift's own, as text or bytes underneath, with the functions that read them. What Redshift takes in beside
 -- the form that it puts out (WKT, JSON without quotes) is not taken here.

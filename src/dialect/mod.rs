@@ -101,6 +101,10 @@ pub trait Dialect: Send + Sync {
         aggregates: &[&str],
     ) -> String;
 
+    /// Statements for before and after a [`Self::partition_summary_query`], where the platform would take it the long
+    /// way. `None`: it does not.
+    fn around_summary(&self) -> Option<[&'static str; 2]>;
+
     /// The transactions that run now and may yet commit rows that they wrote before, as rows of one text. `None`: on
     /// this platform what is not committed is not below what is.
     fn running_transactions_query(&self) -> Option<&'static str>;

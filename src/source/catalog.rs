@@ -1,6 +1,6 @@
 //! What tables a source has.
 
-use super::connection::{SourceSettings, query_text};
+use super::connection::{Results, SourceSettings, query_text};
 use super::error::SourceError;
 use crate::dialect::Dialect;
 use crate::domain::table::WrittenName;
@@ -14,7 +14,7 @@ pub fn list_tables(
     dialect: &dyn Dialect,
     schema: Option<&WrittenName>,
 ) -> Result<Vec<(String, String)>, SourceError> {
-    let connection = settings.connect(dialect)?;
+    let connection = settings.connect(dialect, Results::Small)?;
     let rows = query_text(
         &connection,
         &dialect.tables_query(schema),

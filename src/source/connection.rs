@@ -10,6 +10,15 @@ use std::collections::BTreeMap;
 /// Seconds that a login may take.
 const LOGIN_TIMEOUT: u32 = 30;
 
+/// What a session's statements answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Results {
+    /// Few rows, after much work for the source.
+    Small,
+    /// Any number of rows.
+    Large,
+}
+
 /// How to reach a source.
 #[derive(Clone)]
 pub struct SourceSettings {
@@ -70,6 +79,7 @@ impl SourceSettings {
     pub(super) fn connect(
         &self,
         dialect: &dyn Dialect,
+        results: Results,
     ) -> Result<Connection<'static>, SourceError> {
         let fail = |error: &odbc_api::Error| SourceError::from_odbc(error, &self.place());
         let environment = environment().map_err(|error| fail(&error))?;
@@ -80,7 +90,7 @@ impl SourceSettings {
         };
         let connection = environment
             .connect_with_connection_string(
-                self.connection_string(&driver).expose_secret(),
+                self.connection_string(&driver, results).expose_secret(),
                 options,
             )
             .map_err(|error| fail(&error))?;
@@ -111,7 +121,7 @@ impl SourceSettings {
     /// # Errors
     /// As [`SourceError`] says.
     pub fn check(&self, dialect: &dyn Dialect) -> Result<(), SourceError> {
-        self.connect(dialect).map(|_| ())
+        self.connect(dialect, Results::Small).map(|_| ())
     }
 
     fn driver(&self, environment: &odbc_api::Environment) -> Result<String, SourceError> {
@@ -152,12 +162,17 @@ impl SourceSettings {
         })
     }
 
-    fn connection_string(&self, driver: &str) -> SecretString {
+    fn connection_string(&self, driver: &str, results: Results) -> SecretString {
         let mut keywords: BTreeMap<&str, String> = BTreeMap::new();
         if driver.starts_with("PostgreSQL") {
-            // Without a cursor the driver holds the whole result in memory; booleans come as bits, long text untruncated.
+            // Without a cursor the driver holds the whole result in memory; with one the server makes no use of parallel
+            // workers. Booleans come as bits, long text untruncated.
+            let cursor = match results {
+                Results::Small => "0",
+                Results::Large => "1",
+            };
             for (key, value) in [
-                ("UseDeclareFetch", "1"),
+                ("UseDeclareFetch", cursor),
                 ("Fetch", "10000"),
                 ("BoolsAsChar", "0"),
                 ("UnknownSizes", "2"),
@@ -248,14 +263,14 @@ mod tests {
             odbc_driver: None,
             extra_options: BTreeMap::from([("SSLKeyPassword".into(), "k3y".into())]),
         };
-        let text = settings.connection_string("PostgreSQL Unicode");
+        let text = settings.connection_string("PostgreSQL Unicode", Results::Large);
         assert!(
             text.expose_secret().contains("PWD={p;w}}d {x}"),
             "{}",
             text.expose_secret()
         );
         assert!(text.expose_secret().contains("Database=my db;"));
-        let text = settings.connection_string("Amazon Redshift (x64)");
+        let text = settings.connection_string("Amazon Redshift (x64)", Results::Small);
         assert!(text.expose_secret().contains("Database={my db};"));
         let shown = format!("{settings:?}");
         assert!(!shown.contains("p;w") && !shown.contains("k3y"), "{shown}");

@@ -4,7 +4,7 @@
 //! (Arrow to Parquet), and the upload. The channels between them are bounded, so memory does not depend on the
 //! partition's size.
 
-use super::connection::{SourceSettings, query_text};
+use super::connection::{Results, SourceSettings, query_text};
 use super::error::{SourceError, SourceErrorKind};
 use super::fetch::{buffer, record_batch, schema, unfit_value};
 use super::times::OUTSIDE_YEARS;
@@ -216,7 +216,7 @@ fn fetch_all(
 ) -> Result<Option<String>, SourceError> {
     let place = format!("{}, table {}", request.settings.place(), request.table);
     let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, &place);
-    let connection = request.settings.connect(request.dialect)?;
+    let connection = request.settings.connect(request.dialect, Results::Large)?;
     // One transaction, whose statements see one snapshot: the lengths and the checksum are those of the rows that follow.
     connection.set_autocommit(false).map_err(fail)?;
     let scope = request.scope();
@@ -270,7 +270,10 @@ fn fetch_all(
 fn time_outside_years(request: &ExtractRequest) -> Option<SourceError> {
     let place = format!("{}, table {}", request.settings.place(), request.table);
     // A new connection: the other one may be in a transaction that failed.
-    let connection = request.settings.connect(request.dialect).ok()?;
+    let connection = request
+        .settings
+        .connect(request.dialect, Results::Small)
+        .ok()?;
     let is_time =
         |column: &&ColumnPlan| matches!(column.fetch, Fetch::EpochDays | Fetch::EpochMicros);
     request.columns.iter().filter(is_time).find_map(|column| {

@@ -16,6 +16,16 @@ const SHORT_BYTES: usize = 80;
 /// What is concatenated at once, in bytes.
 const MOST_CONCATENATED: usize = 60_000;
 
+/// What is known of a value's text.
+enum Bytes {
+    /// At most so many bytes, at least one, none of them a `|`.
+    Plain(usize),
+    /// At most so many bytes, of any kind.
+    Most(usize),
+    /// Nothing.
+    Any,
+}
+
 /// `count:value` of an aggregate, with `empty` where it is NULL.
 pub(super) fn counted(aggregate: &str, empty: &str) -> String {
     format!(
@@ -58,21 +68,12 @@ impl PostgresFamily {
         }
     }
 
-    /// By the digest of all values' texts, each with its length in front, so that no value looks like the end of
+    /// By a fingerprint of all values' texts, each of which tells where it ends, so that no value looks like the end of
     /// another.
-    pub(super) fn digest_checksum(&self, columns: &[SourceColumn]) -> String {
+    pub(super) fn text_checksum(&self, columns: &[SourceColumn]) -> String {
         let mut groups: Vec<(Vec<String>, usize)> = Vec::new();
         for column in columns {
-            let (text, bytes) = self.text(column);
-            let (piece, bytes) = match bytes {
-                Some(bytes) if bytes <= MOST_BYTES => (
-                    format!(
-                        "COALESCE(CAST(octet_length({text}) AS varchar) || ':' || {text}, '-')"
-                    ),
-                    bytes + SHORT_BYTES,
-                ),
-                _ => (format!("COALESCE(md5({text}), '-')"), SHORT_BYTES),
-            };
+            let (piece, bytes) = self.piece(column);
             match groups.last_mut() {
                 Some((pieces, taken)) if *taken + bytes <= MOST_CONCATENATED => {
                     pieces.push(piece);
@@ -81,65 +82,87 @@ impl PostgresFamily {
                 _ => groups.push((vec![piece], bytes)),
             }
         }
-        let mut digests: Vec<String> = groups
+        let mut texts: Vec<String> = groups
             .iter()
-            .map(|(pieces, _)| format!("md5({})", pieces.join(" || ")))
+            .map(|(pieces, _)| pieces.join(" || "))
             .collect();
-        let digest = match digests.len() {
-            1 => digests.remove(0),
-            0 => "md5('')".to_owned(),
-            _ => format!("md5({})", digests.join(" || ")),
+        let text = match texts.len() {
+            1 => texts.remove(0),
+            0 => "''".to_owned(),
+            _ => {
+                let digests: Vec<String> = texts.iter().map(|t| format!("md5({t})")).collect();
+                digests.join(" || ")
+            }
         };
-        // Sixty bits of it: they fit a whole number with its sign.
         let hash = if self.is_redshift {
-            format!("sum(CAST(strtol(substring({digest}, 1, 15), 16) AS decimal(38,0)))")
+            // https://docs.aws.amazon.com/redshift/latest/dg/r_FARMFINGERPRINT64.html. FNV_HASH would not do: where the
+            // states of two rows agree in one byte, values that they exchange leave the sum as it was.
+            format!("sum(CAST(farmFingerprint64({text}) AS decimal(38,0)))")
         } else {
-            format!("sum(CAST(CAST('x' || substring({digest}, 1, 15) AS bit(60)) AS bigint))")
+            // Sixty bits of the digest: they fit a whole number with its sign.
+            format!("sum(CAST(CAST('x' || substring(md5({text}), 1, 15) AS bit(60)) AS bigint))")
         };
         counted(&hash, "0")
     }
 
+    /// A column's part of the text, and its bytes at most.
+    fn piece(&self, column: &SourceColumn) -> (String, usize) {
+        let (text, bytes) = self.text(column);
+        match bytes {
+            // Never empty, and without this sign.
+            Bytes::Plain(bytes) if column.nullable => {
+                (format!("COALESCE({text}, '') || '|'"), bytes + 1)
+            }
+            Bytes::Plain(bytes) => (format!("{text} || '|'"), bytes + 1),
+            Bytes::Most(bytes) if bytes <= MOST_BYTES => (
+                format!("COALESCE(CAST(octet_length({text}) AS varchar) || ':' || {text}, '-')"),
+                bytes + SHORT_BYTES,
+            ),
+            Bytes::Most(_) | Bytes::Any => (format!("COALESCE(md5({text}), '-')"), SHORT_BYTES),
+        }
+    }
+
     /// A column's value as text, and its bytes at most.
-    fn text(&self, column: &SourceColumn) -> (String, Option<usize>) {
+    fn text(&self, column: &SourceColumn) -> (String, Bytes) {
         let name = self.quote_name(&column.name);
         let cast = format!("CAST({name} AS varchar)");
         if column.class != TypeClass::Base {
-            return (cast, None);
+            return (cast, Bytes::Any);
         }
         match column.type_name.as_str() {
             "int2" | "int4" | "int8" | "oid" | "float8" | "date" | "timestamp" | "timestamptz"
-            | "time" | "timetz" | "uuid" => (cast, Some(SHORT_BYTES)),
+            | "time" | "timetz" | "uuid" => (cast, Bytes::Plain(SHORT_BYTES)),
             "numeric" => (
                 cast,
-                column
-                    .length_or_precision
-                    .map(|precision| precision as usize + SHORT_BYTES),
+                column.length_or_precision.map_or(Bytes::Any, |precision| {
+                    Bytes::Plain(precision as usize + SHORT_BYTES)
+                }),
             ),
             // Redshift's eight digits do not tell all of them apart.
             "float4" => (
                 format!("CAST(CAST({name} AS float8) AS varchar)"),
-                Some(SHORT_BYTES),
+                Bytes::Plain(SHORT_BYTES),
             ),
             "bool" => (
                 format!("CASE WHEN {name} THEN 't' WHEN NOT {name} THEN 'f' END"),
-                Some(1),
+                Bytes::Plain(1),
             ),
             // As in the other form.
             "bpchar" if column.length_or_precision.is_none() => (
                 format!("(CAST(octet_length({name}) AS varchar) || ':' || {name})"),
-                None,
+                Bytes::Any,
             ),
             "varchar" | "bpchar" | "text" => {
                 let bytes_each = if self.is_redshift { 1 } else { 4 };
                 let bytes = column.length_or_precision.map(|n| n as usize * bytes_each);
-                (name, bytes)
+                (name, bytes.map_or(Bytes::Any, Bytes::Most))
             }
             // In the form that is extracted.
             _ => {
                 let plan = self.plan_column(column, 0, None).plan;
                 match plan.fetch {
-                    Fetch::Text { .. } | Fetch::HexText { .. } => (plan.expression, None),
-                    _ => (cast, None),
+                    Fetch::Text { .. } | Fetch::HexText { .. } => (plan.expression, Bytes::Any),
+                    _ => (cast, Bytes::Any),
                 }
             }
         }
@@ -158,6 +181,7 @@ mod tests {
             name: name.into(),
             type_name: type_name.into(),
             length_or_precision: length,
+            nullable: true,
             ..SourceColumn::default()
         }
     }
@@ -185,8 +209,12 @@ mod tests {
     }
 
     #[test]
-    fn redshift_digests_values_with_their_lengths_and_wide_ones_by_their_digest() {
+    fn redshift_takes_values_that_tell_where_they_end_and_wide_ones_by_their_digest() {
         let columns = [
+            SourceColumn {
+                nullable: false,
+                ..column("i", "int4", None)
+            },
             column("b", "bool", None),
             column("v", "varchar", Some(10)),
             column("w", "varchar", Some(1025)),
@@ -194,10 +222,10 @@ mod tests {
         assert_eq!(
             REDSHIFT.checksum_aggregates(&columns),
             [
-                "CAST(count(*) AS varchar) || ':' || COALESCE(CAST((sum(CAST(strtol(substring(md5(\
-                 COALESCE(CAST(octet_length(CASE WHEN \"b\" THEN 't' WHEN NOT \"b\" THEN 'f' END) AS varchar) || ':' || CASE WHEN \"b\" THEN 't' WHEN NOT \"b\" THEN 'f' END, '-') || \
+                "CAST(count(*) AS varchar) || ':' || COALESCE(CAST((sum(CAST(farmFingerprint64(CAST(\"i\" AS varchar) || '|' || \
+                 COALESCE(CASE WHEN \"b\" THEN 't' WHEN NOT \"b\" THEN 'f' END, '') || '|' || \
                  COALESCE(CAST(octet_length(\"v\") AS varchar) || ':' || \"v\", '-') || \
-                 COALESCE(md5(\"w\"), '-')), 1, 15), 16) AS decimal(38,0)))\n) AS varchar), '0')"
+                 COALESCE(md5(\"w\"), '-')) AS decimal(38,0)))\n) AS varchar), '0')"
             ]
         );
     }
@@ -207,9 +235,9 @@ mod tests {
         let columns: Vec<SourceColumn> = (0..200)
             .map(|n| column(&format!("c{n}"), "varchar", Some(1024)))
             .collect();
-        let aggregate = REDSHIFT.digest_checksum(&columns);
+        let aggregate = REDSHIFT.text_checksum(&columns);
         // 54 of them fit together.
         assert_eq!(aggregate.matches("md5(COALESCE").count(), 4);
-        assert!(aggregate.contains("md5(md5("));
+        assert!(aggregate.contains("farmFingerprint64(md5("));
     }
 }

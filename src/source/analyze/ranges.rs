@@ -274,8 +274,15 @@ impl Subject<'_> {
         let sql = self
             .dialect()
             .partition_summary_query(&scope, ranges, aggregates);
-        self.query(&sql)?
-            .into_iter()
+        let around = self.dialect().around_summary();
+        if let Some([before, _]) = around {
+            self.query(before)?;
+        }
+        let rows = self.query(&sql)?;
+        if let Some([_, after]) = around {
+            self.query(after)?;
+        }
+        rows.into_iter()
             .map(|row| {
                 let mut cells = row.into_iter();
                 let mut number = || cells.next()??.parse::<u64>().ok();

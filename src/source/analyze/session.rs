@@ -4,7 +4,7 @@ use crate::dialect::{Dialect, Scope, Window};
 use crate::domain::table::{KeyColumn, KeyRange, SourceColumn, TableRef};
 use crate::domain::task::TableSpec;
 use crate::source::columns::{source_column, table_comment};
-use crate::source::connection::{SourceSettings, query_text};
+use crate::source::connection::{Results, SourceSettings, query_text};
 use crate::source::{SourceError, SourceErrorKind};
 use odbc_api::Connection;
 use std::cell::Cell;
@@ -29,7 +29,7 @@ impl<'a> Session<'a> {
         minutes: Option<u64>,
     ) -> Result<Self, SourceError> {
         let minutes = minutes.unwrap_or(TIMEOUT_MINUTES);
-        let connection = settings.connect(dialect)?;
+        let connection = settings.connect(dialect, Results::Small)?;
         let limit = Duration::from_secs(minutes.saturating_mul(60));
         let source = settings.place();
         connection

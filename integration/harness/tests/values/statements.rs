@@ -176,6 +176,13 @@ fn understood(platform: Platform, parser: &str) {
         statements.push(dialect.constraints_query(&table));
         statements.push(dialect.timeout_statement(Duration::from_secs(60)));
         statements.extend(dialect.running_transactions_query().map(str::to_owned));
+        statements.extend(
+            dialect
+                .around_summary()
+                .into_iter()
+                .flatten()
+                .map(str::to_owned),
+        );
         let columns: Vec<SourceColumn> = TYPES
             .iter()
             .enumerate()
