@@ -2,10 +2,10 @@
 
 use crate::checkpoint::{LoadUnit, OwnedWorkflow, TablePlan, TableState, TableWork};
 use crate::domain::TableNo;
+use crate::domain::analysis::TableAnalysis;
+use crate::domain::spec::TableSpec;
 use crate::domain::table::KeyRange;
-use crate::domain::task::{
-    ClaimedTask, ExtractionSpec, Manifest, TableAnalysis, TableSpec, TaskFailure,
-};
+use crate::domain::task::{ClaimedTask, ExtractionSpec, Manifest, TaskFailure};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -13,11 +13,12 @@ use crate::checkpoint::{
     PartitionKey, PartitionState, StateChange, TableState,
 };
 use crate::dialect;
+use crate::domain::analysis::TableAnalysis;
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::table::Content;
-use crate::domain::task::{ExtractionSpec, TableAnalysis, TaskKind};
+use crate::domain::task::{ExtractionSpec, TaskKind};
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
 use crate::plan::synchronization::sync_key;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};

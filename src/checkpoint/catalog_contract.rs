@@ -2,8 +2,8 @@
 
 use super::contract::CheckpointError;
 use crate::domain::WorkflowId;
+use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
-use crate::domain::task::TableSpec;
 use async_trait::async_trait;
 
 /// A workflow to create.

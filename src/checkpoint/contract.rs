@@ -3,9 +3,11 @@
 //! All methods are safe to repeat after a lost reply: a change that was applied already is reported as applied.
 //! "Fenced" means: applied only while the workflow's `OWNER_EPOCH` is the caller's.
 
+use crate::domain::analysis::SyncSettings;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
+use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, Platform, Slice, TableRef};
-use crate::domain::task::{ExtractionSpec, Manifest, SyncSettings, TableSpec, TaskKind};
+use crate::domain::task::{ExtractionSpec, Manifest, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use async_trait::async_trait;
 use std::time::Duration;

@@ -7,9 +7,10 @@
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, to_json};
 use super::orchestrator::INSERT_ROWS;
-use super::sql::{text, text_opt, values};
+use super::sql::{number_list, text, text_opt, values};
+use crate::domain::analysis::{SyncPartition, SyncSnapshot};
 use crate::domain::table::{Content, TableRef};
-use crate::domain::task::{ExtractionSpec, SyncPartition, SyncSnapshot};
+use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
 use crate::snowflake::Row;
 
@@ -72,6 +73,7 @@ impl HybridCheckpoint {
             Some(1),
         )];
         if synchronization.reused {
+            statements.extend(self.advance_unchanged(plan, &key));
             return Ok(statements);
         }
         statements.push((
@@ -97,6 +99,26 @@ impl HybridCheckpoint {
             ));
         }
         Ok(statements)
+    }
+
+    /// Partitions without a row up to this run's watermark stand at it as well: otherwise each run would leave watermarks
+    /// of its own behind, and the next would look for rows above each of them.
+    fn advance_unchanged(&self, plan: &TablePlan, key: &str) -> Option<(String, Option<u64>)> {
+        let upto = &plan.extraction.watermark.as_ref()?.upto;
+        let numbers: Vec<usize> = plan
+            .partitions
+            .iter()
+            .enumerate()
+            .filter(|(_, p)| p.unchanged && p.slice.after.as_ref() == Some(upto))
+            .map(|(no, _)| no)
+            .collect();
+        let sql = format!(
+            "UPDATE {s}.SYNC_PARTITION SET WATERMARK = {} WHERE SYNC_KEY = {key} AND PARTITION_NO IN {}",
+            text(upto),
+            number_list(&numbers),
+            s = self.s
+        );
+        (!numbers.is_empty()).then_some((sql, Some(numbers.len() as u64)))
     }
 
     /// What a load's transaction stores for the next run, each with the number of rows that it must change.

@@ -1,8 +1,10 @@
 //! What a worker asks of the checkpoint.
 
 use super::contract::{Applied, CheckpointError};
+use crate::domain::analysis::SyncSnapshot;
+use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
-use crate::domain::task::{ClaimedTask, ExtractionSpec, SyncSnapshot, TableSpec, TaskEnd};
+use crate::domain::task::{ClaimedTask, ExtractionSpec, TaskEnd};
 use crate::domain::{ClaimToken, TableNo, WorkflowId};
 use async_trait::async_trait;
 use std::time::Duration;

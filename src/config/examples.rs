@@ -2,8 +2,8 @@
 
 use super::findings::Findings;
 use super::{document, json_schema, orchestrator, schema, source_section, worker, workflow};
+use crate::domain::spec::Synchronization;
 use crate::domain::table::{PartitionSize, Platform};
-use crate::domain::task::Synchronization;
 use std::path::PathBuf;
 
 /// The examples of workflows.

@@ -2,8 +2,8 @@
 
 use super::findings::{Findings, inside};
 use super::merge::{at, text_at};
+use crate::domain::spec::{ResetPartitions, Sampling, Synchronization, TableSpec};
 use crate::domain::table::{PartitionSize, Platform, QueryModifiers, TableRef, WrittenName};
-use crate::domain::task::{ResetPartitions, Sampling, Synchronization, TableSpec};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 

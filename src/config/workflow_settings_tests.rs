@@ -2,8 +2,8 @@
 
 use super::tests::{load_json, one, spec, with_keys};
 use super::*;
+use crate::domain::spec::{ResetPartitions, Sampling};
 use crate::domain::table::QueryModifiers;
-use crate::domain::task::{ResetPartitions, Sampling};
 
 #[test]
 fn every_key_arrives_in_the_table() {

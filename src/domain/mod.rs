@@ -1,10 +1,12 @@
 //! The vocabulary of a migration: ids, phases, tasks, manifests, retry and restart policy. Pure: no I/O.
 
+pub mod analysis;
 pub mod claim_ahead;
 pub mod id;
 pub mod phase;
 pub mod restart;
 pub mod retry;
+pub mod spec;
 pub mod table;
 pub mod task;
 

@@ -1,7 +1,7 @@
 //! How many partitions a table is cut into: pure.
 
+use crate::domain::spec::Synchronization;
 use crate::domain::table::{PartitionSize, Platform};
-use crate::domain::task::Synchronization;
 
 /// `auto`: bytes of source data in a partition. Compressed they come near the 100–250 MB that COPY INTO likes best.
 const AUTO_BYTES: u64 = 512_000_000;

@@ -2,10 +2,10 @@
 
 use crate::checkpoint::{PlannedPartition, SyncPlan};
 use crate::dialect::Dialect;
+use crate::domain::analysis::{AnalyzedPartition, SyncSettings, TableAnalysis};
+use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{Content, KeyRange, Platform, Slice};
-use crate::domain::task::{
-    LoadMode, ResetPartitions, SyncSettings, Synchronization, TableAnalysis, TableSpec,
-};
+use crate::domain::task::LoadMode;
 use crate::types::snowflake_name::exact_name;
 use sha2::{Digest, Sha256};
 
@@ -109,6 +109,31 @@ pub fn partitions(spec: &TableSpec, analysis: &TableAnalysis) -> Vec<PlannedPart
     planned
 }
 
+/// The analysis of a table whose target has no row: whatever earlier runs moved is gone from there, and the whole table
+/// is to be moved again. `None`: nothing was moved before.
+pub fn start_over(analysis: &TableAnalysis) -> Option<TableAnalysis> {
+    let was_moved = |partition: &AnalyzedPartition| {
+        let has_rows = partition
+            .checksum
+            .as_ref()
+            .is_some_and(|checksum| !checksum.starts_with("0:"));
+        has_rows || (partition.after.is_some() && analysis.watermark.is_some())
+    };
+    if !analysis.partitions.iter().any(was_moved) {
+        return None;
+    }
+    let mut anew = analysis.clone();
+    for partition in &mut anew.partitions {
+        *partition = partition.range.clone().into();
+    }
+    // Stored before anything is moved: a run that ends half-way must not leave the old state behind.
+    anew.reused = false;
+    anew.warnings.push(
+        "the target has no rows, though earlier runs moved some into it: the whole table is moved again".to_owned(),
+    );
+    Some(anew)
+}
+
 /// What the next run shall find of this one.
 pub fn sync_plan(
     key: Option<String>,
@@ -130,7 +155,8 @@ pub fn sync_plan(
 mod tests {
     use super::*;
     use crate::dialect::for_platform;
-    use crate::domain::table::{TableRef, WrittenName};
+    use crate::domain::analysis::Watermark;
+    use crate::domain::table::{KeyColumn, KeyKind, TableRef, WrittenName};
 
     fn table(database: &str, schema: &str, table: &str) -> TableRef {
         let name = |text: &str| WrittenName(text.to_owned());
@@ -180,5 +206,50 @@ mod tests {
         let spec = watermark(table("d", "s", "t"), table("d", "s", "t"));
         assert_eq!(load_mode(&spec, true), LoadMode::Append);
         assert_eq!(load_mode(&spec, false), LoadMode::Merge);
+    }
+
+    #[test]
+    fn a_table_starts_over_only_if_something_was_moved_before() {
+        let watermark = Watermark {
+            column: KeyColumn {
+                name: "at".into(),
+                kind: KeyKind::Integer,
+                nullable: false,
+                bytewise: false,
+            },
+            upto: "9".into(),
+        };
+        let analysis =
+            |after: Option<&str>, checksum: Option<&str>, has_rows: bool| TableAnalysis {
+                columns: Vec::new(),
+                comment: None,
+                key: Vec::new(),
+                primary_key: Vec::new(),
+                row_estimate: 0,
+                byte_estimate: 0,
+                partitions: vec![AnalyzedPartition {
+                    range: KeyRange::Everything,
+                    after: after.map(str::to_owned),
+                    checksum: checksum.map(str::to_owned),
+                    unchanged: true,
+                }],
+                reused: true,
+                watermark: has_rows.then(|| watermark.clone()),
+                checksum: None,
+                warnings: Vec::new(),
+                notes: Vec::new(),
+            };
+        assert_eq!(start_over(&analysis(None, None, true)), None);
+        assert_eq!(start_over(&analysis(None, Some("0:0"), false)), None);
+        // The source has no row either: there is nothing to move.
+        assert_eq!(start_over(&analysis(Some("5"), None, false)), None);
+        for moved in [
+            analysis(Some("5"), None, true),
+            analysis(None, Some("7:123"), false),
+        ] {
+            let anew = start_over(&moved).expect("starts over");
+            assert_eq!(anew.partitions, [KeyRange::Everything.into()]);
+            assert!(!anew.reused && anew.warnings.len() == 1);
+        }
     }
 }

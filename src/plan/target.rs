@@ -1,8 +1,10 @@
 //! Which column of the source goes into which column of the target: pure.
 
 use crate::dialect::Dialect;
+use crate::domain::analysis::TableAnalysis;
+use crate::domain::spec::TableSpec;
 use crate::domain::table::{SourceColumn, TypeClass, WrittenName};
-use crate::domain::task::{ExtractColumn, TableAnalysis, TableSpec};
+use crate::domain::task::ExtractColumn;
 use crate::types::load::{NewColumn, load_column};
 use crate::types::snowflake_name;
 use crate::types::snowflake_type::TargetType;

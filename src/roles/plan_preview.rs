@@ -1,14 +1,16 @@
 //! What a workflow would do, without doing it: asks the source alone, and writes down the statements.
 
 use super::RoleError;
-use super::table_loader::{load_columns, merge_key};
+use super::load_plan::{load_columns, merge_key};
 use super::target_planner::{creation, extraction_spec};
 use super::task_runner::column_plans;
 use super::worker::check_sources;
 use crate::config::worker::WorkerConfig;
 use crate::dialect::{self, Dialect, Scope, Window};
+use crate::domain::analysis::TableAnalysis;
+use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, Platform, Slice};
-use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile, TableAnalysis, TableSpec};
+use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
 use crate::plan::synchronization::{load_mode, partitions};
 use crate::plan::target::{
     TargetColumn, column_warnings, match_columns, new_columns, wanted_columns,

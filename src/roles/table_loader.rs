@@ -3,21 +3,17 @@
 //! Rows that are added, or that replace a range, are copied in the transaction itself. Rows that replace others by their
 //! primary key are copied before into a staging table, which nobody else knows; the transaction holds the MERGE.
 
-use super::task_runner::column_plans;
+use super::load_plan::{Load, LoadKind, segments};
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{
     HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, OwnedWorkflow, TableState,
 };
-use crate::dialect;
-use crate::domain::table::{Content, KeyRange};
-use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
+use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
-use crate::snowflake::copy::{CopyInto, MAX_FILES, verify};
+use crate::snowflake::copy::{CopyInto, verify};
 use crate::snowflake::error::Kind;
-use crate::snowflake::merge::{self, MergeKey};
-use crate::snowflake::replace::{delete_ranges, target_key};
+use crate::snowflake::merge;
 use crate::snowflake::{SnowflakeClient, SnowflakeError, Transaction};
-use crate::types::load::load_column;
 use crate::types::snowflake_name::{quote, quote_table};
 use async_trait::async_trait;
 use serde_json::json;
@@ -94,78 +90,6 @@ impl Loader for TableLoader {
     async fn finish(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
         self.finish_workflow(owned, tables).await;
     }
-}
-
-/// What a batch's load is made of.
-struct Load {
-    /// For each target column its quoted name and the expression over the file.
-    columns: Vec<(String, String)>,
-    kind: LoadKind,
-}
-
-enum LoadKind {
-    /// Straight into the target, after these deletions.
-    Direct { delete: Option<String> },
-    /// Through a staging table, by these columns.
-    Merge(Vec<MergeKey>),
-    /// Target rows without one of these keys are deleted.
-    DeleteMissing(Vec<MergeKey>),
-}
-
-impl Load {
-    /// `None`: the batch mixes what cannot be loaded together.
-    fn of(extraction: &ExtractionSpec, batch: &[StagedPartition]) -> Result<Option<Self>, String> {
-        let content = batch
-            .first()
-            .map_or(Content::Rows, |staged| staged.unit.content);
-        if batch.iter().any(|staged| staged.unit.content != content) {
-            return Ok(None);
-        }
-        let kind = match (content, extraction.load) {
-            (Content::Keys, _) => LoadKind::DeleteMissing(merge_key(extraction)?),
-            (Content::Rows, LoadMode::Merge) => LoadKind::Merge(merge_key(extraction)?),
-            (Content::Rows, LoadMode::Append) => LoadKind::Direct { delete: None },
-            (Content::Rows, LoadMode::ReplaceRange) => {
-                let key = target_key(extraction).map_err(|problems| problems.join("; "))?;
-                let ranges: Vec<&KeyRange> = batch.iter().map(|staged| &staged.range).collect();
-                let table = quote_table(&extraction.target);
-                LoadKind::Direct {
-                    delete: Some(delete_ranges(&table, &key, &ranges)?),
-                }
-            }
-        };
-        Ok(Some(Self {
-            columns: load_columns(extraction, content)?,
-            kind,
-        }))
-    }
-
-    fn is_by_key(&self) -> bool {
-        !matches!(self.kind, LoadKind::Direct { .. })
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.columns.iter().map(|(name, _)| name.clone()).collect()
-    }
-}
-
-/// The target's columns of the primary key.
-pub(super) fn merge_key(extraction: &ExtractionSpec) -> Result<Vec<MergeKey>, String> {
-    let key: Vec<MergeKey> = extraction
-        .columns_of(Content::Keys)
-        .into_iter()
-        .map(|column| MergeKey {
-            name: quote(&column.target_name),
-            nullable: column.source.nullable,
-        })
-        .collect();
-    if key.is_empty() || key.len() != extraction.primary_key.len() {
-        return Err(format!(
-            "the primary key {} is not whole in the target; take its columns out of excludeSourceColumns",
-            extraction.primary_key.join(", ")
-        ));
-    }
-    Ok(key)
 }
 
 /// A name that no other attempt has: a load that was left behind may still be filling its own.
@@ -354,45 +278,6 @@ impl TableLoader {
         }
         Ok(())
     }
-}
-
-/// The batch's files in the order of its partitions, cut so that one COPY INTO names few enough of them, and loads about
-/// as many megabytes as asked.
-fn segments(batch: &[StagedPartition], segment_mb: Option<u64>) -> Vec<Vec<&StagedFile>> {
-    let limit = segment_mb.map_or(u64::MAX, |mb| mb.saturating_mul(1_000_000));
-    let mut segments: Vec<Vec<&StagedFile>> = Vec::new();
-    let mut bytes = 0_u64;
-    for file in batch.iter().flat_map(|staged| &staged.manifest.files) {
-        match segments.last_mut() {
-            Some(last) if last.len() < MAX_FILES && bytes.saturating_add(file.bytes) <= limit => {
-                last.push(file);
-                bytes += file.bytes;
-            }
-            _ => {
-                segments.push(vec![file]);
-                bytes = file.bytes;
-            }
-        }
-    }
-    segments
-}
-
-/// For each target column its quoted name and the expression over the file.
-pub(super) fn load_columns(
-    extraction: &ExtractionSpec,
-    content: Content,
-) -> Result<Vec<(String, String)>, String> {
-    let dialect = dialect::for_platform(extraction.platform)
-        .ok_or_else(|| format!("{} is not supported yet", extraction.platform))?;
-    column_plans(extraction, content, dialect)
-        .iter()
-        .zip(extraction.columns_of(content))
-        .map(|(plan, column)| {
-            let loaded = load_column(plan, &column.target_type)
-                .map_err(|why| format!("column {}: {why}", column.source.name))?;
-            Ok((quote(&column.target_name), loaded.expression))
-        })
-        .collect()
 }
 
 fn tag(owned: &OwnedWorkflow, extraction: &ExtractionSpec) -> String {

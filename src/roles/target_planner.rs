@@ -5,11 +5,11 @@ use crate::actors::ports::TargetPlanner;
 use crate::checkpoint::{OwnedWorkflow, TablePlan};
 use crate::dialect::{self, Dialect};
 use crate::domain::WorkflowId;
+use crate::domain::analysis::TableAnalysis;
+use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef, WrittenName};
-use crate::domain::task::{
-    ExtractColumn, ExtractionSpec, LoadMode, Synchronization, TableAnalysis, TableSpec, TaskFailure,
-};
-use crate::plan::synchronization::{load_mode, partitions, sync_key, sync_plan};
+use crate::domain::task::{ExtractColumn, ExtractionSpec, LoadMode, TaskFailure};
+use crate::plan::synchronization::{load_mode, partitions, start_over, sync_key, sync_plan};
 use crate::plan::target::{
     TargetColumn, WantedColumn, column_warnings, match_columns, new_columns, wanted_columns,
 };
@@ -71,13 +71,17 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             }
         };
         let (columns, found) = match_columns(dialect, &wanted, &existing).map_err(refused)?;
+        let is_empty = match spec.synchronization {
+            Synchronization::Watermark { .. } | Synchronization::Checksum { .. } => {
+                self.is_empty(&target).await.map_err(failed)?
+            }
+            Synchronization::None | Synchronization::FullReplace => false,
+        };
+        let anew = is_empty.then(|| start_over(analysis)).flatten();
+        let analysis = anew.as_ref().unwrap_or(analysis);
         let mut warnings = analysis.warnings.clone();
         warnings.extend(column_warnings(dialect, spec, analysis));
         warnings.extend(found);
-        let is_empty = match spec.synchronization {
-            Synchronization::Watermark { .. } => self.is_empty(&target).await.map_err(failed)?,
-            _ => false,
-        };
         let extraction = extraction_spec(
             (owned.platform, dialect),
             spec,

@@ -10,11 +10,9 @@ mod watermark;
 use super::connection::SourceSettings;
 use super::error::{SourceError, SourceErrorKind};
 use crate::dialect::Dialect;
+use crate::domain::analysis::{AnalyzedPartition, SyncSnapshot, TableAnalysis, Watermark};
+use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{KeyColumn, Platform};
-use crate::domain::task::{
-    AnalyzedPartition, ResetPartitions, SyncSnapshot, Synchronization, TableAnalysis, TableSpec,
-    Watermark,
-};
 pub use key::infer_keys;
 use ranges::Estimate;
 use session::{Session, Subject};

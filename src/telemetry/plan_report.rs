@@ -1,8 +1,8 @@
 //! What a workflow would do, as text for people. Pure.
 
 use super::report::{bytes, grouped};
+use crate::domain::spec::Synchronization;
 use crate::domain::table::{KeyColumn, KeyRange, KeyTuple, PartitionSize};
-use crate::domain::task::Synchronization;
 use serde::Serialize;
 use std::fmt::Write;
 

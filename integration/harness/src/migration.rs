@@ -3,7 +3,7 @@
 use crate::redshift::Database;
 use crate::scratch::Scratch;
 use crate::snowflake::{LocalSnowflake, unique_name};
-use crate::snowhaul::{Ended, Snowhaul};
+use crate::snowhaul::{Ended, Snowhaul, until};
 use crate::sql::{Row, Sql};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -131,22 +131,41 @@ impl<'a> Migration<'a> {
         }
     }
 
-    /// Starts it, kills it after a while, and lets the leases run out that it held. Whether it was still at work.
-    pub fn kill_after(&self, time: Duration) -> bool {
+    /// Starts it, kills it as soon as a row of a table of its metadata meets the condition, and lets the leases run out
+    /// that it held. Whether it was still at work.
+    pub fn kill_when(&self, table: &str, condition: &str) -> bool {
         let scratch = Scratch::new("migration");
         let mut running = self.command(&scratch).start();
-        std::thread::sleep(time);
+        let sql = self.server.sql();
+        let schema = format!("{}.DATA_MIGRATION", self.metadata);
+        let query = format!(
+            "SELECT COUNT(*) FROM {schema}.\"{table}\" x JOIN {schema}.WORKFLOW w ON w.WORKFLOW_ID = x.WORKFLOW_ID \
+             WHERE w.NAME = '{}' AND {condition}",
+            self.name
+        );
+        let reached = until(DEADLINE, || {
+            running.ended().is_some() || sql.number(&query) > 0
+        });
+        assert!(reached, "no row of {table}: {condition}");
         let was_at_work = running.ended().is_none();
         running.kill();
-        let sql = self.server.sql();
         for table in ["WORKFLOW", "TASK_QUEUE"] {
             // Instead of the time that would have to pass.
             sql.run(&format!(
-                "UPDATE {}.DATA_MIGRATION.{table} SET LEASE_UNTIL = SYSDATE() WHERE LEASE_UNTIL > SYSDATE()",
-                self.metadata
+                "UPDATE {schema}.{table} SET LEASE_UNTIL = SYSDATE() WHERE LEASE_UNTIL > SYSDATE()"
             ));
         }
         was_at_work
+    }
+
+    /// Whether this workflow is complete.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let sql = format!(
+            "SELECT COUNT(*) FROM {}.DATA_MIGRATION.WORKFLOW WHERE NAME = '{}' AND STATUS = 'COMPLETED'",
+            self.metadata, self.name
+        );
+        self.server.sql().number(&sql) > 0
     }
 
     fn workflow(&self) -> Value {

@@ -2,8 +2,10 @@
 
 use crate::actors::ports::TargetPlanner;
 use crate::checkpoint::{OwnedWorkflow, PlannedPartition, TablePlan};
+use crate::domain::analysis::TableAnalysis;
+use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, QueryModifiers, Slice};
-use crate::domain::task::{ExtractionSpec, LoadMode, TableAnalysis, TableSpec, TaskFailure};
+use crate::domain::task::{ExtractionSpec, LoadMode, TaskFailure};
 use async_trait::async_trait;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Mutex;

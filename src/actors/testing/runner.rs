@@ -2,10 +2,9 @@
 
 use crate::actors::ports::{TaskProgress, TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
+use crate::domain::analysis::{AnalyzedPartition, TableAnalysis};
 use crate::domain::table::KeyRange;
-use crate::domain::task::{
-    AnalyzedPartition, ClaimedTask, Manifest, StagedFile, TableAnalysis, TaskFailure, TaskKind,
-};
+use crate::domain::task::{ClaimedTask, Manifest, StagedFile, TaskFailure, TaskKind};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

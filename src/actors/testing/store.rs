@@ -3,8 +3,9 @@
 use super::faults::Faults;
 use crate::checkpoint::{CheckpointError, OwnedWorkflow};
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
+use crate::domain::spec::TableSpec;
 use crate::domain::table::{Platform, Slice, TableRef, WrittenName};
-use crate::domain::task::{ExtractionSpec, Manifest, TableSpec, TaskKind};
+use crate::domain::task::{ExtractionSpec, Manifest, TaskKind};
 use crate::domain::{Attempt, ClaimToken, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};

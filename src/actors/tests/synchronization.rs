@@ -2,8 +2,8 @@
 
 use crate::actors::testing::{Fault, World, WorldSettings};
 use crate::domain::phase::{PartitionPhase, TablePhase};
+use crate::domain::spec::Synchronization;
 use crate::domain::table::Content;
-use crate::domain::task::Synchronization;
 use std::time::Duration;
 
 fn checksum() -> Synchronization {

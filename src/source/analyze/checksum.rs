@@ -4,8 +4,8 @@ use super::Planned;
 use super::ranges::{Estimate, Summary};
 use super::session::Subject;
 use crate::dialect::Scope;
+use crate::domain::analysis::{AnalyzedPartition, SyncPartition, SyncSettings, SyncSnapshot};
 use crate::domain::table::{KeyColumn, KeyRange, Platform};
-use crate::domain::task::{AnalyzedPartition, SyncPartition, SyncSettings, SyncSnapshot};
 use crate::source::{SourceError, SourceErrorKind};
 
 impl Subject<'_> {

@@ -2,8 +2,9 @@
 
 use super::session::{Session, Subject};
 use crate::dialect::Dialect;
+use crate::domain::analysis::SyncSnapshot;
+use crate::domain::spec::{ResetPartitions, Synchronization};
 use crate::domain::table::{KeyColumn, KeyKind, SourceColumn, TableRef};
-use crate::domain::task::{ResetPartitions, SyncSnapshot, Synchronization};
 use crate::plan::key::{KeyCandidate, KeyOrigin, LayoutColumn, choose_key, layout_key};
 use crate::source::{SourceError, SourceErrorKind, SourceSettings};
 

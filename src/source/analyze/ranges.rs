@@ -2,8 +2,8 @@
 
 use super::session::Subject;
 use crate::dialect::Window;
+use crate::domain::analysis::AnalyzedPartition;
 use crate::domain::table::{KeyColumn, KeyRange, KeyTuple, Platform};
-use crate::domain::task::AnalyzedPartition;
 use crate::plan::size::{Sizing, Table, rows_text, sizing};
 use crate::plan::{boundaries, misplaced_boundary, ranges};
 use crate::source::{SourceError, SourceErrorKind};

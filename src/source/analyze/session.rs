@@ -1,8 +1,8 @@
 //! The session of an analysis.
 
 use crate::dialect::{Dialect, Scope, Window};
+use crate::domain::spec::TableSpec;
 use crate::domain::table::{KeyColumn, KeyRange, SourceColumn, TableRef};
-use crate::domain::task::TableSpec;
 use crate::source::columns::{source_column, table_comment};
 use crate::source::connection::{Results, SourceSettings, query_text};
 use crate::source::{SourceError, SourceErrorKind};

@@ -2,6 +2,7 @@
 //! the source goes on changing.
 
 mod checksums;
+mod emptied;
 mod killed;
 mod replaced;
 mod tables;

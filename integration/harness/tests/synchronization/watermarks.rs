@@ -28,6 +28,10 @@ fn only_rows_above_the_watermark_move_and_each_of_them_once() {
     assert_eq!(third.moved().0, 30);
     assert_equal(&database, &third, "t");
 
+    // Or each run would have to look above as many watermarks as there were runs.
+    let watermarks = third.metadata("SELECT DISTINCT WATERMARK FROM {s}.SYNC_PARTITION");
+    assert_eq!(watermarks.len(), 1, "{watermarks:?}");
+
     // Far more than a partition's worth at the end.
     insert(&sql, "t", 531, 1_500);
     migration = migration.again();

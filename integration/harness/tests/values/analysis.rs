@@ -1,11 +1,10 @@
 //! The analysis of a table alone, without a migration around it.
 
 use snowhaul::dialect::{Dialect, Scope, for_platform};
+use snowhaul::domain::analysis::{SyncPartition, SyncSettings, SyncSnapshot, TableAnalysis};
+use snowhaul::domain::spec::{Synchronization, TableSpec};
 use snowhaul::domain::table::{
     KeyColumn, KeyRange, PartitionSize, Platform, QueryModifiers, TableRef, WrittenName,
-};
-use snowhaul::domain::task::{
-    SyncPartition, SyncSettings, SyncSnapshot, Synchronization, TableAnalysis, TableSpec,
 };
 use snowhaul::source::{self, SourceError, SourceSettings};
 use snowhaul_integration::{Database, Sql};
@@ -140,7 +139,7 @@ pub fn moved(
 /// Which partitions have something to move.
 pub fn changed(analysis: &TableAnalysis) -> Vec<usize> {
     let is_changed = |(index, partition): (usize, &_)| {
-        let partition: &snowhaul::domain::task::AnalyzedPartition = partition;
+        let partition: &snowhaul::domain::analysis::AnalyzedPartition = partition;
         (!partition.unchanged).then_some(index)
     };
     analysis

@@ -4,8 +4,9 @@ use crate::analysis::{
     PLATFORMS, aggregate, analyze, by_checksum, changed, dialect, moved, spec, try_analyze,
 };
 use crate::partitions::prepare;
+use snowhaul::domain::analysis::SyncSnapshot;
+use snowhaul::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use snowhaul::domain::table::{KeyRange, Platform};
-use snowhaul::domain::task::{ResetPartitions, SyncSnapshot, Synchronization, TableSpec};
 use snowhaul_integration::{LocalRedshift, Sql};
 
 /// What makes another table of it: each a statement.

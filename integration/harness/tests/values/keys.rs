@@ -5,8 +5,9 @@ use crate::analysis::{
 };
 use crate::partitions::{ROWS, fill, prepare, tables};
 use snowhaul::dialect::Scope;
+use snowhaul::domain::analysis::TableAnalysis;
+use snowhaul::domain::spec::{Sampling, Synchronization, TableSpec};
 use snowhaul::domain::table::{KeyRange, Platform, QueryModifiers};
-use snowhaul::domain::task::{Sampling, Synchronization, TableAnalysis, TableSpec};
 use snowhaul::source::infer_keys;
 use snowhaul_integration::{LocalRedshift, Sql};
 

@@ -13,6 +13,7 @@ mod postgres;
 mod ranges;
 mod redshift;
 mod refused;
+mod settings;
 mod statements;
 mod types;
 mod watermarks;

@@ -4,10 +4,9 @@ use crate::analysis::{
     PLATFORMS, analyze, by_checksum, by_watermark, changed, moved, settings, spec, try_analyze,
 };
 use snowhaul::dialect::{Scope, Window, for_platform};
+use snowhaul::domain::analysis::{SyncSnapshot, TableAnalysis};
+use snowhaul::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use snowhaul::domain::table::{KeyKind, Platform, QueryModifiers};
-use snowhaul::domain::task::{
-    ResetPartitions, SyncSnapshot, Synchronization, TableAnalysis, TableSpec,
-};
 use snowhaul_integration::{Database, LocalRedshift, Sql};
 
 use std::time::Duration;
@@ -233,7 +232,7 @@ fn what_was_moved_under_other_settings_is_told_apart_or_refused() {
         ..spec.clone()
     };
     let checksum = SyncSnapshot {
-        settings: snowhaul::domain::task::SyncSettings {
+        settings: snowhaul::domain::analysis::SyncSettings {
             synchronization: by_checksum(),
             ..state.settings.clone()
         },

@@ -1,0 +1,62 @@
+//! Settings that change how rows are read and loaded, and none of them.
+
+use serde_json::json;
+use snowhaul_integration::{LocalRedshift, LocalSnowflake, Migration};
+
+#[test]
+fn modifiers_samples_and_segments_change_the_way_and_no_row() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    // Text that does not compress: a segment's worth of files.
+    sql.run(
+        "CREATE TABLE t AS SELECT n AS id, md5(n::text) || md5((n + 1)::text) || md5((n * 7)::text) AS noise \
+         FROM generate_series(1, 40000) n",
+    );
+    sql.run("ANALYZE t");
+    let migration = Migration::from(&database).table(json!({
+        "source": {"tableName": "t"}, "target": {"tableName": "t"},
+        "columnNamesToPartitionBy": ["id"],
+        "targetPartitionSizeRows": 4_000,
+        "samplingThresholdRows": 1_000, "samplingTargetRows": 2_000,
+        "queryModifiers": {"objectModifier": "TABLESAMPLE BERNOULLI (100)", "selectModifier": "ALL"},
+        "loadSegmentation": {"targetSegmentSizeMb": 1},
+        "whereClauseCriteria": "id % 2 = 0 -- the even ones",
+    }));
+    let mut migrated = None;
+    let read = database.statements_of(|| migrated = Some(migration.run(0)));
+    let migrated = migrated.expect("it has run");
+    assert_eq!(
+        migrated
+            .sql
+            .rows("SELECT COUNT(*)::VARCHAR, COUNT(DISTINCT id)::VARCHAR, SUM(id)::VARCHAR FROM t"),
+        sql.rows(
+            "SELECT count(*)::text, count(DISTINCT id)::text, sum(id)::text FROM t WHERE id % 2 = 0"
+        )
+    );
+    let (partitions, _) = migrated.partitions(0);
+    assert!((8..=11).contains(&partitions), "{partitions}");
+    let of_table: Vec<&String> = read
+        .iter()
+        .filter(|sql| sql.contains("\"t\"") && sql.contains("FROM \"public\""))
+        .collect();
+    assert!(of_table.len() > 8, "{read:?}");
+    for statement in of_table {
+        assert!(
+            statement.contains("TABLESAMPLE BERNOULLI (100)"),
+            "{statement}"
+        );
+        assert!(
+            statement.contains("SELECT ALL") && statement.contains("id % 2 = 0"),
+            "{statement}"
+        );
+    }
+    let copies = LocalSnowflake::shared()
+        .statements()
+        .iter()
+        .filter(|sent| {
+            let text = sent.to_string();
+            text.contains("COPY INTO") && text.contains(&migrated.target)
+        })
+        .count();
+    assert!(copies >= 2, "{copies}");
+}

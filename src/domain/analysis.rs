@@ -1,0 +1,115 @@
+//! What a table's analysis finds, and what earlier runs of the table left behind for it. Stored as JSON in the checkpoint:
+//! a field that is added later needs a default.
+
+use super::spec::Synchronization;
+use super::table::{KeyColumn, KeyRange, SourceColumn};
+use serde::{Deserialize, Serialize};
+
+/// What an earlier run of the same source table into the same target left behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncSnapshot {
+    /// What its partitions speak of.
+    pub settings: SyncSettings,
+    /// Its partitions, in order.
+    pub partitions: Vec<SyncPartition>,
+}
+
+/// What stored partitions, checksums and watermarks depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncSettings {
+    /// The partition key.
+    pub key: Vec<KeyColumn>,
+    /// The user's predicate.
+    pub where_clause: Option<String>,
+    /// The strategy.
+    pub synchronization: Synchronization,
+}
+
+/// A partition that an earlier run left behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncPartition {
+    /// Its part of the table.
+    pub range: KeyRange,
+    /// Checksum of the rows that were loaded last; `None`: none were.
+    pub checksum: Option<String>,
+    /// All rows up to this watermark are loaded; `None`: none are.
+    pub watermark: Option<String>,
+}
+
+/// What an [`TaskKind::Analyze`](super::task::TaskKind::Analyze) task found out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TableAnalysis {
+    /// All columns, in table order, those that are left out too.
+    pub columns: Vec<SourceColumn>,
+    /// The table's comment.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// The key columns resolved against the catalog; empty: one partition.
+    pub key: Vec<KeyColumn>,
+    /// Exact names of the columns that identify a row, as far as the synchronization needs them.
+    #[serde(default)]
+    pub primary_key: Vec<String>,
+    /// Estimated rows (statistics; may be stale).
+    pub row_estimate: u64,
+    /// Estimated bytes in the source. Of a table without anything to move nobody asks: 0.
+    pub byte_estimate: u64,
+    /// The table's partitions, in order: disjoint, and together the whole table.
+    pub partitions: Vec<AnalyzedPartition>,
+    /// Whether the partitions' ranges are those that the previous run stored, one by one.
+    #[serde(default)]
+    pub reused: bool,
+    /// The watermark of this run.
+    #[serde(default)]
+    pub watermark: Option<Watermark>,
+    /// The aggregate whose values the partitions' checksums are: each extraction takes it of the rows that it reads.
+    #[serde(default)]
+    pub checksum: Option<String>,
+    /// Findings that users should know of.
+    pub warnings: Vec<String>,
+    /// How key, size and partitions came about, for people.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// A partition as the analysis found it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnalyzedPartition {
+    /// Its part of the table.
+    pub range: KeyRange,
+    /// The watermark up to which its rows are loaded already. Of a partition without rows above the previous run's, that
+    /// of this run.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// The checksum of what is loaded already.
+    #[serde(default)]
+    pub checksum: Option<String>,
+    /// Whether there is nothing to move.
+    #[serde(default)]
+    pub unchanged: bool,
+}
+
+impl From<KeyRange> for AnalyzedPartition {
+    fn from(range: KeyRange) -> Self {
+        Self {
+            range,
+            after: None,
+            checksum: None,
+            unchanged: false,
+        }
+    }
+}
+
+/// The watermark of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Watermark {
+    /// The column.
+    pub column: KeyColumn,
+    /// Captured before anything was extracted: rows above belong to the next run.
+    pub upto: String,
+}

@@ -1,0 +1,190 @@
+//! What the load of a batch of staged partitions is made of: pure.
+
+use super::task_runner::column_plans;
+use crate::actors::ports::StagedPartition;
+use crate::dialect;
+use crate::domain::table::{Content, KeyRange};
+use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
+use crate::snowflake::copy::MAX_FILES;
+use crate::snowflake::merge::MergeKey;
+use crate::snowflake::replace::{delete_ranges, target_key};
+use crate::types::load::load_column;
+use crate::types::snowflake_name::{quote, quote_table};
+
+/// What a batch's load is made of.
+pub(super) struct Load {
+    /// For each target column its quoted name and the expression over the file.
+    pub(super) columns: Vec<(String, String)>,
+    /// What is done with them.
+    pub(super) kind: LoadKind,
+}
+
+pub(super) enum LoadKind {
+    /// Straight into the target, after these deletions.
+    Direct { delete: Option<String> },
+    /// Through a staging table, by these columns.
+    Merge(Vec<MergeKey>),
+    /// Target rows without one of these keys are deleted.
+    DeleteMissing(Vec<MergeKey>),
+}
+
+impl Load {
+    /// `None`: the batch mixes what cannot be loaded together.
+    pub(super) fn of(
+        extraction: &ExtractionSpec,
+        batch: &[StagedPartition],
+    ) -> Result<Option<Self>, String> {
+        let content = batch
+            .first()
+            .map_or(Content::Rows, |staged| staged.unit.content);
+        if batch.iter().any(|staged| staged.unit.content != content) {
+            return Ok(None);
+        }
+        let kind = match (content, extraction.load) {
+            (Content::Keys, _) => LoadKind::DeleteMissing(merge_key(extraction)?),
+            (Content::Rows, LoadMode::Merge) => LoadKind::Merge(merge_key(extraction)?),
+            (Content::Rows, LoadMode::Append) => LoadKind::Direct { delete: None },
+            (Content::Rows, LoadMode::ReplaceRange) => {
+                let key = target_key(extraction).map_err(|problems| problems.join("; "))?;
+                let ranges: Vec<&KeyRange> = batch.iter().map(|staged| &staged.range).collect();
+                let table = quote_table(&extraction.target);
+                LoadKind::Direct {
+                    delete: Some(delete_ranges(&table, &key, &ranges)?),
+                }
+            }
+        };
+        Ok(Some(Self {
+            columns: load_columns(extraction, content)?,
+            kind,
+        }))
+    }
+
+    /// Whether it goes through a staging table.
+    pub(super) fn is_by_key(&self) -> bool {
+        !matches!(self.kind, LoadKind::Direct { .. })
+    }
+
+    /// The quoted names of the columns.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.columns.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// The target's columns of the primary key.
+pub(super) fn merge_key(extraction: &ExtractionSpec) -> Result<Vec<MergeKey>, String> {
+    let key: Vec<MergeKey> = extraction
+        .columns_of(Content::Keys)
+        .into_iter()
+        .map(|column| MergeKey {
+            name: quote(&column.target_name),
+            nullable: column.source.nullable,
+        })
+        .collect();
+    if key.is_empty() || key.len() != extraction.primary_key.len() {
+        return Err(format!(
+            "the primary key {} is not whole in the target; take its columns out of excludeSourceColumns",
+            extraction.primary_key.join(", ")
+        ));
+    }
+    Ok(key)
+}
+
+/// The batch's files in the order of its partitions, cut so that one COPY INTO names few enough of them, and loads about
+/// as many megabytes as asked.
+pub(super) fn segments(
+    batch: &[StagedPartition],
+    segment_mb: Option<u64>,
+) -> Vec<Vec<&StagedFile>> {
+    let limit = segment_mb.map_or(u64::MAX, |mb| mb.saturating_mul(1_000_000));
+    let mut segments: Vec<Vec<&StagedFile>> = Vec::new();
+    let mut bytes = 0_u64;
+    for file in batch.iter().flat_map(|staged| &staged.manifest.files) {
+        match segments.last_mut() {
+            Some(last) if last.len() < MAX_FILES && bytes.saturating_add(file.bytes) <= limit => {
+                last.push(file);
+                bytes += file.bytes;
+            }
+            _ => {
+                segments.push(vec![file]);
+                bytes = file.bytes;
+            }
+        }
+    }
+    segments
+}
+
+/// For each target column its quoted name and the expression over the file.
+pub(super) fn load_columns(
+    extraction: &ExtractionSpec,
+    content: Content,
+) -> Result<Vec<(String, String)>, String> {
+    let dialect = dialect::for_platform(extraction.platform)
+        .ok_or_else(|| format!("{} is not supported yet", extraction.platform))?;
+    column_plans(extraction, content, dialect)
+        .iter()
+        .zip(extraction.columns_of(content))
+        .map(|(plan, column)| {
+            let loaded = load_column(plan, &column.target_type)
+                .map_err(|why| format!("column {}: {why}", column.source.name))?;
+            Ok((quote(&column.target_name), loaded.expression))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::{LoadUnit, PartitionKey};
+    use crate::domain::task::Manifest;
+    use crate::domain::{Attempt, PartitionNo, TableNo};
+    use proptest::prelude::*;
+
+    fn staged(no: u32, megabytes: &[u64]) -> StagedPartition {
+        let file = |(index, megabytes): (usize, &u64)| StagedFile {
+            path: format!("{no}/{index}"),
+            rows: 1,
+            bytes: megabytes * 1_000_000,
+        };
+        StagedPartition {
+            unit: LoadUnit {
+                key: PartitionKey {
+                    table_no: TableNo(0),
+                    partition_no: PartitionNo(no),
+                },
+                attempt: Attempt(1),
+                rows: megabytes.len() as u64,
+                content: Content::Rows,
+                checksum: None,
+            },
+            range: KeyRange::Everything,
+            manifest: Manifest {
+                files: megabytes.iter().enumerate().map(file).collect(),
+                checksum: None,
+            },
+        }
+    }
+
+    #[test]
+    fn a_load_is_cut_into_segments_of_about_the_size_that_was_asked() {
+        let batch = [staged(0, &[100, 100]), staged(1, &[300]), staged(2, &[50])];
+        let sizes = |mb| -> Vec<usize> { segments(&batch, mb).iter().map(Vec::len).collect() };
+        assert_eq!(sizes(None), [4]);
+        assert_eq!(sizes(Some(250)), [2, 1, 1]);
+        assert_eq!(sizes(Some(1)), [1, 1, 1, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn each_file_is_in_one_segment_and_none_has_too_many(
+            counts in prop::collection::vec(0usize..700, 0..6),
+            mb in prop::option::of(1u64..500),
+        ) {
+            let batch: Vec<_> = (0..).zip(&counts).map(|(no, count)| staged(no, &vec![7; *count])).collect();
+            let segments = segments(&batch, mb);
+            let paths: Vec<&str> = segments.iter().flatten().map(|file| file.path.as_str()).collect();
+            let all: Vec<&str> = batch.iter().flat_map(|s| &s.manifest.files).map(|file| file.path.as_str()).collect();
+            prop_assert_eq!(paths, all);
+            prop_assert!(segments.iter().all(|files| (1..=MAX_FILES).contains(&files.len())));
+        }
+    }
+}
