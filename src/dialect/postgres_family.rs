@@ -292,7 +292,7 @@ impl Dialect for PostgresFamily {
     fn around_summary(&self) -> Option<[&'static str; 2]> {
         // PostgreSQL guesses that an expression over the key has about as many values as the key, and would sort all rows,
         // on disk when they are many. They are few: a hash table holds them.
-        (!self.is_redshift).then_some(["SET enable_sort TO off", "RESET enable_sort"])
+        (!self.is_redshift).then_some(["SET enable_sort TO off", "SET enable_sort TO DEFAULT"])
     }
 
     fn partition_summary_query(

@@ -5,6 +5,7 @@ mod checksums;
 mod emptied;
 mod killed;
 mod replaced;
+mod statements;
 mod tables;
 mod watermarks;
 mod writers;
