@@ -1,6 +1,8 @@
 -- What PostgreSQL lacks of Redshift's catalog. Run once in template1, so that every database of the cluster has it.
 
 SET allow_system_table_mods = on;
+-- Types that are not whole yet are spoken of.
+SET client_min_messages = warning;
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLE_INFO.html: names, types and order of the columns are
 -- Redshift's, and as there a table without rows has no row. Unlike there the figures are as old as the last ANALYZE.
