@@ -40,7 +40,7 @@ pub struct SyncPartition {
 }
 
 /// What an [`TaskKind::Analyze`](super::task::TaskKind::Analyze) task found out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TableAnalysis {
     /// All columns, in table order, those that are left out too.

@@ -221,12 +221,6 @@ mod tests {
         };
         let analysis =
             |after: Option<&str>, checksum: Option<&str>, has_rows: bool| TableAnalysis {
-                columns: Vec::new(),
-                comment: None,
-                key: Vec::new(),
-                primary_key: Vec::new(),
-                row_estimate: 0,
-                byte_estimate: 0,
                 partitions: vec![AnalyzedPartition {
                     range: KeyRange::Everything,
                     after: after.map(str::to_owned),
@@ -235,9 +229,7 @@ mod tests {
                 }],
                 reused: true,
                 watermark: has_rows.then(|| watermark.clone()),
-                checksum: None,
-                warnings: Vec::new(),
-                notes: Vec::new(),
+                ..TableAnalysis::default()
             };
         assert_eq!(start_over(&analysis(None, None, true)), None);
         assert_eq!(start_over(&analysis(None, Some("0:0"), false)), None);

@@ -49,20 +49,10 @@ impl FakeRunner {
         let Some(no) = task.partition_no else {
             let count = self.partitions[&work.spec.source.table.0];
             return TaskResult::Analysis(Box::new(TableAnalysis {
-                columns: Vec::new(),
-                comment: None,
-                key: Vec::new(),
-                primary_key: Vec::new(),
-                row_estimate: 0,
-                byte_estimate: 0,
                 partitions: (0..count)
                     .map(|n| AnalyzedPartition::from(part(n, count)))
                     .collect(),
-                reused: false,
-                watermark: None,
-                checksum: None,
-                warnings: Vec::new(),
-                notes: Vec::new(),
+                ..TableAnalysis::default()
             }));
         };
         let path = format!(

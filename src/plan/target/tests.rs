@@ -30,17 +30,7 @@ fn spec() -> TableSpec {
 fn analysis(columns: Vec<SourceColumn>) -> TableAnalysis {
     TableAnalysis {
         columns,
-        key: Vec::new(),
-        row_estimate: 0,
-        byte_estimate: 0,
-        comment: None,
-        primary_key: Vec::new(),
-        partitions: Vec::new(),
-        reused: false,
-        watermark: None,
-        checksum: None,
-        warnings: Vec::new(),
-        notes: Vec::new(),
+        ..TableAnalysis::default()
     }
 }
 
