@@ -23,6 +23,7 @@ use crate::telemetry::report;
 use indicatif::MultiProgress;
 use serde_json::json;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -126,6 +127,7 @@ async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
 async fn run_standalone(arguments: RunArguments) -> Result<Ending, RoleError> {
     let mut worker = config::worker::load(&arguments.config, &variable).map_err(refused)?;
     let workflow = read_workflow(&arguments.workflow)?;
+    serves(&worker, &workflow, &arguments.config)?;
     let mut orchestrator = config::orchestrator::load(None, &variable).map_err(refused)?;
     // One file describes both roles here: where it speaks of the metadata or an affinity, that holds for both.
     orchestrator.metadata = worker.metadata.clone();
@@ -243,6 +245,39 @@ async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
         }
     }
     Ok(Ending::Done)
+}
+
+/// Whether the worker of this process would take the workflow's tasks: otherwise they would wait for ever.
+fn serves(
+    worker: &config::worker::WorkerConfig,
+    workflow: &NewWorkflow,
+    file: &Path,
+) -> Result<(), RoleError> {
+    let mut problems = Vec::new();
+    let (file, platform) = (file.display(), workflow.platform);
+    if !worker.sources.contains_key(&platform) {
+        let known: Vec<String> = worker
+            .sources
+            .keys()
+            .map(|known| format!("[connections.source.{known}]"))
+            .collect();
+        problems.push(format!(
+            "{file}: there is no [connections.source.{platform}], which --source-platform {platform} needs; it has {}",
+            known.join(", ")
+        ));
+    }
+    if let (Some(own), Some(asked)) = (&worker.affinity, &workflow.affinity)
+        && own != asked
+    {
+        problems.push(format!(
+            "{file}: application.affinity: `{own}` is not the workflow's affinity `{asked}`, so that its tasks would be left; make them the same, or leave one away"
+        ));
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(RoleError::Refused(problems.join("\n")))
+    }
 }
 
 /// Reads a workflow file together with what the command line says of it; all mistakes at once.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// Pause between two looks at the progress.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// After this long without an owner, a hint says what is missing.
+/// After this long without an owner, or without a table that is analyzed, a hint says what may be missing.
 const HINT_AFTER: Duration = Duration::from_secs(30);
 
 /// How a workflow that was followed ended.
@@ -47,11 +47,21 @@ pub async fn follow(
                 if workflow.status == "COMPLETED" {
                     return Ok(Followed::Completed(Box::new(workflow), tables));
                 }
-                if workflow.status == "PENDING" && began.elapsed() > HINT_AFTER && !hinted {
+                if !hinted && began.elapsed() > HINT_AFTER {
                     hinted = true;
-                    eprintln!(
-                        "no orchestrator has taken the workflow yet: is one running with the same connection and affinity? (`snowhaul orchestrator`)"
-                    );
+                    let is_open = |table: &TableProgress| {
+                        matches!(table.status.as_str(), "PENDING" | "ANALYZING")
+                    };
+                    if workflow.status == "PENDING" {
+                        eprintln!(
+                            "no orchestrator has taken the workflow yet: is one running with the same connection and affinity? (`snowhaul orchestrator`)"
+                        );
+                    } else if tables.iter().all(is_open) {
+                        eprintln!(
+                            "no table is analyzed yet: if that lasts, is a worker running that has [connections.source.{}] and the workflow's affinity? (`snowhaul worker`)",
+                            workflow.source_platform
+                        );
+                    }
                 }
             }
             Err(error) if error.is_retryable() => {

@@ -385,3 +385,34 @@ fn a_worker_of_another_affinity_leaves_the_tasks_to_the_one_they_are_for() {
 fn queue_name(metadata: &str) -> String {
     format!("\"{metadata}\".\"DATA_MIGRATION\".TASK_QUEUE")
 }
+
+#[test]
+fn a_run_whose_worker_would_leave_the_tasks_is_refused_before_anything_is_written() {
+    let site = Site::shared();
+    let workflow = site.workflow(&json!([table("t")]));
+    let worker = site.worker();
+    let arguments = [
+        "run",
+        text(&workflow),
+        "-c",
+        text(&worker),
+        "--source-platform",
+        "postgresql",
+        "--name",
+        "w",
+    ];
+    let ended = site.command(&arguments).run(DEADLINE);
+    assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
+    for part in [
+        "[connections.source.postgresql]",
+        "[connections.source.redshift]",
+        text(&worker),
+    ] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+    let created = site.sql().try_run(&format!(
+        "SELECT 1 FROM {}.DATA_MIGRATION.WORKFLOW",
+        site.metadata
+    ));
+    assert!(created.is_err(), "the metadata are there");
+}
