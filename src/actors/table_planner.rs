@@ -178,7 +178,7 @@ impl Actor for TablePlannerActor {
             TablePlannerMsg::Claimed(None) => state.submit_analysis(&myself),
             TablePlannerMsg::Claimed(Some(holder)) => {
                 let error = format!(
-                    "the workflow {holder} synchronizes the same source table into the same target and is not complete; wait for its end, then create this workflow again"
+                    "the workflow {holder} synchronizes the same source table into the same target and is not complete: let an orchestrator and its workers finish it (`snowhaul workflow status {holder}` tells how far it is), then create this workflow again under another name"
                 );
                 state.write_end(&myself, TableEnd::Failed, Some(error));
             }
