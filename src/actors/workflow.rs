@@ -316,7 +316,11 @@ impl WorkflowState {
                     services.checkpoint.load_tables(owned.id)
                 });
                 match tables.await {
-                    Ok(tables) => services.loader.finish(&owned, &tables).await,
+                    Ok(tables) if tables.iter().all(|table| table.phase.is_terminal()) => {
+                        services.loader.finish(&owned, &tables).await;
+                    }
+                    // Files of theirs may still be needed.
+                    Ok(_) => return WorkflowMsg::Reload("some tables have not ended".to_owned()),
                     Err(error) => return WorkflowMsg::Completed(Err(error)),
                 }
                 let result = ask_patiently(&asker, "to complete a workflow", || {

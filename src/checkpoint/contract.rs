@@ -264,7 +264,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<Vec<(PartitionPhase, u64)>, CheckpointError>;
     /// Pending → Executing. Fenced. One statement.
     async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
-    /// Executing → Completed. Fenced. One statement.
+    /// Executing → Completed; what is left of its ended tasks is collected. Fenced. Two statements.
     async fn complete_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
     /// Tables Pending → Analyzing. Fenced. One statement.
     async fn start_analysis(

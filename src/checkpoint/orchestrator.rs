@@ -335,6 +335,15 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
     }
 
     async fn complete_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        // Who dies between a change of phase and the collection of its tasks leaves these behind, and nobody asks for
+        // them again: the partitions are past them.
+        let leftover = format!(
+            "UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE WORKFLOW_ID = {} AND STATUS IN ('COMPLETED', 'FAILED') AND COLLECTED_AT IS NULL AND {}",
+            self.s,
+            owned.id,
+            self.fence(owned)
+        );
+        self.execute(&leftover).await?;
         self.change_workflow(
             owned,
             "STATUS = 'COMPLETED', ENDED_AT = SYSDATE(), OWNER = NULL",
