@@ -254,17 +254,9 @@ fn serves(
     file: &Path,
 ) -> Result<(), RoleError> {
     let mut problems = Vec::new();
-    let (file, platform) = (file.display(), workflow.platform);
-    if !worker.sources.contains_key(&platform) {
-        let known: Vec<String> = worker
-            .sources
-            .keys()
-            .map(|known| format!("[connections.source.{known}]"))
-            .collect();
-        problems.push(format!(
-            "{file}: there is no [connections.source.{platform}], which --source-platform {platform} needs; it has {}",
-            known.join(", ")
-        ));
+    let file = file.display();
+    if let Err(problem) = worker.source(workflow.platform) {
+        problems.push(format!("{file}: {problem}"));
     }
     if let (Some(own), Some(asked)) = (&worker.affinity, &workflow.affinity)
         && own != asked

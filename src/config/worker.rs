@@ -39,6 +39,24 @@ pub struct WorkerConfig {
     pub warnings: Vec<String>,
 }
 
+impl WorkerConfig {
+    /// How to reach sources of `platform`.
+    ///
+    /// # Errors
+    /// That there is no such section, and which there are.
+    pub fn source(&self, platform: Platform) -> Result<&SourceSettings, String> {
+        self.sources.get(&platform).ok_or_else(|| {
+            let section = |known: &Platform| format!("[connections.source.{known}]");
+            let known: Vec<String> = self.sources.keys().map(section).collect();
+            format!(
+                "there is no {}, which --source-platform {platform} needs; it has {}",
+                section(&platform),
+                known.join(", ")
+            )
+        })
+    }
+}
+
 pub(super) const TOP: &[&str] = &["selected_task_source", "application", "connections"];
 pub(super) const APPLICATION: &[&str] = &[
     "max_parallel_tasks",

@@ -5,8 +5,10 @@
 mod postgres_family;
 
 use crate::domain::table::{
-    KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, SourceColumn, TableRef, WrittenName,
+    Content, KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, Slice, SourceColumn, TableRef,
+    WrittenName,
 };
+use crate::domain::task::ExtractionSpec;
 use crate::types::{ColumnPlan, PlannedColumn};
 use postgres_family::PostgresFamily;
 use std::time::Duration;
@@ -134,6 +136,29 @@ pub struct Scope<'a> {
     pub modifiers: &'a QueryModifiers,
 }
 
+impl<'a> Scope<'a> {
+    /// The rows that a slice moves.
+    pub fn of(extraction: &'a ExtractionSpec, slice: &'a Slice) -> Self {
+        let watermark = match slice.content {
+            Content::Rows => extraction.watermark.as_ref(),
+            // Whatever stands there now is not gone.
+            Content::Keys => None,
+        };
+        Self {
+            table: &extraction.source,
+            key: &extraction.key,
+            range: &slice.range,
+            window: watermark.map(|watermark| Window {
+                column: &watermark.column,
+                after: slice.after.as_deref(),
+                upto: &watermark.upto,
+            }),
+            where_clause: extraction.where_clause.as_deref(),
+            modifiers: &extraction.query_modifiers,
+        }
+    }
+}
+
 /// Rows by their watermark: above `after`, and not above `upto`. Without `after` those without a watermark too.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
@@ -151,5 +176,34 @@ pub fn for_platform(platform: Platform) -> Option<&'static dyn Dialect> {
         Platform::Redshift => Some(&PostgresFamily { is_redshift: true }),
         Platform::Postgresql => Some(&PostgresFamily { is_redshift: false }),
         Platform::Sqlserver => None,
+    }
+}
+
+/// `key >= bound` (`>` and `>=` as operators) or `key < bound` (`<` twice) in lexicographic order, of pairs of an operand
+/// and its bound, in the key's order. The same text on every side that ranges are told to.
+pub fn lexicographic(pairs: &[(String, String)], strict: &str, last: &str) -> String {
+    let compare = |(operand, bound): &(String, String), operator: &str| {
+        format!("{operand} {operator} {bound}")
+    };
+    let mut alternatives = Vec::with_capacity(pairs.len());
+    for (depth, pair) in pairs.iter().enumerate() {
+        let mut terms: Vec<String> = pairs[..depth].iter().map(|p| compare(p, "=")).collect();
+        let operator = if depth + 1 == pairs.len() {
+            last
+        } else {
+            strict
+        };
+        terms.push(compare(pair, operator));
+        alternatives.push(terms.join(" AND "));
+    }
+    match pairs {
+        [_] => alternatives.remove(0),
+        // The leading column's own bound is implied, and lets an index on it serve, or micro-partitions be skipped.
+        [first, ..] => format!(
+            "({} AND ({}))",
+            compare(first, &format!("{strict}=")),
+            alternatives.join(" OR ")
+        ),
+        [] => "1 = 1".to_owned(),
     }
 }

@@ -6,13 +6,15 @@ use crate::dialect;
 use crate::domain::table::{Content, KeyRange};
 use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
 use crate::snowflake::copy::MAX_FILES;
-use crate::snowflake::merge::MergeKey;
+use crate::snowflake::merge::{self, MergeKey};
 use crate::snowflake::replace::{delete_ranges, target_key};
 use crate::types::load::load_column;
 use crate::types::snowflake_name::{quote, quote_table};
 
 /// What a batch's load is made of.
 pub(super) struct Load {
+    /// What its files hold.
+    pub(super) content: Content,
     /// For each target column its quoted name and the expression over the file.
     pub(super) columns: Vec<(String, String)>,
     /// What is done with them.
@@ -54,6 +56,7 @@ impl Load {
             }
         };
         Ok(Some(Self {
+            content,
             columns: load_columns(extraction, content)?,
             kind,
         }))
@@ -67,6 +70,19 @@ impl Load {
     /// The quoted names of the columns.
     pub(super) fn names(&self) -> Vec<String> {
         self.columns.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// What creates the staging table of a load by primary key: whole rows as the target has them, or its keys alone.
+pub(super) fn create_staging(
+    content: Content,
+    staging: &str,
+    target: &str,
+    names: &[String],
+) -> String {
+    match content {
+        Content::Rows => merge::create_staging(staging, target),
+        Content::Keys => merge::create_key_staging(staging, target, names),
     }
 }
 

@@ -1,15 +1,15 @@
 //! What a workflow would do, without doing it: asks the source alone, and writes down the statements.
 
 use super::RoleError;
-use super::load_plan::{load_columns, merge_key};
+use super::load_plan::{create_staging, load_columns, merge_key};
 use super::target_planner::{creation, extraction_spec};
 use super::task_runner::column_plans;
 use super::worker::check_sources;
 use crate::config::worker::WorkerConfig;
-use crate::dialect::{self, Dialect, Scope, Window};
+use crate::dialect::{self, Dialect, Scope};
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::TableSpec;
-use crate::domain::table::{Content, KeyRange, Platform, Slice};
+use crate::domain::table::{Content, KeyRange, Platform};
 use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
 use crate::plan::synchronization::{load_mode, partitions};
 use crate::plan::target::{
@@ -37,14 +37,11 @@ pub async fn reach(
     worker: &WorkerConfig,
     platform: Platform,
 ) -> Result<(SourceSettings, &'static dyn Dialect), RoleError> {
-    let settings = worker.sources.get(&platform);
-    let (Some(settings), Some(dialect)) = (settings, dialect::for_platform(platform)) else {
-        let known: Vec<&str> = worker.sources.keys().map(|p| p.as_str()).collect();
-        return Err(RoleError::Refused(format!(
-            "the configuration has no [connections.source.{platform}]; it has {}",
-            known.join(", ")
-        )));
-    };
+    let settings = worker
+        .source(platform)
+        .map_err(|problem| RoleError::Refused(format!("the worker's configuration: {problem}")))?;
+    let dialect = dialect::for_platform(platform)
+        .ok_or_else(|| RoleError::Refused(format!("{platform} is not supported yet")))?;
     check_sources(&BTreeMap::from([(platform, settings.clone())])).await?;
     Ok((settings.clone(), dialect))
 }
@@ -165,17 +162,6 @@ impl Table<'_> {
         })
     }
 
-    fn scope<'s>(&'s self, range: &'s KeyRange, window: Option<Window<'s>>) -> Scope<'s> {
-        Scope {
-            table: &self.spec.source,
-            key: &self.analysis.key,
-            range,
-            window,
-            where_clause: self.spec.where_clause.as_deref(),
-            modifiers: &self.spec.query_modifiers,
-        }
-    }
-
     /// Those that depend on the table's settings: not those of the catalog.
     fn source_statements(&self, extraction: &ExtractionSpec) -> Vec<Statement> {
         let (dialect, analysis) = (self.dialect, self.analysis);
@@ -186,7 +172,14 @@ impl Table<'_> {
                 sql,
             });
         };
-        let everything = self.scope(&KeyRange::Everything, None);
+        let everything = Scope {
+            table: &self.spec.source,
+            key: &analysis.key,
+            range: &KeyRange::Everything,
+            window: None,
+            where_clause: self.spec.where_clause.as_deref(),
+            modifiers: &self.spec.query_modifiers,
+        };
         let cut = analysis.partitions.iter();
         let num_cut = cut
             .filter(|p| matches!(p.range, KeyRange::Between { .. }))
@@ -214,7 +207,7 @@ impl Table<'_> {
             if !is_first && !is_keys {
                 continue;
             }
-            let scope = self.scope(&slice.range, window(extraction, slice));
+            let scope = Scope::of(extraction, slice);
             if let (true, Some(checksum)) = (is_first, &extraction.checksum) {
                 add(
                     "checksum of partition 0",
@@ -282,7 +275,7 @@ impl Table<'_> {
                 add("partition 0 into an empty target", copy(&target, &rows, 0));
                 add(
                     "later runs, staging table",
-                    merge::create_staging(STAGING, &target),
+                    create_staging(Content::Rows, STAGING, &target, &names(&rows)),
                 );
                 add(
                     "later runs, into the staging table",
@@ -299,7 +292,7 @@ impl Table<'_> {
             let key = merge_key(extraction)?;
             add(
                 "keys that are there, staging table",
-                merge::create_staging(STAGING, &target),
+                create_staging(Content::Keys, STAGING, &target, &names(&keys)),
             );
             add(
                 "keys that are there, into the staging table",
@@ -312,14 +305,4 @@ impl Table<'_> {
         }
         Ok(statements)
     }
-}
-
-/// The part that the watermark leaves of a slice.
-fn window<'a>(extraction: &'a ExtractionSpec, slice: &'a Slice) -> Option<Window<'a>> {
-    let watermark = extraction.watermark.as_ref()?;
-    (slice.content == Content::Rows).then_some(Window {
-        column: &watermark.column,
-        after: slice.after.as_deref(),
-        upto: &watermark.upto,
-    })
 }

@@ -3,7 +3,7 @@
 //! Rows that are added, or that replace a range, are copied in the transaction itself. Rows that replace others by their
 //! primary key are copied before into a staging table, which nobody else knows; the transaction holds the MERGE.
 
-use super::load_plan::{Load, LoadKind, segments};
+use super::load_plan::{Load, LoadKind, create_staging, segments};
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{
     HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, OwnedWorkflow, TableState,
@@ -115,12 +115,7 @@ impl TableLoader {
         load: &Load,
     ) -> Result<(), LoadOutcome> {
         let target = quote_table(&extraction.target);
-        let create = match &load.kind {
-            LoadKind::DeleteMissing(_) => {
-                merge::create_key_staging(staging, &target, &load.names())
-            }
-            LoadKind::Merge(_) | LoadKind::Direct { .. } => merge::create_staging(staging, &target),
-        };
+        let create = create_staging(load.content, staging, &target, &load.names());
         self.client
             .query_tagged(tag, &create)
             .await

@@ -122,18 +122,9 @@ impl SourceTaskRunner {
         let request = ExtractRequest {
             settings,
             dialect,
-            table: spec.source.clone(),
             columns: column_plans(spec, slice.content, dialect),
-            key: spec.key.clone(),
-            watermark: match slice.content {
-                Content::Rows => spec.watermark.clone(),
-                // Whatever stands there now is not gone.
-                Content::Keys => None,
-            },
-            checksum: spec.checksum.clone(),
+            extraction: spec.clone(),
             slice,
-            where_clause: spec.where_clause.clone(),
-            query_modifiers: spec.query_modifiers.clone(),
             memory_bytes: self.memory_bytes,
             directory: format!(
                 "workflows/{}/{}/{partition}/{}/",

@@ -3,6 +3,7 @@
 //! A range must mean the same rows here as in the source. Numbers, dates and times have one order everywhere; text is
 //! compared by its bytes on both sides ([`KeyColumn::bytewise`]), which is Snowflake's order without a collation.
 
+use crate::dialect::lexicographic;
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple};
 use crate::domain::task::ExtractionSpec;
 use crate::types::snowflake_name::{quote, quote_text};
@@ -156,34 +157,12 @@ fn compare(
     strict: &str,
     last: &str,
 ) -> Result<String, String> {
-    let mut alternatives = Vec::with_capacity(key.len());
-    let literals = key
+    let pairs = key
         .iter()
         .zip(bound)
-        .map(|(column, value)| literal(column, value))
-        .collect::<Result<Vec<_>, _>>()?;
-    for depth in 0..literals.len() {
-        let mut terms: Vec<String> = (0..depth)
-            .map(|i| format!("{} = {}", operand(&key[i]), literals[i]))
-            .collect();
-        let operator = if depth + 1 == literals.len() {
-            last
-        } else {
-            strict
-        };
-        terms.push(format!(
-            "{} {operator} {}",
-            operand(&key[depth]),
-            literals[depth]
-        ));
-        alternatives.push(terms.join(" AND "));
-    }
-    if alternatives.len() == 1 {
-        return Ok(alternatives.remove(0));
-    }
-    // The leading column's own bound is implied, and lets Snowflake skip micro-partitions.
-    let leading = format!("{} {strict}= {}", operand(&key[0]), literals[0]);
-    Ok(format!("({leading} AND ({}))", alternatives.join(" OR ")))
+        .map(|(column, value)| Ok((operand(column), literal(column, value)?)))
+        .collect::<Result<Vec<_>, String>>()?;
+    Ok(lexicographic(&pairs, strict, last))
 }
 
 fn operand(column: &TargetKey) -> String {

@@ -9,10 +9,9 @@ use super::error::{SourceError, SourceErrorKind};
 use super::fetch::{buffer, record_batch, schema, unfit_value};
 use super::times::OUTSIDE_YEARS;
 use crate::actors::ports::TaskProgress;
-use crate::dialect::{Dialect, Scope, Window};
-use crate::domain::analysis::Watermark;
-use crate::domain::table::{KeyColumn, QueryModifiers, Slice, TableRef};
-use crate::domain::task::{Manifest, StagedFile};
+use crate::dialect::{Dialect, Scope};
+use crate::domain::table::Slice;
+use crate::domain::task::{ExtractionSpec, Manifest, StagedFile};
 use crate::file::{FileContent, ParquetFile};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::stage::Stage;
@@ -36,22 +35,12 @@ pub struct ExtractRequest {
     pub settings: SourceSettings,
     /// Its SQL.
     pub dialect: &'static dyn Dialect,
-    /// The table.
-    pub table: TableRef,
-    /// The columns.
-    pub columns: Vec<ColumnPlan>,
-    /// The partition key.
-    pub key: Vec<KeyColumn>,
+    /// What the table's extractions have in common.
+    pub extraction: ExtractionSpec,
     /// The partition.
     pub slice: Slice,
-    /// The watermark that bounds it.
-    pub watermark: Option<Watermark>,
-    /// An aggregate that is taken of exactly the rows that are extracted.
-    pub checksum: Option<String>,
-    /// The user's predicate.
-    pub where_clause: Option<String>,
-    /// The user's pieces of SQL.
-    pub query_modifiers: QueryModifiers,
+    /// The columns.
+    pub columns: Vec<ColumnPlan>,
     /// Memory of this task in bytes.
     pub memory_bytes: usize,
     /// Directory below the stage, with a slash at its end.
@@ -60,18 +49,16 @@ pub struct ExtractRequest {
 
 impl ExtractRequest {
     fn scope(&self) -> Scope<'_> {
-        Scope {
-            table: &self.table,
-            key: &self.key,
-            range: &self.slice.range,
-            window: self.watermark.as_ref().map(|watermark| Window {
-                column: &watermark.column,
-                after: self.slice.after.as_deref(),
-                upto: &watermark.upto,
-            }),
-            where_clause: self.where_clause.as_deref(),
-            modifiers: &self.query_modifiers,
-        }
+        Scope::of(&self.extraction, &self.slice)
+    }
+
+    /// What messages call it.
+    fn place(&self) -> String {
+        format!(
+            "{}, table {}",
+            self.settings.place(),
+            self.extraction.source
+        )
     }
 }
 
@@ -215,14 +202,14 @@ fn fetch_all(
     batches: &SyncSender<Result<RecordBatch, ()>>,
     progress: &TaskProgress,
 ) -> Result<Option<String>, SourceError> {
-    let place = format!("{}, table {}", request.settings.place(), request.table);
+    let place = request.place();
     let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, &place);
     let connection = request.settings.connect(request.dialect, Results::Large)?;
     // One transaction, whose statements see one snapshot: the lengths and the checksum are those of the rows that follow.
     connection.set_autocommit(false).map_err(fail)?;
     let scope = request.scope();
     let longest = measure(request, &connection, &place)?;
-    let checksum = match &request.checksum {
+    let checksum = match &request.extraction.checksum {
         Some(aggregate) => {
             let sql = request.dialect.aggregate_query(&scope, aggregate);
             // An aggregate over no rows may be NULL.
@@ -269,7 +256,7 @@ fn fetch_all(
 /// The row that a date or timestamp outside the years 1 to 9999 stands in. Sources do not say it: infinity fails in
 /// their arithmetic without a word of the column. `None`: there is none, or the source does not tell.
 fn time_outside_years(request: &ExtractRequest) -> Option<SourceError> {
-    let place = format!("{}, table {}", request.settings.place(), request.table);
+    let place = request.place();
     // A new connection: the other one may be in a transaction that failed.
     let connection = request
         .settings
@@ -288,6 +275,7 @@ fn time_outside_years(request: &ExtractRequest) -> Option<SourceError> {
             .into_iter();
         let value = cells.next().flatten()?;
         let key: Vec<String> = request
+            .extraction
             .key
             .iter()
             .zip(cells)

@@ -1,7 +1,7 @@
 //! Keys: their text, their ranges, and which range a row belongs to.
 
 use super::PostgresFamily;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, lexicographic};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple, SourceColumn, TypeClass};
 
 impl PostgresFamily {
@@ -108,35 +108,12 @@ impl PostgresFamily {
     }
 
     fn compare(&self, key: &[KeyColumn], bound: &KeyTuple, strict: &str, last: &str) -> String {
-        let mut alternatives = Vec::with_capacity(key.len());
-        for depth in 0..key.len() {
-            let mut terms: Vec<String> = (0..depth)
-                .map(|i| {
-                    format!(
-                        "{} = {}",
-                        self.compared(&key[i]),
-                        self.operand(&key[i], &bound[i])
-                    )
-                })
-                .collect();
-            let operator = if depth + 1 == key.len() { last } else { strict };
-            terms.push(format!(
-                "{} {operator} {}",
-                self.compared(&key[depth]),
-                self.operand(&key[depth], &bound[depth])
-            ));
-            alternatives.push(terms.join(" AND "));
-        }
-        if alternatives.len() == 1 {
-            return alternatives.remove(0);
-        }
-        // The leading column's own bound is implied, and lets an index on it serve.
-        let leading = format!(
-            "{} {strict}= {}",
-            self.compared(&key[0]),
-            self.operand(&key[0], &bound[0])
-        );
-        format!("({leading} AND ({}))", alternatives.join(" OR "))
+        let pairs: Vec<(String, String)> = key
+            .iter()
+            .zip(bound)
+            .map(|(column, value)| (self.compared(column), self.operand(column, value)))
+            .collect();
+        lexicographic(&pairs, strict, last)
     }
 
     pub(super) fn range_predicate(&self, key: &[KeyColumn], range: &KeyRange) -> Vec<String> {

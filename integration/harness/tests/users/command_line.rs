@@ -319,18 +319,7 @@ fn flags_win_over_the_workers_file() {
     };
     assert!(until(DEADLINE, looked));
     let workflow = site.workflow(&json!([table("t")]));
-    let ended = site
-        .command(&[
-            "workflow",
-            "create",
-            text(&workflow),
-            "--source-platform",
-            "redshift",
-            "--name",
-            "w",
-            "--wait",
-        ])
-        .run(DEADLINE);
+    let ended = site.create_and_wait(&workflow, "w");
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
 }
 

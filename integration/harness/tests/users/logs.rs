@@ -25,18 +25,7 @@ fn daemons_write_json_lines_and_those_of_a_task_name_workflow_table_partition_an
     let orchestrator = site.command(&["orchestrator"]).start();
     let file = site.worker();
     let worker = site.command(&["worker", "-c", text(&file)]).start();
-    let ended = site
-        .command(&[
-            "workflow",
-            "create",
-            text(&workflow),
-            "--source-platform",
-            "redshift",
-            "--name",
-            "w",
-            "--wait",
-        ])
-        .run(DEADLINE);
+    let ended = site.create_and_wait(&workflow, "w");
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
     let worker = worker.terminate(DEADLINE);
     let orchestrator = orchestrator.terminate(DEADLINE);

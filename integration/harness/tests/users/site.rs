@@ -87,18 +87,27 @@ impl<'a> Site<'a> {
 
     /// `snowhaul workflow create`, which must succeed.
     pub fn create(&self, workflow: &Path, name: &str) {
-        let ended = self
-            .command(&[
-                "workflow",
-                "create",
-                text(workflow),
-                "--source-platform",
-                "redshift",
-                "--name",
-                name,
-            ])
-            .run(DEADLINE);
+        let ended = self.create_command(workflow, name, &[]).run(DEADLINE);
         assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    }
+
+    /// `snowhaul workflow create --wait` to the workflow's end.
+    pub fn create_and_wait(&self, workflow: &Path, name: &str) -> Ended {
+        self.create_command(workflow, name, &["--wait"])
+            .run(DEADLINE)
+    }
+
+    fn create_command(&self, workflow: &Path, name: &str, more: &[&str]) -> Snowhaul {
+        let create = [
+            "workflow",
+            "create",
+            text(workflow),
+            "--source-platform",
+            "redshift",
+            "--name",
+            name,
+        ];
+        self.command(&[&create[..], more].concat())
     }
 
     /// A session of Snowflake's own driver.
