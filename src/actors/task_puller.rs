@@ -209,6 +209,7 @@ impl TaskPullerState {
         }
         let request = ClaimRequest {
             limit,
+            slots: self.arguments.capacity.saturating_sub(self.running.len()),
             ..self.arguments.request.clone()
         };
         let known: Vec<TableKey> = self.tables.keys().copied().collect();

@@ -8,6 +8,7 @@ mod catalog_contract;
 mod changes;
 mod contract;
 mod hybrid;
+mod limits;
 mod orchestrator;
 mod schema;
 mod sql;

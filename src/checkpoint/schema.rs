@@ -2,11 +2,11 @@
 //! and a half-done migration is repeated.
 
 /// The version this build works with.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// The statements that lead from version `VERSION - 1` to each version, in order. `{s}` is the quoted schema.
 pub(super) fn migrations(s: &str) -> Vec<(u32, Vec<String>)> {
-    vec![(1, version_1(s)), (2, version_2(s))]
+    vec![(1, version_1(s)), (2, version_2(s)), (3, version_3(s))]
 }
 
 /// What must exist before the version can be read.
@@ -72,6 +72,18 @@ fn version_2(s: &str) -> Vec<String> {
          t.ROW_ESTIMATE, t.STARTED_AT, t.ENDED_AT, COALESCE(t.ERROR, g.EXAMPLE_ERROR) AS EXAMPLE_ERROR, COALESCE(g.UNCHANGED, 0) AS PARTITIONS_UNCHANGED \
          FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID \
          LEFT JOIN progress g ON g.WORKFLOW_ID = t.WORKFLOW_ID AND g.TABLE_NO = t.TABLE_NO",
+    ];
+    in_schema(&statements, s)
+}
+
+/// Rate limits as users set them for Snowflake's own tool, and honoured.
+fn version_3(s: &str) -> Vec<String> {
+    let statements = [
+        // Version 1 has created it, and nobody has read it. Who checks locks its rows: NUM_CHECKS counts.
+        "DROP TABLE IF EXISTS {s}.RATE_LIMIT",
+        "CREATE HYBRID TABLE IF NOT EXISTS {s}.RATE_LIMIT (RATE_LIMIT_ID NUMBER(19,0) NOT NULL AUTOINCREMENT, SCOPE_PATTERN VARCHAR NOT NULL, WORKFLOW_ID NUMBER(19,0), AFFINITY VARCHAR(256), TARGET_CONCURRENT_TASKS NUMBER(10,0) NOT NULL, ENABLED BOOLEAN DEFAULT TRUE, NUM_CHECKS NUMBER(19,0) DEFAULT 0, PRIMARY KEY (RATE_LIMIT_ID))",
+        // The owner's epoch, while limits are set and it loads.
+        "ALTER TABLE {s}.TABLE_STATE ADD COLUMN IF NOT EXISTS LOAD_PERMIT NUMBER(19,0)",
     ];
     in_schema(&statements, s)
 }

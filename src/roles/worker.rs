@@ -68,6 +68,7 @@ impl Worker {
                 platforms,
                 affinity: config.affinity.clone(),
                 limit: 0,
+                slots: 0,
                 lease: config.lease,
             },
             capacity: config.max_parallel_tasks,

@@ -137,6 +137,7 @@ impl World {
                 platforms: vec![super::store::PLATFORM],
                 affinity: None,
                 limit: 0,
+                slots: 0,
                 lease: WORKER_LEASE,
             },
             capacity: CAPACITY,
