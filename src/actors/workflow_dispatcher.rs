@@ -8,6 +8,7 @@ use super::reply_to;
 use super::supervision::{ChildEnd, Restarts, child_end};
 use super::workflow::{WorkflowActor, WorkflowArguments, WorkflowEnd, WorkflowServices};
 use crate::checkpoint::{CheckpointError, OwnedWorkflow};
+use crate::domain::idle::IdlePolicy;
 use crate::domain::restart::RestartPolicy;
 use crate::domain::{OwnerEpoch, WorkflowId};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -19,6 +20,9 @@ use tokio::time::Instant;
 
 /// Workflows driven at once; more wait for another orchestrator or for room here.
 pub const MAX_WORKFLOWS: usize = 64;
+
+/// Looks for workflows within a lease, at least, unless they are to be rarer by configuration.
+const LOOKS_PER_LEASE: u32 = 4;
 
 /// How long a stop waits for the workflows' actors.
 const STOP_CHILDREN: Duration = Duration::from_secs(2);
@@ -48,6 +52,8 @@ pub enum WorkflowDispatcherMsg {
     Ended(WorkflowId, OwnerEpoch, WorkflowEnd),
     /// Start a workflow's actor again, if it is still driven with this epoch.
     Restart(WorkflowId, OwnerEpoch),
+    /// Pause like this between looks from now on.
+    LookEvery(IdlePolicy),
 }
 
 /// The actor.
@@ -61,8 +67,8 @@ pub struct WorkflowDispatcherArguments {
     pub affinity: Option<String>,
     /// How long a lease holds without renewal.
     pub lease: Duration,
-    /// Pause between two looks for new workflows.
-    pub poll_interval: Duration,
+    /// Pauses between two looks for new workflows.
+    pub poll: IdlePolicy,
     /// Shared services.
     pub services: WorkflowServices,
     /// Writes state.
@@ -87,6 +93,8 @@ struct Driven {
 pub struct WorkflowDispatcherState {
     arguments: WorkflowDispatcherArguments,
     driven: HashMap<WorkflowId, Driven>,
+    /// When a look brought something the last time.
+    found: Instant,
 }
 
 impl Actor for WorkflowDispatcher {
@@ -106,6 +114,7 @@ impl Actor for WorkflowDispatcher {
         Ok(WorkflowDispatcherState {
             arguments,
             driven: HashMap::new(),
+            found: Instant::now(),
         })
     }
 
@@ -120,6 +129,9 @@ impl Actor for WorkflowDispatcher {
             WorkflowDispatcherMsg::Looked(taken, asked_at) => {
                 match taken {
                     Ok(taken) => {
+                        if !taken.is_empty() {
+                            state.found = Instant::now();
+                        }
                         for owned in taken {
                             state.drive(&myself, owned, asked_at).await;
                         }
@@ -129,9 +141,7 @@ impl Actor for WorkflowDispatcher {
                     }
                 }
                 state.tell_reaper();
-                myself.send_after(state.arguments.poll_interval, || {
-                    WorkflowDispatcherMsg::Look
-                });
+                myself.send_after(state.look_pause(), || WorkflowDispatcherMsg::Look);
             }
             WorkflowDispatcherMsg::Renew => state.renew(&myself),
             WorkflowDispatcherMsg::Renewed(asked, asked_at, lost) => {
@@ -144,6 +154,7 @@ impl Actor for WorkflowDispatcher {
                 }
             }
             WorkflowDispatcherMsg::Restart(id, epoch) => state.spawn(&myself, id, epoch).await,
+            WorkflowDispatcherMsg::LookEvery(poll) => state.arguments.poll = poll,
         }
         Ok(())
     }
@@ -228,6 +239,12 @@ impl WorkflowDispatcherState {
             .filter(|driven| driven.owned.epoch == epoch)
     }
 
+    /// Not much of a lease: another's that has run out is to be found soon.
+    fn look_pause(&self) -> Duration {
+        let pause = self.arguments.poll.pause(self.found.elapsed());
+        pause.min((self.arguments.lease / LOOKS_PER_LEASE).max(self.arguments.poll.base))
+    }
+
     /// Looking is not tied to renewing: it may wait for a load of a workflow's former owner.
     fn look(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
         let room = MAX_WORKFLOWS.saturating_sub(self.driven.len());
@@ -288,7 +305,7 @@ impl WorkflowDispatcherState {
             }
             Err(error) => {
                 tracing::warn!(%error, "leases could not be renewed; trying again");
-                pause = pause.min(self.arguments.poll_interval);
+                pause = pause.min(self.arguments.poll.base);
             }
         }
         let now = Instant::now();

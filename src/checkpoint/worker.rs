@@ -228,6 +228,16 @@ impl WorkerCheckpoint for HybridCheckpoint {
         Ok(())
     }
 
+    async fn forget_workers(&self, silent_for: Duration) -> Result<(), CheckpointError> {
+        let sql = format!(
+            "DELETE FROM {}.WORKER WHERE LAST_SEEN < DATEADD('second', -{}, SYSDATE())",
+            self.s,
+            silent_for.as_secs()
+        );
+        self.execute(Step::WorkerSignOff, &sql).await?;
+        Ok(())
+    }
+
     async fn sign_off(&self, worker: &str) -> Result<(), CheckpointError> {
         self.execute(
             Step::WorkerSignOff,

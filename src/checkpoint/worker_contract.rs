@@ -100,6 +100,8 @@ pub trait WorkerCheckpoint: Send + Sync {
     async fn finish(&self, ends: &[TaskEnd]) -> Result<Vec<Applied>, CheckpointError>;
     /// Writes the worker's row. One statement.
     async fn heartbeat(&self, worker: &WorkerInfo) -> Result<(), CheckpointError>;
+    /// Removes the rows of workers that have been silent for this long. One statement.
+    async fn forget_workers(&self, silent_for: Duration) -> Result<(), CheckpointError>;
     /// Removes the worker's row. One statement.
     async fn sign_off(&self, worker: &str) -> Result<(), CheckpointError>;
 }

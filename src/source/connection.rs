@@ -40,6 +40,24 @@ pub struct SourceSettings {
     pub extra_options: BTreeMap<String, String>,
 }
 
+impl PartialEq for SourceSettings {
+    fn eq(&self, other: &Self) -> bool {
+        let plain = |s: &Self| {
+            (
+                s.platform,
+                s.host.clone(),
+                s.port,
+                s.database.clone(),
+                s.username.clone(),
+                s.odbc_driver.clone(),
+            )
+        };
+        plain(self) == plain(other)
+            && self.password.expose_secret() == other.password.expose_secret()
+            && self.extra_options == other.extra_options
+    }
+}
+
 /// Without the values of the further keywords: which of them is a secret is for the driver to know.
 impl std::fmt::Debug for SourceSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
