@@ -79,6 +79,7 @@ async fn roles_that_have_been_idle_for_long_start_a_new_workflow_within_the_long
 async fn pauses_and_slots_change_at_once_and_what_runs_is_not_disturbed() {
     let world = World::new(WorldSettings {
         tables: vec![("a", 60)],
+        window: 20,
         task: Duration::from_secs(20),
         ..defaults()
     });
