@@ -291,7 +291,7 @@ impl HybridCheckpoint {
                 format!(
                     "SELECT 'C', c.N, c.WORKFLOW_ID, c.TABLE_NO, c.PARTITION_NO, c.NAME, c.TASK_ID || ' ' || c.SOURCE_TABLE, c.AFFINITY, c.KIND, 0 FROM \
                      (SELECT q.TASK_ID, q.WORKFLOW_ID, q.TABLE_NO, q.PARTITION_NO, w.NAME, t.SOURCE_TABLE, w.AFFINITY, q.KIND, ROW_NUMBER() OVER (ORDER BY q.PRIORITY, q.WORKFLOW_ID, q.TABLE_NO, q.TASK_ID) AS N \
-                     {FROM_TASKS} WHERE q.TASK_ID IN (SELECT TASK_ID FROM {{s}}.TASK_QUEUE WHERE {claimable}) \
+                     {FROM_TASKS} WHERE q.TASK_ID IN (SELECT TASK_ID FROM {{s}}.TASK_QUEUE q WHERE {claimable}) \
                      QUALIFY ROW_NUMBER() OVER (PARTITION BY q.WORKFLOW_ID, q.TABLE_NO ORDER BY q.PRIORITY, q.TASK_ID) <= {limit} ORDER BY N LIMIT {MAX_CANDIDATES}) c",
                     claimable = self.claimable(request),
                     limit = request.limit,

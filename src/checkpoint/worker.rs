@@ -13,14 +13,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 impl HybridCheckpoint {
-    /// The condition of a task that the worker may claim.
+    /// The condition of a task `q` that the worker may claim.
     pub(super) fn claimable(&self, request: &ClaimRequest) -> String {
         let affinity = request.affinity.as_deref().map_or_else(String::new, |a| {
             format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(a))
         });
         let platforms = text_list(request.platforms.iter().map(|platform| platform.as_str()));
         format!(
-            "STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) AND SOURCE_PLATFORM IN {platforms}{affinity}"
+            "STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) AND SOURCE_PLATFORM IN {platforms}{affinity} AND {}",
+            self.not_held("q")
         )
     }
 
@@ -30,7 +31,7 @@ impl HybridCheckpoint {
         token: ClaimToken,
     ) -> Result<u64, CheckpointError> {
         let claim = format!(
-            "{claim} WHERE TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE WHERE {claimable} ORDER BY PRIORITY, WORKFLOW_ID, TABLE_NO, TASK_ID LIMIT {limit}) \
+            "{claim} WHERE TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE q WHERE {claimable} ORDER BY PRIORITY, WORKFLOW_ID, TABLE_NO, TASK_ID LIMIT {limit}) \
              AND STATUS = 'PENDING' AND {no_limits}",
             claim = self.claim_sql(request, token),
             s = self.s,
@@ -69,7 +70,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KEY_RANGE, ATTEMPT, FAILURES, SOURCE_PLATFORM FROM {s}.TASK_QUEUE WHERE CLAIM_TOKEN = '{token}'"
+            "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KEY_RANGE, ATTEMPT, FAILURES, COALESCE(POSTPONED, 0), SOURCE_PLATFORM FROM {s}.TASK_QUEUE WHERE CLAIM_TOKEN = '{token}'"
         );
         let read = |row: &Row| {
             let mut c = Cells(row, 0);
@@ -82,6 +83,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
                 slice: c.json_opt()?,
                 attempt: Attempt(c.number()?),
                 failures: c.number()?,
+                postponed: c.number()?,
                 token,
                 platform: parse_platform(&c.text()?)?,
             })
@@ -175,10 +177,10 @@ impl WorkerCheckpoint for HybridCheckpoint {
         let rows: Vec<_> = ends.iter().map(end_values).collect();
         // The token stays with a task that has ended, so that a repetition after a lost reply recognizes itself.
         let sql = format!(
-            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
+            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
              ROWS_DONE = v.N, BYTES_DONE = v.B, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
              FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED'",
-            values(&["I", "C", "S", "R", "E", "F", "D", "N", "B"], &rows),
+            values(&["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"], &rows),
             s = self.s
         );
         if self.execute(Step::TaskFinish, &sql).await? == ends.len() as u64 {
@@ -252,7 +254,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
     }
 }
 
-/// Task, token, status, result, error, failures to add, delay in milliseconds, rows, bytes.
+/// Task, token, status, result, error, failures and postponements to add, delay in milliseconds, rows, bytes.
 fn end_values(end: &TaskEnd) -> Vec<String> {
     let (status, result, error, failures, delay, rows, bytes) = match &end.outcome {
         TaskOutcome::Completed {
@@ -305,6 +307,7 @@ fn end_values(end: &TaskEnd) -> Vec<String> {
         text_opt(result),
         text_opt(error),
         failures.to_string(),
+        u8::from(matches!(end.outcome, TaskOutcome::Postponed { .. })).to_string(),
         delay.to_string(),
         rows.to_string(),
         bytes.to_string(),

@@ -6,6 +6,7 @@ pub mod id;
 pub mod idle;
 pub mod limits;
 pub mod phase;
+pub mod request;
 pub mod restart;
 pub mod retry;
 pub mod spec;

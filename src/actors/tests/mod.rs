@@ -5,6 +5,7 @@ mod faults;
 mod idle;
 mod kills;
 mod many;
+mod operations;
 mod outcomes;
 mod pool;
 mod synchronization;
