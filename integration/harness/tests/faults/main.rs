@@ -9,6 +9,7 @@ mod limits;
 mod migration;
 mod outages;
 mod processes_killed;
+mod reloads;
 mod sessions;
 mod signals;
 mod zombies;
