@@ -64,6 +64,8 @@ pub struct LeaseKeeperState {
     held: HashMap<Claim, Held>,
     /// The last heartbeat, and whether it told of no work.
     beat: Option<(Instant, bool)>,
+    /// The next renewal brings a heartbeat.
+    is_news: bool,
     asked_at: Instant,
     rows_before: (u64, Instant),
     ended_rows: u64,
@@ -85,6 +87,7 @@ impl Actor for LeaseKeeper {
             arguments,
             held: HashMap::new(),
             beat: None,
+            is_news: false,
             asked_at: now,
             rows_before: (0, now),
             ended_rows: 0,
@@ -111,7 +114,10 @@ impl Actor for LeaseKeeper {
                     state.ended_rows += held.progress.rows();
                 }
             }
-            LeaseKeeperMsg::Capacity(capacity) => state.arguments.worker.capacity = capacity,
+            LeaseKeeperMsg::Capacity(capacity) => {
+                state.arguments.worker.capacity = capacity;
+                state.is_news = true;
+            }
             LeaseKeeperMsg::Renew => state.renew(&myself),
             LeaseKeeperMsg::Renewed(asked, answer) => {
                 state.settle(&asked, answer);
@@ -172,12 +178,13 @@ impl LeaseKeeperState {
             return true;
         };
         let usual = self.arguments.interval * RENEWALS_PER_HEARTBEAT;
-        at.elapsed()
-            >= if was_idle && self.held.is_empty() {
-                IDLE_HEARTBEAT
-            } else {
-                usual.min(LONGEST_HEARTBEAT)
-            }
+        self.is_news
+            || at.elapsed()
+                >= if was_idle && self.held.is_empty() {
+                    IDLE_HEARTBEAT
+                } else {
+                    usual.min(LONGEST_HEARTBEAT)
+                }
     }
 
     fn heartbeat(&mut self) -> WorkerInfo {
@@ -196,6 +203,7 @@ impl LeaseKeeperState {
         } else {
             0.0
         };
+        self.is_news = false;
         self.beat = Some((now, self.held.is_empty() && rows == rows_before));
         WorkerInfo {
             running: u32::try_from(self.held.len()).unwrap_or(u32::MAX),

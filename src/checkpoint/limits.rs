@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// After this long without a look, a claim that found nothing is followed by a look for limits.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Tasks that one choice looks at.
 const MAX_CANDIDATES: usize = 1_000;
 /// Tries to be the one who chooses, and the longest pause between two.

@@ -4,6 +4,7 @@
 use snowhaul::actors;
 
 mod actors_killed;
+mod affinities;
 mod budget;
 mod limits;
 mod migration;

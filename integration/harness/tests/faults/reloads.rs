@@ -4,7 +4,8 @@ use crate::migration::{DEADLINE, Migration, snowflake};
 use serde_json::Value;
 use snowhaul_integration::{LocalRedshift, Running, Signal, Snowhaul, until};
 
-const ALONE: &str = "task_fetch_interval = 0.3\ntask_fetch_interval_max = 30";
+const ALONE: &str =
+    "lease_refresh_interval = 1\ntask_fetch_interval = 0.3\ntask_fetch_interval_max = 30";
 
 fn wait_for(role: &Running, word: &str) {
     assert!(until(DEADLINE, || role.stdout().contains(word)), "{word}");
