@@ -52,6 +52,9 @@ const RETRY: RetryPolicy = RetryPolicy {
     cap: Duration::from_secs(5),
 };
 
+/// Before an object whose creation was refused is created again.
+const CREATED_BY_ANOTHER: Duration = Duration::from_millis(500);
+
 /// The checkpoint. Cheap to clone.
 #[derive(Clone)]
 pub struct HybridCheckpoint {
@@ -120,7 +123,13 @@ impl HybridCheckpoint {
 
     /// Creates one of the metadata objects; what fails is named.
     pub(super) async fn create(&self, at: Step, statement: &str) -> Result<(), CheckpointError> {
-        let Err(error) = self.execute(at, statement).await else {
+        let mut created = self.execute(at, statement).await;
+        if matches!(&created, Err(error) if is_refusal(error)) {
+            // Two orchestrators that start at once create the same object: one of them may be refused, and finds it then.
+            tokio::time::sleep(CREATED_BY_ANOTHER).await;
+            created = self.execute(at, statement).await;
+        }
+        let Err(error) = created else {
             return Ok(());
         };
         let CheckpointError::Store(error) = error else {
@@ -182,16 +191,25 @@ impl HybridCheckpoint {
 
 /// Whether Snowflake answered that there is no such object, or none that the role may see.
 fn is_absence(error: &CheckpointError) -> bool {
+    kind(error) == Some(&Kind::NoSuchObject)
+}
+
+/// Whether Snowflake refused a statement for a reason that has no name here.
+fn is_refusal(error: &CheckpointError) -> bool {
+    kind(error) == Some(&Kind::Refused)
+}
+
+fn kind(error: &CheckpointError) -> Option<&Kind> {
     let CheckpointError::Store(StoreError {
         source: Some(source),
         ..
     }) = error
     else {
-        return false;
+        return None;
     };
     source
         .downcast_ref::<SnowflakeError>()
-        .is_some_and(|error| error.kind == Kind::NoSuchObject)
+        .map(|error| &error.kind)
 }
 
 impl From<SnowflakeError> for CheckpointError {
