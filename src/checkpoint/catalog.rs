@@ -5,6 +5,7 @@ use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, to_json};
 use super::sql::{text, text_opt, values};
 use crate::domain::WorkflowId;
+use crate::failpoint::Step;
 use async_trait::async_trait;
 
 const SUMMARY: &str = "SELECT w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, w.STATUS, COUNT(t.TABLE_NO), COUNT_IF(t.PHASE = 'COMPLETED'), COUNT_IF(t.PHASE = 'FAILED'), w.CREATED_AT, w.STARTED_AT, w.ENDED_AT, w.ERROR";
@@ -53,7 +54,7 @@ impl WorkflowCatalog for HybridCheckpoint {
         if !self.query(&by_name).await?.is_empty() {
             return Err(CheckpointError::NameTaken(workflow.name.clone()));
         }
-        let transaction = self.client.begin().await?;
+        let transaction = self.client.begin(Step::CreateBegin).await?;
         let created: Result<(), CheckpointError> = async {
             let insert = format!(
                 "INSERT INTO {s}.WORKFLOW (NAME, SOURCE_PLATFORM, AFFINITY, CONFIGURATION, STATUS, CREATION_TOKEN) VALUES ({}, {}, {}, {}, 'PENDING', {})",
@@ -63,7 +64,7 @@ impl WorkflowCatalog for HybridCheckpoint {
                 text(&workflow.configuration),
                 text(&token)
             );
-            transaction.execute(&insert).await?;
+            transaction.execute(Step::CreateWorkflow, &insert).await?;
             let rows = transaction.query(&by_name).await?;
             let id: i64 = Cells(rows.first().unwrap_or(&Vec::new()), 0).number()?;
             let mut tables = Vec::new();
@@ -74,7 +75,7 @@ impl WorkflowCatalog for HybridCheckpoint {
             for chunk in tables.chunks(500) {
                 let rows = values(&["N", "S", "T", "J"], chunk);
                 let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, 'PENDING', v.S, v.T, v.J FROM ({rows}) v");
-                transaction.execute(&insert).await?;
+                transaction.execute(Step::CreateTables, &insert).await?;
             }
             Ok(())
         }
@@ -85,7 +86,7 @@ impl WorkflowCatalog for HybridCheckpoint {
                 return Err(error);
             }
             Ok(()) => {
-                if let Err(error) = transaction.commit().await {
+                if let Err(error) = transaction.commit(Step::CreateCommit).await {
                     tracing::warn!(%error, "the reply to the commit was lost; asking whether the workflow exists");
                 }
             }

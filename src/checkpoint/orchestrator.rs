@@ -12,6 +12,7 @@ use crate::domain::request::Orders;
 use crate::domain::table::TableRef;
 use crate::domain::task::{ExtractionSpec, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
+use crate::failpoint::Step;
 use crate::snowflake::Row;
 use async_trait::async_trait;
 use std::time::Duration;
@@ -48,6 +49,7 @@ impl HybridCheckpoint {
     /// A change of the workflow's own row that must find it in our hands.
     async fn change_workflow(
         &self,
+        at: Step,
         owned: &OwnedWorkflow,
         set: &str,
         from: WorkflowPhase,
@@ -57,7 +59,7 @@ impl HybridCheckpoint {
             self.s, owned.id, owned.epoch
         );
         // No row: applied before (a lost reply), or fenced.
-        if self.execute(&sql).await? == 0 {
+        if self.execute(at, &sql).await? == 0 {
             self.check_owner(owned).await
         } else {
             Ok(())
@@ -103,7 +105,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
     async fn bootstrap(&self) -> Result<(), CheckpointError> {
         let database = crate::types::snowflake_name::quote(&self.location.database);
         for statement in schema::preparation(&database, &self.s) {
-            self.create(&statement).await?;
+            self.create(Step::BootstrapPrepare, &statement).await?;
         }
         let rows = self
             .query(&format!(
@@ -129,13 +131,13 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 "metadata objects are created or upgraded"
             );
             for statement in statements {
-                self.create(&statement).await?;
+                self.create(Step::BootstrapMigrate, &statement).await?;
             }
             let done = format!(
                 "INSERT INTO {s}.SCHEMA_VERSION (VERSION) SELECT {version} WHERE NOT EXISTS (SELECT 1 FROM {s}.SCHEMA_VERSION WHERE VERSION = {version})",
                 s = self.s
             );
-            if let Err(error) = self.query(&done).await {
+            if let Err(error) = self.execute(Step::BootstrapVersion, &done).await {
                 // Another orchestrator may have written the same row in this moment: then all is well.
                 let rows = self
                     .query(&format!(
@@ -178,7 +180,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             search.limit
         );
         // Not repeated on a lost reply: a second take would count as somebody else's.
-        if self.client.execute(&take).await? == 0 {
+        if self.client.execute(Step::WorkflowTake, &take).await? == 0 {
             return Ok(Vec::new());
         }
         let sql = format!(
@@ -215,7 +217,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 "UPDATE {s}.TABLE_STATE SET OWNER_EPOCH = {} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
                 owned.epoch, owned.id, owned.epoch
             );
-            self.execute(&sql).await?;
+            self.execute(Step::WorkflowFence, &sql).await?;
         }
         Ok(taken)
     }
@@ -237,7 +239,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             text(owner),
             s = self.s
         );
-        if self.execute(&sql).await? == owned.len() as u64 {
+        if self.execute(Step::WorkflowRenew, &sql).await? == owned.len() as u64 {
             return Ok(Vec::new());
         }
         let sql = format!(
@@ -277,7 +279,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             held.join(" OR "),
             text(owner)
         );
-        self.execute(&sql).await?;
+        self.execute(Step::WorkflowRelease, &sql).await?;
         Ok(())
     }
 
@@ -342,6 +344,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
 
     async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
         self.change_workflow(
+            Step::WorkflowStart,
             owned,
             "STATUS = 'EXECUTING', STARTED_AT = SYSDATE()",
             WorkflowPhase::Pending,
@@ -362,8 +365,9 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             owned.id,
             self.fence(owned)
         );
-        self.execute(&leftover).await?;
+        self.execute(Step::WorkflowCollect, &leftover).await?;
         self.change_workflow(
+            Step::WorkflowComplete,
             owned,
             &format!("STATUS = '{end}', ENDED_AT = SYSDATE(), OWNER = NULL"),
             WorkflowPhase::Executing,
@@ -391,7 +395,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             number_list(tables),
             owned.epoch
         );
-        self.execute(&sql).await?;
+        self.execute(Step::TableAnalyze, &sql).await?;
         Ok(())
     }
 
@@ -420,7 +424,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 self.sync_plan_statements(owned, table_no, plan, synchronization)
             })
             .transpose()?;
-        let transaction = self.client.begin().await?;
+        let transaction = self.client.begin(Step::PlanBegin).await?;
         let written: Result<bool, CheckpointError> = async {
             let update = format!(
                 "UPDATE {s}.TABLE_STATE SET PHASE = 'EXECUTING', EXTRACTION = {}, NUM_PARTITIONS = {}, ROW_ESTIMATE = {}, BYTE_ESTIMATE = {} \
@@ -431,7 +435,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 plan.byte_estimate,
                 owned.epoch
             );
-            if transaction.execute(&update).await? != 1 {
+            if transaction.execute(Step::PlanTable, &update).await? != 1 {
                 return Ok(false);
             }
             let mut rows = Vec::with_capacity(plan.partitions.len());
@@ -445,30 +449,30 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             }
             for chunk in rows.chunks(INSERT_ROWS) {
                 let v = values(&["N", "F", "R"], chunk);
-                transaction.execute(&format!("INSERT INTO {s}.\"PARTITION\" (WORKFLOW_ID, TABLE_NO, PARTITION_NO, PHASE, KEY_RANGE) SELECT {id}, {table_no}, v.N, v.F, v.R FROM ({v}) v")).await?;
+                transaction.execute(Step::PlanPartitions, &format!("INSERT INTO {s}.\"PARTITION\" (WORKFLOW_ID, TABLE_NO, PARTITION_NO, PHASE, KEY_RANGE) SELECT {id}, {table_no}, v.N, v.F, v.R FROM ({v}) v")).await?;
             }
             if !plan.warnings.is_empty() {
                 let rows: Vec<_> = plan.warnings.iter().enumerate().map(|(no, warning)| vec![no.to_string(), text(warning)]).collect();
                 let v = values(&["N", "W"], &rows);
-                transaction.execute(&format!("INSERT INTO {s}.WARNING (WORKFLOW_ID, TABLE_NO, WARNING_NO, WARNING) SELECT {id}, {table_no}, v.N, v.W FROM ({v}) v")).await?;
+                transaction.execute(Step::PlanWarnings, &format!("INSERT INTO {s}.WARNING (WORKFLOW_ID, TABLE_NO, WARNING_NO, WARNING) SELECT {id}, {table_no}, v.N, v.W FROM ({v}) v")).await?;
             }
             if let Some(plan) = &sync_statements {
                 for (sql, expected) in plan {
-                    let changed = transaction.execute(sql).await?;
+                    let changed = transaction.execute(Step::PlanSync, sql).await?;
                     if expected.is_some_and(|expected| expected != changed) {
                         return Ok(false);
                     }
                 }
             }
             let analysis = task_id(id, TaskKind::Analyze, table_no, None);
-            transaction.execute(&format!("UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID = {}", text(&analysis))).await?;
+            transaction.execute(Step::PlanCollect, &format!("UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID = {}", text(&analysis))).await?;
             Ok(true)
         }
         .await;
         match written {
             Ok(true) => {
                 // In doubt, the asker starts again from the checkpoint and finds what is true.
-                transaction.commit().await?;
+                transaction.commit(Step::PlanCommit).await?;
                 Ok(Applied::Yes)
             }
             Ok(false) => {
@@ -517,7 +521,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 v = values(&["I", "T", "P", "K", "O", "R"], chunk),
                 fence = self.fence(owned)
             );
-            self.execute(&sql).await?;
+            self.execute(Step::TaskEnqueue, &sql).await?;
         }
         Ok(())
     }
@@ -568,7 +572,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
     async fn collect(&self, task_ids: &[String]) -> Result<(), CheckpointError> {
         if !task_ids.is_empty() {
             let ids = text_list(task_ids.iter().map(String::as_str));
-            self.execute(&format!("UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID IN {ids} AND COLLECTED_AT IS NULL", self.s)).await?;
+            self.execute(Step::TaskCollect, &format!("UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID IN {ids} AND COLLECTED_AT IS NULL", self.s)).await?;
         }
         Ok(())
     }
@@ -586,7 +590,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         workflows: &[WorkflowId],
         max_failures: u32,
     ) -> Result<u64, CheckpointError> {
-        self.execute(&format!(
+        self.execute(Step::TaskReap, &format!(
             "UPDATE {}.TASK_QUEUE SET STATUS = IFF(FAILURES + 1 >= {max_failures}, 'FAILED', 'PENDING'), FAILURES = FAILURES + 1, CLAIM_TOKEN = NULL, \
              ENDED_AT = IFF(FAILURES + 1 >= {max_failures}, SYSDATE(), NULL), \
              ERROR = 'the worker ' || COALESCE(WORKER_ID, '?') || ' went silent while it ran this task; see its log' \

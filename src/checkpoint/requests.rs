@@ -8,6 +8,7 @@ use super::sql::{number_list, text, text_list, values};
 use crate::domain::request::{Orders, Request};
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
+use crate::failpoint::Step;
 use crate::snowflake::Transaction;
 use std::collections::BTreeMap;
 
@@ -67,17 +68,17 @@ impl HybridCheckpoint {
         for (no, holder) in &lost {
             statements.extend(self.refusal(owned, *no, holder));
         }
-        let transaction = self.client.begin().await?;
+        let transaction = self.client.begin(Step::OrdersBegin).await?;
         let done = async {
             self.check_owner_within(&transaction, owned).await?;
             for sql in &statements {
-                transaction.execute(sql).await?;
+                transaction.execute(Step::OrdersWrite, sql).await?;
             }
             Ok::<_, CheckpointError>(())
         };
         match done.await {
             // In doubt, the asker reads the tables again and finds what is true.
-            Ok(()) => Ok(transaction.commit().await?),
+            Ok(()) => Ok(transaction.commit(Step::OrdersCommit).await?),
             Err(error) => {
                 transaction.rollback().await;
                 Err(error)

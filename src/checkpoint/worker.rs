@@ -6,6 +6,7 @@ use super::sql::{from_now, text, text_list, text_opt, values};
 use super::worker_contract::*;
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskOutcome};
 use crate::domain::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
+use crate::failpoint::Step;
 use crate::snowflake::Row;
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -35,7 +36,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
             limit = request.limit
         );
         // A lost reply loses at most a lease's time: the claim is never repeated under another token.
-        if self.client.execute(&claim).await? == 0 {
+        if self.client.execute(Step::TaskClaim, &claim).await? == 0 {
             return Ok(Vec::new());
         }
         let sql = format!(
@@ -122,7 +123,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
             values(&["I", "C", "R", "B"], &rows),
             s = self.s
         );
-        if self.execute(&sql).await? == leases.len() as u64 {
+        if self.execute(Step::TaskRenew, &sql).await? == leases.len() as u64 {
             return Ok(Vec::new());
         }
         let ids = text_list(leases.iter().map(|l| l.task_id.as_str()));
@@ -152,7 +153,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
             values(&["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"], &rows),
             s = self.s
         );
-        if self.execute(&sql).await? == ends.len() as u64 {
+        if self.execute(Step::TaskFinish, &sql).await? == ends.len() as u64 {
             return Ok(vec![Applied::Yes; ends.len()]);
         }
         let ids = text_list(ends.iter().map(|end| end.task_id.as_str()));
@@ -188,7 +189,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
             worker.capacity.to_string(),
             format!("{:.1}", worker.rows_per_second),
         ];
-        self.execute(&format!(
+        self.execute(Step::WorkerHeartbeat, &format!(
             "MERGE INTO {s}.WORKER w USING ({}) v ON w.WORKER_ID = v.W \
              WHEN MATCHED THEN UPDATE SET RUNNING = v.R, CAPACITY = v.C, ROWS_PER_SECOND = v.P, LAST_SEEN = SYSDATE() \
              WHEN NOT MATCHED THEN INSERT (WORKER_ID, AFFINITY, VERSION, RUNNING, CAPACITY, ROWS_PER_SECOND) VALUES (v.W, v.A, v.V, v.R, v.C, v.P)",
@@ -200,11 +201,14 @@ impl WorkerCheckpoint for HybridCheckpoint {
     }
 
     async fn sign_off(&self, worker: &str) -> Result<(), CheckpointError> {
-        self.execute(&format!(
-            "DELETE FROM {}.WORKER WHERE WORKER_ID = {}",
-            self.s,
-            text(worker)
-        ))
+        self.execute(
+            Step::WorkerSignOff,
+            &format!(
+                "DELETE FROM {}.WORKER WHERE WORKER_ID = {}",
+                self.s,
+                text(worker)
+            ),
+        )
         .await?;
         Ok(())
     }
