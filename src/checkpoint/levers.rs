@@ -10,6 +10,7 @@ use crate::domain::phase::{TablePhase, WorkflowPhase};
 use crate::domain::request::{Lever, Request};
 use crate::domain::spec::TableSpec;
 use crate::domain::{TableNo, WorkflowId};
+use crate::failpoint::Step;
 use crate::snowflake::Row;
 use async_trait::async_trait;
 
@@ -52,23 +53,23 @@ impl WorkflowLevers for HybridCheckpoint {
         lever: Lever,
         tables: &[TableNo],
     ) -> Result<bool, CheckpointError> {
-        let transaction = self.client.begin().await?;
+        let transaction = self.client.begin(Step::RequestBegin).await?;
         let written = async {
             let mut statements = self.statements(workflow, lever, tables).into_iter();
             if let Some(first) = statements.next()
-                && transaction.execute(&first).await? != 1
+                && transaction.execute(Step::RequestWrite, &first).await? != 1
             {
                 return Ok(false);
             }
             for sql in statements {
-                transaction.execute(&sql).await?;
+                transaction.execute(Step::RequestWrite, &sql).await?;
             }
             Ok::<_, CheckpointError>(true)
         };
         match written.await {
             // In doubt, whoever asked reads the workflow again and finds the request, or not.
             Ok(true) => transaction
-                .commit()
+                .commit(Step::RequestCommit)
                 .await
                 .map(|()| true)
                 .map_err(Into::into),
