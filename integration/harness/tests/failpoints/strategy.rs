@@ -87,6 +87,7 @@ fn insert(sql: &Sql, rows: u32) {
 
 /// New rows, one of which no worker can extract: its partition fails, and no other.
 pub fn poison(sql: &Sql) {
+    sql.run("DELETE FROM items WHERE grp = -1");
     sql.run("INSERT INTO items (grp, version, born) VALUES (-1, nextval('versions'), DATE '12024-01-01')");
     insert(sql, 40);
 }
