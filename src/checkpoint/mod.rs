@@ -19,3 +19,6 @@ pub use catalog_contract::*;
 pub use contract::*;
 pub use hybrid::{HybridCheckpoint, MetadataLocation};
 pub use worker_contract::*;
+
+/// The version of the metadata that this build works with.
+pub const METADATA_VERSION: u32 = schema::VERSION;

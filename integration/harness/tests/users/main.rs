@@ -3,6 +3,7 @@
 mod bad_files;
 mod command_line;
 mod connection_kinds;
+mod doctor;
 mod failing_tables;
 mod logs;
 mod metadata;
