@@ -7,6 +7,7 @@ pub mod phase;
 pub mod restart;
 pub mod retry;
 pub mod spec;
+pub mod staged_path;
 pub mod table;
 pub mod task;
 

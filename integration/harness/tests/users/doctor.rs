@@ -73,8 +73,7 @@ fn prepare(site: &Site<'_>) {
 fn where_all_is_well_it_says_so_and_leaves_nothing_behind() {
     let site = Site::shared();
     prepare(&site);
-    site.sql()
-        .run(&format!("CREATE DATABASE {}", site.target));
+    site.sql().run(&format!("CREATE DATABASE {}", site.target));
     let (worker, workflow) = (site.worker(), site.workflow(&json!([table("good")])));
     let schemas = format!(
         "SELECT COUNT(*) FROM {}.INFORMATION_SCHEMA.TABLES",

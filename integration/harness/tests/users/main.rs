@@ -5,6 +5,7 @@ mod command_line;
 mod connection_kinds;
 mod doctor;
 mod failing_tables;
+mod foreign_files;
 mod logs;
 mod metadata;
 mod planning;
