@@ -86,8 +86,10 @@ fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) 
         match config::worker::load(file, &variable) {
             Ok(config) => {
                 read(file, &config.warnings, findings);
-                let named = config.connection_name.clone();
-                configured.connection_name = named.or(configured.connection_name);
+                // A worker's file is all that a worker is told.
+                configured
+                    .connection_name
+                    .clone_from(&config.connection_name);
                 configured.metadata = config.metadata.clone();
                 configured.worker = Some(config);
             }
