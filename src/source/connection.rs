@@ -207,8 +207,8 @@ impl SourceSettings {
     }
 }
 
-/// A value of a connection string: in braces where it has to be (ODBC's grammar of connection strings).
-fn escape(value: &str) -> String {
+/// A value as it stands in a connection string: in braces where it has to be (ODBC's grammar of connection strings).
+pub fn escape(value: &str) -> String {
     if value
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "._-/:".contains(c))

@@ -13,7 +13,7 @@ mod tls;
 
 pub use analyze::{analyze, infer_keys};
 pub use catalog::list_tables;
-pub use connection::SourceSettings;
+pub use connection::{SourceSettings, escape as connection_string_value};
 pub use error::{SourceError, SourceErrorKind};
 pub use extract::{ExtractError, ExtractRequest, extract};
 pub use probe::{SourceFacts, installed_drivers, probe, probe_tables};

@@ -183,21 +183,11 @@ async fn each_table(
                             "source_table",
                             format!("{} can be read: {columns} columns", spec.source),
                         ),
-                        Err(error) => Finding::fail(
-                            "source_table",
-                            cause(&error),
-                            &error.message,
-                            remedy(&error),
-                        ),
+                        Err(error) => unreadable(&error),
                     });
                 }
             }
-            Ok(Err(error)) => findings.push(Finding::fail(
-                "source_table",
-                cause(&error),
-                &error.message,
-                remedy(&error),
-            )),
+            Ok(Err(error)) => findings.push(unreadable(&error)),
             Err(error) => findings.push(Finding::fail(
                 "source_table",
                 Cause::Other,
@@ -214,6 +204,19 @@ fn cause(error: &SourceError) -> Cause {
         SourceErrorKind::Unreachable | SourceErrorKind::Login => Cause::Unreachable,
         _ => Cause::Other,
     }
+}
+
+fn unreadable(error: &SourceError) -> Finding {
+    let (what, remedy) = parts(error);
+    Finding::fail("source_table", cause(error), what, remedy)
+}
+
+/// What is wrong, and what to do: a server's failure comes with both.
+fn parts(error: &SourceError) -> (&str, &str) {
+    error
+        .message
+        .rsplit_once(" — ")
+        .unwrap_or((&error.message, remedy(error)))
 }
 
 fn remedy(error: &SourceError) -> &'static str {

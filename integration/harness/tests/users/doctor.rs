@@ -513,3 +513,32 @@ fn mistakes_of_the_files_are_told_with_2_and_the_rest_is_checked_all_the_same() 
         &["there is no [connections.source.postgresql]"],
     );
 }
+
+#[test]
+fn a_source_on_another_machine_that_offers_no_tls_is_refused_unless_the_user_says_so() {
+    let site = Site::shared();
+    // Another way to write 127.0.0.1, which does not say that it is this machine.
+    let file = worker_with(&site, "host", "\"127.1\"");
+    let (code, findings) = found(&site, &["-c", &file]);
+    assert_eq!(code, Some(1), "{findings:#?}");
+    assert_found(
+        &findings,
+        "source",
+        "fail",
+        &["does not support SSL", "sslmode = \"disable\""],
+    );
+    let lines = fs::read_to_string(&file).unwrap();
+    let lines =
+        format!("{lines}[connections.source.redshift.extra_options]\nsslmode = \"disable\"\n");
+    let (code, findings) = found(
+        &site,
+        &["-c", text(&site.scratch.write("clear.toml", &lines))],
+    );
+    assert_eq!(code, Some(0), "{findings:#?}");
+    assert_found(
+        &findings,
+        "source_encryption",
+        "warn",
+        &["not encrypted", "verify-full"],
+    );
+}
