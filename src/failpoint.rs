@@ -48,6 +48,18 @@ steps! {
     WorkflowRelease = "workflow.release",
     /// Pending → Executing.
     WorkflowStart = "workflow.start",
+    /// What an operator asks begins its transaction.
+    RequestBegin = "request.begin",
+    /// What an operator asks.
+    RequestWrite = "request.write",
+    /// What an operator asks is committed.
+    RequestCommit = "request.commit",
+    /// The owner begins to carry out what was asked.
+    OrdersBegin = "orders.begin",
+    /// The owner carries out what was asked.
+    OrdersWrite = "orders.write",
+    /// What was asked is done.
+    OrdersCommit = "orders.commit",
     /// The row of what a table's runs leave for the next.
     SyncCreate = "sync.create",
     /// That row is taken by a workflow.

@@ -138,7 +138,7 @@ impl HybridCheckpoint {
             .collect();
         self.execute(Step::TableEnd, &format!(
             "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE() FROM ({}) v \
-             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN ('COMPLETED', 'FAILED')",
+             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')",
             values(&["T", "F", "E"], &rows),
             owned.id,
             owned.epoch,

@@ -8,7 +8,10 @@ mod catalog_contract;
 mod changes;
 mod contract;
 mod hybrid;
+mod lever_contract;
+mod levers;
 mod orchestrator;
+mod requests;
 mod schema;
 mod sql;
 mod synchronization;
@@ -18,6 +21,7 @@ mod worker_contract;
 pub use catalog_contract::*;
 pub use contract::*;
 pub use hybrid::{HybridCheckpoint, MetadataLocation};
+pub use lever_contract::*;
 pub use worker_contract::*;
 
 /// The version of the metadata that this build works with.

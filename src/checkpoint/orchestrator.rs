@@ -4,9 +4,11 @@ use super::contract::*;
 use super::hybrid::{
     Cells, HybridCheckpoint, corrupt, kind_text, parse_kind, parse_platform, task_id, to_json,
 };
+use super::requests::request;
 use super::schema;
 use super::sql::{from_now, number_list, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
+use crate::domain::request::Orders;
 use crate::domain::table::TableRef;
 use crate::domain::task::{ExtractionSpec, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
@@ -144,32 +146,37 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
 
     async fn take_workflows(
         &self,
-        owner: &str,
-        affinity: Option<&str>,
-        lease: Duration,
-        limit: usize,
+        search: &WorkflowSearch<'_>,
     ) -> Result<Vec<OwnedWorkflow>, CheckpointError> {
         let s = &self.s;
         let token = uuid::Uuid::new_v4().to_string();
-        let matching = affinity.map_or_else(String::new, |affinity| {
+        let owner = text(search.owner);
+        let matching = search.affinity.map_or_else(String::new, |affinity| {
             format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(affinity))
         });
+        // A request to run again may come in the moment in which the workflow ends.
         let free = format!(
-            "STATUS IN ('PENDING', 'EXECUTING') AND (OWNER IS NULL OR LEASE_UNTIL < SYSDATE()){matching}"
+            "(STATUS IN ('PENDING', 'EXECUTING') OR WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.TABLE_REQUEST WHERE REQUEST = 'RETRY')) \
+             AND (OWNER IS NULL OR LEASE_UNTIL < SYSDATE()){matching}"
         );
+        let asked = self.asked_of(search).map_or_else(String::new, |asked| {
+            format!(" OR (OWNER = {owner} AND WORKFLOW_ID IN ({asked}))")
+        });
         let take = format!(
-            "UPDATE {s}.WORKFLOW SET OWNER = {}, OWNER_TOKEN = {}, OWNER_EPOCH = OWNER_EPOCH + 1, LEASE_UNTIL = {} \
-             WHERE WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.WORKFLOW WHERE {free} ORDER BY WORKFLOW_ID LIMIT {limit}) AND {free}",
-            text(owner),
+            "UPDATE {s}.WORKFLOW SET OWNER = {owner}, OWNER_TOKEN = {}, LEASE_UNTIL = {}, \
+             OWNER_EPOCH = OWNER_EPOCH + IFF(OWNER = {owner} AND LEASE_UNTIL >= SYSDATE(), 0, 1) \
+             WHERE (WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.WORKFLOW WHERE {free} ORDER BY WORKFLOW_ID LIMIT {}) AND {free}){asked}",
             text(&token),
-            from_now(lease)
+            from_now(search.lease),
+            search.limit
         );
         // Not repeated on a lost reply: a second take would count as somebody else's.
         if self.client.execute(Step::WorkflowTake, &take).await? == 0 {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT WORKFLOW_ID, OWNER_EPOCH, NAME, SOURCE_PLATFORM, AFFINITY, STATUS FROM {s}.WORKFLOW WHERE OWNER_TOKEN = {}",
+            "SELECT w.WORKFLOW_ID, w.OWNER_EPOCH, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, w.STATUS, x.REQUEST, COALESCE(x.REQUEST_SEQ, 0) \
+             FROM {s}.WORKFLOW w LEFT JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.OWNER_TOKEN = {}",
             text(&token)
         );
         let mut taken = Vec::new();
@@ -187,9 +194,15 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 platform,
                 affinity,
                 phase,
+                request: request(c.text_opt())?,
+                request_seq: c.number()?,
             });
         }
-        for owned in &taken {
+        let is_driven = |owned: &&OwnedWorkflow| {
+            let mut driven = search.driven.iter();
+            driven.any(|(id, epoch, _)| (*id, *epoch) == (owned.id, owned.epoch))
+        };
+        for owned in taken.iter().filter(|owned| !is_driven(owned)) {
             // Waits for a load of the former owner that has locked a table's row: it ends or is rolled back first.
             let sql = format!(
                 "UPDATE {s}.TABLE_STATE SET OWNER_EPOCH = {} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
@@ -263,8 +276,9 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
 
     async fn load_tables(&self, id: WorkflowId) -> Result<Vec<TableState>, CheckpointError> {
         let sql = format!(
-            "SELECT TABLE_NO, PHASE, SPEC, EXTRACTION, NUM_PARTITIONS FROM {}.TABLE_STATE WHERE WORKFLOW_ID = {id} ORDER BY TABLE_NO",
-            self.s
+            "SELECT t.TABLE_NO, t.PHASE, t.SPEC, t.EXTRACTION, t.NUM_PARTITIONS, r.REQUEST FROM {s}.TABLE_STATE t \
+             LEFT JOIN {s}.TABLE_REQUEST r ON r.WORKFLOW_ID = t.WORKFLOW_ID AND r.TABLE_NO = t.TABLE_NO WHERE t.WORKFLOW_ID = {id} ORDER BY t.TABLE_NO",
+            s = self.s
         );
         let read = |row: &Row| {
             let mut c = Cells(row, 0);
@@ -277,6 +291,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 spec: c.json()?,
                 extraction: c.json_opt()?,
                 num_partitions: c.number()?,
+                request: request(c.text_opt())?,
             })
         };
         self.query(&sql).await?.iter().map(read).collect()
@@ -328,7 +343,11 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         .await
     }
 
-    async fn complete_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+    async fn complete_workflow(
+        &self,
+        owned: &OwnedWorkflow,
+        end: WorkflowPhase,
+    ) -> Result<(), CheckpointError> {
         // Who dies between a change of phase and the collection of its tasks leaves these behind, and nobody asks for
         // them again: the partitions are past them.
         let leftover = format!(
@@ -341,10 +360,18 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         self.change_workflow(
             Step::WorkflowComplete,
             owned,
-            "STATUS = 'COMPLETED', ENDED_AT = SYSDATE(), OWNER = NULL",
+            &format!("STATUS = '{end}', ENDED_AT = SYSDATE(), OWNER = NULL"),
             WorkflowPhase::Executing,
         )
         .await
+    }
+
+    async fn carry_out(
+        &self,
+        owned: &OwnedWorkflow,
+        orders: &Orders<TableNo>,
+    ) -> Result<(), CheckpointError> {
+        self.carry_out_orders(owned, orders).await
     }
 
     async fn start_analysis(

@@ -28,8 +28,9 @@ impl WorkerCheckpoint for HybridCheckpoint {
         let claim = format!(
             "UPDATE {s}.TASK_QUEUE SET STATUS = 'CLAIMED', WORKER_ID = {worker}, CLAIM_TOKEN = '{token}', LEASE_UNTIL = {lease}, ATTEMPT = ATTEMPT + 1, \
              CLAIMED_AT = SYSDATE(), ROWS_DONE = 0, BYTES_DONE = 0 \
-             WHERE TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE WHERE STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) \
-             AND SOURCE_PLATFORM IN {platforms}{affinity} ORDER BY PRIORITY, WORKFLOW_ID, TABLE_NO, TASK_ID LIMIT {limit}) AND STATUS = 'PENDING'",
+             WHERE TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE q WHERE STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) \
+             AND SOURCE_PLATFORM IN {platforms}{affinity} AND {not_held} ORDER BY PRIORITY, WORKFLOW_ID, TABLE_NO, TASK_ID LIMIT {limit}) AND STATUS = 'PENDING'",
+            not_held = self.not_held("q"),
             worker = text(&request.worker),
             lease = from_now(request.lease),
             limit = request.limit
@@ -39,7 +40,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KEY_RANGE, ATTEMPT, FAILURES, SOURCE_PLATFORM FROM {s}.TASK_QUEUE WHERE CLAIM_TOKEN = '{token}'"
+            "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KEY_RANGE, ATTEMPT, FAILURES, COALESCE(POSTPONED, 0), SOURCE_PLATFORM FROM {s}.TASK_QUEUE WHERE CLAIM_TOKEN = '{token}'"
         );
         let read = |row: &Row| {
             let mut c = Cells(row, 0);
@@ -52,6 +53,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
                 slice: c.json_opt()?,
                 attempt: Attempt(c.number()?),
                 failures: c.number()?,
+                postponed: c.number()?,
                 token,
                 platform: parse_platform(&c.text()?)?,
             })
@@ -145,10 +147,10 @@ impl WorkerCheckpoint for HybridCheckpoint {
         let rows: Vec<_> = ends.iter().map(end_values).collect();
         // The token stays with a task that has ended, so that a repetition after a lost reply recognizes itself.
         let sql = format!(
-            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
+            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
              ROWS_DONE = v.N, BYTES_DONE = v.B, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
              FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED'",
-            values(&["I", "C", "S", "R", "E", "F", "D", "N", "B"], &rows),
+            values(&["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"], &rows),
             s = self.s
         );
         if self.execute(Step::TaskFinish, &sql).await? == ends.len() as u64 {
@@ -212,7 +214,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
     }
 }
 
-/// Task, token, status, result, error, failures to add, delay in milliseconds, rows, bytes.
+/// Task, token, status, result, error, failures and postponements to add, delay in milliseconds, rows, bytes.
 fn end_values(end: &TaskEnd) -> Vec<String> {
     let (status, result, error, failures, delay, rows, bytes) = match &end.outcome {
         TaskOutcome::Completed {
@@ -265,6 +267,7 @@ fn end_values(end: &TaskEnd) -> Vec<String> {
         text_opt(result),
         text_opt(error),
         failures.to_string(),
+        u8::from(matches!(end.outcome, TaskOutcome::Postponed { .. })).to_string(),
         delay.to_string(),
         rows.to_string(),
         bytes.to_string(),

@@ -27,11 +27,13 @@ impl TableLoader {
                 tracing::warn!(workflow = %owned.name, table = %table.spec.source, target = %table.spec.target, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
             }
         }
-        let has_failed = tables.iter().any(|table| table.phase == TablePhase::Failed);
+        let is_success = tables
+            .iter()
+            .all(|table| table.phase == TablePhase::Completed);
         let clean_up = tables.first().map(|table| table.spec.clean_up);
         let is_wanted = match clean_up.unwrap_or_default() {
             CleanUp::Never => false,
-            CleanUp::OnSuccess => !has_failed,
+            CleanUp::OnSuccess => is_success,
             CleanUp::Always => true,
         };
         if is_wanted {
