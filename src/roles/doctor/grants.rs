@@ -63,6 +63,8 @@ const ORCHESTRATOR: &[Need] = &[
         &[Select, Insert, Update, Delete],
     ),
     need("WARNING", "WARNING", &[Select, Insert]),
+    need("WORKFLOW_REQUEST", "REQUEST", &[Select, Insert, Update]),
+    need("TABLE_REQUEST", "REQUEST", &[Select, Insert, Delete]),
 ];
 
 const WORKER: &[Need] = &[
@@ -72,6 +74,8 @@ const WORKER: &[Need] = &[
     need("SYNCHRONIZATION", "SETTINGS", &[Select]),
     need("SYNC_PARTITION", "CHECKSUM", &[Select]),
     need("RATE_LIMIT", "PATTERN", &[Select]),
+    need("WORKFLOW_REQUEST", "REQUEST", &[Select]),
+    need("TABLE_REQUEST", "REQUEST", &[Select]),
     need("TASK_QUEUE", "STATUS", &[Select, Update]),
     need("WORKER", "RUNNING", &[Select, Insert, Update, Delete]),
 ];
@@ -154,6 +158,12 @@ pub fn grants(role: Role, location: &MetadataLocation, to: &str) -> Vec<String> 
             statements
         }
     }
+}
+
+/// The metadata's tables that a role touches, each with a privilege that it needs there.
+pub fn table_privileges(role: Role) -> Vec<(&'static str, &'static str)> {
+    let of = |need: &'static Need| need.privileges.iter().map(|p| (need.table, p.as_str()));
+    role.needs().iter().flat_map(of).collect()
 }
 
 #[cfg(test)]

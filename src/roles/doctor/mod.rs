@@ -10,7 +10,7 @@ mod source;
 mod stage;
 mod target;
 
-pub use grants::{Role, grants};
+pub use grants::{Role, grants, table_privileges};
 
 use crate::checkpoint::{METADATA_VERSION, MetadataLocation};
 use crate::domain::spec::TableSpec;

@@ -2,6 +2,7 @@
 
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::{Value, json};
+use snowhaul::roles::doctor::{Role, table_privileges};
 use snowhaul_integration::{Ended, LocalSnowflake, Scratch, Snowhaul};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -541,4 +542,88 @@ fn a_source_on_another_machine_that_offers_no_tls_is_refused_unless_the_user_say
         "warn",
         &["not encrypted", "verify-full"],
     );
+}
+
+/// Each table of the metadata in a statement, with the privilege that it needs there.
+fn touched(sql: &str, schema: &str) -> Vec<(String, &'static str)> {
+    let words: Vec<&str> = sql.split_whitespace().collect();
+    let mut touched = Vec::new();
+    for pair in words.windows(2) {
+        let Some(name) = pair[1].trim_start_matches('(').strip_prefix(schema) else {
+            continue;
+        };
+        let name = name.trim_start_matches(['.', '"']);
+        let name: String = name
+            .chars()
+            .take_while(|c| c.is_ascii_uppercase() || *c == '_')
+            .collect();
+        let privileges: &[&str] = match pair[0].trim_start_matches('(') {
+            "UPDATE" => &["SELECT", "UPDATE"],
+            "INTO" if sql.contains("MERGE INTO") => &["SELECT", "INSERT", "UPDATE"],
+            "INTO" => &["INSERT"],
+            "FROM" if sql.starts_with("DELETE") => &["SELECT", "DELETE"],
+            "FROM" | "JOIN" => &["SELECT"],
+            _ => &[],
+        };
+        touched.extend(
+            privileges
+                .iter()
+                .map(|privilege| (name.clone(), *privilege)),
+        );
+    }
+    touched
+}
+
+#[test]
+fn what_the_roles_send_is_what_they_are_granted() {
+    let snowflake = LocalSnowflake::start(&[]);
+    let site = Site::on(&snowflake);
+    let source = site.source.sql();
+    source.run(
+        "CREATE TABLE a AS SELECT generate_series(1, 30)::bigint AS id, now()::timestamp AS at",
+    );
+    source.run("CREATE TABLE b AS SELECT * FROM a");
+    let (mut a, mut b) = (table("a"), table("b"));
+    a["synchronization"] = json!({"strategy": "checksum"});
+    b["synchronization"] =
+        json!({"strategy": "watermark", "watermarkColumn": "at", "trackModifications": true});
+    b["primaryKeyColumns"] = json!(["id"]);
+    for table in [&mut a, &mut b] {
+        table["columnNamesToPartitionBy"] = json!(["id"]);
+        table["partitionSize"] = json!({"maxRowsPerPartition": 10});
+    }
+    let workflow = site.workflow(&json!([a, b, table("missing")]));
+    for name in ["first", "second"] {
+        let ended = site.run(&workflow, name);
+        assert_eq!(ended.code(), Some(1), "{}{}", ended.stdout, ended.stderr);
+    }
+    let schema = format!("\"{}\".\"DATA_MIGRATION\"", site.metadata);
+    for (role, name) in [
+        (Role::Orchestrator, "orchestrator"),
+        (Role::Worker, "worker"),
+    ] {
+        let granted = table_privileges(role);
+        let tables: Vec<&str> = granted.iter().map(|(table, _)| *table).collect();
+        let mut seen = 0;
+        for statement in snowflake.statements() {
+            let sql = statement["sql"].as_str().unwrap_or_default();
+            let tag = statement["tag"].as_str().unwrap_or_default();
+            let is_change = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"]
+                .iter()
+                .any(|word| sql.starts_with(word));
+            if !is_change || !tag.contains(&format!("\"role\":\"{name}\"")) {
+                continue;
+            }
+            for (table, privilege) in touched(sql, &schema) {
+                // The owner's own staging tables and views.
+                let is_known = tables.contains(&table.as_str()) || role == Role::Worker;
+                if is_known {
+                    seen += 1;
+                    let is_granted = granted.iter().any(|(t, p)| *t == table && *p == privilege);
+                    assert!(is_granted, "{name}: {privilege} on {table}: {sql}");
+                }
+            }
+        }
+        assert!(seen > 20, "{name}: {seen}");
+    }
 }
