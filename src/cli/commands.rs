@@ -2,7 +2,7 @@
 
 use super::Ending;
 use super::arguments::*;
-use super::{lever_commands, source_commands};
+use super::{doctor, lever_commands, source_commands};
 use crate::checkpoint::{
     HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkflowCatalog,
     WorkflowSummary,
@@ -16,7 +16,7 @@ use crate::domain::table::Platform;
 use crate::roles::standalone::{Followed, StandaloneSettings, follow};
 use crate::roles::worker::wait_for_metadata;
 use crate::roles::{RoleError, orchestrator, shutdown, standalone, worker};
-use crate::snowflake::connection::{Surroundings, find};
+use crate::snowflake::connection::{ConnectionError, Surroundings, find};
 use crate::snowflake::{Connection, SnowflakeClient};
 use crate::telemetry::logs::{LogSink, init};
 use crate::telemetry::progress::ProgressView;
@@ -67,6 +67,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
             source_commands::generate(arguments).await
         }
         Command::Run(arguments) => run_standalone(arguments).await,
+        Command::Doctor(arguments) => doctor::examine(arguments).await,
     }
 }
 
@@ -272,29 +273,40 @@ pub(super) async fn no_such_workflow(
     )))
 }
 
-/// Whether the worker of this process would take the workflow's tasks: otherwise they would wait for ever.
 fn serves(
     worker: &config::worker::WorkerConfig,
     workflow: &NewWorkflow,
     file: &Path,
 ) -> Result<(), RoleError> {
+    let affinity = workflow.affinity.as_deref();
+    let problems = would_leave(worker, workflow.platform, affinity, file);
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(RoleError::Refused(problems.join("\n")))
+    }
+}
+
+/// Why a worker would not take a workflow's tasks, which would then wait for ever.
+pub(super) fn would_leave(
+    worker: &config::worker::WorkerConfig,
+    platform: Platform,
+    affinity: Option<&str>,
+    file: &Path,
+) -> Vec<String> {
     let mut problems = Vec::new();
     let file = file.display();
-    if let Err(problem) = worker.source(workflow.platform) {
+    if let Err(problem) = worker.source(platform) {
         problems.push(format!("{file}: {problem}"));
     }
-    if let (Some(own), Some(asked)) = (&worker.affinity, &workflow.affinity)
+    if let (Some(own), Some(asked)) = (worker.affinity.as_deref(), affinity)
         && own != asked
     {
         problems.push(format!(
             "{file}: application.affinity: `{own}` is not the workflow's affinity `{asked}`, so that its tasks would be left; make them the same, or leave one away"
         ));
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(RoleError::Refused(problems.join("\n")))
-    }
+    problems
 }
 
 /// Reads a workflow file together with what the command line says of it; all mistakes at once.
@@ -363,11 +375,19 @@ fn metadata_location() -> Result<MetadataLocation, RoleError> {
 }
 
 fn connect(name: Option<&str>) -> Result<Connection, RoleError> {
+    let connection =
+        find_connection(name).map_err(|error| RoleError::Refused(error.to_string()))?;
+    tell(&connection.warnings);
+    Ok(connection)
+}
+
+/// The connection of this process's user.
+pub(super) fn find_connection(name: Option<&str>) -> Result<Connection, ConnectionError> {
     let surroundings = Surroundings {
         var: &variable,
         home: std::env::home_dir(),
     };
-    find(name, &surroundings).map_err(|error| RoleError::Refused(error.to_string()))
+    find(name, &surroundings)
 }
 
 fn view(bars: &MultiProgress) -> ProgressView {
