@@ -5,6 +5,7 @@ use snowhaul::actors;
 
 mod actors_killed;
 mod budget;
+mod lost_replies;
 mod migration;
 mod outages;
 mod processes_killed;

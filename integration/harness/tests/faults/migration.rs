@@ -127,6 +127,11 @@ impl<'server> Migration<'server> {
         self.workflow_command(snowflake, &words)
     }
 
+    /// Creates the workflow.
+    pub fn create_only(&self, snowflake: &LocalSnowflake) -> Running {
+        self.workflow_command(snowflake, &["workflow", "create", "@workflow.json"])
+    }
+
     /// Both roles in one process.
     pub fn run(&self, snowflake: &LocalSnowflake) -> Running {
         let words = ["run", "@workflow.json", "-c", "@configuration.toml"];

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 /// Of the runs of a lane that is written to, every one of so many keeps the writers out, and is compared.
 const COMPARED: u64 = 3;
 /// How long a run may take when nothing breaks any more.
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_secs(600);
 /// How long a command may take; the servers may be away.
 const COMMAND: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_secs(1);
 
 /// Runs a lane's workflows until writing is over, and then a last one.
 ///

@@ -7,7 +7,7 @@ use snowhaul_integration::Direction;
 use std::time::Duration;
 
 /// The leases of orchestrators' workflows and workers' tasks, in seconds.
-pub const LEASE: u64 = 4;
+pub const LEASE: u64 = 6;
 /// A pause or a silence of this many seconds is longer than a lease.
 const LONG: std::ops::Range<u64> = LEASE + 1..LEASE + 5;
 /// After this many faults comes a calm, so that work gets on.

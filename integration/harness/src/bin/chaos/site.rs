@@ -62,10 +62,10 @@ impl Site {
         // Each kill of a worker counts against the tasks that it had: here that says nothing about a task.
         self.scratch.write(
             "orchestrator.toml",
-            &format!("[application]\npoll_interval = 0.3\nlease = {LEASE}\nreap_interval = 0.5\nmax_failures = 1000\n"),
+            &format!("[application]\npoll_interval = 1\nlease = {LEASE}\nreap_interval = 2\nmax_failures = 1000\n"),
         );
         let application = format!(
-            "max_parallel_tasks = 2\ntask_fetch_interval = 0.3\nlease_refresh_interval = 1\nlease = {LEASE}\n\
+            "max_parallel_tasks = 2\ntask_fetch_interval = 1\nlease_refresh_interval = 1\nlease = {LEASE}\n\
              snowflake_database_for_metadata = \"{METADATA}\""
         );
         let direct = format!("port = {}", self.source.port());
