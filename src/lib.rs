@@ -4,6 +4,7 @@
 //! The module map is the architecture. Pure modules do no I/O: [`domain`], [`plan`], [`dialect`], [`types`].
 //! One module per outside system: [`source`] (ODBC), [`mod@file`] (Parquet), [`snowflake`] (sessions and
 //! stages), [`checkpoint`] (the hybrid tables). [`actors`] decide and delegate, [`roles`] put them together.
+//! [`failpoint`] names each step that changes something outside.
 
 pub mod actors;
 pub mod checkpoint;
@@ -11,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod domain;
+pub mod failpoint;
 pub mod file;
 pub mod plan;
 pub mod roles;

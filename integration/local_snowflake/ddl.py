@@ -209,10 +209,14 @@ def _create_like(conn: FakeSnowflakeConnection, create: exp.Create, full: str, l
         error = does_not_exist("Table", names.decode(".".join(key)))
         error.sqlstate = "42S02"
         raise error
+    # A default cannot lead to a sequence of another database in DuckDB; here every value is given anyway.
+    elsewhere = f"nextval('{names.quote(key[0])}."
+    is_foreign = not full.startswith(f"{key[0]}.")
     parts = [
-        f"{names.quote(column)} {kind}" + ("" if nullable else " NOT NULL") + (f" DEFAULT {default}" if default else "")
+        f"{names.quote(column)} {kind}" + ("" if nullable else " NOT NULL")
+        + (f" DEFAULT {default}" if default and not (is_foreign and default.startswith(elsewhere)) else "")
         for column, kind, nullable, default, _ in columns
-    ]
+    ]  # fmt: skip
     replace = "OR REPLACE " if create.args.get("replace") else ""
     temporary = "TEMPORARY " if create.args.get("properties") else ""
     conn._duck_conn.execute(f"CREATE {replace}{temporary}TABLE {full} ({', '.join(parts)})")

@@ -4,6 +4,7 @@
 use super::Reply;
 use super::effects::{self, ask_patiently};
 use super::ports::{LoadOutcome, Loader, StagedPartition};
+use super::supervision::is_running;
 use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::phase::PartitionPhase;
 use crate::domain::task::ExtractionSpec;
@@ -190,9 +191,15 @@ impl CopyIntoState {
         } = &self.arguments;
         let (owned, table_no, extraction) = (owned.clone(), *table_no, extraction.clone());
         let (loader, permits) = (loader.clone(), permits.clone());
+        let asker = myself.get_cell();
         // The load is not tied to this actor's life: a transaction that has begun is better ended than abandoned.
         effects::run(myself, async move {
             let _permit = permits.acquire_owned().await;
+            if !is_running(&asker) {
+                // Its table was paused, cancelled or rebuilt while it waited.
+                let gone = "the load's actor is gone".to_owned();
+                return CopyIntoMsg::Ended(batch, LoadOutcome::AskCheckpoint(gone));
+            }
             let staged: Vec<StagedPartition> =
                 batch.iter().map(|request| request.staged.clone()).collect();
             let outcome = loader.load(&owned, table_no, &extraction, &staged).await;
@@ -291,7 +298,10 @@ impl CopyIntoState {
                 Some(PartitionPhase::Loaded) => (request.reply)(Loaded::Committed),
                 Some(PartitionPhase::Staged) => again.push(request),
                 Some(
-                    PartitionPhase::Pending | PartitionPhase::Failed | PartitionPhase::Unchanged,
+                    PartitionPhase::Pending
+                    | PartitionPhase::Failed
+                    | PartitionPhase::Unchanged
+                    | PartitionPhase::Cancelled,
                 )
                 | None => (request.reply)(Loaded::Stale),
             }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub enum PartitionEnd {
     /// Its rows are in the target.
     Loaded,
-    /// It was given up; the checkpoint says why.
+    /// It was given up, and the checkpoint says why; or an operator has cancelled it.
     Failed,
     /// Somebody else drives the workflow.
     Fenced,
@@ -104,7 +104,9 @@ impl Actor for PartitionActor {
             (PartitionPhase::Loaded | PartitionPhase::Unchanged, _, _) => {
                 state.end(&myself, PartitionEnd::Loaded)
             }
-            (PartitionPhase::Failed, _, _) => state.end(&myself, PartitionEnd::Failed),
+            (PartitionPhase::Failed | PartitionPhase::Cancelled, _, _) => {
+                state.end(&myself, PartitionEnd::Failed)
+            }
         }
         Ok(state)
     }

@@ -43,7 +43,7 @@ const PLAN_RETRY: RetryPolicy = RetryPolicy {
 pub enum TableEnd {
     /// All partitions are loaded.
     Completed,
-    /// It failed, and the checkpoint says why.
+    /// It failed, and the checkpoint says why; or an operator has cancelled it.
     Failed,
     /// Somebody else drives the workflow.
     Fenced,
@@ -163,7 +163,7 @@ impl Actor for TablePlannerActor {
                 return Err("the checkpoint has an executing table without its extraction".into());
             }
             (TablePhase::Completed, _) => state.end(&myself, TableEnd::Completed),
-            (TablePhase::Failed, _) => state.end(&myself, TableEnd::Failed),
+            (TablePhase::Failed | TablePhase::Cancelled, _) => state.end(&myself, TableEnd::Failed),
         }
         Ok(state)
     }
@@ -178,7 +178,8 @@ impl Actor for TablePlannerActor {
             TablePlannerMsg::Claimed(None) => state.submit_analysis(&myself),
             TablePlannerMsg::Claimed(Some(holder)) => {
                 let error = format!(
-                    "the workflow {holder} synchronizes the same source table into the same target and is not complete: let an orchestrator and its workers finish it (`snowhaul workflow status {holder}` tells how far it is), then create this workflow again under another name"
+                    "the workflow {holder} synchronizes the same source table into the same target and has not ended: let an orchestrator and its workers finish it (`snowhaul workflow status {holder}` tells how far it is) or cancel it, then let this table run again with `snowhaul workflow retry {}`",
+                    state.arguments.owned.name
                 );
                 state.write_end(&myself, TableEnd::Failed, Some(error));
             }

@@ -378,7 +378,7 @@ impl TaskPullerState {
             }
         };
         let retry_after = if failure.outage {
-            RetryPolicy::OUTAGE.next(task.attempt.0, true)
+            RetryPolicy::OUTAGE.next(task.postponed + 1, true)
         } else {
             let retry = self.arguments.retry;
             retry.next(task.failures + 1, failure.retryable)

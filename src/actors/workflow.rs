@@ -12,13 +12,14 @@ use crate::checkpoint::{
     CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange, TableState,
 };
 use crate::domain::phase::{TablePhase, WorkflowPhase};
+use crate::domain::request::{Request, ended_as, orders};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::{RwLock, RwLockWriteGuard, Semaphore};
 
 /// Tables of one workflow that are worked on at once; the others wait their turn.
 pub const MAX_ACTIVE_TABLES: usize = 16;
@@ -41,7 +42,7 @@ pub struct WorkflowServices {
 /// How driving a workflow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkflowEnd {
-    /// Every table is completed or failed.
+    /// Every table has ended.
     Completed,
     /// Somebody else drives it.
     Fenced,
@@ -92,6 +93,9 @@ pub struct WorkflowState {
     arguments: WorkflowArguments,
     ended: Option<Reply<WorkflowEnd>>,
     waiting: BTreeMap<TableNo, TableState>,
+    /// Open tables that are paused, themselves or with the workflow: not driven until the dispatcher starts the workflow
+    /// anew because something else is asked.
+    paused: HashSet<TableNo>,
     planners: HashMap<ActorId, TableNo>,
     loaders: HashMap<ActorId, TableNo>,
     /// Planners that are to be started again after a pause.
@@ -128,6 +132,7 @@ impl Actor for WorkflowActor {
             arguments,
             ended: Some(ended),
             waiting: BTreeMap::new(),
+            paused: HashSet::new(),
             planners: HashMap::new(),
             loaders: HashMap::new(),
             restarting: 0,
@@ -145,10 +150,21 @@ impl Actor for WorkflowActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             WorkflowMsg::Loaded(tables) => {
+                let pause = Some(Request::Pause);
+                let all_paused = state.arguments.owned.request == pause;
                 let open = tables
                     .into_iter()
                     .filter(|table| !table.phase.is_terminal());
-                state.waiting = open.map(|table| (table.table_no, table)).collect();
+                for table in open {
+                    if all_paused || table.request == pause {
+                        state.paused.insert(table.table_no);
+                    } else {
+                        state.waiting.insert(table.table_no, table);
+                    }
+                }
+                if !state.paused.is_empty() {
+                    tracing::info!(workflow = %state.arguments.owned.name, tables = state.paused.len(), "tables are paused");
+                }
                 state.advance(&myself).await;
             }
             WorkflowMsg::Reload(reason) => return Err(reason.into()),
@@ -239,7 +255,8 @@ impl Reader {
         }
     }
 
-    /// Reads the tables; the first time, starts the workflow. The outer error: the writer is gone.
+    /// Reads the tables, once what operators asked of them is carried out; the first time, starts the workflow. The outer
+    /// error: the writer is gone.
     async fn start(
         &self,
         owned: &OwnedWorkflow,
@@ -252,19 +269,46 @@ impl Reader {
                 return Ok(Err(error));
             }
         }
-        self.tables(owned.id).await
+        let _alone = self.alone().await?;
+        let tables = self.load(owned.id).await;
+        let Ok(tables) = tables else {
+            return Ok(tables);
+        };
+        let asked = tables.iter().map(|t| (t.table_no, t.phase, t.request));
+        let orders = orders(owned.request, asked);
+        if orders.is_empty() {
+            return Ok(Ok(tables));
+        }
+        tracing::info!(workflow = %owned.name, cancelled = orders.cancel.len(), again = orders.retry.len(), "carrying out what operators asked of tables");
+        let done = ask_patiently(&self.asker, "to carry out what operators asked", || {
+            self.checkpoint.carry_out(owned, &orders)
+        });
+        Ok(match done.await {
+            Ok(()) => self.load(owned.id).await,
+            Err(error) => Err(error),
+        })
     }
 
     async fn tables(
         &self,
         id: WorkflowId,
     ) -> Result<Result<Vec<TableState>, CheckpointError>, &'static str> {
-        let _alone = self.plan_writes.write().await;
+        let _alone = self.alone().await?;
+        Ok(self.load(id).await)
+    }
+
+    /// Until the guard goes, no plan is written; no other change is on its way that was sent before.
+    async fn alone(&self) -> Result<RwLockWriteGuard<'_, ()>, &'static str> {
+        let alone = self.plan_writes.write().await;
         settled_writes(&self.writer).await?;
-        let tables = ask_patiently(&self.asker, "how far the tables are", || {
+        Ok(alone)
+    }
+
+    async fn load(&self, id: WorkflowId) -> Result<Vec<TableState>, CheckpointError> {
+        ask_patiently(&self.asker, "how far the tables are", || {
             self.checkpoint.load_tables(id)
-        });
-        Ok(tables.await)
+        })
+        .await
     }
 }
 
@@ -299,6 +343,7 @@ impl WorkflowState {
             self.spawn_planner(myself, table).await;
         }
         if self.waiting.is_empty()
+            && self.paused.is_empty()
             && self.planners.is_empty()
             && self.restarting == 0
             && self.giving_up.is_empty()
@@ -315,16 +360,17 @@ impl WorkflowState {
                 let tables = ask_patiently(&asker, "how the tables ended", || {
                     services.checkpoint.load_tables(owned.id)
                 });
-                match tables.await {
+                let end = match tables.await {
                     Ok(tables) if tables.iter().all(|table| table.phase.is_terminal()) => {
                         services.loader.finish(&owned, &tables).await;
+                        ended_as(owned.request, tables.iter().map(|table| table.phase))
                     }
                     // Files of theirs may still be needed.
                     Ok(_) => return WorkflowMsg::Reload("some tables have not ended".to_owned()),
                     Err(error) => return WorkflowMsg::Completed(Err(error)),
-                }
+                };
                 let result = ask_patiently(&asker, "to complete a workflow", || {
-                    services.checkpoint.complete_workflow(&owned)
+                    services.checkpoint.complete_workflow(&owned, end)
                 });
                 WorkflowMsg::Completed(result.await)
             });

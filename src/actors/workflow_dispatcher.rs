@@ -7,7 +7,7 @@ use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::reply_to;
 use super::supervision::{ChildEnd, Restarts, child_end};
 use super::workflow::{WorkflowActor, WorkflowArguments, WorkflowEnd, WorkflowServices};
-use crate::checkpoint::{CheckpointError, OwnedWorkflow};
+use crate::checkpoint::{CheckpointError, OwnedWorkflow, WorkflowSearch};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::{OwnerEpoch, WorkflowId};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -231,6 +231,11 @@ impl WorkflowDispatcherState {
     /// Looking is not tied to renewing: it may wait for a load of a workflow's former owner.
     fn look(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
         let room = MAX_WORKFLOWS.saturating_sub(self.driven.len());
+        let driven: Vec<_> = self
+            .driven
+            .values()
+            .map(|d| (d.owned.id, d.owned.epoch, d.owned.request_seq))
+            .collect();
         let (owner, affinity, lease) = (
             self.arguments.owner.clone(),
             self.arguments.affinity.clone(),
@@ -239,13 +244,14 @@ impl WorkflowDispatcherState {
         let checkpoint = self.arguments.services.checkpoint.clone();
         effects::run(myself, async move {
             let asked_at = Instant::now();
-            let taken = if room > 0 {
-                checkpoint
-                    .take_workflows(&owner, affinity.as_deref(), lease, room)
-                    .await
-            } else {
-                Ok(Vec::new())
+            let search = WorkflowSearch {
+                owner: &owner,
+                affinity: affinity.as_deref(),
+                lease,
+                limit: room,
+                driven: &driven,
             };
+            let taken = checkpoint.take_workflows(&search).await;
             WorkflowDispatcherMsg::Looked(taken, asked_at)
         });
     }
@@ -310,6 +316,9 @@ impl WorkflowDispatcherState {
         asked_at: Instant,
     ) {
         let (id, epoch) = (owned.id, owned.epoch);
+        if self.current(id, epoch).is_some() {
+            return self.steer(myself, owned, asked_at).await;
+        }
         // A workflow that is taken again while its old epoch is still driven here: the old one is fenced now.
         self.let_go(myself, id);
         tracing::info!(workflow = %owned.name, epoch = epoch.0, "workflow taken");
@@ -321,6 +330,26 @@ impl WorkflowDispatcherState {
             plan_writes: Arc::default(),
         };
         self.driven.insert(id, driven);
+        self.spawn(myself, id, epoch).await;
+    }
+
+    /// Operators have asked something of a workflow that is driven here: its actor is started anew, and carries it out
+    /// before it drives on from the checkpoint. Loads that have begun end by themselves, as tasks do; what they did is found there.
+    async fn steer(
+        &mut self,
+        myself: &ActorRef<WorkflowDispatcherMsg>,
+        owned: OwnedWorkflow,
+        asked_at: Instant,
+    ) {
+        let (id, epoch) = (owned.id, owned.epoch);
+        let Some(driven) = self.driven.get_mut(&id) else {
+            return;
+        };
+        tracing::info!(workflow = %owned.name, request = ?owned.request, "operators have asked something of the workflow");
+        let old = driven.actor.take();
+        driven.owned = Arc::new(owned);
+        driven.lease_until = asked_at + self.arguments.lease;
+        self.kill(myself, id, epoch, old);
         self.spawn(myself, id, epoch).await;
     }
 
@@ -362,7 +391,17 @@ impl WorkflowDispatcherState {
         let Some(driven) = self.driven.remove(&id) else {
             return;
         };
-        let epoch = driven.owned.epoch;
+        self.kill(myself, id, driven.owned.epoch, driven.actor);
+        self.tell_reaper();
+    }
+
+    fn kill(
+        &self,
+        myself: &ActorRef<WorkflowDispatcherMsg>,
+        id: WorkflowId,
+        epoch: OwnerEpoch,
+        actor: Option<ActorId>,
+    ) {
         let _ = self
             .arguments
             .pool
@@ -371,12 +410,11 @@ impl WorkflowDispatcherState {
             .get_cell()
             .get_children()
             .into_iter()
-            .filter(|child| Some(child.get_id()) == driven.actor)
+            .filter(|child| Some(child.get_id()) == actor)
         {
             // Killed, with all below it: a stop would let its tables go on until its handler returns.
             child.kill();
         }
-        self.tell_reaper();
     }
 
     fn tell_reaper(&self) {

@@ -5,6 +5,7 @@ use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, to_json};
 use super::sql::{text, text_opt, values};
 use crate::domain::WorkflowId;
+use crate::failpoint::Step;
 use crate::snowflake::SnowflakeError;
 use async_trait::async_trait;
 
@@ -54,7 +55,7 @@ impl WorkflowCatalog for HybridCheckpoint {
         if !self.query(&by_name).await?.is_empty() {
             return Err(CheckpointError::NameTaken(workflow.name.clone()));
         }
-        let transaction = self.client.begin().await?;
+        let transaction = self.client.begin(Step::CreateBegin).await?;
         let created: Result<(), CheckpointError> = async {
             let insert = format!(
                 "INSERT INTO {s}.WORKFLOW (NAME, SOURCE_PLATFORM, AFFINITY, CONFIGURATION, STATUS, CREATION_TOKEN) VALUES ({}, {}, {}, {}, 'PENDING', {})",
@@ -64,17 +65,18 @@ impl WorkflowCatalog for HybridCheckpoint {
                 text(&workflow.configuration),
                 text(&token)
             );
-            transaction.execute(&insert).await?;
+            transaction.execute(Step::CreateWorkflow, &insert).await?;
             let rows = transaction.query(&by_name).await?;
             let id: i64 = Cells(rows.first().unwrap_or(&Vec::new()), 0).number()?;
             let mut tables = Vec::new();
             for (no, spec) in workflow.tables.iter().enumerate() {
                 tables.push(vec![no.to_string(), text(&spec.source.to_string()), text(&spec.target.to_string()), text(&to_json(spec)?)]);
             }
+            transaction.execute(Step::CreateWorkflow, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
             for chunk in tables.chunks(500) {
                 let rows = values(&["N", "S", "T", "J"], chunk);
                 let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, 'PENDING', v.S, v.T, v.J FROM ({rows}) v");
-                transaction.execute(&insert).await?;
+                transaction.execute(Step::CreateTables, &insert).await?;
             }
             Ok(())
         }
@@ -83,7 +85,7 @@ impl WorkflowCatalog for HybridCheckpoint {
             transaction.rollback().await;
             return Err(error);
         }
-        let committed = transaction.commit().await;
+        let committed = transaction.commit(Step::CreateCommit).await;
         if let Err(error) = &committed {
             tracing::warn!(%error, "the reply to the commit was lost; asking whether the workflow exists");
         }

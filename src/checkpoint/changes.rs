@@ -6,6 +6,7 @@ use super::sql::{text, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::task::TaskKind;
 use crate::domain::{Attempt, TableNo};
+use crate::failpoint::Step;
 use std::collections::HashMap;
 
 impl HybridCheckpoint {
@@ -83,7 +84,7 @@ impl HybridCheckpoint {
                 manifest.bytes().to_string(),
             ]);
         }
-        self.execute(&format!(
+        self.execute(Step::PartitionStaged, &format!(
             "UPDATE {s}.\"PARTITION\" p SET PHASE = 'STAGED', ATTEMPT = v.A, MANIFEST = v.M, ROWS_STAGED = v.R, BYTES = v.B, STAGED_AT = SYSDATE() FROM ({}) v \
              WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = v.T AND p.PARTITION_NO = v.P AND p.PHASE = 'PENDING' AND {}",
             values(&["T", "P", "A", "M", "R", "B"], &rows),
@@ -112,7 +113,7 @@ impl HybridCheckpoint {
                 ]
             })
             .collect();
-        self.execute(&format!(
+        self.execute(Step::PartitionFailed, &format!(
             "UPDATE {s}.\"PARTITION\" p SET PHASE = 'FAILED', ERROR = v.E, FAILED_AT = SYSDATE() FROM ({}) v \
              WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = v.T AND p.PARTITION_NO = v.P AND p.PHASE IN ('PENDING', 'STAGED') AND {}",
             values(&["T", "P", "E"], &rows),
@@ -135,9 +136,9 @@ impl HybridCheckpoint {
             .iter()
             .map(|(no, phase, error)| vec![no.to_string(), text(phase.as_str()), text_opt(*error)])
             .collect();
-        self.execute(&format!(
+        self.execute(Step::TableEnd, &format!(
             "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE() FROM ({}) v \
-             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN ('COMPLETED', 'FAILED')",
+             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')",
             values(&["T", "F", "E"], &rows),
             owned.id,
             owned.epoch,

@@ -5,6 +5,7 @@
 
 use crate::domain::analysis::SyncSettings;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
+use crate::domain::request::{Orders, Request};
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, Platform, Slice, TableRef};
 use crate::domain::task::{ExtractionSpec, Manifest, TaskKind};
@@ -91,6 +92,25 @@ pub struct OwnedWorkflow {
     pub affinity: Option<String>,
     /// Phase.
     pub phase: WorkflowPhase,
+    /// What an operator asks of it as a whole.
+    pub request: Option<Request>,
+    /// Grows with everything that operators ask of it or of its tables.
+    pub request_seq: i64,
+}
+
+/// A search for workflows to own.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkflowSearch<'a> {
+    /// Who searches.
+    pub owner: &'a str,
+    /// Only workflows of this affinity or none.
+    pub affinity: Option<&'a str>,
+    /// How long what is taken belongs to the owner without renewal.
+    pub lease: Duration,
+    /// New ones at most.
+    pub limit: usize,
+    /// What the owner drives already, each with its epoch and the [`request_seq`](OwnedWorkflow::request_seq) that it knows.
+    pub driven: &'a [(WorkflowId, OwnerEpoch, i64)],
 }
 
 /// A table as the checkpoint knows it.
@@ -106,6 +126,8 @@ pub struct TableState {
     pub extraction: Option<ExtractionSpec>,
     /// Partitions in all, once planned.
     pub num_partitions: u32,
+    /// What an operator asks of it.
+    pub request: Option<Request>,
 }
 
 /// A partition as the checkpoint knows it.
@@ -223,14 +245,13 @@ pub struct LoadUnit {
 pub trait OrchestratorCheckpoint: Send + Sync {
     /// Creates or upgrades the metadata objects (numbered migrations). Safe when several start at once.
     async fn bootstrap(&self) -> Result<(), CheckpointError>;
-    /// Takes up to `limit` workflows that are not complete, match the affinity, and have no owner or one whose lease
-    /// ran out. One statement when there is none; else one more to read what was won, and one to fence their tables.
+    /// Takes up to `limit` workflows that have not ended (or whose tables shall run again), match the affinity, and have no
+    /// owner or one whose lease ran out. Answers also those of `driven` of which operators have asked something since: under
+    /// the same epoch, their lease renewed. One statement when there is neither; else one more to read what was won, and one
+    /// for each workflow that was taken, to fence its tables.
     async fn take_workflows(
         &self,
-        owner: &str,
-        affinity: Option<&str>,
-        lease: Duration,
-        limit: usize,
+        search: &WorkflowSearch<'_>,
     ) -> Result<Vec<OwnedWorkflow>, CheckpointError>;
     /// Renews the leases of these workflows and answers those that have another owner. One statement (two if some are lost).
     async fn renew_workflows(
@@ -264,16 +285,31 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<Vec<(PartitionPhase, u64)>, CheckpointError>;
     /// Pending → Executing. Fenced. One statement.
     async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
-    /// Executing → Completed; what is left of its ended tasks is collected. Fenced. Two statements.
-    async fn complete_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
+    /// Executing → `end` (Completed or Cancelled); what is left of its ended tasks is collected. Fenced. Two statements.
+    async fn complete_workflow(
+        &self,
+        owned: &OwnedWorkflow,
+        end: WorkflowPhase,
+    ) -> Result<(), CheckpointError>;
+    /// Carries out what operators asked of tables, and takes the requests away. Cancelled: the table, its partitions that
+    /// are not loaded, and its tasks (whoever runs one learns that its lease is lost). Again: the table goes back to
+    /// Executing, or to Pending if it was never planned; its partitions that failed or were cancelled to Pending, of a
+    /// table that had ended all that are not loaded; their tasks to the queue, attempts counted anew but never numbered
+    /// anew, so that no file of an old attempt is ever loaded. A table whose state of earlier runs another workflow has
+    /// taken since does not run again, and says so. Waits for a load under way. Atomic, fenced. A few statements.
+    async fn carry_out(
+        &self,
+        owned: &OwnedWorkflow,
+        orders: &Orders<TableNo>,
+    ) -> Result<(), CheckpointError>;
     /// Tables Pending → Analyzing. Fenced. One statement.
     async fn start_analysis(
         &self,
         owned: &OwnedWorkflow,
         tables: &[TableNo],
     ) -> Result<(), CheckpointError>;
-    /// Takes over the state that runs of this table leave for the next, unless a workflow that is not complete has it:
-    /// then answers that workflow's name. Fenced. Two statements, three in that case.
+    /// Takes over the state that runs of this table leave for the next, unless a workflow that has not ended has it, which
+    /// is not being cancelled: then answers that workflow's name. Fenced. Two statements, three in that case.
     async fn claim_synchronization(
         &self,
         owned: &OwnedWorkflow,

@@ -3,7 +3,7 @@
 use super::contract::{CheckpointError, StoreError};
 use super::schema;
 use crate::domain::retry::RetryPolicy;
-use crate::snowflake::client::rows_affected;
+use crate::failpoint::Step;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
 use crate::types::snowflake_name;
@@ -115,8 +115,8 @@ impl HybridCheckpoint {
     }
 
     /// Creates one of the metadata objects; what fails is named.
-    pub(super) async fn create(&self, statement: &str) -> Result<(), CheckpointError> {
-        let Err(error) = self.query(statement).await else {
+    pub(super) async fn create(&self, at: Step, statement: &str) -> Result<(), CheckpointError> {
+        let Err(error) = self.execute(at, statement).await else {
             return Ok(());
         };
         let CheckpointError::Store(error) = error else {
@@ -146,10 +146,17 @@ impl HybridCheckpoint {
 
     /// Runs a statement that may be repeated.
     pub(super) async fn query(&self, sql: &str) -> Result<Vec<Row>, CheckpointError> {
+        self.repeat(|| self.client.query(sql)).await
+    }
+
+    async fn repeat<T, F>(&self, mut statement: impl FnMut() -> F) -> Result<T, CheckpointError>
+    where
+        F: Future<Output = Result<T, SnowflakeError>>,
+    {
         let mut failures = 0;
         loop {
-            match self.client.query(sql).await {
-                Ok(rows) => return Ok(rows),
+            match statement().await {
+                Ok(answer) => return Ok(answer),
                 Err(error) => {
                     failures += 1;
                     match RETRY.next(failures, error.is_retryable()) {
@@ -164,8 +171,8 @@ impl HybridCheckpoint {
     }
 
     /// Runs a change that may be repeated, and answers how many rows it changed the last time.
-    pub(super) async fn execute(&self, sql: &str) -> Result<u64, CheckpointError> {
-        Ok(rows_affected(&self.query(sql).await?))
+    pub(super) async fn execute(&self, at: Step, sql: &str) -> Result<u64, CheckpointError> {
+        self.repeat(|| self.client.execute(at, sql)).await
     }
 }
 

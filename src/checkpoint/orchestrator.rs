@@ -4,12 +4,15 @@ use super::contract::*;
 use super::hybrid::{
     Cells, HybridCheckpoint, corrupt, kind_text, parse_kind, parse_platform, task_id, to_json,
 };
+use super::requests::request;
 use super::schema;
 use super::sql::{from_now, number_list, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
+use crate::domain::request::Orders;
 use crate::domain::table::TableRef;
 use crate::domain::task::{ExtractionSpec, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
+use crate::failpoint::Step;
 use crate::snowflake::Row;
 use async_trait::async_trait;
 use std::time::Duration;
@@ -46,6 +49,7 @@ impl HybridCheckpoint {
     /// A change of the workflow's own row that must find it in our hands.
     async fn change_workflow(
         &self,
+        at: Step,
         owned: &OwnedWorkflow,
         set: &str,
         from: WorkflowPhase,
@@ -55,7 +59,7 @@ impl HybridCheckpoint {
             self.s, owned.id, owned.epoch
         );
         // No row: applied before (a lost reply), or fenced.
-        if self.execute(&sql).await? == 0 {
+        if self.execute(at, &sql).await? == 0 {
             self.check_owner(owned).await
         } else {
             Ok(())
@@ -101,7 +105,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
     async fn bootstrap(&self) -> Result<(), CheckpointError> {
         let database = crate::types::snowflake_name::quote(&self.location.database);
         for statement in schema::preparation(&database, &self.s) {
-            self.create(&statement).await?;
+            self.create(Step::BootstrapPrepare, &statement).await?;
         }
         let rows = self
             .query(&format!(
@@ -127,13 +131,13 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 "metadata objects are created or upgraded"
             );
             for statement in statements {
-                self.create(&statement).await?;
+                self.create(Step::BootstrapMigrate, &statement).await?;
             }
             let done = format!(
                 "INSERT INTO {s}.SCHEMA_VERSION (VERSION) SELECT {version} WHERE NOT EXISTS (SELECT 1 FROM {s}.SCHEMA_VERSION WHERE VERSION = {version})",
                 s = self.s
             );
-            if let Err(error) = self.query(&done).await {
+            if let Err(error) = self.execute(Step::BootstrapVersion, &done).await {
                 // Another orchestrator may have written the same row in this moment: then all is well.
                 let rows = self
                     .query(&format!(
@@ -151,32 +155,37 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
 
     async fn take_workflows(
         &self,
-        owner: &str,
-        affinity: Option<&str>,
-        lease: Duration,
-        limit: usize,
+        search: &WorkflowSearch<'_>,
     ) -> Result<Vec<OwnedWorkflow>, CheckpointError> {
         let s = &self.s;
         let token = uuid::Uuid::new_v4().to_string();
-        let matching = affinity.map_or_else(String::new, |affinity| {
+        let owner = text(search.owner);
+        let matching = search.affinity.map_or_else(String::new, |affinity| {
             format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(affinity))
         });
+        // A request to run again may come in the moment in which the workflow ends.
         let free = format!(
-            "STATUS IN ('PENDING', 'EXECUTING') AND (OWNER IS NULL OR LEASE_UNTIL < SYSDATE()){matching}"
+            "(STATUS IN ('PENDING', 'EXECUTING') OR WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.TABLE_REQUEST WHERE REQUEST = 'RETRY')) \
+             AND (OWNER IS NULL OR LEASE_UNTIL < SYSDATE()){matching}"
         );
+        let asked = self.asked_of(search).map_or_else(String::new, |asked| {
+            format!(" OR (OWNER = {owner} AND WORKFLOW_ID IN ({asked}))")
+        });
         let take = format!(
-            "UPDATE {s}.WORKFLOW SET OWNER = {}, OWNER_TOKEN = {}, OWNER_EPOCH = OWNER_EPOCH + 1, LEASE_UNTIL = {} \
-             WHERE WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.WORKFLOW WHERE {free} ORDER BY WORKFLOW_ID LIMIT {limit}) AND {free}",
-            text(owner),
+            "UPDATE {s}.WORKFLOW SET OWNER = {owner}, OWNER_TOKEN = {}, LEASE_UNTIL = {}, \
+             OWNER_EPOCH = OWNER_EPOCH + IFF(OWNER = {owner} AND LEASE_UNTIL >= SYSDATE(), 0, 1) \
+             WHERE (WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.WORKFLOW WHERE {free} ORDER BY WORKFLOW_ID LIMIT {}) AND {free}){asked}",
             text(&token),
-            from_now(lease)
+            from_now(search.lease),
+            search.limit
         );
         // Not repeated on a lost reply: a second take would count as somebody else's.
-        if self.client.execute(&take).await? == 0 {
+        if self.client.execute(Step::WorkflowTake, &take).await? == 0 {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT WORKFLOW_ID, OWNER_EPOCH, NAME, SOURCE_PLATFORM, AFFINITY, STATUS FROM {s}.WORKFLOW WHERE OWNER_TOKEN = {}",
+            "SELECT w.WORKFLOW_ID, w.OWNER_EPOCH, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, w.STATUS, x.REQUEST, COALESCE(x.REQUEST_SEQ, 0) \
+             FROM {s}.WORKFLOW w LEFT JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.OWNER_TOKEN = {}",
             text(&token)
         );
         let mut taken = Vec::new();
@@ -194,15 +203,21 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 platform,
                 affinity,
                 phase,
+                request: request(c.text_opt())?,
+                request_seq: c.number()?,
             });
         }
-        for owned in &taken {
+        let is_driven = |owned: &&OwnedWorkflow| {
+            let mut driven = search.driven.iter();
+            driven.any(|(id, epoch, _)| (*id, *epoch) == (owned.id, owned.epoch))
+        };
+        for owned in taken.iter().filter(|owned| !is_driven(owned)) {
             // Waits for a load of the former owner that has locked a table's row: it ends or is rolled back first.
             let sql = format!(
                 "UPDATE {s}.TABLE_STATE SET OWNER_EPOCH = {} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
                 owned.epoch, owned.id, owned.epoch
             );
-            self.execute(&sql).await?;
+            self.execute(Step::WorkflowFence, &sql).await?;
         }
         Ok(taken)
     }
@@ -224,7 +239,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             text(owner),
             s = self.s
         );
-        if self.execute(&sql).await? == owned.len() as u64 {
+        if self.execute(Step::WorkflowRenew, &sql).await? == owned.len() as u64 {
             return Ok(Vec::new());
         }
         let sql = format!(
@@ -264,14 +279,15 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             held.join(" OR "),
             text(owner)
         );
-        self.execute(&sql).await?;
+        self.execute(Step::WorkflowRelease, &sql).await?;
         Ok(())
     }
 
     async fn load_tables(&self, id: WorkflowId) -> Result<Vec<TableState>, CheckpointError> {
         let sql = format!(
-            "SELECT TABLE_NO, PHASE, SPEC, EXTRACTION, NUM_PARTITIONS FROM {}.TABLE_STATE WHERE WORKFLOW_ID = {id} ORDER BY TABLE_NO",
-            self.s
+            "SELECT t.TABLE_NO, t.PHASE, t.SPEC, t.EXTRACTION, t.NUM_PARTITIONS, r.REQUEST FROM {s}.TABLE_STATE t \
+             LEFT JOIN {s}.TABLE_REQUEST r ON r.WORKFLOW_ID = t.WORKFLOW_ID AND r.TABLE_NO = t.TABLE_NO WHERE t.WORKFLOW_ID = {id} ORDER BY t.TABLE_NO",
+            s = self.s
         );
         let read = |row: &Row| {
             let mut c = Cells(row, 0);
@@ -284,6 +300,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 spec: c.json()?,
                 extraction: c.json_opt()?,
                 num_partitions: c.number()?,
+                request: request(c.text_opt())?,
             })
         };
         self.query(&sql).await?.iter().map(read).collect()
@@ -327,6 +344,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
 
     async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
         self.change_workflow(
+            Step::WorkflowStart,
             owned,
             "STATUS = 'EXECUTING', STARTED_AT = SYSDATE()",
             WorkflowPhase::Pending,
@@ -334,7 +352,11 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         .await
     }
 
-    async fn complete_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+    async fn complete_workflow(
+        &self,
+        owned: &OwnedWorkflow,
+        end: WorkflowPhase,
+    ) -> Result<(), CheckpointError> {
         // Who dies between a change of phase and the collection of its tasks leaves these behind, and nobody asks for
         // them again: the partitions are past them.
         let leftover = format!(
@@ -343,13 +365,22 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             owned.id,
             self.fence(owned)
         );
-        self.execute(&leftover).await?;
+        self.execute(Step::WorkflowCollect, &leftover).await?;
         self.change_workflow(
+            Step::WorkflowComplete,
             owned,
-            "STATUS = 'COMPLETED', ENDED_AT = SYSDATE(), OWNER = NULL",
+            &format!("STATUS = '{end}', ENDED_AT = SYSDATE(), OWNER = NULL"),
             WorkflowPhase::Executing,
         )
         .await
+    }
+
+    async fn carry_out(
+        &self,
+        owned: &OwnedWorkflow,
+        orders: &Orders<TableNo>,
+    ) -> Result<(), CheckpointError> {
+        self.carry_out_orders(owned, orders).await
     }
 
     async fn start_analysis(
@@ -364,7 +395,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             number_list(tables),
             owned.epoch
         );
-        self.execute(&sql).await?;
+        self.execute(Step::TableAnalyze, &sql).await?;
         Ok(())
     }
 
@@ -393,7 +424,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 self.sync_plan_statements(owned, table_no, plan, synchronization)
             })
             .transpose()?;
-        let transaction = self.client.begin().await?;
+        let transaction = self.client.begin(Step::PlanBegin).await?;
         let written: Result<bool, CheckpointError> = async {
             let update = format!(
                 "UPDATE {s}.TABLE_STATE SET PHASE = 'EXECUTING', EXTRACTION = {}, NUM_PARTITIONS = {}, ROW_ESTIMATE = {}, BYTE_ESTIMATE = {} \
@@ -404,7 +435,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 plan.byte_estimate,
                 owned.epoch
             );
-            if transaction.execute(&update).await? != 1 {
+            if transaction.execute(Step::PlanTable, &update).await? != 1 {
                 return Ok(false);
             }
             let mut rows = Vec::with_capacity(plan.partitions.len());
@@ -418,30 +449,30 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             }
             for chunk in rows.chunks(INSERT_ROWS) {
                 let v = values(&["N", "F", "R"], chunk);
-                transaction.execute(&format!("INSERT INTO {s}.\"PARTITION\" (WORKFLOW_ID, TABLE_NO, PARTITION_NO, PHASE, KEY_RANGE) SELECT {id}, {table_no}, v.N, v.F, v.R FROM ({v}) v")).await?;
+                transaction.execute(Step::PlanPartitions, &format!("INSERT INTO {s}.\"PARTITION\" (WORKFLOW_ID, TABLE_NO, PARTITION_NO, PHASE, KEY_RANGE) SELECT {id}, {table_no}, v.N, v.F, v.R FROM ({v}) v")).await?;
             }
             if !plan.warnings.is_empty() {
                 let rows: Vec<_> = plan.warnings.iter().enumerate().map(|(no, warning)| vec![no.to_string(), text(warning)]).collect();
                 let v = values(&["N", "W"], &rows);
-                transaction.execute(&format!("INSERT INTO {s}.WARNING (WORKFLOW_ID, TABLE_NO, WARNING_NO, WARNING) SELECT {id}, {table_no}, v.N, v.W FROM ({v}) v")).await?;
+                transaction.execute(Step::PlanWarnings, &format!("INSERT INTO {s}.WARNING (WORKFLOW_ID, TABLE_NO, WARNING_NO, WARNING) SELECT {id}, {table_no}, v.N, v.W FROM ({v}) v")).await?;
             }
             if let Some(plan) = &sync_statements {
                 for (sql, expected) in plan {
-                    let changed = transaction.execute(sql).await?;
+                    let changed = transaction.execute(Step::PlanSync, sql).await?;
                     if expected.is_some_and(|expected| expected != changed) {
                         return Ok(false);
                     }
                 }
             }
             let analysis = task_id(id, TaskKind::Analyze, table_no, None);
-            transaction.execute(&format!("UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID = {}", text(&analysis))).await?;
+            transaction.execute(Step::PlanCollect, &format!("UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID = {}", text(&analysis))).await?;
             Ok(true)
         }
         .await;
         match written {
             Ok(true) => {
                 // In doubt, the asker starts again from the checkpoint and finds what is true.
-                transaction.commit().await?;
+                transaction.commit(Step::PlanCommit).await?;
                 Ok(Applied::Yes)
             }
             Ok(false) => {
@@ -490,7 +521,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 v = values(&["I", "T", "P", "K", "O", "R"], chunk),
                 fence = self.fence(owned)
             );
-            self.execute(&sql).await?;
+            self.execute(Step::TaskEnqueue, &sql).await?;
         }
         Ok(())
     }
@@ -541,7 +572,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
     async fn collect(&self, task_ids: &[String]) -> Result<(), CheckpointError> {
         if !task_ids.is_empty() {
             let ids = text_list(task_ids.iter().map(String::as_str));
-            self.execute(&format!("UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID IN {ids} AND COLLECTED_AT IS NULL", self.s)).await?;
+            self.execute(Step::TaskCollect, &format!("UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID IN {ids} AND COLLECTED_AT IS NULL", self.s)).await?;
         }
         Ok(())
     }
@@ -559,7 +590,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         workflows: &[WorkflowId],
         max_failures: u32,
     ) -> Result<u64, CheckpointError> {
-        self.execute(&format!(
+        self.execute(Step::TaskReap, &format!(
             "UPDATE {}.TASK_QUEUE SET STATUS = IFF(FAILURES + 1 >= {max_failures}, 'FAILED', 'PENDING'), FAILURES = FAILURES + 1, CLAIM_TOKEN = NULL, \
              ENDED_AT = IFF(FAILURES + 1 >= {max_failures}, SYSDATE(), NULL), \
              ERROR = 'the worker ' || COALESCE(WORKER_ID, '?') || ' went silent while it ran this task; see its log' \

@@ -1,7 +1,7 @@
 //! What runs of one table leave for the next: whose turn it is, the partitions, their checksums and watermarks.
 //!
 //! `SYNCHRONIZATION` has a row for each pair of source and target table. Its `WORKFLOW_ID` is a fence: only that workflow's
-//! loads may move the state on, and a workflow takes it only when the one that had it is complete. So the range of a
+//! loads may move the state on, and a workflow takes it only when the one that had it has ended or is being cancelled. So the range of a
 //! watermark can be neither read nor loaded twice by two workflows of the same table.
 
 use super::contract::*;
@@ -12,6 +12,7 @@ use crate::domain::analysis::{SyncPartition, SyncSnapshot};
 use crate::domain::table::{Content, TableRef};
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
+use crate::failpoint::Step;
 use crate::snowflake::Row;
 
 impl HybridCheckpoint {
@@ -25,7 +26,7 @@ impl HybridCheckpoint {
     ) -> Result<Option<String>, CheckpointError> {
         let (s, id, key) = (&self.s, owned.id, text(sync_key));
         let fence = self.fence(owned);
-        self.execute(&format!(
+        self.execute(Step::SyncCreate, &format!(
             "INSERT INTO {s}.SYNCHRONIZATION (SYNC_KEY, SOURCE_TABLE, TARGET_TABLE, WORKFLOW_ID, TABLE_NO) \
              SELECT {key}, {}, {}, {id}, {table_no} WHERE NOT EXISTS (SELECT 1 FROM {s}.SYNCHRONIZATION x WHERE x.SYNC_KEY = {key}) AND {fence}",
             text(&source.to_string()),
@@ -33,9 +34,11 @@ impl HybridCheckpoint {
         ))
         .await?;
         let taken = self
-            .execute(&format!(
-                "UPDATE {s}.SYNCHRONIZATION SET WORKFLOW_ID = {id}, TABLE_NO = {table_no} WHERE SYNC_KEY = {key} AND {fence} \
-                 AND WORKFLOW_ID NOT IN (SELECT h.WORKFLOW_ID FROM {s}.WORKFLOW h WHERE h.STATUS <> 'COMPLETED' AND h.WORKFLOW_ID <> {id})"
+            .execute(Step::SyncClaim, &format!(
+                "UPDATE {s}.SYNCHRONIZATION y SET WORKFLOW_ID = {id}, TABLE_NO = {table_no} WHERE y.SYNC_KEY = {key} AND {fence} AND NOT EXISTS \
+                 (SELECT 1 FROM {s}.WORKFLOW h JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = h.WORKFLOW_ID JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = h.WORKFLOW_ID \
+                 WHERE h.WORKFLOW_ID = y.WORKFLOW_ID AND t.TABLE_NO = y.TABLE_NO AND h.WORKFLOW_ID <> {id} AND h.STATUS IN ('PENDING', 'EXECUTING') \
+                 AND COALESCE(x.REQUEST, '') <> 'CANCEL' AND t.PHASE <> 'CANCELLED')"
             ))
             .await?;
         if taken == 1 {

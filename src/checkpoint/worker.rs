@@ -6,6 +6,7 @@ use super::sql::{from_now, text, text_list, text_opt, values};
 use super::worker_contract::*;
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskOutcome};
 use crate::domain::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
+use crate::failpoint::Step;
 use crate::snowflake::Row;
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -27,18 +28,19 @@ impl WorkerCheckpoint for HybridCheckpoint {
         let claim = format!(
             "UPDATE {s}.TASK_QUEUE SET STATUS = 'CLAIMED', WORKER_ID = {worker}, CLAIM_TOKEN = '{token}', LEASE_UNTIL = {lease}, ATTEMPT = ATTEMPT + 1, \
              CLAIMED_AT = SYSDATE(), ROWS_DONE = 0, BYTES_DONE = 0 \
-             WHERE TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE WHERE STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) \
-             AND SOURCE_PLATFORM IN {platforms}{affinity} ORDER BY PRIORITY, WORKFLOW_ID, TABLE_NO, TASK_ID LIMIT {limit}) AND STATUS = 'PENDING'",
+             WHERE TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE q WHERE STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) \
+             AND SOURCE_PLATFORM IN {platforms}{affinity} AND {not_held} ORDER BY PRIORITY, WORKFLOW_ID, TABLE_NO, TASK_ID LIMIT {limit}) AND STATUS = 'PENDING'",
+            not_held = self.not_held("q"),
             worker = text(&request.worker),
             lease = from_now(request.lease),
             limit = request.limit
         );
         // A lost reply loses at most a lease's time: the claim is never repeated under another token.
-        if self.client.execute(&claim).await? == 0 {
+        if self.client.execute(Step::TaskClaim, &claim).await? == 0 {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KEY_RANGE, ATTEMPT, FAILURES, SOURCE_PLATFORM FROM {s}.TASK_QUEUE WHERE CLAIM_TOKEN = '{token}'"
+            "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KEY_RANGE, ATTEMPT, FAILURES, COALESCE(POSTPONED, 0), SOURCE_PLATFORM FROM {s}.TASK_QUEUE WHERE CLAIM_TOKEN = '{token}'"
         );
         let read = |row: &Row| {
             let mut c = Cells(row, 0);
@@ -51,6 +53,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
                 slice: c.json_opt()?,
                 attempt: Attempt(c.number()?),
                 failures: c.number()?,
+                postponed: c.number()?,
                 token,
                 platform: parse_platform(&c.text()?)?,
             })
@@ -120,7 +123,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
             values(&["I", "C", "R", "B"], &rows),
             s = self.s
         );
-        if self.execute(&sql).await? == leases.len() as u64 {
+        if self.execute(Step::TaskRenew, &sql).await? == leases.len() as u64 {
             return Ok(Vec::new());
         }
         let ids = text_list(leases.iter().map(|l| l.task_id.as_str()));
@@ -144,13 +147,13 @@ impl WorkerCheckpoint for HybridCheckpoint {
         let rows: Vec<_> = ends.iter().map(end_values).collect();
         // The token stays with a task that has ended, so that a repetition after a lost reply recognizes itself.
         let sql = format!(
-            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
+            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
              ROWS_DONE = v.N, BYTES_DONE = v.B, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
              FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED'",
-            values(&["I", "C", "S", "R", "E", "F", "D", "N", "B"], &rows),
+            values(&["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"], &rows),
             s = self.s
         );
-        if self.execute(&sql).await? == ends.len() as u64 {
+        if self.execute(Step::TaskFinish, &sql).await? == ends.len() as u64 {
             return Ok(vec![Applied::Yes; ends.len()]);
         }
         let ids = text_list(ends.iter().map(|end| end.task_id.as_str()));
@@ -186,7 +189,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
             worker.capacity.to_string(),
             format!("{:.1}", worker.rows_per_second),
         ];
-        self.execute(&format!(
+        self.execute(Step::WorkerHeartbeat, &format!(
             "MERGE INTO {s}.WORKER w USING ({}) v ON w.WORKER_ID = v.W \
              WHEN MATCHED THEN UPDATE SET RUNNING = v.R, CAPACITY = v.C, ROWS_PER_SECOND = v.P, LAST_SEEN = SYSDATE() \
              WHEN NOT MATCHED THEN INSERT (WORKER_ID, AFFINITY, VERSION, RUNNING, CAPACITY, ROWS_PER_SECOND) VALUES (v.W, v.A, v.V, v.R, v.C, v.P)",
@@ -198,17 +201,20 @@ impl WorkerCheckpoint for HybridCheckpoint {
     }
 
     async fn sign_off(&self, worker: &str) -> Result<(), CheckpointError> {
-        self.execute(&format!(
-            "DELETE FROM {}.WORKER WHERE WORKER_ID = {}",
-            self.s,
-            text(worker)
-        ))
+        self.execute(
+            Step::WorkerSignOff,
+            &format!(
+                "DELETE FROM {}.WORKER WHERE WORKER_ID = {}",
+                self.s,
+                text(worker)
+            ),
+        )
         .await?;
         Ok(())
     }
 }
 
-/// Task, token, status, result, error, failures to add, delay in milliseconds, rows, bytes.
+/// Task, token, status, result, error, failures and postponements to add, delay in milliseconds, rows, bytes.
 fn end_values(end: &TaskEnd) -> Vec<String> {
     let (status, result, error, failures, delay, rows, bytes) = match &end.outcome {
         TaskOutcome::Completed {
@@ -261,6 +267,7 @@ fn end_values(end: &TaskEnd) -> Vec<String> {
         text_opt(result),
         text_opt(error),
         failures.to_string(),
+        u8::from(matches!(end.outcome, TaskOutcome::Postponed { .. })).to_string(),
         delay.to_string(),
         rows.to_string(),
         bytes.to_string(),

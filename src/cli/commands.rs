@@ -129,8 +129,10 @@ async fn run_standalone(arguments: RunArguments) -> Result<Ending, RoleError> {
     let workflow = read_workflow(&arguments.workflow)?;
     serves(&worker, &workflow, &arguments.config)?;
     let mut orchestrator = config::orchestrator::load(None, &variable).map_err(refused)?;
-    // One file describes both roles here: where it speaks of the metadata or an affinity, that holds for both.
+    // One file describes both roles here: where it speaks of the metadata, a lease or an affinity, that holds for both.
     orchestrator.metadata = worker.metadata.clone();
+    orchestrator.lease = worker.lease;
+    orchestrator.reap_interval = orchestrator.reap_interval.min(worker.lease);
     orchestrator.affinity.clone_from(&workflow.affinity);
     worker.affinity = worker.affinity.or_else(|| workflow.affinity.clone());
     let bars = MultiProgress::new();

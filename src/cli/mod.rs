@@ -54,6 +54,7 @@ impl From<&RoleError> for Ending {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    crate::failpoint::set_up();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

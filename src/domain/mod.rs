@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod claim_ahead;
 pub mod id;
 pub mod phase;
+pub mod request;
 pub mod restart;
 pub mod retry;
 pub mod spec;

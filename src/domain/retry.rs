@@ -24,7 +24,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// For tasks whose source, or Snowflake, is away, counted by attempts: about half an hour, which a warehouse that
+    /// For tasks whose source, or Snowflake, is away: about half an hour, which a warehouse that
     /// restarts or is resized needs. Past it the task has failed.
     pub const OUTAGE: Self = Self {
         max_failures: 36,

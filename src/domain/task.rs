@@ -110,6 +110,8 @@ pub struct ClaimedTask {
     pub attempt: Attempt,
     /// Failures of earlier claims.
     pub failures: u32,
+    /// Earlier claims that were postponed because something outside was away.
+    pub postponed: u32,
     /// This claim's fence.
     pub token: ClaimToken,
     /// Source platform.

@@ -10,6 +10,7 @@ use crate::checkpoint::{
 };
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
+use crate::failpoint::{Step, step};
 use crate::snowflake::copy::{CopyInto, verify};
 use crate::snowflake::error::Kind;
 use crate::snowflake::merge;
@@ -116,8 +117,7 @@ impl TableLoader {
     ) -> Result<(), LoadOutcome> {
         let target = quote_table(&extraction.target);
         let create = create_staging(load.content, staging, &target, &load.names());
-        self.client
-            .query_tagged(tag, &create)
+        step(Step::StagingCreate, self.client.query_tagged(tag, &create))
             .await
             .map_err(|error| failed(&error, extraction, batch))?;
         for files in segments(batch, extraction.load_segment_mb) {
@@ -127,9 +127,8 @@ impl TableLoader {
                 stage: &self.stage,
                 files: &files,
             };
-            let answer = self
-                .client
-                .query_tagged(tag, &copy.sql())
+            let sql = copy.sql();
+            let answer = step(Step::StagingCopy, self.client.query_tagged(tag, &sql))
                 .await
                 .map_err(|error| failed(&error, extraction, batch))?;
             verify(&files, &answer)
@@ -156,7 +155,11 @@ impl TableLoader {
     }
 
     async fn drop_staging(&self, staging: &str) {
-        if let Err(error) = self.client.query(&merge::drop_staging(staging)).await {
+        if let Err(error) = self
+            .client
+            .run_step(Step::StagingDrop, &merge::drop_staging(staging))
+            .await
+        {
             tracing::warn!(staging, %error, "a staging table could not be dropped; it is dropped at the workflow's end");
         }
     }
@@ -173,7 +176,7 @@ impl TableLoader {
         load: &Load,
         staging: Option<&str>,
     ) -> LoadOutcome {
-        let transaction = match self.client.begin_tagged(tag).await {
+        let transaction = match self.client.begin_tagged(Step::LoadBegin, tag).await {
             Ok(transaction) => transaction,
             Err(error) => return failed(&error, extraction, batch),
         };
@@ -187,7 +190,7 @@ impl TableLoader {
             transaction.rollback().await;
             return outcome;
         }
-        match transaction.commit().await {
+        match transaction.commit(Step::LoadCommit).await {
             Ok(()) => LoadOutcome::Committed,
             Err(error) => {
                 LoadOutcome::AskCheckpoint(format!("the commit was not answered: {error}"))
@@ -210,7 +213,7 @@ impl TableLoader {
             .load_statements(owned, table_no, extraction, &units);
         for (sql, expected) in statements {
             let changed = transaction
-                .execute(&sql)
+                .execute(Step::LoadCheckpoint, &sql)
                 .await
                 .map_err(|error| failed(&error, extraction, batch))?;
             if changed != expected {
@@ -235,7 +238,10 @@ impl TableLoader {
         match (&load.kind, staging) {
             (LoadKind::Merge(key), Some(staging)) => {
                 let sql = merge::merge(&target, staging, key, &load.names());
-                let moved = transaction.execute(&sql).await.map_err(fail)?;
+                let moved = transaction
+                    .execute(Step::LoadMerge, &sql)
+                    .await
+                    .map_err(fail)?;
                 let rows: u64 = batch.iter().map(|staged| staged.unit.rows).sum();
                 let is_key_alone = key.len() == load.columns.len();
                 if moved != rows && !is_key_alone {
@@ -246,12 +252,18 @@ impl TableLoader {
             }
             (LoadKind::DeleteMissing(key), Some(staging)) => {
                 let sql = merge::delete_missing(&target, staging, key);
-                let deleted = transaction.execute(&sql).await.map_err(fail)?;
+                let deleted = transaction
+                    .execute(Step::LoadDeleteMissing, &sql)
+                    .await
+                    .map_err(fail)?;
                 tracing::info!(table = %extraction.source, deleted, "rows that are gone from the source are deleted");
             }
             (LoadKind::Direct { delete }, _) => {
                 if let Some(sql) = delete {
-                    transaction.query(sql).await.map_err(fail)?;
+                    transaction
+                        .run_step(Step::LoadDelete, sql)
+                        .await
+                        .map_err(fail)?;
                 }
                 for files in segments(batch, extraction.load_segment_mb) {
                     let copy = CopyInto {
@@ -260,7 +272,10 @@ impl TableLoader {
                         stage: &self.stage,
                         files: &files,
                     };
-                    let answer = transaction.query(&copy.sql()).await.map_err(fail)?;
+                    let answer = transaction
+                        .run_step(Step::LoadCopy, &copy.sql())
+                        .await
+                        .map_err(fail)?;
                     verify(&files, &answer)
                         .map_err(|difference| rejected(extraction, batch, &difference))?;
                 }

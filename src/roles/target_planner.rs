@@ -9,6 +9,7 @@ use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef, WrittenName};
 use crate::domain::task::{ExtractColumn, ExtractionSpec, LoadMode, TaskFailure};
+use crate::failpoint::Step;
 use crate::plan::synchronization::{load_mode, partitions, start_over, sync_key, sync_plan};
 use crate::plan::target::{
     TargetColumn, WantedColumn, column_warnings, match_columns, new_columns, wanted_columns,
@@ -203,19 +204,25 @@ impl SnowflakeTargetPlanner {
             "CREATE {kind} IF NOT EXISTS {database}.{}",
             quote(&exact_name(&target.schema))
         );
-        match self.client.query(&schema).await {
+        match self.client.run_step(Step::TargetCreate, &schema).await {
             Err(error) if error.kind == Kind::NoSuchObject => {}
             result => return result.map(|_| ()),
         }
         self.client
-            .query(&format!("CREATE DATABASE IF NOT EXISTS {database}"))
+            .run_step(
+                Step::TargetCreate,
+                &format!("CREATE DATABASE IF NOT EXISTS {database}"),
+            )
             .await?;
-        self.client.query(&schema).await.map(|_| ())
+        self.client
+            .run_step(Step::TargetCreate, &schema)
+            .await
+            .map(|_| ())
     }
 
     async fn run_all(&self, statements: &[String]) -> Result<(), SnowflakeError> {
         for statement in statements {
-            self.client.query(statement).await?;
+            self.client.run_step(Step::TargetCreate, statement).await?;
         }
         Ok(())
     }
@@ -234,7 +241,7 @@ impl SnowflakeTargetPlanner {
                 quote_table(&target),
                 quote_table(&spec.target)
             );
-            self.client.query(&like).await?;
+            self.client.run_step(Step::TargetCreate, &like).await?;
         }
         Ok(target)
     }

@@ -7,6 +7,7 @@ use crate::checkpoint::{OwnedWorkflow, TableState};
 use crate::domain::phase::TablePhase;
 use crate::domain::spec::CleanUp;
 use crate::domain::table::TableRef;
+use crate::failpoint::Step;
 use crate::snowflake::{SnowflakeError, identity, merge};
 use crate::types::snowflake_name::{exact_name, quote, quote_table, quote_text};
 use std::collections::BTreeSet;
@@ -26,16 +27,18 @@ impl TableLoader {
                 tracing::warn!(workflow = %owned.name, table = %table.spec.source, target = %table.spec.target, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
             }
         }
-        let has_failed = tables.iter().any(|table| table.phase == TablePhase::Failed);
+        let is_success = tables
+            .iter()
+            .all(|table| table.phase == TablePhase::Completed);
         let clean_up = tables.first().map(|table| table.spec.clean_up);
         let is_wanted = match clean_up.unwrap_or_default() {
             CleanUp::Never => false,
-            CleanUp::OnSuccess => !has_failed,
+            CleanUp::OnSuccess => is_success,
             CleanUp::Always => true,
         };
         if is_wanted {
             let sql = format!("REMOVE {}/workflows/{}/", self.stage, owned.id);
-            if let Err(error) = self.client.query(&sql).await {
+            if let Err(error) = self.client.run_step(Step::EndFiles, &sql).await {
                 tracing::warn!(workflow = %owned.name, %error, "staged files could not be removed; they can be removed by hand");
             }
         }
@@ -51,7 +54,9 @@ impl TableLoader {
         for row in self.client.query(&sql).await? {
             if let Some(Some(name)) = row.first() {
                 let name = format!("{}.{}", self.metadata.quoted(), quote(name));
-                self.client.query(&merge::drop_staging(&name)).await?;
+                self.client
+                    .run_step(Step::EndStaging, &merge::drop_staging(&name))
+                    .await?;
             }
         }
         Ok(())
@@ -74,7 +79,7 @@ impl TableLoader {
         for schema in schemas {
             if let Err(error) = self
                 .client
-                .query(&format!("DROP SCHEMA IF EXISTS {schema}"))
+                .run_step(Step::EndDryRun, &format!("DROP SCHEMA IF EXISTS {schema}"))
                 .await
             {
                 tracing::warn!(workflow = %owned.name, schema, %error, "the dry run's schema could not be dropped; it can be dropped by hand");
@@ -102,7 +107,7 @@ impl TableLoader {
             match largest.parse::<i128>() {
                 Ok(largest) if increment > 0 => {
                     for sql in identity::lead_on(target, &column, largest + 1, increment) {
-                        self.client.query(&sql).await?;
+                        self.client.run_step(Step::EndIdentity, &sql).await?;
                     }
                 }
                 _ => {

@@ -3,6 +3,7 @@
 use super::auth::connector_auth;
 use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
+use crate::failpoint::{Step, step};
 use crate::types::snowflake_name::quote_text;
 use serde_json::json;
 use snowflake_connector_rs as connector;
@@ -12,6 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Sessions of one process at most.
 const MAX_SESSIONS: usize = 24;
+/// How long a rollback may take; then the session is thrown away.
+const ROLLBACK_PATIENCE: Duration = Duration::from_secs(10);
 /// A COPY INTO of a thousand files may take hours; Snowflake's own limit of a statement is two days.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
@@ -113,16 +116,24 @@ impl SnowflakeClient {
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn execute(&self, sql: &str) -> Result<u64, SnowflakeError> {
-        Ok(rows_affected(&self.query(sql).await?))
+    pub async fn execute(&self, at: Step, sql: &str) -> Result<u64, SnowflakeError> {
+        Ok(rows_affected(&self.run_step(at, sql).await?))
+    }
+
+    /// Runs a statement that changes something, and answers its rows.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn run_step(&self, at: Step, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
+        step(at, self.query(sql)).await
     }
 
     /// Begins a transaction on a session of its own.
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn begin(&self) -> Result<Transaction, SnowflakeError> {
-        self.begin_with(None).await
+    pub async fn begin(&self, at: Step) -> Result<Transaction, SnowflakeError> {
+        step(at, self.begin_with(None)).await
     }
 
     /// As [`Self::begin`], with a query tag of its own. The session keeps the tag: only for a client all of whose
@@ -130,8 +141,8 @@ impl SnowflakeClient {
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn begin_tagged(&self, tag: &str) -> Result<Transaction, SnowflakeError> {
-        self.begin_with(Some(tag)).await
+    pub async fn begin_tagged(&self, at: Step, tag: &str) -> Result<Transaction, SnowflakeError> {
+        step(at, self.begin_with(Some(tag))).await
     }
 
     /// As [`Self::query`], with a query tag of its own; see [`Self::begin_tagged`].
@@ -316,32 +327,51 @@ impl Transaction {
         }
     }
 
+    /// Runs a statement inside that changes something, and answers its rows.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn run_step(&self, at: Step, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
+        step(at, self.query(sql)).await
+    }
+
     /// Runs a statement inside and answers how many rows it changed.
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn execute(&self, sql: &str) -> Result<u64, SnowflakeError> {
-        Ok(rows_affected(&self.query(sql).await?))
+    pub async fn execute(&self, at: Step, sql: &str) -> Result<u64, SnowflakeError> {
+        Ok(rows_affected(&self.run_step(at, sql).await?))
     }
 
     /// Commits.
     ///
     /// # Errors
     /// With `in_doubt`, the commit may have happened: ask the checkpoint.
-    pub async fn commit(mut self) -> Result<(), SnowflakeError> {
-        let result = self.query("COMMIT").await.map(|_| ());
-        if result.is_ok() {
-            self.give_back();
+    pub async fn commit(mut self, at: Step) -> Result<(), SnowflakeError> {
+        match self.run_step(at, "COMMIT").await {
+            Ok(_) => {
+                self.give_back();
+                Ok(())
+            }
+            Err(error) => {
+                // What is not committed would hold its locks until Snowflake ends it as idle; after a commit this does
+                // nothing.
+                self.rollback().await;
+                Err(SnowflakeError {
+                    in_doubt: true,
+                    ..error
+                })
+            }
         }
-        result.map_err(|error| SnowflakeError {
-            in_doubt: true,
-            ..error
-        })
     }
 
     /// Rolls back. A session that cannot even do that is thrown away.
     pub async fn rollback(mut self) {
-        if self.query("ROLLBACK").await.is_ok() {
+        let rollback = self.query("ROLLBACK");
+        if matches!(
+            tokio::time::timeout(ROLLBACK_PATIENCE, rollback).await,
+            Ok(Ok(_))
+        ) {
             self.give_back();
         }
     }

@@ -8,9 +8,10 @@ use super::auth::login_data;
 use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
 use super::storage::{Bucket, StageInfo, bucket, upload_parts};
+use crate::failpoint::{Step, step};
 use bytes::Bytes;
-use futures::TryStreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
@@ -85,6 +86,10 @@ impl Stage {
     /// As [`SnowflakeError`] says; a path that leaves the stage is refused.
     pub async fn upload(&self, path: &str, content: Content) -> Result<u64, SnowflakeError> {
         check_path(path)?;
+        step(Step::FileEnd, self.upload_whole(path, in_parts(content))).await
+    }
+
+    async fn upload_whole(&self, path: &str, content: Content) -> Result<u64, SnowflakeError> {
         match self.destination(path).await? {
             Destination::Bucket(bucket) => {
                 let result = upload_parts(&bucket, path, content).await;
@@ -109,7 +114,7 @@ impl Stage {
             "PUT 'file:///snowhaul/{file}' '{}/{directory}/' AUTO_COMPRESS=FALSE OVERWRITE=TRUE SOURCE_COMPRESSION=NONE PARALLEL=4",
             self.shared.stage.replace('\'', "\\'")
         );
-        let data = self.put_statement(&sql).await?;
+        let data = step(Step::FilePut, self.put_statement(&sql)).await?;
         // The answer holds credentials: its text is never told.
         let answer: PutAnswer = serde_json::from_value(data).map_err(|_| {
             SnowflakeError::refused(
@@ -292,6 +297,18 @@ impl Stage {
             body["message"].as_str().unwrap_or("no message"),
         ))
     }
+}
+
+/// Each part is a step of its own.
+fn in_parts(content: Content) -> Content {
+    content
+        .then(|part| async {
+            let part = part?;
+            step(Step::FilePart, async { Ok(part) })
+                .await
+                .map_err(std::io::Error::other)
+        })
+        .boxed()
 }
 
 fn percent(text: &str) -> String {

@@ -120,15 +120,7 @@ impl<'a> Migration<'a> {
             ended.stdout,
             ended.stderr
         );
-        let sql = self.server.sql();
-        sql.run(&format!("USE SCHEMA {}.PUBLIC", self.target));
-        Migrated {
-            ended,
-            sql,
-            target: self.target.clone(),
-            metadata: format!("{}.DATA_MIGRATION", self.metadata),
-            workflow: self.name.clone(),
-        }
+        self.left(ended)
     }
 
     /// Starts it, kills it as soon as a row of a table of its metadata meets the condition, and lets the leases run out
@@ -149,13 +141,69 @@ impl<'a> Migration<'a> {
         assert!(reached, "no row of {table}: {condition}");
         let was_at_work = running.ended().is_none();
         running.kill();
+        self.let_leases_run_out();
+        was_at_work
+    }
+
+    /// The same with metadata of its own: nothing of earlier runs is known.
+    #[must_use]
+    pub fn with_new_metadata(mut self) -> Self {
+        self.metadata = unique_name("META");
+        self
+    }
+
+    /// The same into a target of its own.
+    #[must_use]
+    pub fn with_new_target(mut self) -> Self {
+        self.target = unique_name("TARGET");
+        self
+    }
+
+    /// Lines of `[application]` in the worker's configuration, instead of the usual ones.
+    #[must_use]
+    pub fn application(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.application);
+        self
+    }
+
+    /// Runs it to whatever end it comes to, with failures that are caused on purpose (`FAILPOINTS` of a build with the
+    /// feature `failpoints`). Also answers those that were: `load.copy.before kill`.
+    #[must_use]
+    pub fn run_with(&self, failpoints: &str) -> (Ended, Vec<String>) {
+        let scratch = Scratch::new("failpoints");
+        let log = scratch.path().join("caused");
+        let ended = self
+            .command(&scratch)
+            .env("FAILPOINTS", failpoints)
+            .env("SNOWHAUL_FAILPOINT_LOG", &log)
+            .run(DEADLINE);
+        let caused = std::fs::read_to_string(log).unwrap_or_default();
+        (ended, caused.lines().map(str::to_owned).collect())
+    }
+
+    /// Lets the leases run out that a killed process held.
+    pub fn let_leases_run_out(&self) {
         for table in ["WORKFLOW", "TASK_QUEUE"] {
-            // Instead of the time that would have to pass.
-            sql.run(&format!(
-                "UPDATE {schema}.{table} SET LEASE_UNTIL = SYSDATE() WHERE LEASE_UNTIL > SYSDATE()"
+            // Instead of the time that would have to pass. There may be no such table yet.
+            let _ = self.server.sql().try_run(&format!(
+                "UPDATE {}.DATA_MIGRATION.{table} SET LEASE_UNTIL = SYSDATE() WHERE LEASE_UNTIL > SYSDATE()",
+                self.metadata
             ));
         }
-        was_at_work
+    }
+
+    /// What it has left, whoever ran it.
+    #[must_use]
+    pub fn left(&self, ended: Ended) -> Migrated {
+        let sql = self.server.sql();
+        sql.run(&format!("USE SCHEMA {}.PUBLIC", self.target));
+        Migrated {
+            ended,
+            sql,
+            target: self.target.clone(),
+            metadata: format!("{}.DATA_MIGRATION", self.metadata),
+            workflow: self.name.clone(),
+        }
     }
 
     /// Whether this workflow is complete.
@@ -165,7 +213,12 @@ impl<'a> Migration<'a> {
             "SELECT COUNT(*) FROM {}.DATA_MIGRATION.WORKFLOW WHERE NAME = '{}' AND STATUS = 'COMPLETED'",
             self.metadata, self.name
         );
-        self.server.sql().number(&sql) > 0
+        let rows = self.server.sql().try_run(&sql).map(|answer| answer.rows);
+        // No metadata yet: no workflow.
+        rows.is_ok_and(|rows| {
+            rows.first()
+                .is_some_and(|row| row[0].as_deref() != Some("0"))
+        })
     }
 
     fn workflow(&self) -> Value {

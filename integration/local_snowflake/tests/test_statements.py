@@ -109,6 +109,16 @@ def test_views_and_functions(cursor, task):
     )  # fmt: skip
 
 
+def test_a_table_like_one_of_another_database_needs_no_sequence_of_its_own(cursor):
+    cursor.execute("CREATE DATABASE first_db")
+    cursor.execute("CREATE SEQUENCE first_db.public.numbers START = 1 INCREMENT = 1")
+    cursor.execute("CREATE TABLE first_db.public.t (id NUMBER(10,0) DEFAULT first_db.public.numbers.NEXTVAL, a NUMBER(3,0) DEFAULT 7)")
+    cursor.execute("CREATE DATABASE second_db")
+    cursor.execute("CREATE OR REPLACE TRANSIENT TABLE second_db.public.u LIKE first_db.public.t")
+    cursor.execute("INSERT INTO second_db.public.u (id) VALUES (1)")
+    assert cursor.execute("SELECT id, a FROM second_db.public.u").fetchall() == [(1, 7)]
+
+
 def test_types_are_described_as_declared(cursor):
     columns = {
         "a": "NUMBER(38,0)", "b": "NUMBER(10,3)", "c": "FLOAT", "d": "VARCHAR(7)", "e": "VARCHAR(16777216)",

@@ -8,6 +8,7 @@ mod kill;
 mod loader;
 mod orchestrator_store;
 mod planner;
+mod requests;
 mod runner;
 mod store;
 mod worker_store;

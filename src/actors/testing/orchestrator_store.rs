@@ -3,9 +3,10 @@
 use super::store::{PLATFORM, PartitionRow, Rows, Store, TaskRow, task_id};
 use crate::checkpoint::{
     Applied, CheckpointError, EndedTask, LoadUnit, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
-    PartitionKey, PartitionState, StateChange, TablePlan, TableState,
+    PartitionKey, PartitionState, StateChange, TablePlan, TableState, WorkflowSearch,
 };
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
+use crate::domain::request::Orders;
 use crate::domain::table::TableRef;
 use crate::domain::task::{ExtractionSpec, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
@@ -21,13 +22,11 @@ impl OrchestratorCheckpoint for Store {
 
     async fn take_workflows(
         &self,
-        owner: &str,
-        _affinity: Option<&str>,
-        lease: Duration,
-        limit: usize,
+        search: &WorkflowSearch<'_>,
     ) -> Result<Vec<OwnedWorkflow>, CheckpointError> {
         let after = self.faults.enter("take_workflows").await?;
-        let taken = self.take(owner, lease, limit);
+        let mut taken = self.steered(search);
+        taken.extend(self.take(search.owner, search.lease, search.limit));
         for owned in &taken {
             let tables: Vec<_> = {
                 let rows = self.rows();
@@ -144,11 +143,35 @@ impl OrchestratorCheckpoint for Store {
         after.leave(answer).await
     }
 
-    async fn complete_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+    async fn complete_workflow(
+        &self,
+        owned: &OwnedWorkflow,
+        end: WorkflowPhase,
+    ) -> Result<(), CheckpointError> {
         let after = self.faults.enter("complete_workflow").await?;
-        let answer =
-            self.change_workflow(owned, WorkflowPhase::Executing, WorkflowPhase::Completed);
+        let answer = self.change_workflow(owned, WorkflowPhase::Executing, end);
         after.leave(answer).await
+    }
+
+    async fn carry_out(
+        &self,
+        owned: &OwnedWorkflow,
+        orders: &Orders<TableNo>,
+    ) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("carry_out").await?;
+        for no in orders.cancel.iter().chain(&orders.retry) {
+            // A load under way ends first.
+            let lock = self.table_lock((owned.id, *no));
+            let _row = lock.lock().await;
+            let mut rows = self.rows();
+            rows.check_owner(owned)?;
+            if orders.cancel.contains(no) {
+                rows.cancel_table((owned.id, *no));
+            } else {
+                rows.repeat_table((owned.id, *no));
+            }
+        }
+        after.leave(Ok(())).await
     }
 
     async fn start_analysis(
@@ -297,8 +320,9 @@ impl Store {
     fn take(&self, owner: &str, lease: Duration, limit: usize) -> Vec<OwnedWorkflow> {
         let now = Instant::now();
         let mut rows = self.rows();
-        let free = rows.workflows.iter_mut().filter(|(_, row)| {
-            !row.phase.is_terminal()
+        let asked: Vec<WorkflowId> = rows.asked_again();
+        let free = rows.workflows.iter_mut().filter(|(id, row)| {
+            (!row.phase.is_terminal() || asked.contains(id))
                 && (row.owner.is_none() || row.lease_until.is_none_or(|until| until < now))
         });
         free.take(limit)
@@ -313,9 +337,35 @@ impl Store {
                     platform: PLATFORM,
                     affinity: None,
                     phase: row.phase,
+                    request: row.request,
+                    request_seq: row.request_seq,
                 }
             })
             .collect()
+    }
+
+    /// What the owner drives already and does not know the newest requests of.
+    fn steered(&self, search: &WorkflowSearch<'_>) -> Vec<OwnedWorkflow> {
+        let mut rows = self.rows();
+        let driven = search.driven.iter().filter_map(|(id, epoch, seq)| {
+            let row = rows.workflows.get_mut(id)?;
+            let is_ours = row.owner.as_deref() == Some(search.owner) && row.epoch == *epoch;
+            if !is_ours || row.request_seq == *seq {
+                return None;
+            }
+            row.lease_until = Some(Instant::now() + search.lease);
+            Some(OwnedWorkflow {
+                id: *id,
+                epoch: *epoch,
+                name: row.name.clone(),
+                platform: PLATFORM,
+                affinity: None,
+                phase: row.phase,
+                request: row.request,
+                request_seq: row.request_seq,
+            })
+        });
+        driven.collect()
     }
 
     fn read_tables(&self, id: WorkflowId) -> Vec<TableState> {
@@ -332,6 +382,7 @@ impl Store {
                 spec: row.spec.clone(),
                 extraction: row.extraction.clone(),
                 num_partitions: count(*no),
+                request: row.request,
             })
             .collect()
     }
@@ -466,6 +517,7 @@ fn new_task(workflow_id: WorkflowId, task: &NewTask) -> TaskRow {
         phase: TaskPhase::Pending,
         attempt: Attempt(0),
         failures: 0,
+        postponed: 0,
         token: None,
         lease_until: None,
         not_before: None,

@@ -3,6 +3,7 @@
 use super::faults::Faults;
 use crate::checkpoint::{CheckpointError, OwnedWorkflow};
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
+use crate::domain::request::Request;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Platform, Slice, TableRef, WrittenName};
 use crate::domain::task::{ExtractionSpec, Manifest, TaskKind};
@@ -19,6 +20,8 @@ pub(super) struct WorkflowRow {
     pub owner: Option<String>,
     pub epoch: OwnerEpoch,
     pub lease_until: Option<Instant>,
+    pub request: Option<Request>,
+    pub request_seq: i64,
 }
 
 pub(super) struct TableRow {
@@ -28,6 +31,7 @@ pub(super) struct TableRow {
     pub epoch: OwnerEpoch,
     pub error: Option<String>,
     pub warnings: Vec<String>,
+    pub request: Option<Request>,
 }
 
 pub(super) struct PartitionRow {
@@ -47,6 +51,7 @@ pub(super) struct TaskRow {
     pub phase: TaskPhase,
     pub attempt: Attempt,
     pub failures: u32,
+    pub postponed: u32,
     pub token: Option<ClaimToken>,
     pub lease_until: Option<Instant>,
     pub not_before: Option<Instant>,
@@ -99,6 +104,8 @@ impl Store {
                 owner: None,
                 epoch: OwnerEpoch(0),
                 lease_until: None,
+                request: None,
+                request_seq: 0,
             },
         );
         for (no, table) in tables.iter().enumerate() {
@@ -109,6 +116,7 @@ impl Store {
                 epoch: OwnerEpoch(0),
                 error: None,
                 warnings: Vec::new(),
+                request: None,
             };
             rows.tables.insert((id, TableNo(no as u32)), row);
         }

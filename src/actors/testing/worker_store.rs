@@ -91,11 +91,15 @@ impl Store {
     fn take_tasks(&self, request: &ClaimRequest) -> Vec<ClaimedTask> {
         let (now, token) = (Instant::now(), ClaimToken::generate());
         let mut rows = self.rows();
+        let keys = rows.tables.keys().copied();
+        let held: Vec<_> = keys.filter(|key| rows.is_held(*key)).collect();
         let mut free: Vec<_> = rows
             .tasks
             .iter_mut()
             .filter(|(_, task)| {
-                task.phase == TaskPhase::Pending && task.not_before.is_none_or(|at| at <= now)
+                task.phase == TaskPhase::Pending
+                    && task.not_before.is_none_or(|at| at <= now)
+                    && !held.contains(&(task.workflow_id, task.table_no))
             })
             .collect();
         free.sort_by_key(|(id, task)| {
@@ -121,6 +125,7 @@ impl Store {
                 slice: task.partition.as_ref().map(|(_, slice)| slice.clone()),
                 attempt: task.attempt,
                 failures: task.failures,
+                postponed: task.postponed,
                 token,
                 platform: PLATFORM,
             }
@@ -163,6 +168,7 @@ impl Store {
                 failure,
                 retry_after,
             } => {
+                task.postponed += 1;
                 task.error = Some(failure.message.clone());
                 task.not_before = Some(Instant::now() + *retry_after);
                 task.phase = TaskPhase::Pending;

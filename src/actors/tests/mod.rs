@@ -4,6 +4,7 @@ mod documented;
 mod faults;
 mod kills;
 mod many;
+mod operations;
 mod outcomes;
 mod pool;
 mod synchronization;

@@ -7,7 +7,9 @@ use crate::actors::remote_extractor_pool::{
     RemoteExtractorPool, RemoteExtractorPoolArguments, RemoteExtractorPoolMsg, Submission,
 };
 use crate::actors::testing::{Fault, World, WorldSettings};
-use crate::checkpoint::{NewTask, OrchestratorCheckpoint, OwnedWorkflow, StateChange};
+use crate::checkpoint::{
+    NewTask, OrchestratorCheckpoint, OwnedWorkflow, StateChange, WorkflowSearch,
+};
 use crate::domain::TableNo;
 use crate::domain::phase::TablePhase;
 use crate::domain::task::TaskKind;
@@ -18,7 +20,14 @@ use tokio::sync::mpsc;
 
 async fn owned(world: &World, owner: &str) -> Arc<OwnedWorkflow> {
     let lease = Duration::from_millis(1);
-    let taken = world.store.take_workflows(owner, None, lease, 1).await;
+    let search = WorkflowSearch {
+        owner,
+        affinity: None,
+        lease,
+        limit: 1,
+        driven: &[],
+    };
+    let taken = world.store.take_workflows(&search).await;
     Arc::new(taken.unwrap().remove(0))
 }
 

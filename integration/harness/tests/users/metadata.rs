@@ -69,7 +69,7 @@ fn metadata_of_a_newer_version_is_left_alone_by_every_command() {
     ] {
         let ended = site.command(arguments).run(DEADLINE);
         assert_eq!(ended.code(), Some(2), "{arguments:?} {}", ended.stderr);
-        assert_says(&ended.stderr, &["version 99", "version 2", &site.metadata]);
+        assert_says(&ended.stderr, &["version 99", "version 3", &site.metadata]);
     }
     assert_eq!(
         site.sql()
@@ -88,9 +88,14 @@ fn metadata_of_an_older_version_is_upgraded_and_workers_wait_for_it() {
     // As version 1 left it.
     let (sql, schema) = (site.sql(), format!("{}.DATA_MIGRATION", site.metadata));
     for statement in [
-        "DELETE FROM {s}.SCHEMA_VERSION WHERE VERSION = 2",
+        "DELETE FROM {s}.SCHEMA_VERSION WHERE VERSION > 1",
         "DROP TABLE {s}.SYNCHRONIZATION",
         "DROP TABLE {s}.SYNC_PARTITION",
+        "DROP TABLE {s}.WORKFLOW_REQUEST",
+        "DROP TABLE {s}.TABLE_REQUEST",
+        "DROP VIEW {s}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR",
+        "ALTER TABLE {s}.TASK_QUEUE DROP COLUMN POSTPONED",
+        "ALTER TABLE {s}.TABLE_STATE DROP COLUMN LOAD_ERROR",
         "CREATE HYBRID TABLE {s}.SYNC_STATE (SOURCE_TABLE VARCHAR(1024) NOT NULL, PRIMARY KEY (SOURCE_TABLE))",
     ] {
         sql.run(&statement.replace("{s}", &schema));
@@ -113,7 +118,7 @@ fn metadata_of_an_older_version_is_upgraded_and_workers_wait_for_it() {
     );
     assert_eq!(
         sql.number(&format!("SELECT MAX(VERSION) FROM {schema}.SCHEMA_VERSION")),
-        2
+        3
     );
     assert_eq!(worker.terminate(DEADLINE).code(), Some(0));
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));

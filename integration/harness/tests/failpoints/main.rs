@@ -1,0 +1,111 @@
+//! Every step that changes something outside fails, in every way, under every strategy (`src/failpoint.rs`).
+//!
+//! Needs the binary with the feature `failpoints`: `cargo build --workspace --features snowhaul/failpoints`.
+
+mod cell;
+mod strategy;
+
+use cell::{Table, is_reached};
+use snowhaul::failpoint::Step;
+use snowhaul_integration::LocalSnowflake;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+use strategy::Strategy;
+
+/// Steps that are tried at once: most of their time they wait.
+const AT_ONCE: usize = 3;
+
+fn every_step_is_survived(strategy: Strategy) {
+    // A transaction whose client is gone holds its locks until Snowflake ends it as idle: after five minutes there.
+    let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
+    let chosen = std::env::var("SNOWHAUL_STEPS").unwrap_or_default();
+    let steps = Step::ALL
+        .iter()
+        .copied()
+        .filter(|step| is_reached(*step, strategy) && step.as_str().starts_with(&chosen));
+    let queue = Mutex::new(steps.collect::<VecDeque<Step>>());
+    let outcomes = Mutex::new(Vec::new());
+    let lock = |mutex: &Mutex<VecDeque<Step>>| {
+        mutex
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(step) = lock(&queue) {
+                    let table = Table::new(strategy, &server);
+                    let outcome = catch_unwind(AssertUnwindSafe(|| table.survives(step)));
+                    outcomes
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((step, outcome.is_ok()));
+                }
+            });
+        }
+    });
+    let mut outcomes = outcomes
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort();
+    for (step, survived) in &outcomes {
+        println!(
+            "{}\t{}\t{}",
+            strategy.name(),
+            step.as_str(),
+            if *survived { "survived" } else { "FAILED" }
+        );
+    }
+    let failed: Vec<_> = outcomes.iter().filter(|(_, survived)| !survived).collect();
+    assert!(
+        failed.is_empty(),
+        "{} under {failed:?}; see above",
+        strategy.name()
+    );
+}
+
+#[test]
+fn without_synchronization() {
+    every_step_is_survived(Strategy::None);
+}
+
+#[test]
+fn with_full_replace() {
+    every_step_is_survived(Strategy::FullReplace);
+}
+
+#[test]
+fn with_checksums() {
+    every_step_is_survived(Strategy::Checksum);
+}
+
+#[test]
+fn with_a_watermark() {
+    every_step_is_survived(Strategy::Append);
+}
+
+#[test]
+fn with_a_watermark_modifications_and_deletions() {
+    every_step_is_survived(Strategy::Merge);
+}
+
+#[test]
+fn every_step_is_reached_under_some_strategy() {
+    let strategies = [
+        Strategy::None,
+        Strategy::FullReplace,
+        Strategy::Checksum,
+        Strategy::Append,
+        Strategy::Merge,
+    ];
+    for step in Step::ALL {
+        assert!(
+            strategies
+                .iter()
+                .any(|strategy| is_reached(*step, *strategy)),
+            "{step:?}"
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! The tables that are moved, one for each strategy: how their source changes between two runs, and what the target must
+//! hold then.
+
+use serde_json::{Value, json};
+use snowhaul_integration::{Database, Migrated, Row, Sql};
+
+/// How the rows of a table are synchronized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    None,
+    FullReplace,
+    Checksum,
+    /// Rows above the watermark are added.
+    Append,
+    /// Rows above the watermark replace others, and rows that are gone are deleted.
+    Merge,
+}
+
+impl Strategy {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::FullReplace => "full-replace",
+            Self::Checksum => "checksum",
+            Self::Append => "watermark",
+            Self::Merge => "watermark, modifications, deletions",
+        }
+    }
+
+    fn synchronization(self) -> Value {
+        match self {
+            Self::None => json!({"strategy": "none"}),
+            Self::FullReplace => json!({"strategy": "full-replace"}),
+            Self::Checksum => json!({"strategy": "checksum"}),
+            Self::Append => json!({"strategy": "watermark", "watermarkColumn": "version"}),
+            Self::Merge => json!({
+                "strategy": "watermark", "watermarkColumn": "version", "trackModifications": true, "trackDeletions": true,
+            }),
+        }
+    }
+
+    /// Whether a run relies on what the one before has left.
+    pub fn is_stateful(self) -> bool {
+        matches!(self, Self::Checksum | Self::Append | Self::Merge)
+    }
+
+    /// The table as a workflow's file has it. A column that is left out gives a warning, and an identity column a sequence.
+    pub fn entry(self) -> Value {
+        json!({
+            "source": {"tableName": "items"}, "target": {"tableName": "items"},
+            "columnNamesToPartitionBy": ["id"],
+            "partitionSize": {"maxRowsPerPartition": 25},
+            "primaryKeyColumns": ["id"],
+            "excludeSourceColumns": ["secret"],
+            "continueIdentityColumns": true,
+            "synchronization": self.synchronization(),
+        })
+    }
+
+    /// What happens in the source between two runs.
+    pub fn change(self, sql: &Sql) {
+        insert(sql, 7);
+        if matches!(self, Self::None | Self::Append) {
+            return;
+        }
+        sql.run("UPDATE items SET name = 'changed ' || version, version = nextval('versions') WHERE id % 9 = (SELECT max(id) % 9 FROM items)");
+        sql.run("DELETE FROM items WHERE id IN (SELECT id FROM items WHERE id > 20 ORDER BY random() LIMIT 5)");
+    }
+}
+
+/// The source's table with its first rows.
+pub fn create(sql: &Sql) {
+    sql.run("CREATE SEQUENCE versions");
+    sql.run(
+        "CREATE TABLE items (id serial PRIMARY KEY, grp integer, name varchar(40), amount numeric(12,2), version bigint NOT NULL, born date DEFAULT DATE '2024-02-29', secret varchar(10))",
+    );
+    insert(sql, 60);
+}
+
+fn insert(sql: &Sql, rows: u32) {
+    sql.run(&format!(
+        "INSERT INTO items (grp, name, amount, version) SELECT n % 7, CASE n % 5 WHEN 0 THEN NULL WHEN 1 THEN '' ELSE 'name ' || n END, \
+         n * 1.25, nextval('versions') FROM generate_series(1, {rows}) n"
+    ));
+    sql.run("ANALYZE items");
+}
+
+/// A row that no worker can extract: its partition fails, and no other.
+pub fn poison(sql: &Sql) {
+    sql.run("UPDATE items SET born = DATE '12024-01-01' WHERE id = 30");
+}
+
+const COLUMNS: &str = "id, grp, name, amount, version";
+
+fn rows(sql: &Sql) -> Vec<Row> {
+    sql.rows(&format!("SELECT {COLUMNS} FROM items ORDER BY id"))
+}
+
+/// Every row and every value, in both.
+pub fn assert_equal(database: &Database<'_>, migrated: &Migrated) {
+    let (source, target) = (rows(&database.sql()), rows(&migrated.sql));
+    let different = source.iter().zip(&target).find(|(a, b)| a != b);
+    assert_eq!(different, None, "the first row that differs");
+    assert_eq!(source.len(), target.len());
+}
+
+/// Every row but those of the one partition that failed, once and with every value.
+pub fn assert_equal_but_poison(database: &Database<'_>, migrated: &Migrated) {
+    let (source, target) = (rows(&database.sql()), rows(&migrated.sql));
+    let missing: Vec<&Row> = source.iter().filter(|row| !target.contains(row)).collect();
+    assert_eq!(source.len(), target.len() + missing.len());
+    assert!(missing.iter().any(|row| row[0].as_deref() == Some("30")));
+    assert!(
+        missing.len() <= 30,
+        "more than a partition is missing: {missing:?}"
+    );
+    let phases = migrated.moved().1;
+    assert_eq!(
+        phases
+            .iter()
+            .find(|(phase, _)| phase == "FAILED")
+            .map(|(_, n)| *n),
+        Some(1)
+    );
+}

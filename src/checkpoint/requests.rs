@@ -1,0 +1,263 @@
+//! What operators ask, as the workflow's owner and the workers see it: `WORKFLOW_REQUEST` and `TABLE_REQUEST`.
+//!
+//! Only the command line writes requests, and only a workflow's owner carries them out, fenced by its epoch.
+
+use super::contract::*;
+use super::hybrid::{Cells, HybridCheckpoint, corrupt};
+use super::sql::{number_list, text, text_list, values};
+use crate::domain::request::{Orders, Request};
+use crate::domain::task::ExtractionSpec;
+use crate::domain::{TableNo, WorkflowId};
+use crate::failpoint::Step;
+use crate::snowflake::Transaction;
+use std::collections::BTreeMap;
+
+/// Reads a request.
+pub(super) fn request(stored: Option<String>) -> Result<Option<Request>, CheckpointError> {
+    stored
+        .map(|text| Request::parse(&text).ok_or_else(|| corrupt("a request", &text)))
+        .transpose()
+}
+
+impl HybridCheckpoint {
+    /// The condition that neither the workflow nor the table of a task is paused or cancelled; `task` names its row.
+    pub(super) fn not_held(&self, task: &str) -> String {
+        let s = &self.s;
+        format!(
+            "NOT EXISTS (SELECT 1 FROM {s}.WORKFLOW_REQUEST x WHERE x.WORKFLOW_ID = {task}.WORKFLOW_ID AND x.REQUEST IN ('PAUSE', 'CANCEL')) \
+             AND NOT EXISTS (SELECT 1 FROM {s}.TABLE_REQUEST r WHERE r.WORKFLOW_ID = {task}.WORKFLOW_ID AND r.TABLE_NO = {task}.TABLE_NO AND r.REQUEST IN ('PAUSE', 'CANCEL'))"
+        )
+    }
+
+    /// The query of those driven workflows of which something was asked that their owner does not know yet.
+    pub(super) fn asked_of(&self, search: &WorkflowSearch<'_>) -> Option<String> {
+        let rows: Vec<_> = search
+            .driven
+            .iter()
+            .map(|(id, _, seq)| vec![id.to_string(), seq.to_string()])
+            .collect();
+        (!rows.is_empty()).then(|| {
+            format!(
+                "SELECT x.WORKFLOW_ID FROM {}.WORKFLOW_REQUEST x JOIN ({}) v ON v.I = x.WORKFLOW_ID WHERE x.REQUEST_SEQ <> v.N",
+                self.s,
+                values(&["I", "N"], &rows)
+            )
+        })
+    }
+
+    /// As [`OrchestratorCheckpoint::carry_out`] says.
+    pub(super) async fn carry_out_orders(
+        &self,
+        owned: &OwnedWorkflow,
+        orders: &Orders<TableNo>,
+    ) -> Result<(), CheckpointError> {
+        let lost = self.lost_states(owned, &orders.retry).await?;
+        let retry: Vec<TableNo> = orders
+            .retry
+            .iter()
+            .copied()
+            .filter(|no| !lost.contains_key(no))
+            .collect();
+        let mut statements = Vec::new();
+        if !orders.cancel.is_empty() {
+            statements.extend(self.cancellation(owned, &orders.cancel));
+        }
+        if !retry.is_empty() {
+            statements.extend(self.repetition(owned, &retry));
+        }
+        for (no, holder) in &lost {
+            statements.extend(self.refusal(owned, *no, holder));
+        }
+        let transaction = self.client.begin(Step::OrdersBegin).await?;
+        let done = async {
+            self.check_owner_within(&transaction, owned).await?;
+            for sql in &statements {
+                transaction.execute(Step::OrdersWrite, sql).await?;
+            }
+            Ok::<_, CheckpointError>(())
+        };
+        match done.await {
+            // In doubt, the asker reads the tables again and finds what is true.
+            Ok(()) => Ok(transaction.commit(Step::OrdersCommit).await?),
+            Err(error) => {
+                transaction.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn check_owner_within(
+        &self,
+        transaction: &Transaction,
+        owned: &OwnedWorkflow,
+    ) -> Result<(), CheckpointError> {
+        // Not by a lock of the workflow's row: what follows may wait for a load, and the lease is renewed meanwhile.
+        let owner = format!("SELECT 1 WHERE {}", self.fence(owned));
+        if transaction.query(&owner).await?.is_empty() {
+            return Err(CheckpointError::Fenced(owned.id));
+        }
+        Ok(())
+    }
+
+    /// The table's rows first: that waits for a load under way, and keeps others out. What it has loaded is seen then.
+    fn cancellation(&self, owned: &OwnedWorkflow, tables: &[TableNo]) -> Vec<String> {
+        let (s, of, fence) = (&self.s, of_tables(owned.id, tables), self.fence(owned));
+        vec![
+            format!(
+                "UPDATE {s}.TABLE_STATE SET PHASE = 'CANCELLED', ENDED_AT = SYSDATE(), {NO_LOAD_FAILURES} WHERE {of} \
+                 AND OWNER_EPOCH = {} AND PHASE NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')",
+                owned.epoch
+            ),
+            format!(
+                "UPDATE {s}.\"PARTITION\" SET PHASE = 'CANCELLED' WHERE {of} AND PHASE IN ('PENDING', 'STAGED') AND {fence}"
+            ),
+            // The token goes, so that an end that comes later does not take itself for one that was written before.
+            format!(
+                "UPDATE {s}.TASK_QUEUE SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
+                 WHERE {of} AND COLLECTED_AT IS NULL AND {fence}"
+            ),
+            self.withdrawal(&of, Request::Cancel, &fence),
+        ]
+    }
+
+    fn repetition(&self, owned: &OwnedWorkflow, tables: &[TableNo]) -> Vec<String> {
+        let (s, of, fence) = (&self.s, of_tables(owned.id, tables), self.fence(owned));
+        // Of a table that goes on only what failed; of one that had ended all that is not in the target: staged files may be
+        // gone, and what was cancelled was staged by attempts that count no more.
+        let open = format!(
+            "SELECT p.PARTITION_NO FROM {s}.\"PARTITION\" p JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = p.WORKFLOW_ID AND t.TABLE_NO = p.TABLE_NO"
+        );
+        let again = "(p.PHASE = 'FAILED' OR (t.PHASE IN ('FAILED', 'CANCELLED') AND p.PHASE IN ('PENDING', 'STAGED', 'CANCELLED')))";
+        let fresh = "STATUS = 'PENDING', FAILURES = 0, POSTPONED = 0, NOT_BEFORE = NULL, CLAIM_TOKEN = NULL, RESULT = NULL, ERROR = NULL, \
+                     ROWS_DONE = 0, BYTES_DONE = 0, ENDED_AT = NULL, COLLECTED_AT = NULL";
+        vec![
+            format!(
+                "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1 WHERE {of} AND OWNER_EPOCH = {}",
+                owned.epoch
+            ),
+            // The analysis, where there is no plan yet.
+            format!(
+                "UPDATE {s}.TASK_QUEUE q SET {fresh} WHERE {} AND q.PARTITION_NO IS NULL AND {fence} AND EXISTS (SELECT 1 FROM {s}.TABLE_STATE t \
+                 WHERE t.WORKFLOW_ID = q.WORKFLOW_ID AND t.TABLE_NO = q.TABLE_NO AND t.EXTRACTION IS NULL AND t.PHASE IN ('FAILED', 'CANCELLED'))",
+                qualified(&of, "q")
+            ),
+            format!(
+                "UPDATE {s}.TASK_QUEUE q SET {fresh} WHERE {} AND {fence} AND EXISTS ({open} WHERE p.WORKFLOW_ID = q.WORKFLOW_ID \
+                 AND p.TABLE_NO = q.TABLE_NO AND p.PARTITION_NO = q.PARTITION_NO AND {again})",
+                qualified(&of, "q")
+            ),
+            format!(
+                "UPDATE {s}.\"PARTITION\" p SET PHASE = 'PENDING', ATTEMPT = NULL, MANIFEST = NULL, ROWS_STAGED = NULL, BYTES = NULL, STAGED_AT = NULL, \
+                 FAILED_AT = NULL, ERROR = NULL FROM {s}.TABLE_STATE t WHERE t.WORKFLOW_ID = p.WORKFLOW_ID AND t.TABLE_NO = p.TABLE_NO AND {} AND {again} AND {fence}",
+                qualified(&of, "p")
+            ),
+            format!(
+                "UPDATE {s}.TABLE_STATE SET PHASE = IFF(EXTRACTION IS NULL, 'PENDING', 'EXECUTING'), ERROR = NULL, ENDED_AT = NULL, {NO_LOAD_FAILURES} \
+                 WHERE {of} AND OWNER_EPOCH = {} AND PHASE IN ('FAILED', 'CANCELLED')",
+                owned.epoch
+            ),
+            // Usually done already by whoever asked; not when the workflow ended in that moment.
+            format!(
+                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING', ENDED_AT = NULL WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND STATUS IN ('COMPLETED', 'CANCELLED')",
+                owned.id, owned.epoch
+            ),
+            self.withdrawal(&of, Request::Retry, &fence),
+        ]
+    }
+
+    /// A table that cannot run again: it says why, and the request goes.
+    fn refusal(&self, owned: &OwnedWorkflow, no: TableNo, holder: &str) -> Vec<String> {
+        let (of, fence) = (of_tables(owned.id, &[no]), self.fence(owned));
+        let error = state_taken(holder);
+        vec![
+            format!(
+                "UPDATE {}.TABLE_STATE SET ERROR = {} WHERE {of} AND OWNER_EPOCH = {} AND PHASE IN ('FAILED', 'CANCELLED')",
+                self.s,
+                text(&error),
+                owned.epoch
+            ),
+            self.withdrawal(&of, Request::Retry, &fence),
+        ]
+    }
+
+    fn withdrawal(&self, of: &str, request: Request, fence: &str) -> String {
+        format!(
+            "DELETE FROM {}.TABLE_REQUEST WHERE {of} AND REQUEST = '{}' AND {fence}",
+            self.s,
+            request.as_str()
+        )
+    }
+
+    /// Those of these tables whose state of earlier runs another workflow has taken, with its name.
+    async fn lost_states(
+        &self,
+        owned: &OwnedWorkflow,
+        tables: &[TableNo],
+    ) -> Result<BTreeMap<TableNo, String>, CheckpointError> {
+        if tables.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.taken_states(owned.id, &of_tables(owned.id, tables))
+            .await
+    }
+
+    /// Those of a workflow's planned tables, of which `of` holds, whose state of earlier runs another workflow has taken.
+    /// One statement, two if some of them have such a state.
+    pub(super) async fn taken_states(
+        &self,
+        id: WorkflowId,
+        of: &str,
+    ) -> Result<BTreeMap<TableNo, String>, CheckpointError> {
+        let planned = format!(
+            "SELECT TABLE_NO, EXTRACTION FROM {}.TABLE_STATE WHERE {of} AND EXTRACTION IS NOT NULL",
+            self.s
+        );
+        let mut keys = BTreeMap::new();
+        for row in self.query(&planned).await? {
+            let mut c = Cells(&row, 0);
+            let no = TableNo(c.number()?);
+            if let Some(key) = c.json::<ExtractionSpec>()?.sync_key {
+                keys.insert(key, no);
+            }
+        }
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let taken = format!(
+            "SELECT y.SYNC_KEY, w.NAME FROM {s}.SYNCHRONIZATION y JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = y.WORKFLOW_ID WHERE y.WORKFLOW_ID <> {id} AND y.SYNC_KEY IN {}",
+            text_list(keys.keys().map(String::as_str)),
+            s = self.s
+        );
+        let mut holders = BTreeMap::new();
+        for row in self.query(&taken).await? {
+            let mut c = Cells(&row, 0);
+            let (key, holder) = (c.text()?, c.text()?);
+            if let Some(no) = keys.get(&key) {
+                holders.insert(*no, holder);
+            }
+        }
+        Ok(holders)
+    }
+}
+
+/// What is said of a table that cannot run again because of another workflow.
+pub(super) fn state_taken(holder: &str) -> String {
+    format!(
+        "the workflow {holder} has synchronized the same source table into the same target since, so that this run cannot go on: create a new workflow, which moves what is missing"
+    )
+}
+
+/// No load has failed since the last one that committed.
+pub(super) const NO_LOAD_FAILURES: &str =
+    "LOAD_FAILURES = NULL, LOAD_NOT_BEFORE = NULL, LOAD_ERROR = NULL";
+
+/// The condition on a workflow's tables.
+pub(super) fn of_tables(id: WorkflowId, tables: &[TableNo]) -> String {
+    format!("WORKFLOW_ID = {id} AND TABLE_NO IN {}", number_list(tables))
+}
+
+/// The same for a row that has a name.
+fn qualified(of: &str, row: &str) -> String {
+    of.replace("WORKFLOW_ID", &format!("{row}.WORKFLOW_ID"))
+        .replace("TABLE_NO", &format!("{row}.TABLE_NO"))
+}

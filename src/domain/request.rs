@@ -1,0 +1,326 @@
+//! What operators ask of work that runs or has ended, and whether it can be granted. Pure.
+//!
+//! A request stands beside the work that it is about, and the workflow's owner carries it out: nobody else changes a
+//! phase under its feet.
+
+use super::phase::{TablePhase, WorkflowPhase};
+
+/// What is asked of a workflow or of one of its tables, as the checkpoint stores it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// Nothing new begins until the request is withdrawn.
+    Pause,
+    /// What has not ended is given up for good.
+    Cancel,
+    /// What failed or was cancelled runs again. Of tables alone.
+    Retry,
+}
+
+impl Request {
+    /// The form in the checkpoint.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "PAUSE",
+            Self::Cancel => "CANCEL",
+            Self::Retry => "RETRY",
+        }
+    }
+
+    /// Reads the form of the checkpoint.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Pause, Self::Cancel, Self::Retry]
+            .into_iter()
+            .find(|request| request.as_str() == text)
+    }
+}
+
+/// What an operator does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lever {
+    /// Asks for [`Request::Pause`].
+    Pause,
+    /// Withdraws it.
+    Resume,
+    /// Asks for [`Request::Cancel`].
+    Cancel,
+    /// Asks for [`Request::Retry`].
+    Retry,
+}
+
+/// What becomes of a lever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// The request is written.
+    Ask,
+    /// Nothing is to be done, for this reason (follows the name: `is paused already`).
+    Already(&'static str),
+    /// It cannot be, for this reason and with this remedy.
+    Refuse(String),
+}
+
+fn refuse(reason: impl Into<String>) -> Grant {
+    Grant::Refuse(reason.into())
+}
+
+/// Whether a lever can be pulled on a workflow as a whole. [`Lever::Retry`] is decided table by table; this says whether it may
+/// be at all.
+pub fn grant_workflow(
+    lever: Lever,
+    phase: WorkflowPhase,
+    request: Option<Request>,
+    any_table_paused: bool,
+) -> Grant {
+    if lever == Lever::Retry {
+        return if request == Some(Request::Cancel) && !phase.is_terminal() {
+            refuse("is being cancelled; wait until it has ended, then it can run again")
+        } else {
+            Grant::Ask
+        };
+    }
+    match (phase, lever) {
+        (WorkflowPhase::Cancelled, Lever::Cancel) => return Grant::Already("is cancelled already"),
+        (WorkflowPhase::Cancelled, _) => {
+            return refuse("was cancelled; `snowhaul workflow retry` runs it again");
+        }
+        (WorkflowPhase::Completed, _) => {
+            return refuse(
+                "has ended; `snowhaul workflow retry` runs what failed again, and a new workflow everything",
+            );
+        }
+        (WorkflowPhase::Pending | WorkflowPhase::Executing, _) => {}
+    }
+    match (lever, request) {
+        (Lever::Cancel, Some(Request::Cancel)) => Grant::Already("is being cancelled already"),
+        (_, Some(Request::Cancel)) => refuse("is being cancelled, which cannot be taken back"),
+        (Lever::Pause, Some(Request::Pause)) => Grant::Already("is paused already"),
+        (Lever::Resume, None) if !any_table_paused => Grant::Already("is not paused"),
+        _ => Grant::Ask,
+    }
+}
+
+/// How a table stands, for a lever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableStanding {
+    /// Its phase.
+    pub phase: TablePhase,
+    /// What is asked of it already.
+    pub request: Option<Request>,
+    /// Whether some of its partitions failed.
+    pub has_failed_partitions: bool,
+    /// Whether it is a dry run's.
+    pub is_dry_run: bool,
+}
+
+/// Whether a lever can be pulled on one table of a workflow that has not refused it.
+pub fn grant_table(lever: Lever, table: TableStanding) -> Grant {
+    if lever == Lever::Retry {
+        return grant_retry(table);
+    }
+    match (table.phase, lever) {
+        (TablePhase::Cancelled, Lever::Cancel) => return Grant::Already("is cancelled already"),
+        (TablePhase::Completed | TablePhase::Failed | TablePhase::Cancelled, _) => {
+            return refuse(format!("has ended ({})", table.phase));
+        }
+        (TablePhase::Pending | TablePhase::Analyzing | TablePhase::Executing, _) => {}
+    }
+    match (lever, table.request) {
+        (Lever::Cancel, Some(Request::Cancel)) => Grant::Already("is being cancelled already"),
+        (_, Some(Request::Cancel)) => refuse("is being cancelled, which cannot be taken back"),
+        (Lever::Pause, Some(Request::Pause)) => Grant::Already("is paused already"),
+        (Lever::Resume, None | Some(Request::Retry)) => Grant::Already("is not paused by itself"),
+        _ => Grant::Ask,
+    }
+}
+
+fn grant_retry(table: TableStanding) -> Grant {
+    if table.is_dry_run {
+        return refuse("belongs to a dry run, whose schema is dropped at its end; create it again");
+    }
+    match (table.request, table.phase) {
+        (Some(Request::Retry), _) => Grant::Already("is about to run again already"),
+        (_, TablePhase::Failed | TablePhase::Cancelled) => Grant::Ask,
+        (_, TablePhase::Completed) => Grant::Already("is loaded: nothing of it failed"),
+        (Some(_), _) => refuse("is paused or being cancelled; resume it first"),
+        (None, _) if table.has_failed_partitions => Grant::Ask,
+        (None, _) => Grant::Already("is at work, and nothing of it failed"),
+    }
+}
+
+/// What a workflow's owner has to carry out before it drives the tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orders<T> {
+    /// These are cancelled.
+    pub cancel: Vec<T>,
+    /// These run again.
+    pub retry: Vec<T>,
+}
+
+impl<T> Orders<T> {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.cancel.is_empty() && self.retry.is_empty()
+    }
+}
+
+/// What is to be done, by what is asked of the workflow and of each table. Whatever ended already stays as it is.
+pub fn orders<T>(
+    workflow: Option<Request>,
+    tables: impl IntoIterator<Item = (T, TablePhase, Option<Request>)>,
+) -> Orders<T> {
+    let mut orders = Orders {
+        cancel: Vec::new(),
+        retry: Vec::new(),
+    };
+    let all = workflow == Some(Request::Cancel);
+    for (table, phase, request) in tables {
+        match request {
+            _ if all && !phase.is_terminal() => orders.cancel.push(table),
+            Some(Request::Cancel) if !phase.is_terminal() => orders.cancel.push(table),
+            Some(Request::Retry) => orders.retry.push(table),
+            _ => {}
+        }
+    }
+    orders
+}
+
+/// How a workflow ends whose tables have all ended.
+pub fn ended_as(
+    workflow: Option<Request>,
+    tables: impl IntoIterator<Item = TablePhase>,
+) -> WorkflowPhase {
+    let some_cancelled = tables
+        .into_iter()
+        .any(|phase| phase == TablePhase::Cancelled);
+    if workflow == Some(Request::Cancel) && some_cancelled {
+        WorkflowPhase::Cancelled
+    } else {
+        WorkflowPhase::Completed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn table(phase: TablePhase, request: Option<Request>) -> TableStanding {
+        TableStanding {
+            phase,
+            request,
+            has_failed_partitions: false,
+            is_dry_run: false,
+        }
+    }
+
+    #[test]
+    fn a_workflow_that_has_ended_cannot_be_paused_resumed_or_cancelled() {
+        for lever in [Lever::Pause, Lever::Resume, Lever::Cancel] {
+            let grant = grant_workflow(lever, WorkflowPhase::Completed, None, false);
+            assert!(matches!(grant, Grant::Refuse(_)), "{lever:?}: {grant:?}");
+        }
+        assert_eq!(
+            grant_workflow(
+                Lever::Cancel,
+                WorkflowPhase::Cancelled,
+                Some(Request::Cancel),
+                false
+            ),
+            Grant::Already("is cancelled already")
+        );
+    }
+
+    #[test]
+    fn levers_that_are_pulled_twice_change_nothing() {
+        let running = WorkflowPhase::Executing;
+        for (lever, request) in [
+            (Lever::Pause, Some(Request::Pause)),
+            (Lever::Resume, None),
+            (Lever::Cancel, Some(Request::Cancel)),
+        ] {
+            let grant = grant_workflow(lever, running, request, false);
+            assert!(matches!(grant, Grant::Already(_)), "{lever:?}: {grant:?}");
+            let grant = grant_table(lever, table(TablePhase::Executing, request));
+            assert!(matches!(grant, Grant::Already(_)), "{lever:?}: {grant:?}");
+        }
+    }
+
+    #[test]
+    fn a_cancellation_cannot_be_taken_back() {
+        let asked = Some(Request::Cancel);
+        for lever in [Lever::Pause, Lever::Resume, Lever::Retry] {
+            let grant = grant_workflow(lever, WorkflowPhase::Executing, asked, true);
+            assert!(matches!(grant, Grant::Refuse(_)), "{lever:?}: {grant:?}");
+        }
+    }
+
+    #[test]
+    fn a_pause_of_tables_is_ended_by_resuming_the_workflow() {
+        assert_eq!(
+            grant_workflow(Lever::Resume, WorkflowPhase::Executing, None, true),
+            Grant::Ask
+        );
+    }
+
+    #[test]
+    fn only_what_failed_or_was_cancelled_runs_again() {
+        for (phase, expected) in [
+            (TablePhase::Failed, true),
+            (TablePhase::Cancelled, true),
+            (TablePhase::Completed, false),
+            (TablePhase::Executing, false),
+        ] {
+            let grant = grant_table(Lever::Retry, table(phase, None));
+            assert_eq!(grant == Grant::Ask, expected, "{phase}");
+        }
+        let open = TableStanding {
+            has_failed_partitions: true,
+            ..table(TablePhase::Executing, None)
+        };
+        assert_eq!(grant_table(Lever::Retry, open), Grant::Ask);
+        let dry_run = TableStanding {
+            is_dry_run: true,
+            ..table(TablePhase::Failed, None)
+        };
+        assert!(matches!(
+            grant_table(Lever::Retry, dry_run),
+            Grant::Refuse(_)
+        ));
+    }
+
+    #[test]
+    fn a_workflow_that_lost_no_table_to_its_cancellation_is_completed() {
+        let asked = Some(Request::Cancel);
+        let done = [TablePhase::Completed, TablePhase::Failed];
+        assert_eq!(ended_as(asked, done), WorkflowPhase::Completed);
+        let cancelled = [TablePhase::Completed, TablePhase::Cancelled];
+        assert_eq!(ended_as(asked, cancelled), WorkflowPhase::Cancelled);
+        assert_eq!(ended_as(None, cancelled), WorkflowPhase::Completed);
+    }
+
+    fn phases() -> impl Strategy<Value = TablePhase> {
+        proptest::sample::select(TablePhase::ALL)
+    }
+
+    fn requests() -> impl Strategy<Value = Option<Request>> {
+        let all = [Request::Pause, Request::Cancel, Request::Retry].map(Some);
+        proptest::sample::select([&all[..], &[None]].concat())
+    }
+
+    proptest! {
+        #[test]
+        fn orders_cancel_only_open_tables_and_all_of_them_when_the_workflow_is_cancelled(
+            workflow in requests(),
+            tables in prop::collection::vec((phases(), requests()), 0..20),
+        ) {
+            let numbered = tables.iter().enumerate().map(|(no, (phase, request))| (no, *phase, *request));
+            let orders = orders(workflow, numbered);
+            prop_assert!(orders.cancel.iter().all(|no| !tables[*no].0.is_terminal()));
+            prop_assert!(orders.retry.iter().all(|no| tables[*no].1 == Some(Request::Retry)));
+            prop_assert!(orders.cancel.iter().all(|no| !orders.retry.contains(no)));
+            if workflow == Some(Request::Cancel) {
+                let open = tables.iter().filter(|(phase, _)| !phase.is_terminal()).count();
+                prop_assert_eq!(orders.cancel.len(), open);
+            }
+        }
+    }
+}
