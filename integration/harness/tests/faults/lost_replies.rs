@@ -2,7 +2,7 @@
 
 use crate::migration::{DEADLINE, Migration};
 use serde_json::json;
-use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch};
+use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, until};
 
 /// A migration on a Snowflake whose next COMMITs are answered so, once an orchestrator has created the metadata.
 fn creation(when: &str, code: Option<i32>, is_created: i64) {
@@ -11,14 +11,17 @@ fn creation(when: &str, code: Option<i32>, is_created: i64) {
     let snowflake = LocalSnowflake::start(&["--faults", &file.to_string_lossy()]);
     let migration = Migration::new(LocalRedshift::shared(), 10, 10, 10);
     let orchestrator = migration.orchestrator(&snowflake);
-    let sql = snowflake.sql();
-    migration.wait_for(&sql, 2, "SCHEMA_VERSION", "TRUE");
+    let has_metadata = || migration.list(&snowflake).wait(DEADLINE).code() == Some(0);
+    assert!(until(DEADLINE, has_metadata), "{}", orchestrator.stderr());
     drop(orchestrator);
     let rule = json!([{"id": 1, "match": "COMMIT", "when": when, "answer": 503}]);
     scratch.write("faults.json", &rule.to_string());
     let ended = migration.create_only(&snowflake).wait(DEADLINE);
     assert_eq!(ended.code(), code, "{}{}", ended.stdout, ended.stderr);
-    assert_eq!(migration.count(&sql, "WORKFLOW", "TRUE"), is_created);
+    assert_eq!(
+        migration.count(&snowflake.sql(), "WORKFLOW", "TRUE"),
+        is_created
+    );
 }
 
 #[test]

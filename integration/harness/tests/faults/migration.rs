@@ -127,6 +127,11 @@ impl<'server> Migration<'server> {
         self.workflow_command(snowflake, &words)
     }
 
+    /// Lists the workflows, which needs the metadata to be there.
+    pub fn list(&self, snowflake: &LocalSnowflake) -> Running {
+        self.command(snowflake, &["workflow", "list"])
+    }
+
     /// Creates the workflow.
     pub fn create_only(&self, snowflake: &LocalSnowflake) -> Running {
         self.workflow_command(snowflake, &["workflow", "create", "@workflow.json"])

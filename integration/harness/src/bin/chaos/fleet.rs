@@ -4,6 +4,7 @@ use crate::journal::Journal;
 use crate::script::{ROLES, Role, WITH_CLOCK, WITHOUT_DISK};
 use crate::site::{METADATA, Site};
 use snowhaul_integration::{Running, Signal, Snowhaul};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -120,6 +121,15 @@ impl<'a> Fleet<'a> {
                 "{name} has ended {:.1} s after SIGTERM",
                 took.as_secs_f64()
             )),
+            // It had just started, and did not listen for signals yet, or found a server away.
+            Some(status)
+                if status.code() == Some(3)
+                    || status.signal() == Some(Signal::TERM.as_raw())
+                        && has_said_nothing(process) =>
+            {
+                self.journal
+                    .event(&format!("{name} has ended in its start: {status}"));
+            }
             Some(status) => self
                 .journal
                 .finding(&format!("{name} ended with {status} after SIGTERM")),
@@ -183,6 +193,10 @@ impl Drop for Fleet<'_> {
             self.kill(role);
         }
     }
+}
+
+fn has_said_nothing(process: &Running) -> bool {
+    process.stdout().is_empty() && process.stderr().is_empty()
 }
 
 /// A call of snowhaul that goes through the proxies.
