@@ -33,3 +33,20 @@ fn a_workflow_whose_creation_was_committed_counts_as_created_though_the_reply_wa
 fn a_workflow_whose_commit_did_not_arrive_is_not_the_users_mistake() {
     creation("before", Some(3), 0);
 }
+
+#[test]
+fn staged_files_are_removed_though_snowflake_is_away_at_the_workflows_end() {
+    let scratch = Scratch::new("faults");
+    let file = scratch.path().join("faults.json");
+    let snowflake = LocalSnowflake::start(&["--faults", &file.to_string_lossy()]);
+    let rule =
+        json!([{"id": 1, "match": "REMOVE", "when": "before", "answer": "reset", "times": 2}]);
+    scratch.write("faults.json", &rule.to_string());
+    let migration = Migration::new(LocalRedshift::shared(), 100, 50, 100);
+    let ended = migration.run(&snowflake).wait(DEADLINE);
+    assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+    let stage = migration.object("TASK_RESULTS").replace('"', "");
+    let left = snowflake.sql().rows(&format!("LIST @{stage}"));
+    assert!(left.is_empty(), "{left:?}");
+    migration.assert_loaded_once(&snowflake);
+}
