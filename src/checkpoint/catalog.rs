@@ -6,6 +6,7 @@ use super::hybrid::{Cells, HybridCheckpoint, to_json};
 use super::sql::{text, text_opt, values};
 use crate::domain::WorkflowId;
 use crate::failpoint::Step;
+use crate::snowflake::SnowflakeError;
 use async_trait::async_trait;
 
 const SUMMARY: &str = "SELECT w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, \
@@ -103,24 +104,26 @@ impl WorkflowCatalog for HybridCheckpoint {
             Ok(())
         }
         .await;
-        match created {
-            Err(error) => {
-                transaction.rollback().await;
-                return Err(error);
-            }
-            Ok(()) => {
-                if let Err(error) = transaction.commit(Step::CreateCommit).await {
-                    tracing::warn!(%error, "the reply to the commit was lost; asking whether the workflow exists");
-                }
-            }
+        if let Err(error) = created {
+            transaction.rollback().await;
+            return Err(error);
+        }
+        let committed = transaction.commit(Step::CreateCommit).await;
+        if let Err(error) = &committed {
+            tracing::warn!(%error, "the reply to the commit was lost; asking whether the workflow exists");
         }
         // Also settles a lost reply, and a race for the name: whose token stands there has created it.
         let rows = self.query(&by_name).await?;
         let Some(row) = rows.first() else {
-            return Err(CheckpointError::Schema(format!(
-                "the workflow {} was not created; try again",
-                workflow.name
-            )));
+            let not_created = format!("the workflow {} was not created; try again", workflow.name);
+            return Err(match committed {
+                // What kept the commit away is not the caller's mistake.
+                Err(error) => CheckpointError::from(SnowflakeError {
+                    message: format!("{not_created}: {}", error.message),
+                    ..error
+                }),
+                Ok(()) => CheckpointError::Schema(not_created),
+            });
         };
         let mut c = Cells(row, 0);
         let id = WorkflowId(c.number()?);

@@ -147,6 +147,16 @@ impl<'server> Migration<'server> {
         self.command(snowflake, &[&words[..], &more].concat())
     }
 
+    /// Lists the workflows, which needs the metadata to be there.
+    pub fn list(&self, snowflake: &LocalSnowflake) -> Running {
+        self.command(snowflake, &["workflow", "list"])
+    }
+
+    /// Creates the workflow.
+    pub fn create_only(&self, snowflake: &LocalSnowflake) -> Running {
+        self.workflow_command(snowflake, &["workflow", "create", "@workflow.json"])
+    }
+
     /// Both roles in one process.
     pub fn run(&self, snowflake: &LocalSnowflake) -> Running {
         let words = ["run", "@workflow.json", "-c", "@configuration.toml"];
