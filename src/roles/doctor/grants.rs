@@ -63,6 +63,7 @@ const ORCHESTRATOR: &[Need] = &[
         &[Select, Insert, Update, Delete],
     ),
     need("WARNING", "WARNING", &[Select, Insert]),
+    need("RATE_LIMIT", "NUM_CHECKS", &[Select, Update]),
     need("WORKFLOW_REQUEST", "REQUEST", &[Select, Insert, Update]),
     need("TABLE_REQUEST", "REQUEST", &[Select, Insert, Delete]),
 ];
@@ -73,7 +74,7 @@ const WORKER: &[Need] = &[
     need("TABLE_STATE", "PHASE", &[Select]),
     need("SYNCHRONIZATION", "SETTINGS", &[Select]),
     need("SYNC_PARTITION", "CHECKSUM", &[Select]),
-    need("RATE_LIMIT", "PATTERN", &[Select]),
+    need("RATE_LIMIT", "NUM_CHECKS", &[Select, Update]),
     need("WORKFLOW_REQUEST", "REQUEST", &[Select]),
     need("TABLE_REQUEST", "REQUEST", &[Select]),
     need("TASK_QUEUE", "STATUS", &[Select, Update]),
