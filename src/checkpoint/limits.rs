@@ -130,10 +130,10 @@ impl HybridCheckpoint {
         token: ClaimToken,
         picture_sql: &str,
     ) -> Result<u64, CheckpointError> {
-        let transaction = self.client.begin(Step::TaskClaim).await?;
+        let transaction = self.client.begin(Step::LimitBegin).await?;
         let claimed: Result<u64, CheckpointError> = async {
             if transaction
-                .execute(Step::TaskClaim, &self.lock_limits())
+                .execute(Step::LimitLock, &self.lock_limits())
                 .await?
                 == 0
             {
@@ -149,7 +149,7 @@ impl HybridCheckpoint {
                 self.claim_sql(request, token),
                 text_list(chosen)
             );
-            Ok(transaction.execute(Step::TaskClaim, &sql).await?)
+            Ok(transaction.execute(Step::LimitClaim, &sql).await?)
         }
         .await;
         match claimed {
@@ -159,7 +159,7 @@ impl HybridCheckpoint {
             }
             Ok(claimed) => {
                 // In doubt, the claims run out with their leases, as after any lost reply.
-                transaction.commit(Step::TaskClaim).await?;
+                transaction.commit(Step::LimitCommit).await?;
                 Ok(claimed)
             }
             Err(error) => {
@@ -211,9 +211,9 @@ impl HybridCheckpoint {
         if !may(&picture) {
             return Ok(false);
         }
-        let transaction = self.client.begin(Step::LoadCheckpoint).await?;
+        let transaction = self.client.begin(Step::LimitBegin).await?;
         let admitted: Result<bool, CheckpointError> = async {
-            transaction.execute(Step::LoadCheckpoint, &self.lock_limits()).await?;
+            transaction.execute(Step::LimitLock, &self.lock_limits()).await?;
             if !may(&read(&transaction.query(&sql).await?)?) {
                 return Ok(false);
             }
@@ -221,14 +221,14 @@ impl HybridCheckpoint {
                 "UPDATE {}.TABLE_STATE SET LOAD_PERMIT = OWNER_EPOCH WHERE WORKFLOW_ID = {} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {}",
                 self.s, owned.id, owned.epoch
             );
-            if transaction.execute(Step::LoadCheckpoint, &permit).await? == 0 {
+            if transaction.execute(Step::LimitPermit, &permit).await? == 0 {
                 return Err(CheckpointError::Fenced(owned.id));
             }
             Ok(true)
         }
         .await;
         match admitted {
-            Ok(true) => transaction.commit(Step::LoadCheckpoint).await?,
+            Ok(true) => transaction.commit(Step::LimitCommit).await?,
             Ok(false) | Err(_) => transaction.rollback().await,
         }
         admitted
@@ -244,7 +244,7 @@ impl HybridCheckpoint {
             "UPDATE {}.TABLE_STATE SET LOAD_PERMIT = NULL WHERE WORKFLOW_ID = {} AND TABLE_NO = {table_no} AND LOAD_PERMIT = {}",
             self.s, owned.id, owned.epoch
         );
-        if let Err(error) = self.execute(Step::LoadCheckpoint, &sql).await {
+        if let Err(error) = self.execute(Step::LimitReturn, &sql).await {
             tracing::warn!(workflow = %owned.name, %error, "a load's permit could not be given back; it counts as running until the table is loaded again");
         }
     }
