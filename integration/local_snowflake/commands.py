@@ -45,6 +45,8 @@ def command(session: Session, first: str, text: str) -> Answer | None:
         return _wait(session, float(match[1]))
     if first == "ALTER" and (match := re.match(r"ALTER\s+SESSION\s+(SET|UNSET)\s+(.*)", text, re.IGNORECASE | re.DOTALL)):
         return _alter_session(session, match[1].upper(), match[2])
+    if first == "SHOW" and (match := re.fullmatch(r"SHOW\s+WAREHOUSES(?:\s+LIKE\s+'((?:[^'\\]|''|\\.)*)')?", text, re.IGNORECASE)):
+        return session.server.warehouses.show(session, match[1] and re.sub(r"\\(.)", r"\1", match[1].replace("''", "'")))
     if first == "SHOW" and (match := re.match(r"SHOW\s+PARAMETERS(?:\s+LIKE\s+'([^']*)')?", text, re.IGNORECASE)):
         return _show_parameters(session, match[1])
     if first in ("CREATE", "DROP"):
@@ -192,7 +194,7 @@ def context(session: Session, is_ddl: bool) -> dict[str, Callable[[], Expr]]:
         "CURRENT_ACCOUNT": text(session.account_name),
         "CURRENT_ACCOUNT_NAME": text(session.account_name),
         "CURRENT_ORGANIZATION_NAME": text("LOCAL"),
-        "CURRENT_REGION": text("LOCAL"),
+        "CURRENT_REGION": text(session.server.options.region),
         "CURRENT_USER": text(session.user),
         "CURRENT_ROLE": text(session.role),
         "CURRENT_WAREHOUSE": text(session.warehouse),

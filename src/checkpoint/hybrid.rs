@@ -114,6 +114,37 @@ impl HybridCheckpoint {
         )))
     }
 
+    /// The latest version, once the table of versions is there. What exists is not created again: Snowflake wants the
+    /// privilege to create even where `IF NOT EXISTS` has nothing to do.
+    pub(super) async fn stored_versions(&self) -> Result<Vec<Row>, CheckpointError> {
+        let sql = format!(
+            "SELECT COALESCE(MAX(VERSION), 0) FROM {}.SCHEMA_VERSION",
+            self.s
+        );
+        match self.query(&sql).await {
+            Err(error) if is_absence(&error) => {}
+            found => return found,
+        }
+        let database = snowflake_name::quote(&self.location.database);
+        // Database, schema, table: from the last on, and one more whenever that one has nowhere to be.
+        let statements = schema::preparation(&database, &self.s);
+        let mut first = statements.len().saturating_sub(1);
+        loop {
+            match self.create_all(&statements[first..]).await {
+                Err(error) if first > 0 && is_absence(&error) => first -= 1,
+                Err(error) => return Err(error),
+                Ok(()) => return self.query(&sql).await,
+            }
+        }
+    }
+
+    async fn create_all(&self, statements: &[String]) -> Result<(), CheckpointError> {
+        for statement in statements {
+            self.create(Step::BootstrapPrepare, statement).await?;
+        }
+        Ok(())
+    }
+
     /// Creates one of the metadata objects; what fails is named.
     pub(super) async fn create(&self, at: Step, statement: &str) -> Result<(), CheckpointError> {
         let Err(error) = self.execute(at, statement).await else {

@@ -23,3 +23,6 @@ pub use contract::*;
 pub use hybrid::{HybridCheckpoint, MetadataLocation};
 pub use lever_contract::*;
 pub use worker_contract::*;
+
+/// The version of the metadata that this build works with.
+pub const METADATA_VERSION: u32 = schema::VERSION;

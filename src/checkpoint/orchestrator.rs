@@ -103,16 +103,7 @@ fn phase_list(phases: &[PartitionPhase]) -> String {
 #[async_trait]
 impl OrchestratorCheckpoint for HybridCheckpoint {
     async fn bootstrap(&self) -> Result<(), CheckpointError> {
-        let database = crate::types::snowflake_name::quote(&self.location.database);
-        for statement in schema::preparation(&database, &self.s) {
-            self.create(Step::BootstrapPrepare, &statement).await?;
-        }
-        let rows = self
-            .query(&format!(
-                "SELECT COALESCE(MAX(VERSION), 0) FROM {}.SCHEMA_VERSION",
-                self.s
-            ))
-            .await?;
+        let rows = self.stored_versions().await?;
         let found: u32 = rows.first().map_or(Ok(0), |row| Cells(row, 0).number())?;
         if found > schema::VERSION {
             return Err(CheckpointError::Schema(format!(

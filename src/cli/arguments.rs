@@ -10,7 +10,7 @@ const CONNECTION_VARIABLE: &str = "SNOWFLAKE_CONNECTION_NAME";
 /// Moves whole tables from SQL Server and Amazon Redshift into Snowflake: resumable, exactly once.
 ///
 /// Exit codes: 0 done (all tables loaded), 1 some table failed, 2 refused configuration or usage, 3 Snowflake or the
-/// source cannot be reached, 130 stopped by a signal before the end (nothing is lost: start again).
+/// source cannot be reached, 4 no table failed but some were cancelled by an operator, 130 stopped by a signal before the end (nothing is lost: start again).
 #[derive(Debug, Parser)]
 #[command(name = "snowhaul", version, propagate_version = true)]
 pub struct Arguments {
@@ -24,11 +24,16 @@ pub enum Command {
     Orchestrator(OrchestratorArguments),
     /// Run tasks against the sources (a daemon). Start as many as you like, anywhere.
     Worker(WorkerArguments),
-    /// Create workflows and look at them.
+    /// Create workflows, look at them, and steer them.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
     /// Both roles in one process until one workflow is complete. The same command continues an interrupted run.
     Run(RunArguments),
+    /// Check whether everything is there that the roles need, and say what to do about what is not. Changes nothing.
+    ///
+    /// Exit codes: 0 all is well (there may be warnings), 1 something is missing, 2 a configuration was refused, 3 Snowflake or
+    /// the source cannot be reached or refuses the login.
+    Doctor(DoctorArguments),
     /// The same as `workflow create`.
     #[command(name = "create-data-migration-workflow")]
     CreateDataMigrationWorkflow(CreateArguments),
@@ -83,6 +88,15 @@ pub enum WorkflowCommand {
     List(ListArguments),
     /// Show one workflow with its tables.
     Status(StatusArguments),
+    /// Begin nothing new: no task is claimed, no load starts. What runs ends and is stored.
+    Pause(LeverArguments),
+    /// Go on after a pause; without --table, tables that were paused by themselves go on too.
+    Resume(LeverArguments),
+    /// Give up for good what has not ended. What is loaded stays; running tasks are stopped, and a load that has begun is
+    /// committed as a whole or not at all.
+    Cancel(LeverArguments),
+    /// Run again what failed, and what was cancelled with the whole workflow; with --table, these tables.
+    Retry(LeverArguments),
     /// Print the JSON Schema of workflow files, for editors.
     Schema,
     /// Show what a workflow would do, table by table. Asks the source alone, and changes nothing.
@@ -204,6 +218,22 @@ pub struct StatusArguments {
 }
 
 #[derive(Debug, Args)]
+pub struct LeverArguments {
+    /// The workflow's name or id.
+    #[arg(value_name = "NAME|ID")]
+    pub workflow: String,
+    /// Only this table: the source table as the workflow has it, its last part, or its number from 0. Several: the option
+    /// again.
+    #[arg(long = "table", value_name = "TABLE")]
+    pub tables: Vec<String>,
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+    /// Machine-readable.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct RunArguments {
     #[command(flatten)]
     pub workflow: WorkflowFileArguments,
@@ -221,6 +251,37 @@ pub struct RunArguments {
     /// How logs are written.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub log_format: Option<LogFormatArgument>,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// A workflow (JSON, or YAML by its ending): its tables are looked for on both sides.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The worker's configuration (TOML): its sources are checked too. With `--role orchestrator`, the orchestrator's.
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What the connection shall serve; both otherwise.
+    #[arg(long, value_enum, value_name = "ROLE")]
+    pub role: Option<RoleArgument>,
+    /// Connection of Snowflake's connections.toml; wins over the one in the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub connection_name: Option<String>,
+    /// Platform of the workflow's source: redshift or postgresql; the configuration's if it has only one.
+    #[arg(long, value_name = "PLATFORM")]
+    pub source_platform: Option<String>,
+    /// Machine-readable.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// [`crate::roles::doctor::Role`] as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleArgument {
+    /// Drives workflows.
+    Orchestrator,
+    /// Runs tasks.
+    Worker,
 }
 
 /// [`LogFormat`] as an argument.

@@ -2,7 +2,7 @@
 
 use super::Ending;
 use super::arguments::*;
-use super::source_commands;
+use super::{doctor, lever_commands, source_commands};
 use crate::checkpoint::{
     HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkflowCatalog,
     WorkflowSummary,
@@ -11,11 +11,12 @@ use crate::config::workflow::Asked;
 use crate::config::{self, ConfigErrors, LogFormat};
 use crate::dialect;
 use crate::domain::WorkflowId;
+use crate::domain::request::Lever;
 use crate::domain::table::Platform;
 use crate::roles::standalone::{Followed, StandaloneSettings, follow};
 use crate::roles::worker::wait_for_metadata;
 use crate::roles::{RoleError, orchestrator, shutdown, standalone, worker};
-use crate::snowflake::connection::{Surroundings, find};
+use crate::snowflake::connection::{ConnectionError, Surroundings, find};
 use crate::snowflake::{Connection, SnowflakeClient};
 use crate::telemetry::logs::{LogSink, init};
 use crate::telemetry::progress::ProgressView;
@@ -43,6 +44,18 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
         | Command::CreateDataMigrationWorkflow(arguments) => create(arguments).await,
         Command::Workflow(WorkflowCommand::List(arguments)) => list(arguments).await,
         Command::Workflow(WorkflowCommand::Status(arguments)) => status(arguments).await,
+        Command::Workflow(WorkflowCommand::Pause(arguments)) => {
+            lever_commands::pull(Lever::Pause, arguments).await
+        }
+        Command::Workflow(WorkflowCommand::Resume(arguments)) => {
+            lever_commands::pull(Lever::Resume, arguments).await
+        }
+        Command::Workflow(WorkflowCommand::Cancel(arguments)) => {
+            lever_commands::pull(Lever::Cancel, arguments).await
+        }
+        Command::Workflow(WorkflowCommand::Retry(arguments)) => {
+            lever_commands::pull(Lever::Retry, arguments).await
+        }
         Command::Workflow(WorkflowCommand::Schema) => {
             println!("{:#}", config::json_schema::workflow_schema());
             Ok(Ending::Done)
@@ -54,6 +67,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
             source_commands::generate(arguments).await
         }
         Command::Run(arguments) => run_standalone(arguments).await,
+        Command::Doctor(arguments) => doctor::examine(arguments).await,
     }
 }
 
@@ -180,10 +194,12 @@ async fn report_end(
     for (table, warning) in catalog.warnings(id).await? {
         eprintln!("warning: {table}: {warning}");
     }
-    Ok(if workflow.num_failed == 0 && workflow.error.is_none() {
-        Ending::Done
-    } else {
+    Ok(if workflow.num_failed > 0 || workflow.error.is_some() {
         Ending::Failed
+    } else if workflow.num_cancelled > 0 {
+        Ending::Cancelled
+    } else {
+        Ending::Done
     })
 }
 
@@ -205,22 +221,7 @@ async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
     let catalog = catalog(&arguments.connection)?;
     WorkflowCatalog::check_schema(&catalog).await?;
     let Some(workflow) = catalog.find_workflow(&arguments.workflow).await? else {
-        let known: Vec<String> = catalog
-            .list_workflows()
-            .await?
-            .into_iter()
-            .take(20)
-            .map(|w| w.name)
-            .collect();
-        let known = if known.is_empty() {
-            "there are none yet".to_owned()
-        } else {
-            format!("there are {}", known.join(", "))
-        };
-        return Err(RoleError::Refused(format!(
-            "there is no workflow {}; {known}",
-            arguments.workflow
-        )));
+        return Err(no_such_workflow(&catalog, &arguments.workflow).await?);
     };
     let id = WorkflowId(workflow.workflow_id);
     let tables = catalog.table_progress(id).await?;
@@ -249,29 +250,63 @@ async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
     Ok(Ending::Done)
 }
 
-/// Whether the worker of this process would take the workflow's tasks: otherwise they would wait for ever.
+/// The refusal of a name that no workflow has.
+pub(super) async fn no_such_workflow(
+    catalog: &dyn WorkflowCatalog,
+    name: &str,
+) -> Result<RoleError, RoleError> {
+    let known: Vec<String> = catalog
+        .list_workflows()
+        .await?
+        .into_iter()
+        .take(20)
+        .map(|w| w.name)
+        .collect();
+    let meant = config::meant(name, known.iter().map(String::as_str));
+    let known = match (meant, known.is_empty()) {
+        (Some(meant), _) => format!("did you mean `{meant}`?"),
+        (None, true) => "there are none yet".to_owned(),
+        (None, false) => format!("there are {}", known.join(", ")),
+    };
+    Ok(RoleError::Refused(format!(
+        "there is no workflow {name}; {known}"
+    )))
+}
+
 fn serves(
     worker: &config::worker::WorkerConfig,
     workflow: &NewWorkflow,
     file: &Path,
 ) -> Result<(), RoleError> {
+    let affinity = workflow.affinity.as_deref();
+    let problems = would_leave(worker, workflow.platform, affinity, file);
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(RoleError::Refused(problems.join("\n")))
+    }
+}
+
+/// Why a worker would not take a workflow's tasks, which would then wait for ever.
+pub(super) fn would_leave(
+    worker: &config::worker::WorkerConfig,
+    platform: Platform,
+    affinity: Option<&str>,
+    file: &Path,
+) -> Vec<String> {
     let mut problems = Vec::new();
     let file = file.display();
-    if let Err(problem) = worker.source(workflow.platform) {
+    if let Err(problem) = worker.source(platform) {
         problems.push(format!("{file}: {problem}"));
     }
-    if let (Some(own), Some(asked)) = (&worker.affinity, &workflow.affinity)
+    if let (Some(own), Some(asked)) = (worker.affinity.as_deref(), affinity)
         && own != asked
     {
         problems.push(format!(
             "{file}: application.affinity: `{own}` is not the workflow's affinity `{asked}`, so that its tasks would be left; make them the same, or leave one away"
         ));
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(RoleError::Refused(problems.join("\n")))
-    }
+    problems
 }
 
 /// Reads a workflow file together with what the command line says of it; all mistakes at once.
@@ -323,7 +358,7 @@ pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
     }
 }
 
-fn catalog(arguments: &ConnectionArguments) -> Result<HybridCheckpoint, RoleError> {
+pub(super) fn catalog(arguments: &ConnectionArguments) -> Result<HybridCheckpoint, RoleError> {
     let connection = connect(arguments.connection_name.as_deref())?;
     let metadata = metadata_location()?;
     Ok(HybridCheckpoint::new(
@@ -340,11 +375,19 @@ fn metadata_location() -> Result<MetadataLocation, RoleError> {
 }
 
 fn connect(name: Option<&str>) -> Result<Connection, RoleError> {
+    let connection =
+        find_connection(name).map_err(|error| RoleError::Refused(error.to_string()))?;
+    tell(&connection.warnings);
+    Ok(connection)
+}
+
+/// The connection of this process's user.
+pub(super) fn find_connection(name: Option<&str>) -> Result<Connection, ConnectionError> {
     let surroundings = Surroundings {
         var: &variable,
         home: std::env::home_dir(),
     };
-    find(name, &surroundings).map_err(|error| RoleError::Refused(error.to_string()))
+    find(name, &surroundings)
 }
 
 fn view(bars: &MultiProgress) -> ProgressView {

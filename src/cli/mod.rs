@@ -2,9 +2,12 @@
 
 mod arguments;
 mod commands;
+mod doctor;
+mod lever_commands;
 mod source_commands;
 
 use crate::roles::RoleError;
+use crate::telemetry::doctor_report::Cause;
 use arguments::Arguments;
 use clap::Parser;
 use std::io::Write;
@@ -25,6 +28,8 @@ enum Ending {
     Refused,
     /// Snowflake or the source cannot be reached.
     Unreachable,
+    /// No table failed, and some were cancelled by an operator.
+    Cancelled,
     /// A signal came before the end; nothing is lost.
     Interrupted,
 }
@@ -36,8 +41,19 @@ impl Ending {
             Self::Failed => 1,
             Self::Refused => 2,
             Self::Unreachable => 3,
+            Self::Cancelled => 4,
             // As shells tell of a process that SIGINT has ended.
             Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Cause> for Ending {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Configuration => Self::Refused,
+            Cause::Unreachable => Self::Unreachable,
+            Cause::Other => Self::Failed,
         }
     }
 }

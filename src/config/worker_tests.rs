@@ -115,8 +115,8 @@ fn every_key_is_read() {
     let options = |platform: Platform| -> Vec<(String, String)> {
         config.sources[&platform]
             .extra_options
-            .clone()
-            .into_iter()
+            .iter()
+            .map(|(key, value)| (key.clone(), value.expose_secret().to_owned()))
             .collect()
     };
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());

@@ -8,6 +8,7 @@ pub mod request;
 pub mod restart;
 pub mod retry;
 pub mod spec;
+pub mod staged_path;
 pub mod table;
 pub mod task;
 

@@ -3,11 +3,13 @@
 //! [`task_runner`], [`target_planner`] and [`table_loader`] are the effects behind [`crate::actors::ports`] on the real
 //! servers.
 
+pub mod doctor;
 mod load_plan;
 pub mod orchestrator;
 pub mod plan_preview;
 pub mod shutdown;
 pub mod standalone;
+pub mod steering;
 pub mod table_loader;
 pub mod target_planner;
 pub mod task_runner;

@@ -8,6 +8,7 @@ use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{
     HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, OwnedWorkflow, TableState,
 };
+use crate::domain::staged_path::{attempt_directory, check_manifest};
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::{Step, step};
@@ -44,6 +45,10 @@ impl Loader for TableLoader {
         batch: &[StagedPartition],
     ) -> LoadOutcome {
         let began = std::time::Instant::now();
+        let foreign = foreign_files(owned, table_no, extraction, batch);
+        if !foreign.is_empty() {
+            return LoadOutcome::Rejected(foreign);
+        }
         let load = match Load::of(extraction, batch) {
             Ok(Some(load)) => load,
             // Rows and keys do not go together: one by one they do.
@@ -91,6 +96,23 @@ impl Loader for TableLoader {
     async fn finish(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
         self.finish_workflow(owned, tables).await;
     }
+}
+
+/// The partitions whose manifest names a file that is not theirs.
+fn foreign_files(
+    owned: &OwnedWorkflow,
+    table_no: TableNo,
+    extraction: &ExtractionSpec,
+    batch: &[StagedPartition],
+) -> Vec<(usize, String)> {
+    let check = |(index, staged): (usize, &StagedPartition)| {
+        let partition = staged.unit.key.partition_no;
+        let directory = attempt_directory(owned.id, table_no, partition, staged.unit.attempt);
+        let problem = check_manifest(&staged.manifest, &directory).err()?;
+        tracing::error!(workflow = %owned.name, table = %extraction.source, %partition, problem, "a manifest is refused");
+        Some((index, format!("partition {partition}: {problem}")))
+    };
+    batch.iter().enumerate().filter_map(check).collect()
 }
 
 /// A name that no other attempt has: a load that was left behind may still be filling its own.

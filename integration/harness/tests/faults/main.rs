@@ -5,6 +5,7 @@ use snowhaul::actors;
 
 mod actors_killed;
 mod budget;
+mod levers;
 mod lost_replies;
 mod migration;
 mod outages;

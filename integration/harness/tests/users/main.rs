@@ -3,11 +3,14 @@
 mod bad_files;
 mod command_line;
 mod connection_kinds;
+mod doctor;
 mod failing_tables;
+mod foreign_files;
 mod logs;
 mod metadata;
 mod planning;
 mod reaching;
+mod retrying;
 mod secrets;
 mod site;
 mod workflow_end;
