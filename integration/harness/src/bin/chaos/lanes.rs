@@ -156,6 +156,9 @@ fn wait(
         if status.as_deref() == Some("COMPLETED") {
             return Ok(());
         }
+        if writing.is_aborted.load(Ordering::SeqCst) {
+            return Err(format!("{name} was left: the campaign failed"));
+        }
         if writing.is_over.load(Ordering::SeqCst) {
             let since = *calm.get_or_insert_with(Instant::now);
             if since.elapsed() > DEADLINE {

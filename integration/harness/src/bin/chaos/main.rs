@@ -100,6 +100,8 @@ fn campaign(arguments: &Arguments, site: &Site, journal: &Journal) {
                 scope.spawn(drive)
             })
             .collect();
+        // Threads are waited for, also when this one fails.
+        let abort = Abort(writing);
         let is_over =
             || journal.elapsed() > arguments.length || lanes.iter().all(|lane| lane.is_finished());
         for step in Script::new(arguments.seed) {
@@ -114,6 +116,7 @@ fn campaign(arguments: &Arguments, site: &Site, journal: &Journal) {
             faults.mend();
             std::thread::sleep(Duration::from_millis(100));
         }
+        std::mem::forget(abort);
         for (lane, of) in lanes.into_iter().zip(&LANES) {
             if lane.join().is_err() {
                 journal.finding(&format!("the checks of {} failed: see above", of.name));
@@ -123,6 +126,16 @@ fn campaign(arguments: &Arguments, site: &Site, journal: &Journal) {
     faults.end_processes();
     if let Err(error) = checks::check_the_end(&mut site.account(), journal) {
         journal.finding(&error);
+    }
+}
+
+/// Makes all threads give up when it is dropped.
+struct Abort<'a>(&'a Writing);
+
+impl Drop for Abort<'_> {
+    fn drop(&mut self) {
+        self.0.is_aborted.store(true, Ordering::SeqCst);
+        self.0.is_over.store(true, Ordering::SeqCst);
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Writing {
     /// to keep writers out.
     pub lanes: [Mutex<()>; LANES.len()],
     pub is_over: AtomicBool,
+    /// The campaign itself has failed: nobody waits for anything any more.
+    pub is_aborted: AtomicBool,
     next: AtomicI64,
 }
 
@@ -26,6 +28,7 @@ impl Writing {
         Self {
             lanes: Default::default(),
             is_over: AtomicBool::new(false),
+            is_aborted: AtomicBool::new(false),
             next: AtomicI64::new(10 * ROWS),
         }
     }
