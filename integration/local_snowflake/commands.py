@@ -168,7 +168,9 @@ def _stage(session: Session, text: str) -> Answer | None:
     if re.search(r"\bURL\s*=", text[end:], re.IGNORECASE):
         raise SnowflakeError("000002", "Unsupported feature 'external stages' (the local stand-in has internal ones).", "0A000")
     sql = f"CREATE{match[2] or ''} STAGE{match[3]} {'.'.join(keys)}"
-    return Cursor(session.conn).run(sqlglot.parse_one(sql, read="snowflake"), None)
+    # fakesnow looks first and then inserts: two at once would both find nothing.
+    with session.account.table_lock(("_fs_global", "_fs_information_schema", "_fs_stages")):
+        return Cursor(session.conn).run(sqlglot.parse_one(sql, read="snowflake"), None)
 
 
 def _drop_stage(session: Session, keys: list[str], shown: str, *, exists_ok: bool) -> Answer:

@@ -149,7 +149,7 @@ class Server:
         if session is None:
             raise SnowflakeError("390104", "User must login again to access the service.", "08001")
         lifetime = self.options.session_lifetime
-        if lifetime is not None and time.monotonic() - session.created > lifetime:
+        if session.expired or (lifetime is not None and time.monotonic() - session.created > lifetime):
             raise SnowflakeError("390112", "Your session has expired. Please login again.", "08001")
         return session
 
@@ -157,7 +157,7 @@ class Server:
         for session in list(self.sessions.values()):
             if session.master_token == master_token:
                 old, session.token = session.token, new_query_id()
-                session.created = time.monotonic()
+                session.created, session.expired = time.monotonic(), False
                 self.sessions[session.token] = session
                 self.sessions.pop(old, None)
                 lifetime = int(self.options.session_lifetime or 3600)
@@ -168,6 +168,14 @@ class Server:
     def logout(self, session: Session) -> None:
         self.sessions.pop(session.token, None)
         self.pool.submit(session.close)
+
+    def end_sessions(self, *, forget: bool) -> None:
+        """No token of now is good any more. Open transactions stay until they have been idle for too long, as those of
+        clients that never come back."""
+        for token, session in list(self.sessions.items()):
+            session.expired = True
+            if forget:
+                self.sessions[new_query_id()] = self.sessions.pop(token)
 
     # Statements
 

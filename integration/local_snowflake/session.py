@@ -45,6 +45,7 @@ class Session:
         self.lock = threading.Lock()
         self.transaction: Transaction | None = None
         self.created = self.last_used = time.monotonic()
+        self.expired = False
         self.running: duckdb.DuckDBPyConnection | None = None
         self.cancelled = False
         self.last_query: str | None = None

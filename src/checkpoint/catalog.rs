@@ -6,10 +6,33 @@ use super::hybrid::{Cells, HybridCheckpoint, to_json};
 use super::sql::{text, text_opt, values};
 use crate::domain::WorkflowId;
 use crate::failpoint::Step;
+use crate::snowflake::SnowflakeError;
 use async_trait::async_trait;
 
-const SUMMARY: &str = "SELECT w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, w.STATUS, COUNT(t.TABLE_NO), COUNT_IF(t.PHASE = 'COMPLETED'), COUNT_IF(t.PHASE = 'FAILED'), w.CREATED_AT, w.STARTED_AT, w.ENDED_AT, w.ERROR";
-const GROUP: &str = "GROUP BY w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, w.STATUS, w.CREATED_AT, w.STARTED_AT, w.ENDED_AT, w.ERROR";
+const SUMMARY: &str = "SELECT w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, \
+    CASE WHEN w.STATUS IN ('COMPLETED', 'CANCELLED') THEN w.STATUS WHEN x.REQUEST = 'CANCEL' THEN 'CANCELLING' WHEN x.REQUEST = 'PAUSE' THEN 'PAUSED' ELSE w.STATUS END, \
+    COUNT(t.TABLE_NO), COUNT_IF(t.PHASE = 'COMPLETED'), COUNT_IF(t.PHASE = 'FAILED' AND r.REQUEST IS NULL), COUNT_IF(t.PHASE = 'CANCELLED' AND r.REQUEST IS NULL), w.CREATED_AT, w.STARTED_AT, w.ENDED_AT, w.ERROR";
+const GROUP: &str = "GROUP BY w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, w.STATUS, x.REQUEST, w.CREATED_AT, w.STARTED_AT, w.ENDED_AT, w.ERROR";
+
+/// Partitions, failed attempts, time of the next, reason.
+fn waiting(c: &mut Cells<'_>) -> Result<Option<Waiting>, CheckpointError> {
+    let (partitions, failed_attempts) = (c.number()?, c.number_opt().unwrap_or_default());
+    let (next_at, because) = (c.time_opt(), c.text_opt());
+    Ok(because.map(|because| Waiting {
+        partitions,
+        failed_attempts,
+        next_at,
+        because,
+    }))
+}
+
+/// What the summary is made of.
+fn workflows(s: &str) -> String {
+    format!(
+        "{s}.WORKFLOW w LEFT JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = w.WORKFLOW_ID LEFT JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = w.WORKFLOW_ID \
+         LEFT JOIN {s}.TABLE_REQUEST r ON r.WORKFLOW_ID = t.WORKFLOW_ID AND r.TABLE_NO = t.TABLE_NO"
+    )
+}
 
 fn summary(row: &crate::snowflake::Row) -> Result<WorkflowSummary, CheckpointError> {
     let mut c = Cells(row, 0);
@@ -22,6 +45,7 @@ fn summary(row: &crate::snowflake::Row) -> Result<WorkflowSummary, CheckpointErr
         num_tables: c.number()?,
         num_completed: c.number()?,
         num_failed: c.number()?,
+        num_cancelled: c.number()?,
         created_at: c.time_opt(),
         started_at: c.time_opt(),
         ended_at: c.time_opt(),
@@ -71,7 +95,7 @@ impl WorkflowCatalog for HybridCheckpoint {
             for (no, spec) in workflow.tables.iter().enumerate() {
                 tables.push(vec![no.to_string(), text(&spec.source.to_string()), text(&spec.target.to_string()), text(&to_json(spec)?)]);
             }
-            transaction.execute(Step::CreateWorkflow, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
+            transaction.execute(Step::CreateTables, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
             for chunk in tables.chunks(500) {
                 let rows = values(&["N", "S", "T", "J"], chunk);
                 let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, 'PENDING', v.S, v.T, v.J FROM ({rows}) v");
@@ -80,24 +104,26 @@ impl WorkflowCatalog for HybridCheckpoint {
             Ok(())
         }
         .await;
-        match created {
-            Err(error) => {
-                transaction.rollback().await;
-                return Err(error);
-            }
-            Ok(()) => {
-                if let Err(error) = transaction.commit(Step::CreateCommit).await {
-                    tracing::warn!(%error, "the reply to the commit was lost; asking whether the workflow exists");
-                }
-            }
+        if let Err(error) = created {
+            transaction.rollback().await;
+            return Err(error);
+        }
+        let committed = transaction.commit(Step::CreateCommit).await;
+        if let Err(error) = &committed {
+            tracing::warn!(%error, "the reply to the commit was lost; asking whether the workflow exists");
         }
         // Also settles a lost reply, and a race for the name: whose token stands there has created it.
         let rows = self.query(&by_name).await?;
         let Some(row) = rows.first() else {
-            return Err(CheckpointError::Schema(format!(
-                "the workflow {} was not created; try again",
-                workflow.name
-            )));
+            let not_created = format!("the workflow {} was not created; try again", workflow.name);
+            return Err(match committed {
+                // What kept the commit away is not the caller's mistake.
+                Err(error) => CheckpointError::from(SnowflakeError {
+                    message: format!("{not_created}: {}", error.message),
+                    ..error
+                }),
+                Ok(()) => CheckpointError::Schema(not_created),
+            });
         };
         let mut c = Cells(row, 0);
         let id = WorkflowId(c.number()?);
@@ -109,9 +135,9 @@ impl WorkflowCatalog for HybridCheckpoint {
     }
 
     async fn list_workflows(&self) -> Result<Vec<WorkflowSummary>, CheckpointError> {
-        let s = &self.s;
         let sql = format!(
-            "{SUMMARY} FROM {s}.WORKFLOW w LEFT JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = w.WORKFLOW_ID {GROUP} ORDER BY w.WORKFLOW_ID DESC"
+            "{SUMMARY} FROM {} {GROUP} ORDER BY w.WORKFLOW_ID DESC",
+            workflows(&self.s)
         );
         self.query(&sql).await?.iter().map(summary).collect()
     }
@@ -120,12 +146,12 @@ impl WorkflowCatalog for HybridCheckpoint {
         &self,
         name_or_id: &str,
     ) -> Result<Option<WorkflowSummary>, CheckpointError> {
-        let s = &self.s;
         let by_id = name_or_id
             .parse::<i64>()
             .map_or_else(|_| String::new(), |id| format!(" OR w.WORKFLOW_ID = {id}"));
         let sql = format!(
-            "{SUMMARY} FROM {s}.WORKFLOW w LEFT JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.NAME = {}{by_id} {GROUP}",
+            "{SUMMARY} FROM {} WHERE w.NAME = {}{by_id} {GROUP}",
+            workflows(&self.s),
             text(name_or_id)
         );
         self.query(&sql).await?.first().map(summary).transpose()
@@ -133,7 +159,7 @@ impl WorkflowCatalog for HybridCheckpoint {
 
     async fn table_progress(&self, id: WorkflowId) -> Result<Vec<TableProgress>, CheckpointError> {
         let sql = format!(
-            "SELECT TABLE_ID, SOURCE_TABLE, TARGET_TABLE, STATUS, ROW_ESTIMATE, PARTITIONS_TOTAL, PARTITIONS_PENDING, PARTITIONS_IN_EXTRACTION, PARTITIONS_IN_LOADING, PARTITIONS_COMPLETED, PARTITIONS_UNCHANGED, PARTITIONS_FAILED, ROWS_EXTRACTED, ROWS_LOADED, BYTES, TIMESTAMPDIFF('millisecond', STARTED_AT, COALESCE(ENDED_AT, SYSDATE())), EXAMPLE_ERROR FROM {}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID",
+            "SELECT TABLE_ID, SOURCE_TABLE, TARGET_TABLE, STATUS, ROW_ESTIMATE, PARTITIONS_TOTAL, PARTITIONS_PENDING, PARTITIONS_IN_EXTRACTION, PARTITIONS_IN_LOADING, PARTITIONS_COMPLETED, PARTITIONS_UNCHANGED, PARTITIONS_FAILED, PARTITIONS_CANCELLED, ROWS_EXTRACTED, ROWS_LOADED, BYTES, TIMESTAMPDIFF('millisecond', STARTED_AT, COALESCE(ENDED_AT, SYSDATE())), EXAMPLE_ERROR, PARTITIONS_WAITING, FAILED_ATTEMPTS, NEXT_ATTEMPT_AT, WAITS_BECAUSE, PARTITIONS_IN_LOADING, LOAD_FAILURES, NEXT_LOAD_AT, LOAD_ERROR FROM {}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID",
             self.s
         );
         let read = |row: &crate::snowflake::Row| {
@@ -151,12 +177,15 @@ impl WorkflowCatalog for HybridCheckpoint {
                 partitions_completed: c.number()?,
                 partitions_unchanged: c.number()?,
                 partitions_failed: c.number()?,
+                partitions_cancelled: c.number()?,
                 rows_extracted: c.number()?,
                 rows_loaded: c.number()?,
                 bytes: c.number()?,
                 #[allow(clippy::cast_precision_loss)] // Seconds for people to read.
                 seconds: c.number_opt::<i64>().map(|ms| ms as f64 / 1000.0),
                 example_error: c.text_opt(),
+                waiting: waiting(&mut c)?,
+                load_waiting: waiting(&mut c)?,
             })
         };
         self.query(&sql).await?.iter().map(read).collect()

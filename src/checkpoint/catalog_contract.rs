@@ -32,7 +32,7 @@ pub struct WorkflowSummary {
     pub source_platform: String,
     /// Affinity.
     pub affinity: Option<String>,
-    /// `PENDING`, `EXECUTING`, `COMPLETED`.
+    /// `PENDING`, `EXECUTING`, `COMPLETED`, `CANCELLED`; `PAUSED` or `CANCELLING` where operators have asked for that.
     pub status: String,
     /// Tables in all.
     pub num_tables: u64,
@@ -40,6 +40,8 @@ pub struct WorkflowSummary {
     pub num_completed: u64,
     /// Tables failed.
     pub num_failed: u64,
+    /// Tables cancelled.
+    pub num_cancelled: u64,
     /// UTC, ISO 8601.
     pub created_at: Option<String>,
     /// UTC, ISO 8601.
@@ -48,6 +50,13 @@ pub struct WorkflowSummary {
     pub ended_at: Option<String>,
     /// What went wrong, when the workflow as a whole did.
     pub error: Option<String>,
+}
+
+impl WorkflowSummary {
+    /// Whether nothing more happens with it.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "COMPLETED" | "CANCELLED")
+    }
 }
 
 /// One table's progress: a row of `TABLE_PROGRESS_WITH_EXAMPLE_ERROR`.
@@ -59,7 +68,7 @@ pub struct TableProgress {
     pub source_table: String,
     /// Target table as written.
     pub target_table: String,
-    /// The table's phase.
+    /// The table's phase; `PAUSED` or `CANCELLING` where operators have asked for that.
     pub status: String,
     /// Estimated rows, once analyzed.
     pub row_estimate: Option<u64>,
@@ -77,6 +86,8 @@ pub struct TableProgress {
     pub partitions_unchanged: u64,
     /// Given up.
     pub partitions_failed: u64,
+    /// Cancelled before they were loaded.
+    pub partitions_cancelled: u64,
     /// Rows extracted so far (running tasks included).
     pub rows_extracted: u64,
     /// Rows committed in the target.
@@ -87,6 +98,30 @@ pub struct TableProgress {
     pub seconds: Option<f64>,
     /// An error, if there is one.
     pub example_error: Option<String>,
+    /// What of its extraction, or its analysis, waits for another attempt.
+    pub waiting: Option<Waiting>,
+    /// What of its loading waits for another attempt.
+    pub load_waiting: Option<Waiting>,
+}
+
+impl TableProgress {
+    /// Whether nothing more happens with it.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "COMPLETED" | "FAILED" | "CANCELLED")
+    }
+}
+
+/// Work that failed and is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Waiting {
+    /// Partitions that wait; 0: the table as a whole.
+    pub partitions: u64,
+    /// Attempts that failed so far; of several partitions, those of the one that failed most often.
+    pub failed_attempts: u64,
+    /// When the next attempt starts at the earliest: UTC, ISO 8601.
+    pub next_at: Option<String>,
+    /// What the last attempt failed with.
+    pub because: String,
 }
 
 /// One failure: a row of `DATA_MIGRATION_ERROR`.

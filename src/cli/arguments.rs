@@ -10,7 +10,7 @@ const CONNECTION_VARIABLE: &str = "SNOWFLAKE_CONNECTION_NAME";
 /// Moves whole tables from SQL Server and Amazon Redshift into Snowflake: resumable, exactly once.
 ///
 /// Exit codes: 0 done (all tables loaded), 1 some table failed, 2 refused configuration or usage, 3 Snowflake or the
-/// source cannot be reached, 130 stopped by a signal before the end (nothing is lost: start again).
+/// source cannot be reached, 4 no table failed but some were cancelled by an operator, 130 stopped by a signal before the end (nothing is lost: start again).
 #[derive(Debug, Parser)]
 #[command(name = "snowhaul", version, propagate_version = true)]
 pub struct Arguments {
@@ -24,7 +24,7 @@ pub enum Command {
     Orchestrator(OrchestratorArguments),
     /// Run tasks against the sources (a daemon). Start as many as you like, anywhere.
     Worker(WorkerArguments),
-    /// Create workflows and look at them.
+    /// Create workflows, look at them, and steer them.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
     /// Both roles in one process until one workflow is complete. The same command continues an interrupted run.
@@ -88,6 +88,15 @@ pub enum WorkflowCommand {
     List(ListArguments),
     /// Show one workflow with its tables.
     Status(StatusArguments),
+    /// Begin nothing new: no task is claimed, no load starts. What runs ends and is stored.
+    Pause(LeverArguments),
+    /// Go on after a pause; without --table, tables that were paused by themselves go on too.
+    Resume(LeverArguments),
+    /// Give up for good what has not ended. What is loaded stays; running tasks are stopped, and a load that has begun is
+    /// committed as a whole or not at all.
+    Cancel(LeverArguments),
+    /// Run again what failed, and what was cancelled with the whole workflow; with --table, these tables.
+    Retry(LeverArguments),
     /// Print the JSON Schema of workflow files, for editors.
     Schema,
     /// Show what a workflow would do, table by table. Asks the source alone, and changes nothing.
@@ -203,6 +212,22 @@ pub struct StatusArguments {
     /// Also list the errors of all partitions and tables.
     #[arg(long)]
     pub errors: bool,
+    /// Machine-readable.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LeverArguments {
+    /// The workflow's name or id.
+    #[arg(value_name = "NAME|ID")]
+    pub workflow: String,
+    /// Only this table: the source table as the workflow has it, its last part, or its number from 0. Several: the option
+    /// again.
+    #[arg(long = "table", value_name = "TABLE")]
+    pub tables: Vec<String>,
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
     /// Machine-readable.
     #[arg(long)]
     pub json: bool,

@@ -2,7 +2,7 @@
 
 use super::Ending;
 use super::arguments::*;
-use super::{doctor, source_commands};
+use super::{doctor, lever_commands, source_commands};
 use crate::checkpoint::{
     HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkflowCatalog,
     WorkflowSummary,
@@ -11,6 +11,7 @@ use crate::config::workflow::Asked;
 use crate::config::{self, ConfigErrors, LogFormat};
 use crate::dialect;
 use crate::domain::WorkflowId;
+use crate::domain::request::Lever;
 use crate::domain::table::Platform;
 use crate::roles::standalone::{Followed, StandaloneSettings, follow};
 use crate::roles::worker::wait_for_metadata;
@@ -43,6 +44,18 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
         | Command::CreateDataMigrationWorkflow(arguments) => create(arguments).await,
         Command::Workflow(WorkflowCommand::List(arguments)) => list(arguments).await,
         Command::Workflow(WorkflowCommand::Status(arguments)) => status(arguments).await,
+        Command::Workflow(WorkflowCommand::Pause(arguments)) => {
+            lever_commands::pull(Lever::Pause, arguments).await
+        }
+        Command::Workflow(WorkflowCommand::Resume(arguments)) => {
+            lever_commands::pull(Lever::Resume, arguments).await
+        }
+        Command::Workflow(WorkflowCommand::Cancel(arguments)) => {
+            lever_commands::pull(Lever::Cancel, arguments).await
+        }
+        Command::Workflow(WorkflowCommand::Retry(arguments)) => {
+            lever_commands::pull(Lever::Retry, arguments).await
+        }
         Command::Workflow(WorkflowCommand::Schema) => {
             println!("{:#}", config::json_schema::workflow_schema());
             Ok(Ending::Done)
@@ -181,10 +194,12 @@ async fn report_end(
     for (table, warning) in catalog.warnings(id).await? {
         eprintln!("warning: {table}: {warning}");
     }
-    Ok(if workflow.num_failed == 0 && workflow.error.is_none() {
-        Ending::Done
-    } else {
+    Ok(if workflow.num_failed > 0 || workflow.error.is_some() {
         Ending::Failed
+    } else if workflow.num_cancelled > 0 {
+        Ending::Cancelled
+    } else {
+        Ending::Done
     })
 }
 
@@ -206,22 +221,7 @@ async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
     let catalog = catalog(&arguments.connection)?;
     WorkflowCatalog::check_schema(&catalog).await?;
     let Some(workflow) = catalog.find_workflow(&arguments.workflow).await? else {
-        let known: Vec<String> = catalog
-            .list_workflows()
-            .await?
-            .into_iter()
-            .take(20)
-            .map(|w| w.name)
-            .collect();
-        let known = if known.is_empty() {
-            "there are none yet".to_owned()
-        } else {
-            format!("there are {}", known.join(", "))
-        };
-        return Err(RoleError::Refused(format!(
-            "there is no workflow {}; {known}",
-            arguments.workflow
-        )));
+        return Err(no_such_workflow(&catalog, &arguments.workflow).await?);
     };
     let id = WorkflowId(workflow.workflow_id);
     let tables = catalog.table_progress(id).await?;
@@ -248,6 +248,29 @@ async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
         }
     }
     Ok(Ending::Done)
+}
+
+/// The refusal of a name that no workflow has.
+pub(super) async fn no_such_workflow(
+    catalog: &dyn WorkflowCatalog,
+    name: &str,
+) -> Result<RoleError, RoleError> {
+    let known: Vec<String> = catalog
+        .list_workflows()
+        .await?
+        .into_iter()
+        .take(20)
+        .map(|w| w.name)
+        .collect();
+    let meant = config::meant(name, known.iter().map(String::as_str));
+    let known = match (meant, known.is_empty()) {
+        (Some(meant), _) => format!("did you mean `{meant}`?"),
+        (None, true) => "there are none yet".to_owned(),
+        (None, false) => format!("there are {}", known.join(", ")),
+    };
+    Ok(RoleError::Refused(format!(
+        "there is no workflow {name}; {known}"
+    )))
 }
 
 fn serves(
@@ -335,7 +358,7 @@ pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
     }
 }
 
-fn catalog(arguments: &ConnectionArguments) -> Result<HybridCheckpoint, RoleError> {
+pub(super) fn catalog(arguments: &ConnectionArguments) -> Result<HybridCheckpoint, RoleError> {
     let connection = connect(arguments.connection_name.as_deref())?;
     let metadata = metadata_location()?;
     Ok(HybridCheckpoint::new(

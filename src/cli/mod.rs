@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod doctor;
+mod lever_commands;
 mod source_commands;
 
 use crate::roles::RoleError;
@@ -27,6 +28,8 @@ enum Ending {
     Refused,
     /// Snowflake or the source cannot be reached.
     Unreachable,
+    /// No table failed, and some were cancelled by an operator.
+    Cancelled,
     /// A signal came before the end; nothing is lost.
     Interrupted,
 }
@@ -38,6 +41,7 @@ impl Ending {
             Self::Failed => 1,
             Self::Refused => 2,
             Self::Unreachable => 3,
+            Self::Cancelled => 4,
             // As shells tell of a process that SIGINT has ended.
             Self::Interrupted => 130,
         }

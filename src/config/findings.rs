@@ -106,7 +106,7 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
 }
 
 /// The known word that `word` was probably meant to be.
-pub(super) fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| -> String {
         text.chars()
             .filter(|c| !matches!(c, '_' | '-' | ' '))

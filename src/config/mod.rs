@@ -21,6 +21,8 @@ mod table_rules;
 pub mod worker;
 pub mod workflow;
 
+pub use findings::meant;
+
 use std::fmt;
 use std::path::PathBuf;
 

@@ -9,6 +9,7 @@ pub mod orchestrator;
 pub mod plan_preview;
 pub mod shutdown;
 pub mod standalone;
+pub mod steering;
 pub mod table_loader;
 pub mod target_planner;
 pub mod task_runner;

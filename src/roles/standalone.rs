@@ -22,7 +22,7 @@ const HINT_AFTER: Duration = Duration::from_secs(30);
 /// How a workflow that was followed ended.
 #[derive(Debug)]
 pub enum Followed {
-    /// It is complete.
+    /// It is complete, or cancelled.
     Completed(Box<WorkflowSummary>, Vec<TableProgress>),
     /// The watcher was asked to stop; the workflow goes on, or can be continued.
     Interrupted,
@@ -39,14 +39,21 @@ pub async fn follow(
     stop: &mut (impl Future<Output = ()> + Unpin),
 ) -> Result<Followed, RoleError> {
     let began = Instant::now();
-    let mut hinted = false;
+    let (mut hinted, mut told_paused) = (false, false);
     loop {
         match look(catalog, id).await {
             Ok((workflow, tables)) => {
                 view.update(&workflow, &tables);
-                if workflow.status == "COMPLETED" {
+                if workflow.has_ended() {
                     return Ok(Followed::Completed(Box::new(workflow), tables));
                 }
+                if workflow.status == "PAUSED" && !told_paused {
+                    eprintln!(
+                        "the workflow {0} is paused; `snowhaul workflow resume {0}` lets it go on",
+                        workflow.name
+                    );
+                }
+                told_paused = workflow.status == "PAUSED";
                 if !hinted && began.elapsed() > HINT_AFTER {
                     hinted = true;
                     let is_open = |table: &TableProgress| {
@@ -145,10 +152,11 @@ async fn create_or_continue(
             let id = WorkflowId(found.workflow_id);
             let same = found.source_platform == workflow.platform.as_str()
                 && catalog.configuration(id).await? == workflow.configuration;
-            if found.status == "COMPLETED" {
+            if found.has_ended() {
                 return Err(RoleError::Refused(format!(
-                    "the workflow {0} is completed already: look at it with `snowhaul workflow status {0}`, or choose another name",
-                    found.name
+                    "the workflow {0} is {1} already: look at it with `snowhaul workflow status {0}`, let what failed run again with `snowhaul workflow retry {0}` and then this command, or choose another name",
+                    found.name,
+                    found.status.to_lowercase()
                 )));
             }
             if !same {

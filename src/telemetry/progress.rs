@@ -1,6 +1,6 @@
 //! Progress of a workflow while somebody waits for it: bars on a terminal, plain lines elsewhere.
 
-use super::report::grouped;
+use super::report::{cancelled, grouped};
 use crate::checkpoint::{TableProgress, WorkflowSummary};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -101,7 +101,7 @@ impl ProgressView {
                     workflow.name, workflow.num_completed, workflow.num_tables
                 ));
                 for table in progress {
-                    let ended = matches!(table.status.as_str(), "COMPLETED" | "FAILED");
+                    let ended = table.has_ended();
                     let active = !ended && table.status != "PENDING";
                     if active && !tables.contains_key(&table.table_no) && tables.len() < MAX_BARS {
                         let bar = all.insert_before(total, ProgressBar::new(0));
@@ -130,20 +130,20 @@ impl ProgressView {
             }
             Self::Lines { last, at } => {
                 let line = format!(
-                    "{}: {}, {} of {} tables completed, {} failed; {} of {} partitions loaded; rows: about {} expected, {} extracted, {} loaded",
+                    "{}: {}, {} of {} tables completed, {} failed{}; {} of {} partitions loaded; rows: about {} expected, {} extracted, {} loaded",
                     workflow.name,
                     workflow.status,
                     workflow.num_completed,
                     workflow.num_tables,
                     workflow.num_failed,
+                    cancelled(workflow.num_cancelled),
                     sum.partitions_loaded,
                     sum.partitions,
                     grouped(sum.rows_expected),
                     grouped(sum.rows_extracted),
                     grouped(sum.rows_loaded)
                 );
-                let due =
-                    last.is_empty() || at.elapsed() >= LINE_EVERY || workflow.status == "COMPLETED";
+                let due = last.is_empty() || at.elapsed() >= LINE_EVERY || workflow.has_ended();
                 if line != *last && due {
                     eprintln!("{line}");
                     *last = line;
@@ -203,11 +203,14 @@ mod tests {
             partitions_completed: 1,
             partitions_unchanged: 0,
             partitions_failed: 0,
+            partitions_cancelled: 0,
             rows_extracted: extracted,
             rows_loaded: loaded,
             bytes: 0,
             seconds: None,
             example_error: None,
+            waiting: None,
+            load_waiting: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Workflows and tables as text for people. Pure.
 
-use crate::checkpoint::{ErrorRow, TableProgress, WorkflowSummary};
+use crate::checkpoint::{ErrorRow, TableProgress, Waiting, WorkflowSummary};
 use std::fmt::Write;
 
 /// Rows in columns, the first row being the head; numbers (columns in `right`) stand to the right.
@@ -60,6 +60,7 @@ pub fn workflow_list(workflows: &[WorkflowSummary]) -> String {
             "TABLES",
             "COMPLETED",
             "FAILED",
+            "CANCELLED",
             "CREATED (UTC)",
         ]
         .map(str::to_owned)
@@ -74,23 +75,25 @@ pub fn workflow_list(workflows: &[WorkflowSummary]) -> String {
             w.num_tables.to_string(),
             w.num_completed.to_string(),
             w.num_failed.to_string(),
+            w.num_cancelled.to_string(),
             w.created_at.clone().unwrap_or_default(),
         ]
     }));
-    columns(&rows, &[0, 4, 5, 6])
+    columns(&rows, &[0, 4, 5, 6, 7])
 }
 
 /// One workflow with its tables.
 pub fn workflow_status(workflow: &WorkflowSummary, tables: &[TableProgress]) -> String {
     let mut text = format!(
-        "workflow {} (id {}), source {}: {}, {} of {} tables completed, {} failed\n",
+        "workflow {} (id {}), source {}: {}, {} of {} tables completed, {} failed{}\n",
         workflow.name,
         workflow.workflow_id,
         workflow.source_platform,
         workflow.status,
         workflow.num_completed,
         workflow.num_tables,
-        workflow.num_failed
+        workflow.num_failed,
+        cancelled(workflow.num_cancelled)
     );
     if let Some(error) = &workflow.error {
         let _ = writeln!(text, "error: {error}");
@@ -135,11 +138,57 @@ pub fn workflow_status(workflow: &WorkflowSummary, tables: &[TableProgress]) -> 
     }));
     text.push_str(&columns(&rows, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
     for table in tables {
+        let source = &table.source_table;
+        if table.partitions_cancelled > 0 {
+            let _ = writeln!(
+                text,
+                "{source}: {} partitions were cancelled",
+                table.partitions_cancelled
+            );
+        }
+        if let Some(waiting) = &table.waiting {
+            let what = match waiting.partitions {
+                0 => "its analysis waits".to_owned(),
+                1 => "1 partition waits".to_owned(),
+                n => format!("{n} partitions wait"),
+            };
+            let _ = writeln!(text, "{source}: {what} {}", another_attempt(waiting));
+        }
+        if let Some(waiting) = &table.load_waiting {
+            let what = format!("its load ({} partitions) waits", waiting.partitions);
+            let _ = writeln!(text, "{source}: {what} {}", another_attempt(waiting));
+        }
+        let reasons = [&table.waiting, &table.load_waiting].map(|waiting| {
+            let waiting = waiting.as_ref();
+            waiting.map(|waiting| waiting.because.as_str())
+        });
+        if table.example_error.is_some() && reasons.contains(&table.example_error.as_deref()) {
+            continue;
+        }
         if let Some(error) = &table.example_error {
             let _ = writeln!(text, "{}: {error}", table.source_table);
         }
     }
     text
+}
+
+/// `, 2 cancelled`, or nothing.
+pub(super) fn cancelled(number: u64) -> String {
+    match number {
+        0 => String::new(),
+        number => format!(", {number} cancelled"),
+    }
+}
+
+/// `for another attempt (2 failed), the next at …, because …`.
+fn another_attempt(waiting: &Waiting) -> String {
+    let at = waiting.next_at.as_ref();
+    format!(
+        "for another attempt ({} failed){}, because {}",
+        waiting.failed_attempts,
+        at.map_or_else(String::new, |at| format!(", the next at {at}")),
+        waiting.because
+    )
 }
 
 /// All errors of a workflow.

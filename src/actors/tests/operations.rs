@@ -229,9 +229,13 @@ async fn failed_partitions_run_again_under_new_attempts_and_nothing_else_does() 
 #[tokio::test(start_paused = true)]
 async fn a_table_that_was_never_planned_is_analyzed_again() {
     let world = World::new(WorldSettings::default());
-    let mut behaviours = world.runner.behaviours.lock().unwrap();
-    behaviours.insert(("b".to_owned(), None), Behaviour::Fails(false));
-    drop(behaviours);
+    let analysis = ("b".to_owned(), None);
+    world
+        .runner
+        .behaviours
+        .lock()
+        .unwrap()
+        .insert(analysis, Behaviour::Fails(false));
     let _orchestrator = world.orchestrator("one").await;
     let _worker = world.worker("w1").await;
     world.until_complete().await;

@@ -5,6 +5,8 @@ use snowhaul::actors;
 
 mod actors_killed;
 mod budget;
+mod levers;
+mod lost_replies;
 mod migration;
 mod outages;
 mod processes_killed;

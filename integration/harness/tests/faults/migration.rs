@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use snowhaul_integration::{
-    Database, LocalRedshift, LocalSnowflake, Running, Scratch, Snowhaul, Sql, unique_name, until,
+    Database, Ended, LocalRedshift, LocalSnowflake, Running, Scratch, Snowhaul, Sql, unique_name,
+    until,
 };
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -127,6 +128,35 @@ impl<'server> Migration<'server> {
         self.workflow_command(snowflake, &words)
     }
 
+    /// `snowhaul workflow LEVER` of this workflow, to its end.
+    pub fn lever(&self, snowflake: &LocalSnowflake, lever: &str, more: &[&str]) -> Ended {
+        let words = [&["workflow", lever, &self.metadata], more].concat();
+        self.command(snowflake, &words).wait(DEADLINE)
+    }
+
+    /// A workflow of its own for a table of the source, whose end is waited for.
+    pub fn create_beside(&self, snowflake: &LocalSnowflake, table: &str) -> Running {
+        let workflow = json!({"tables": [{
+            "source": {"databaseName": self.source.name(), "schemaName": "public", "tableName": table},
+            "target": {"databaseName": self.target, "schemaName": "PUBLIC", "tableName": table},
+            "columnNamesToPartitionBy": [],
+        }]});
+        self.scratch.write("beside.json", &workflow.to_string());
+        let words = ["workflow", "create", "@beside.json", "--wait"];
+        let more = ["--source-platform", "redshift", "--name", table];
+        self.command(snowflake, &[&words[..], &more].concat())
+    }
+
+    /// Lists the workflows, which needs the metadata to be there.
+    pub fn list(&self, snowflake: &LocalSnowflake) -> Running {
+        self.command(snowflake, &["workflow", "list"])
+    }
+
+    /// Creates the workflow.
+    pub fn create_only(&self, snowflake: &LocalSnowflake) -> Running {
+        self.workflow_command(snowflake, &["workflow", "create", "@workflow.json"])
+    }
+
     /// Both roles in one process.
     pub fn run(&self, snowflake: &LocalSnowflake) -> Running {
         let words = ["run", "@workflow.json", "-c", "@configuration.toml"];
@@ -190,8 +220,20 @@ impl<'server> Migration<'server> {
         self.assert_loaded_once(snowflake);
     }
 
-    /// The target is the source, and the checkpoint says so.
-    pub fn assert_loaded_once(&self, snowflake: &LocalSnowflake) {
+    /// The target holds the rows of the loaded partitions, each once, and no others.
+    pub fn assert_what_is_loaded_is_in_the_target(&self, sql: &Sql) {
+        let rows = format!(
+            "SELECT COALESCE(SUM(ROWS_LOADED), 0) FROM {}",
+            self.object("PARTITION")
+        );
+        let table = format!("{}.PUBLIC.GUARDED", self.target);
+        let in_target = sql.rows(&format!("SELECT COUNT(*), COUNT(DISTINCT ID) FROM {table}"));
+        let rows = sql.value(&rows);
+        assert_eq!(in_target, [[rows.clone(), rows]]);
+    }
+
+    /// The target is the source.
+    pub fn assert_rows_equal(&self, snowflake: &LocalSnowflake) {
         let (source, target) = (self.source.sql(), snowflake.sql());
         let table = format!("{}.PUBLIC.GUARDED", self.target);
         let summary = "COUNT(*), COUNT(DISTINCT ID), COUNT(DISTINCT WORD), SUM(ID), MIN(ID), MAX(ID), COUNT(PASSED)";
@@ -210,11 +252,17 @@ impl<'server> Migration<'server> {
             all(&target, &table) == all(&source, "guarded"),
             "rows differ"
         );
+    }
+
+    /// The target is the source, and the checkpoint says so.
+    pub fn assert_loaded_once(&self, snowflake: &LocalSnowflake) {
+        self.assert_rows_equal(snowflake);
+        let target = snowflake.sql();
+        let rows = self.source.sql().value("SELECT COUNT(*) FROM guarded");
         let loaded = target.rows(&format!(
             "SELECT PHASE, SUM(ROWS_LOADED), SUM(ROWS_STAGED) FROM {} GROUP BY PHASE",
             self.object("PARTITION")
         ));
-        let rows = in_source[0][0].clone();
         assert_eq!(loaded, [[Some("LOADED".to_owned()), rows.clone(), rows]]);
         for (table, condition) in [
             ("WORKFLOW", "STATUS <> 'COMPLETED' OR OWNER IS NOT NULL"),

@@ -10,6 +10,7 @@ mod logs;
 mod metadata;
 mod planning;
 mod reaching;
+mod retrying;
 mod secrets;
 mod site;
 mod workflow_end;

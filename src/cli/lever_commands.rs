@@ -1,0 +1,97 @@
+//! `snowhaul workflow pause|resume|cancel|retry`.
+
+use super::Ending;
+use super::arguments::LeverArguments;
+use super::commands::{COMMAND_LOGS, catalog, no_such_workflow};
+use crate::checkpoint::{SteeredTable, WorkflowCatalog};
+use crate::config::LogFormat;
+use crate::domain::request::{Lever, Request};
+use crate::roles::RoleError;
+use crate::roles::steering::{self, Steered};
+use crate::telemetry::logs::{LogSink, init};
+use serde_json::{Value, json};
+
+/// Pulls a lever, and tells what became of it.
+pub(super) async fn pull(lever: Lever, arguments: LeverArguments) -> Result<Ending, RoleError> {
+    init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
+    let catalog = catalog(&arguments.connection)?;
+    WorkflowCatalog::check_schema(&catalog).await?;
+    let name = &arguments.workflow;
+    let Some(steered) = steering::pull(&catalog, name, lever, &arguments.tables).await? else {
+        return Err(no_such_workflow(&catalog, name).await?);
+    };
+    let lines = lines(lever, &steered);
+    if arguments.json {
+        println!("{}", answer(lever, &steered, &lines));
+    } else {
+        lines.iter().for_each(|line| println!("{line}"));
+    }
+    Ok(Ending::Done)
+}
+
+/// What people read.
+fn lines(lever: Lever, steered: &Steered) -> Vec<String> {
+    let name = &steered.workflow.name;
+    let mut lines: Vec<String> = steered
+        .already
+        .iter()
+        .map(|(table, reason)| match table {
+            None => format!("the workflow {name} {reason}"),
+            Some(table) => format!("the table {} {reason}", table.source_table),
+        })
+        .collect();
+    let what = match (steered.is_whole, steered.asked.as_slice()) {
+        (true, _) if steered.already.is_empty() => format!("the workflow {name}"),
+        (false, [table]) => format!("the table {}", table.source_table),
+        (false, tables @ [_, ..]) => {
+            let sources: Vec<&str> = tables.iter().map(|t| t.source_table.as_str()).collect();
+            format!("each of the {} tables {}", tables.len(), sources.join(", "))
+        }
+        _ => {
+            if lines.is_empty() {
+                lines.push(format!("nothing of the workflow {name} has failed"));
+            }
+            return lines;
+        }
+    };
+    lines.push(match lever {
+        Lever::Pause => format!("{what} is paused: what runs ends and is stored, nothing new begins"),
+        Lever::Resume => format!("{what} goes on"),
+        Lever::Cancel => format!(
+            "{what} is being cancelled by its orchestrator, or by the next one that starts; `snowhaul workflow status {name}` tells when it has ended"
+        ),
+        Lever::Retry => format!("{what} runs again"),
+    });
+    let still_paused = steered.workflow.request == Some(Request::Pause) && !steered.is_whole;
+    if still_paused && matches!(lever, Lever::Resume | Lever::Retry) {
+        lines.push(format!(
+            "the workflow {name} as a whole is paused; `snowhaul workflow resume {name}` lets it go on"
+        ));
+    }
+    lines
+}
+
+/// The same for programs.
+fn answer(lever: Lever, steered: &Steered, lines: &[String]) -> Value {
+    let table = |table: &SteeredTable, changed: bool| json!({"table_no": table.table_no.0, "source_table": table.source_table, "changed": changed});
+    let unchanged = steered.already.iter().filter_map(|(t, _)| t.as_ref());
+    let tables: Vec<Value> = steered
+        .asked
+        .iter()
+        .map(|asked| table(asked, true))
+        .chain(unchanged.map(|other| table(other, false)))
+        .collect();
+    json!({
+        "workflow": steered.workflow.name,
+        "workflow_id": steered.workflow.id.0,
+        "asked": match lever {
+            Lever::Pause => "pause",
+            Lever::Resume => "resume",
+            Lever::Cancel => "cancel",
+            Lever::Retry => "retry",
+        },
+        "changed": !steered.asked.is_empty() || steered.is_whole && steered.already.is_empty(),
+        "tables": tables,
+        "messages": lines,
+    })
+}
