@@ -191,6 +191,31 @@ impl WorkflowCatalog for HybridCheckpoint {
         self.query(&sql).await?.iter().map(read).collect()
     }
 
+    async fn workers(&self) -> Result<Vec<WorkerSummary>, CheckpointError> {
+        let sql = format!(
+            "SELECT WORKER_ID, AFFINITY, VERSION, RUNNING, CAPACITY, ROUND(ROWS_PER_SECOND), STARTED_AT, LAST_SEEN, GREATEST(TIMESTAMPDIFF('second', LAST_SEEN, SYSDATE()), 0) FROM {}.WORKER ORDER BY WORKER_ID",
+            self.s
+        );
+        let read = |row: &crate::snowflake::Row| {
+            let mut c = Cells(row, 0);
+            Ok(WorkerSummary {
+                worker: c.text()?,
+                affinity: c.text_opt(),
+                version: c.text_opt().unwrap_or_default(),
+                running: c.number_opt().unwrap_or_default(),
+                capacity: c.number_opt().unwrap_or_default(),
+                rows_per_second: c
+                    .text_opt()
+                    .and_then(|rate| rate.parse().ok())
+                    .unwrap_or_default(),
+                started_at: c.time_opt(),
+                last_seen: c.time_opt(),
+                silent_seconds: c.number()?,
+            })
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+
     async fn errors(&self, id: WorkflowId) -> Result<Vec<ErrorRow>, CheckpointError> {
         let sql = format!(
             "SELECT SOURCE_TABLE, PARTITION_ID, ERROR, OCCURRED_AT FROM {}.DATA_MIGRATION_ERROR WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID, PARTITION_ID",

@@ -1,12 +1,14 @@
 //! The checkpoint in hybrid tables.
 
 use super::contract::{CheckpointError, StoreError};
+use super::limits::KnownLimits;
 use super::schema;
 use crate::domain::retry::RetryPolicy;
 use crate::failpoint::Step;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
 use crate::types::snowflake_name;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the metadata objects live: exact names.
@@ -57,6 +59,7 @@ pub struct HybridCheckpoint {
     pub(super) location: MetadataLocation,
     /// The quoted schema.
     pub(super) s: String,
+    pub(super) limits: Arc<KnownLimits>,
 }
 
 impl HybridCheckpoint {
@@ -67,6 +70,7 @@ impl HybridCheckpoint {
             client,
             location,
             s,
+            limits: Arc::default(),
         }
     }
 

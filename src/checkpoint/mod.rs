@@ -10,6 +10,7 @@ mod contract;
 mod hybrid;
 mod lever_contract;
 mod levers;
+mod limits;
 mod orchestrator;
 mod requests;
 mod schema;

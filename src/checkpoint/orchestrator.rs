@@ -613,8 +613,10 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         let mut statements = vec![
             (
                 format!(
-                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1 WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {}",
-                    owned.epoch
+                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1, LOAD_PERMIT = NULL WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
+                     AND (LOAD_PERMIT = {epoch} OR {no_limits})",
+                    epoch = owned.epoch,
+                    no_limits = self.no_limits(),
                 ),
                 1,
             ),

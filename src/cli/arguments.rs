@@ -59,8 +59,17 @@ pub struct OrchestratorArguments {
     pub log_format: Option<LogFormatArgument>,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum WorkerCommand {
+    /// Show all workers: what they do, and when they gave a sign of life.
+    List(ListArguments),
+}
+
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct WorkerArguments {
+    #[command(subcommand)]
+    pub command: Option<WorkerCommand>,
     /// The worker's configuration (TOML); see configs/configuration.toml.
     #[arg(
         short = 'c',

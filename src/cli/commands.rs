@@ -4,7 +4,7 @@ use super::Ending;
 use super::arguments::*;
 use super::{doctor, lever_commands, source_commands};
 use crate::checkpoint::{
-    HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkflowCatalog,
+    HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkerSummary, WorkflowCatalog,
     WorkflowSummary,
 };
 use crate::config::workflow::Asked;
@@ -39,6 +39,10 @@ const METADATA_PATIENCE: Duration = Duration::from_secs(20);
 pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
     match arguments.command {
         Command::Orchestrator(arguments) => run_orchestrator(arguments).await,
+        Command::Worker(WorkerArguments {
+            command: Some(WorkerCommand::List(arguments)),
+            ..
+        }) => list_workers(arguments).await,
         Command::Worker(arguments) => run_worker(arguments).await,
         Command::Workflow(WorkflowCommand::Create(arguments))
         | Command::CreateDataMigrationWorkflow(arguments) => create(arguments).await,
@@ -72,38 +76,64 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
 }
 
 async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, RoleError> {
-    let mut settings =
-        config::orchestrator::load(arguments.config.as_deref(), &variable).map_err(refused)?;
-    if arguments.affinity.is_some() {
-        settings.affinity = arguments.affinity;
-    }
-    let name = arguments
-        .connection_name
-        .or(settings.connection_name.take());
-    let format = arguments.log_format.map_or(settings.log_format, Into::into);
-    init(format, LogSink::Stdout, DAEMON_LOGS);
+    let read = move || {
+        let mut settings =
+            config::orchestrator::load(arguments.config.as_deref(), &variable).map_err(refused)?;
+        if arguments.affinity.is_some() {
+            settings.affinity.clone_from(&arguments.affinity);
+        }
+        if arguments.connection_name.is_some() {
+            settings
+                .connection_name
+                .clone_from(&arguments.connection_name);
+        }
+        if let Some(format) = arguments.log_format {
+            settings.log_format = format.into();
+        }
+        Ok(settings)
+    };
+    let settings = read()?;
+    init(settings.log_format, LogSink::Stdout, DAEMON_LOGS);
     tell(&settings.warnings);
-    let connection = connect(name.as_deref())?;
+    let connection = connect(settings.connection_name.as_deref())?;
     let stop = shutdown::requested().map_err(no_signals)?;
-    orchestrator::run(&connection, &settings, stop).await?;
+    let reload = shutdown::Reload::new(told(read, |settings| &settings.warnings));
+    let reload = reload.map_err(no_signals)?;
+    orchestrator::run(&connection, &settings, reload, stop).await?;
     Ok(Ending::Done)
 }
 
 async fn run_worker(arguments: WorkerArguments) -> Result<Ending, RoleError> {
-    let mut settings = config::worker::load(&arguments.config, &variable).map_err(refused)?;
-    if let Some(tasks) = arguments.max_parallel_tasks {
-        settings.max_parallel_tasks = usize::from(tasks);
-    }
-    if let Some(seconds) = arguments.task_fetch_interval {
-        settings.task_fetch_interval = Duration::from_secs(seconds.into());
-    }
-    let format = arguments.log_format.map_or(settings.log_format, Into::into);
-    init(format, LogSink::Stdout, DAEMON_LOGS);
+    let read = move || {
+        let mut settings = config::worker::load(&arguments.config, &variable).map_err(refused)?;
+        if let Some(tasks) = arguments.max_parallel_tasks {
+            settings.max_parallel_tasks = usize::from(tasks);
+        }
+        if let Some(seconds) = arguments.task_fetch_interval {
+            settings.task_fetch.base = Duration::from_secs(seconds.into());
+        }
+        if let Some(format) = arguments.log_format {
+            settings.log_format = format.into();
+        }
+        Ok(settings)
+    };
+    let settings = read()?;
+    init(settings.log_format, LogSink::Stdout, DAEMON_LOGS);
     tell(&settings.warnings);
     let connection = connect(settings.connection_name.as_deref())?;
     let stop = shutdown::requested().map_err(no_signals)?;
-    worker::run(&connection, &settings, stop).await?;
+    let reload = shutdown::Reload::new(told(read, |settings| &settings.warnings));
+    let reload = reload.map_err(no_signals)?;
+    worker::run(&connection, &settings, reload, stop).await?;
     Ok(Ending::Done)
+}
+
+/// Reads a configuration, and tells its warnings.
+fn told<C>(
+    read: impl Fn() -> Result<C, RoleError>,
+    warnings: impl Fn(&C) -> &Vec<String>,
+) -> impl Fn() -> Result<C, RoleError> {
+    move || read().inspect(|config| tell(warnings(config)))
 }
 
 async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
@@ -212,6 +242,29 @@ async fn list(arguments: ListArguments) -> Result<Ending, RoleError> {
         println!("{}", json!({ "workflows": workflows }));
     } else {
         print!("{}", report::workflow_list(&workflows));
+    }
+    Ok(Ending::Done)
+}
+
+async fn list_workers(arguments: ListArguments) -> Result<Ending, RoleError> {
+    init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
+    let catalog = catalog(&arguments.connection)?;
+    WorkflowCatalog::check_schema(&catalog).await?;
+    let workers = catalog.workers().await?;
+    if arguments.json {
+        let state = |w: &WorkerSummary| if w.is_alive() { "alive" } else { "silent" };
+        let workers: Vec<_> = workers
+            .iter()
+            .map(|w| {
+                let mut row = json!(w);
+                row["host"] = json!(w.host());
+                row["state"] = json!(state(w));
+                row
+            })
+            .collect();
+        println!("{}", json!({ "workers": workers }));
+    } else {
+        print!("{}", report::worker_list(&workers));
     }
     Ok(Ending::Done)
 }

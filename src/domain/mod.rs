@@ -3,6 +3,8 @@
 pub mod analysis;
 pub mod claim_ahead;
 pub mod id;
+pub mod idle;
+pub mod limits;
 pub mod phase;
 pub mod request;
 pub mod restart;

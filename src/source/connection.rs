@@ -41,6 +41,30 @@ pub struct SourceSettings {
     pub extra_options: BTreeMap<String, SecretString>,
 }
 
+impl PartialEq for SourceSettings {
+    fn eq(&self, other: &Self) -> bool {
+        let plain = |s: &Self| {
+            (
+                s.platform,
+                s.host.clone(),
+                s.port,
+                s.database.clone(),
+                s.username.clone(),
+                s.odbc_driver.clone(),
+            )
+        };
+        let secrets = |s: &Self| {
+            let options = s.extra_options.iter();
+            let mut values: Vec<(String, String)> = options
+                .map(|(key, value)| (key.clone(), value.expose_secret().to_owned()))
+                .collect();
+            values.push((String::new(), s.password.expose_secret().to_owned()));
+            values
+        };
+        plain(self) == plain(other) && secrets(self) == secrets(other)
+    }
+}
+
 /// Without the values of the further keywords.
 impl std::fmt::Debug for SourceSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A workflow that is being written. Sources default to the database's schema `public`, targets to the schema `PUBLIC`
 /// of a new database ([`target`](Self::target)), the key to none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Migration<'a> {
     database: &'a Database<'a>,
     tables: Vec<Value>,
@@ -81,6 +81,12 @@ impl<'a> Migration<'a> {
     #[must_use]
     pub fn whole(self, name: &str) -> Self {
         self.table(json!({"source": {"tableName": name}, "target": {"tableName": name}}))
+    }
+
+    /// The metadata's database, which exists after [`run`](Self::run).
+    #[must_use]
+    pub fn metadata_database(&self) -> &str {
+        &self.metadata
     }
 
     /// The target's database, which exists after [`run`](Self::run), or after [`prepare`](Self::prepare).
@@ -174,6 +180,21 @@ impl<'a> Migration<'a> {
         let log = scratch.path().join("caused");
         let ended = self
             .command(&scratch)
+            .env("FAILPOINTS", failpoints)
+            .env("SNOWHAUL_FAILPOINT_LOG", &log)
+            .run(DEADLINE);
+        let caused = std::fs::read_to_string(log).unwrap_or_default();
+        (ended, caused.lines().map(str::to_owned).collect())
+    }
+
+    /// `snowhaul workflow LEVER` of this workflow, as [`Self::run_with`].
+    #[must_use]
+    pub fn lever_with(&self, lever: &str, failpoints: &str) -> (Ended, Vec<String>) {
+        let scratch = Scratch::new("lever");
+        let log = scratch.path().join("caused");
+        let ended = Snowhaul::new(["workflow", lever, &self.name])
+            .snowflake(self.server)
+            .metadata(&self.metadata)
             .env("FAILPOINTS", failpoints)
             .env("SNOWHAUL_FAILPOINT_LOG", &log)
             .run(DEADLINE);

@@ -65,6 +65,8 @@ const ORCHESTRATOR: &[Need] = &[
     need("WARNING", "WARNING", &[Select, Insert]),
     need("WORKFLOW_REQUEST", "REQUEST", &[Select, Insert, Update]),
     need("TABLE_REQUEST", "REQUEST", &[Select, Insert, Delete]),
+    need("RATE_LIMIT", "ENABLED", &[Select, Update]),
+    need("WORKER", "RUNNING", &[Select]),
 ];
 
 const WORKER: &[Need] = &[
@@ -73,7 +75,7 @@ const WORKER: &[Need] = &[
     need("TABLE_STATE", "PHASE", &[Select]),
     need("SYNCHRONIZATION", "SETTINGS", &[Select]),
     need("SYNC_PARTITION", "CHECKSUM", &[Select]),
-    need("RATE_LIMIT", "PATTERN", &[Select]),
+    need("RATE_LIMIT", "ENABLED", &[Select, Update]),
     need("WORKFLOW_REQUEST", "REQUEST", &[Select]),
     need("TABLE_REQUEST", "REQUEST", &[Select]),
     need("TASK_QUEUE", "STATUS", &[Select, Update]),
