@@ -120,6 +120,16 @@ pub fn predicates(data: &[u8]) {
     let Some((name, predicate)) = text(data).and_then(|text| text.split_once('\n')) else {
         return;
     };
+    // PostgreSQL ends an operator where a comment begins (documentation: "Operators"); sqlparser reads on.
+    let is_operator = |c: char| "+-*/<>=~!@#%^&|`?".contains(c);
+    let is_glued = |comment: &str| {
+        predicate
+            .match_indices(comment)
+            .any(|(at, _)| predicate[..at].ends_with(is_operator))
+    };
+    if is_glued("/*") || is_glued("--") {
+        return;
+    }
     let file = serde_json::json!({"tables": [{
         "source": {"databaseName": "d", "schemaName": "s", "tableName": name},
         "target": {"databaseName": "D", "schemaName": "S", "tableName": "T"},

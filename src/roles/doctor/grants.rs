@@ -66,6 +66,7 @@ const ORCHESTRATOR: &[Need] = &[
     need("RATE_LIMIT", "NUM_CHECKS", &[Select, Update]),
     need("WORKFLOW_REQUEST", "REQUEST", &[Select, Insert, Update]),
     need("TABLE_REQUEST", "REQUEST", &[Select, Insert, Delete]),
+    need("WORKER", "RUNNING", &[Select]),
 ];
 
 const WORKER: &[Need] = &[
