@@ -124,6 +124,8 @@ steps! {
     LoadDeleteMissing = "load.delete_missing",
     /// The load is committed.
     LoadCommit = "load.commit",
+    /// It is written that a load waits for another attempt, and why.
+    LoadWaits = "load.waits",
     /// A table Executing → Completed, or any phase → Failed.
     TableEnd = "table.end",
     /// Identity columns of the target go on behind the rows that were moved.

@@ -7,7 +7,6 @@ use crate::failpoint::Step;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
 use crate::types::snowflake_name;
-use std::time::Duration;
 
 /// Where the metadata objects live: exact names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +41,6 @@ impl MetadataLocation {
         format!("@{}.\"TASK_RESULTS\"", self.quoted())
     }
 }
-
-/// Statements that are fenced or read-only may be repeated: briefly here, and for longer by whoever asked.
-const RETRY: RetryPolicy = RetryPolicy {
-    max_failures: 6,
-    base: Duration::from_millis(200),
-    cap: Duration::from_secs(5),
-};
 
 /// The checkpoint. Cheap to clone.
 #[derive(Clone)]
@@ -159,11 +151,12 @@ impl HybridCheckpoint {
                 Ok(answer) => return Ok(answer),
                 Err(error) => {
                     failures += 1;
-                    match RETRY.next(failures, error.is_retryable()) {
-                        Some(pause) => {
-                            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await
-                        }
-                        None => return Err(error.into()),
+                    let error = CheckpointError::from(error);
+                    let decision =
+                        RetryPolicy::STATEMENT.decide(error.failure(), failures, rand::random());
+                    match decision.pause() {
+                        Some(pause) => tokio::time::sleep(pause).await,
+                        None => return Err(error),
                     }
                 }
             }

@@ -73,7 +73,7 @@ impl Worker {
             capacity: config.max_parallel_tasks,
             idle_interval: config.task_fetch_interval,
             renew_interval: config.lease_refresh_interval,
-            retry: RetryPolicy::default(),
+            retry: RetryPolicy::TASK,
         };
         let (supervisor, handle) = WorkerSupervisor::spawn(None, WorkerSupervisor, settings)
             .await

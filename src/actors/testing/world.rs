@@ -142,7 +142,7 @@ impl World {
             capacity: CAPACITY,
             idle_interval: Duration::from_secs(1),
             renew_interval: Duration::from_secs(10),
-            retry: RetryPolicy::default(),
+            retry: RetryPolicy::TASK,
         };
         let tree = Actor::spawn(None, WorkerSupervisor, settings);
         let (root, _) = tree.await.unwrap();
