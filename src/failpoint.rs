@@ -34,7 +34,7 @@ steps! {
     CreateBegin = "create.begin",
     /// The workflow's row.
     CreateWorkflow = "create.workflow",
-    /// The row of what operators will ask of it, and the rows of its tables.
+    /// The rows of its tables.
     CreateTables = "create.tables",
     /// The creation is committed.
     CreateCommit = "create.commit",
@@ -46,20 +46,20 @@ steps! {
     WorkflowRenew = "workflow.renew",
     /// The leases of workflows are handed back.
     WorkflowRelease = "workflow.release",
-    /// A request of an operator begins its transaction.
-    RequestBegin = "request.begin",
-    /// The request is written.
-    RequestWrite = "request.write",
-    /// The request is committed.
-    RequestCommit = "request.commit",
-    /// Carrying out what operators asked begins its transaction.
-    OrdersBegin = "orders.begin",
-    /// Tables, partitions and tasks are cancelled, or run again.
-    OrdersWrite = "orders.write",
-    /// What was carried out is committed.
-    OrdersCommit = "orders.commit",
     /// Pending → Executing.
     WorkflowStart = "workflow.start",
+    /// What an operator asks begins its transaction.
+    RequestBegin = "request.begin",
+    /// What an operator asks.
+    RequestWrite = "request.write",
+    /// What an operator asks is committed.
+    RequestCommit = "request.commit",
+    /// The owner begins to carry out what was asked.
+    OrdersBegin = "orders.begin",
+    /// The owner carries out what was asked.
+    OrdersWrite = "orders.write",
+    /// What was asked is done.
+    OrdersCommit = "orders.commit",
     /// The row of what a table's runs leave for the next.
     SyncCreate = "sync.create",
     /// That row is taken by a workflow.

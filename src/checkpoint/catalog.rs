@@ -94,7 +94,7 @@ impl WorkflowCatalog for HybridCheckpoint {
             for (no, spec) in workflow.tables.iter().enumerate() {
                 tables.push(vec![no.to_string(), text(&spec.source.to_string()), text(&spec.target.to_string()), text(&to_json(spec)?)]);
             }
-            transaction.execute(Step::CreateTables, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
+            transaction.execute(Step::CreateWorkflow, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
             for chunk in tables.chunks(500) {
                 let rows = values(&["N", "S", "T", "J"], chunk);
                 let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, 'PENDING', v.S, v.T, v.J FROM ({rows}) v");

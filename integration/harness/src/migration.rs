@@ -181,14 +181,15 @@ impl<'a> Migration<'a> {
         (ended, caused.lines().map(str::to_owned).collect())
     }
 
-    /// Lets the leases run out that a killed process held.
+    /// Lets the leases run out that a killed process held, and forgets that the tasks which it held have failed.
     pub fn let_leases_run_out(&self) {
-        for table in ["WORKFLOW", "TASK_QUEUE"] {
-            // Instead of the time that would have to pass. There may be no such table yet.
-            let _ = self.server.sql().try_run(&format!(
-                "UPDATE {}.DATA_MIGRATION.{table} SET LEASE_UNTIL = SYSDATE() WHERE LEASE_UNTIL > SYSDATE()",
-                self.metadata
-            ));
+        let sql = self.server.sql();
+        // Instead of the time that would have to pass. There may be no such table yet.
+        for change in [
+            "WORKFLOW SET LEASE_UNTIL = SYSDATE() WHERE LEASE_UNTIL > SYSDATE()",
+            "TASK_QUEUE SET LEASE_UNTIL = SYSDATE(), FAILURES = 0 WHERE LEASE_UNTIL > SYSDATE() AND STATUS = 'CLAIMED'",
+        ] {
+            let _ = sql.try_run(&format!("UPDATE {}.DATA_MIGRATION.{change}", self.metadata));
         }
     }
 

@@ -1,5 +1,8 @@
-//! One step under one strategy: it fails before its effect, the process is killed before it, its reply is lost, and the
+//! Steps under one strategy: each fails before its effect, the process is killed before it, its reply is lost, and the
 //! process is killed after it. Whatever that makes of the runs, the rows are right in the end.
+//!
+//! Steps that need no circumstances of their own share a workflow, which is killed again and again; in
+//! `SNOWHAUL_STEPS_ALONE=1` each has workflows of its own.
 
 use crate::strategy::{self, Strategy};
 use serde_json::json;
@@ -15,13 +18,22 @@ const FAILURES: [(&str, &str); 4] = [
 ];
 /// Runs of the same table until all of that has been caused; a step that is not repeated after a lost reply needs another.
 const MAX_WORKFLOWS: usize = 4;
-/// Starts of one workflow.
-const MAX_STARTS: usize = 9;
+/// Starts of one workflow beyond the kills that it is to meet.
+const MORE_STARTS: usize = 6;
+/// Steps that share a workflow.
+const TOGETHER: usize = 6;
 
 /// Whether a run of this strategy, as [`Table`] has it, takes the step.
 pub fn is_reached(step: Step, strategy: Strategy) -> bool {
     match step {
         Step::SyncCreate | Step::SyncClaim | Step::PlanSync => strategy.is_stateful(),
+        // See `levers`.
+        Step::RequestBegin
+        | Step::RequestWrite
+        | Step::RequestCommit
+        | Step::OrdersBegin
+        | Step::OrdersWrite
+        | Step::OrdersCommit => false,
         Step::LoadDelete => matches!(strategy, Strategy::FullReplace | Strategy::Checksum),
         Step::LoadCopy => strategy != Strategy::Merge,
         Step::StagingCreate
@@ -46,6 +58,45 @@ fn circumstances(step: Step) -> (&'static str, &'static str) {
     }
 }
 
+/// The steps of a strategy whose names begin so, those together that may be.
+pub fn batches(strategy: Strategy, beginning: &str) -> Vec<Vec<Step>> {
+    let together = match std::env::var_os("SNOWHAUL_STEPS_ALONE") {
+        Some(_) => 1,
+        None => TOGETHER,
+    };
+    let chosen = Step::ALL
+        .iter()
+        .copied()
+        .filter(|step| is_reached(*step, strategy) && step.as_str().starts_with(beginning));
+    let (plain, special): (Vec<Step>, Vec<Step>) =
+        chosen.partition(|step| circumstances(*step) == ("", "") && !is_special(*step));
+    let alone = special.into_iter().map(|step| vec![step]);
+    plain
+        .chunks(together)
+        .map(<[Step]>::to_vec)
+        .chain(alone)
+        .collect()
+}
+
+/// Whether it needs a workflow of its own kind.
+fn is_special(step: Step) -> bool {
+    is_first_time(step) || matches!(step, Step::EndDryRun | Step::PartitionFailed)
+}
+
+/// Whether only the first run of a table takes it.
+fn is_first_time(step: Step) -> bool {
+    matches!(
+        step,
+        Step::BootstrapPrepare
+            | Step::BootstrapMigrate
+            | Step::BootstrapVersion
+            | Step::TargetCreate
+    )
+}
+
+/// A failure that is to be caused: at which step, on which side, and what.
+type Failure = (Step, &'static str, &'static str);
+
 /// A table that is moved again and again.
 pub struct Table<'a> {
     strategy: Strategy,
@@ -64,8 +115,9 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Causes all failures at the step.
-    pub fn survives(&self, step: Step) {
+    /// Causes all failures at the steps.
+    pub fn survives(&self, steps: &[Step]) {
+        let step = steps[0];
         let mut migration = Migration::from(&self.database)
             .on(self.server)
             .application(
@@ -73,23 +125,20 @@ impl<'a> Table<'a> {
             )
             .table(self.strategy.entry())
             .top(json!({"preflight": step == Step::EndDryRun}));
-        let is_first_time = matches!(
-            step,
-            Step::BootstrapPrepare
-                | Step::BootstrapMigrate
-                | Step::BootstrapVersion
-                | Step::TargetCreate
-        );
-        if self.strategy != Strategy::None && step != Step::EndDryRun && !is_first_time {
+        if self.strategy != Strategy::None && step != Step::EndDryRun && !is_first_time(step) {
             strategy::assert_equal(&self.database, &migration.run(0));
             migration = migration.again();
         }
-        if step == Step::PartitionFailed {
-            strategy::poison(&self.database.sql());
-        }
-        let mut open = FAILURES.to_vec();
+        let mut open: Vec<Failure> = steps
+            .iter()
+            .flat_map(|step| FAILURES.map(|(side, action)| (*step, side, action)))
+            .collect();
         for _ in 0..MAX_WORKFLOWS {
-            self.strategy.change(&self.database.sql());
+            if step == Step::PartitionFailed {
+                strategy::poison(&self.database.sql());
+            } else {
+                self.strategy.change(&self.database.sql());
+            }
             let before = open.len();
             let ended = run_to_its_end(&migration, step, &mut open);
             self.check(step, &migration, ended);
@@ -97,15 +146,14 @@ impl<'a> Table<'a> {
                 return;
             }
             assert!(open.len() < before, "not reached: {open:?}");
-            migration = if self.strategy == Strategy::None
-                || is_first_time
-                || step == Step::PartitionFailed
-            {
-                migration.with_new_metadata().with_new_target()
+            let is_anew = self.strategy == Strategy::None
+                || is_first_time(step)
+                || step == Step::PartitionFailed;
+            migration = if is_anew {
+                migration.with_new_metadata().with_new_target().again()
             } else {
-                migration
-            }
-            .again();
+                migration.again()
+            };
         }
         panic!("still open after {MAX_WORKFLOWS} workflows: {open:?}");
     }
@@ -162,10 +210,10 @@ impl<'a> Table<'a> {
 }
 
 /// Starts the workflow until it is complete, each time with the failures that are still to be caused.
-fn run_to_its_end(migration: &Migration<'_>, step: Step, open: &mut Vec<(&str, &str)>) -> Ended {
+fn run_to_its_end(migration: &Migration<'_>, step: Step, open: &mut Vec<Failure>) -> Ended {
     let (always, first) = circumstances(step);
-    for start in 0..MAX_STARTS {
-        let mut wanted = points(step, open);
+    for start in 0..open.len() + MORE_STARTS {
+        let mut wanted = points(open);
         if start == 0 && !first.is_empty() {
             wanted = first.to_owned();
         } else if !open.is_empty() && !always.is_empty() {
@@ -173,7 +221,7 @@ fn run_to_its_end(migration: &Migration<'_>, step: Step, open: &mut Vec<(&str, &
         }
         let (ended, caused) = migration.run_with(&wanted);
         for line in &caused {
-            let is_it = |(side, action): &(&str, &str)| {
+            let is_it = |(step, side, action): &Failure| {
                 *line == format!("{}.{side} {action}", step.as_str())
             };
             if let Some(index) = open.iter().position(is_it) {
@@ -197,19 +245,25 @@ fn run_to_its_end(migration: &Migration<'_>, step: Step, open: &mut Vec<(&str, &
             return ended;
         }
     }
-    panic!("not complete after {MAX_STARTS} starts; still open: {open:?}");
+    panic!("not complete; still open: {open:?}");
 }
 
-/// `FAILPOINTS` for what is to be caused: on each side one after the other.
-fn points(step: Step, open: &[(&str, &str)]) -> String {
-    let side = |side: &str| {
-        let actions: Vec<String> = open
-            .iter()
-            .filter(|(at, _)| *at == side)
-            .map(|(_, action)| format!("1*return({action})"))
-            .collect();
-        (!actions.is_empty()).then(|| format!("{}.{side}={}", step.as_str(), actions.join("->")))
-    };
-    let sides: Vec<String> = ["before", "after"].into_iter().filter_map(side).collect();
-    sides.join(";")
+/// `FAILPOINTS` for what is to be caused: on each side of a step one after the other.
+pub fn points(open: &[Failure]) -> String {
+    let mut points: Vec<(String, Vec<String>)> = Vec::new();
+    for (step, side, action) in open {
+        let (name, action) = (
+            format!("{}.{side}", step.as_str()),
+            format!("1*return({action})"),
+        );
+        match points.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, actions)) => actions.push(action),
+            None => points.push((name, vec![action])),
+        }
+    }
+    let points: Vec<String> = points
+        .into_iter()
+        .map(|(name, actions)| format!("{name}={}", actions.join("->")))
+        .collect();
+    points.join(";")
 }

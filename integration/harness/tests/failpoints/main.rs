@@ -1,11 +1,12 @@
 //! Every step that changes something outside fails, in every way, under every strategy (`src/failpoint.rs`).
+//! `SNOWHAUL_STEPS=load.` chooses steps by how their names begin.
 //!
 //! Needs the binary with the feature `failpoints`: `cargo build --workspace --features snowhaul/failpoints`.
 
 mod cell;
 mod strategy;
 
-use cell::{Table, is_reached};
+use cell::{Table, batches, is_reached};
 use snowhaul::failpoint::Step;
 use snowhaul_integration::LocalSnowflake;
 use std::collections::VecDeque;
@@ -20,14 +21,10 @@ fn every_step_is_survived(strategy: Strategy) {
     // A transaction whose client is gone holds its locks until Snowflake ends it as idle: after five minutes there.
     let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
     let chosen = std::env::var("SNOWHAUL_STEPS").unwrap_or_default();
-    let steps = Step::ALL
-        .iter()
-        .copied()
-        .filter(|step| is_reached(*step, strategy) && step.as_str().starts_with(&chosen));
-    let queue = Mutex::new(steps.collect::<VecDeque<Step>>());
-    let outcomes = Mutex::new(Vec::new());
-    let lock = |mutex: &Mutex<VecDeque<Step>>| {
-        mutex
+    let queue = Mutex::new(VecDeque::from(batches(strategy, &chosen)));
+    let failed = Mutex::new(Vec::new());
+    let next = || {
+        queue
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front()
@@ -35,33 +32,31 @@ fn every_step_is_survived(strategy: Strategy) {
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some(step) = lock(&queue) {
+                while let Some(steps) = next() {
                     let table = Table::new(strategy, &server);
-                    let outcome = catch_unwind(AssertUnwindSafe(|| table.survives(step)));
-                    outcomes
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((step, outcome.is_ok()));
+                    let survived =
+                        catch_unwind(AssertUnwindSafe(|| table.survives(&steps))).is_ok();
+                    for step in &steps {
+                        println!(
+                            "{}: {}: survived: {survived}",
+                            strategy.name(),
+                            step.as_str()
+                        );
+                    }
+                    if !survived {
+                        failed
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(steps);
+                    }
                 }
             });
         }
     });
-    let mut outcomes = outcomes
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    outcomes.sort();
-    for (step, survived) in &outcomes {
-        println!(
-            "{}\t{}\t{}",
-            strategy.name(),
-            step.as_str(),
-            if *survived { "survived" } else { "FAILED" }
-        );
-    }
-    let failed: Vec<_> = outcomes.iter().filter(|(_, survived)| !survived).collect();
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     assert!(
         failed.is_empty(),
-        "{} under {failed:?}; see above",
+        "{}: {failed:?}; see above",
         strategy.name()
     );
 }
