@@ -181,6 +181,21 @@ impl<'a> Migration<'a> {
         (ended, caused.lines().map(str::to_owned).collect())
     }
 
+    /// The same for `snowhaul workflow LEVER` of this workflow.
+    #[must_use]
+    pub fn steer_with(&self, lever: &str, failpoints: &str) -> (Ended, Vec<String>) {
+        let scratch = Scratch::new("failpoints");
+        let log = scratch.path().join("caused");
+        let ended = Snowhaul::new(["workflow", lever, &self.name])
+            .snowflake(self.server)
+            .metadata(&self.metadata)
+            .env("FAILPOINTS", failpoints)
+            .env("SNOWHAUL_FAILPOINT_LOG", &log)
+            .run(DEADLINE);
+        let caused = std::fs::read_to_string(log).unwrap_or_default();
+        (ended, caused.lines().map(str::to_owned).collect())
+    }
+
     /// Lets the leases run out that a killed process held, and forgets that the tasks which it held have failed.
     pub fn let_leases_run_out(&self) {
         let sql = self.server.sql();

@@ -4,13 +4,14 @@
 //! Steps that need no circumstances of their own share a workflow, which is killed again and again; in
 //! `SNOWHAUL_STEPS_ALONE=1` each has workflows of its own.
 
+use crate::levers;
 use crate::strategy::{self, Strategy};
 use serde_json::json;
 use snowhaul::failpoint::Step;
 use snowhaul_integration::{Database, Ended, LocalRedshift, LocalSnowflake, Migration};
 
 /// What is caused, in this order: on which side of the step, and what.
-const FAILURES: [(&str, &str); 4] = [
+pub const FAILURES: [(&str, &str); 4] = [
     ("before", "error"),
     ("before", "kill"),
     ("after", "lost"),
@@ -27,13 +28,6 @@ const TOGETHER: usize = 6;
 pub fn is_reached(step: Step, strategy: Strategy) -> bool {
     match step {
         Step::SyncCreate | Step::SyncClaim | Step::PlanSync => strategy.is_stateful(),
-        // See `levers`.
-        Step::RequestBegin
-        | Step::RequestWrite
-        | Step::RequestCommit
-        | Step::OrdersBegin
-        | Step::OrdersWrite
-        | Step::OrdersCommit => false,
         Step::LoadDelete => matches!(strategy, Strategy::FullReplace | Strategy::Checksum),
         Step::LoadCopy => strategy != Strategy::Merge,
         Step::StagingCreate
@@ -42,7 +36,7 @@ pub fn is_reached(step: Step, strategy: Strategy) -> bool {
         | Step::LoadMerge
         | Step::LoadDeleteMissing
         | Step::EndStaging => strategy == Strategy::Merge,
-        _ => true,
+        _ => !levers::STEPS.contains(&step),
     }
 }
 
@@ -53,6 +47,7 @@ fn circumstances(step: Step) -> (&'static str, &'static str) {
         Step::WorkflowRenew | Step::TaskRenew => ("file.end.before=2*return(slow)", ""),
         Step::WorkflowRelease => ("file.end.before=1*return(term)", ""),
         Step::TaskReap => ("", "file.end.before=1*return(kill)"),
+        Step::LoadWaits => ("load.begin.before=1*return(error)", ""),
         Step::EndStaging => ("", "load.begin.before=1*return(kill)"),
         _ => ("", ""),
     }

@@ -3,7 +3,7 @@
 use crate::cell::FAILURES;
 use crate::strategy::{self, Strategy};
 use snowhaul::failpoint::Step;
-use snowhaul_integration::{LocalRedshift, LocalSnowflake, Migration};
+use snowhaul_integration::{Ended, LocalRedshift, LocalSnowflake, Migration};
 
 /// What is not reached without a lever.
 pub const STEPS: [Step; 6] = [
@@ -15,58 +15,61 @@ pub const STEPS: [Step; 6] = [
     Step::OrdersCommit,
 ];
 
-/// Calls of a command, or runs, until what was caused has been survived.
+/// Calls of the command, or runs: each meets what is still to be caused.
 const MAX_CALLS: usize = 6;
 
-fn survives(server: &LocalSnowflake, step: Step) {
-    let database = LocalRedshift::shared().database();
-    let sql = database.sql();
-    strategy::create(&sql);
-    for (side, action) in FAILURES {
-        strategy::poison(&sql);
-        let migration = Migration::from(&database)
-            .on(server)
-            .application(
-                "max_parallel_tasks = 2\ntask_fetch_interval = 1\nlease_refresh_interval = 1\nlease = 3",
-            )
-            .table(Strategy::None.entry());
-        strategy::assert_equal_but_poison(&database, &migration.run(1));
-        strategy::heal(&sql);
-        let wanted = format!("{}.{side}=1*return({action})", step.as_str());
-        let is_command = step.as_str().starts_with("request.");
-        let mut points = if is_command { wanted.as_str() } else { "" };
-        let mut hit = false;
-        let asked = (0..MAX_CALLS).any(|_| {
-            let (ended, caused) = migration.workflow_command("retry", points);
-            hit |= !caused.is_empty();
-            points = "";
-            ended.code() == Some(0)
+/// Calls until one succeeds; what was caused meanwhile is taken off the list.
+fn call_until_done(
+    open: &mut Vec<String>,
+    mut call: impl FnMut(&str) -> (Ended, Vec<String>),
+) -> Ended {
+    for _ in 0..MAX_CALLS {
+        let (ended, caused) = call(&open.join(";"));
+        open.retain(|point| {
+            let (place, action) = point.split_once('=').unwrap_or((point, ""));
+            let action = action.trim_start_matches("1*return(").trim_end_matches(')');
+            !caused.contains(&format!("{place} {action}"))
         });
-        assert!(asked, "{step:?} {side} {action}: not asked");
-        let mut points = if is_command { "" } else { wanted.as_str() };
-        let done = (0..MAX_CALLS).any(|_| {
-            let (ended, caused) = migration.run_with(points);
-            hit |= !caused.is_empty();
-            points = "";
-            if ended.code().is_none() {
-                migration.let_leases_run_out();
-            }
-            let is_done = ended.code() == Some(0);
-            if is_done {
-                strategy::assert_equal(&database, &migration.left(ended));
-            }
-            is_done
-        });
-        assert!(done, "{step:?} {side} {action}: not done");
-        assert!(hit, "{step:?} {side} {action}: not reached");
+        if ended.code() == Some(0) {
+            return ended;
+        }
     }
+    panic!("not done after {MAX_CALLS} calls; still open: {open:?}");
 }
 
 #[test]
 fn every_step_of_a_lever_is_survived() {
     let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
-    for step in STEPS {
-        survives(&server, step);
-        println!("retry\t{}\tsurvived", step.as_str());
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    strategy::create(&sql);
+    let mut migration = Migration::from(&database)
+        .on(&server)
+        .application(
+            "max_parallel_tasks = 2\ntask_fetch_interval = 1\nlease_refresh_interval = 1\nlease = 3",
+        )
+        .table(Strategy::None.entry());
+    for (side, action) in FAILURES {
+        strategy::poison(&sql);
+        strategy::assert_equal_but_poison(&database, &migration.run(1));
+        strategy::heal(&sql);
+        let (mut asking, mut carrying): (Vec<_>, Vec<_>) = STEPS
+            .iter()
+            .map(|step| format!("{}.{side}=1*return({action})", step.as_str()))
+            .partition(|point| point.starts_with("request."));
+        let _ = call_until_done(&mut asking, |points| migration.steer_with("retry", points));
+        let ended = call_until_done(&mut carrying, |points| {
+            let run = migration.run_with(points);
+            if run.0.code().is_none() {
+                migration.let_leases_run_out();
+            }
+            run
+        });
+        assert!(
+            asking.is_empty() && carrying.is_empty(),
+            "not reached: {asking:?} {carrying:?}"
+        );
+        strategy::assert_equal(&database, &migration.left(ended));
+        migration = migration.with_new_target().again();
     }
 }

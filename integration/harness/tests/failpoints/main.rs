@@ -4,6 +4,7 @@
 //! Needs the binary with the feature `failpoints`: `cargo build --workspace --features snowhaul/failpoints`.
 
 mod cell;
+mod levers;
 mod strategy;
 
 use cell::{Table, batches, is_reached};
@@ -87,7 +88,7 @@ fn with_a_watermark_modifications_and_deletions() {
 }
 
 #[test]
-fn every_step_is_reached_under_some_strategy() {
+fn every_step_is_reached_under_some_strategy_or_by_a_lever() {
     let strategies = [
         Strategy::None,
         Strategy::FullReplace,
@@ -99,7 +100,8 @@ fn every_step_is_reached_under_some_strategy() {
         assert!(
             strategies
                 .iter()
-                .any(|strategy| is_reached(*step, *strategy)),
+                .any(|strategy| is_reached(*step, *strategy))
+                || levers::STEPS.contains(step),
             "{step:?}"
         );
     }

@@ -91,6 +91,11 @@ pub fn poison(sql: &Sql) {
     insert(sql, 40);
 }
 
+/// The row is one that workers can extract again.
+pub fn heal(sql: &Sql) {
+    sql.run("UPDATE items SET born = DATE '2024-02-29' WHERE born > DATE '9999-12-31'");
+}
+
 const COLUMNS: &str = "id, grp, name, amount, version";
 
 fn rows(sql: &Sql) -> Vec<Row> {
