@@ -68,6 +68,18 @@ steps! {
     TableAnalyze = "table.analyze",
     /// Tasks are queued.
     TaskEnqueue = "task.enqueue",
+    /// A choice under rate limits begins its transaction.
+    LimitBegin = "limit.begin",
+    /// The rate limits are locked.
+    LimitLock = "limit.lock",
+    /// Tasks are claimed under rate limits.
+    LimitClaim = "limit.claim",
+    /// A load is permitted under rate limits.
+    LimitPermit = "limit.permit",
+    /// The choice is committed.
+    LimitCommit = "limit.commit",
+    /// A load that was not committed gives its permit back.
+    LimitReturn = "limit.return",
     /// A worker claims tasks.
     TaskClaim = "task.claim",
     /// A worker renews its claims.

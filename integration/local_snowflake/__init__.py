@@ -13,6 +13,7 @@ is the server in front of it, with what fakesnow lacks for a loader:
     COPY with Snowflake's checks     copy_into, copy_columns, copy_errors
     odd names                        names
     errors in Snowflake's words      errors
+    faults on purpose                faults             (lost replies, resets, 5xx, expired tokens)
 
 Run it:   scripts/local-snowflake start --data DIR
 Test it:  "$VENV/bin/python" -m pytest -q integration/local_snowflake/tests

@@ -14,6 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from .app import create
+from .faults import FaultLayer
 from .server import Options, Server
 
 
@@ -25,6 +26,10 @@ def _arguments() -> argparse.Namespace:
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--users", type=Path, help="JSON of the users that may log in; default: anyone")
     serve.add_argument("--deny", type=Path, help="JSON list of regular expressions of statements to refuse")
+    serve.add_argument("--warehouses", type=Path, help="JSON of the warehouses that exist; default: any")
+    serve.add_argument("--region", default="LOCAL", help="the account's region, e.g. GCP_US_CENTRAL1")
+    serve.add_argument("--no-hybrid-tables", action="store_true", help="refuse them, as a trial account does")
+    serve.add_argument("--faults", type=Path, help="JSON list of faults, read at every request: see faults.py")
     serve.add_argument("--statement-log", type=Path, help="default: statements.jsonl in the data directory")
     serve.add_argument("--session-lifetime", type=float, help="seconds until a session answers 390112")
     serve.add_argument("--lock-wait", type=float, default=10.0, help="most seconds to wait for a lock (10)")
@@ -87,8 +92,11 @@ def main() -> None:
     listener = _listen(arguments.host, arguments.port, arguments.data)
     port = listener.getsockname()[1]
     _write_connection(arguments.data, arguments.host, port, arguments.users)
+    app = create(server)
+    if arguments.faults:
+        app = FaultLayer(app, server, arguments.faults)
     config = uvicorn.Config(
-        create(server), log_level="warning", timeout_keep_alive=120, timeout_graceful_shutdown=3, access_log=False
+        app, log_level="warning", timeout_keep_alive=120, timeout_graceful_shutdown=3, access_log=False
     )
     http = uvicorn.Server(config)
     if arguments.exit_with_stdin:

@@ -45,6 +45,8 @@ def command(session: Session, first: str, text: str) -> Answer | None:
         return _wait(session, float(match[1]))
     if first == "ALTER" and (match := re.match(r"ALTER\s+SESSION\s+(SET|UNSET)\s+(.*)", text, re.IGNORECASE | re.DOTALL)):
         return _alter_session(session, match[1].upper(), match[2])
+    if first == "SHOW" and (match := re.fullmatch(r"SHOW\s+WAREHOUSES(?:\s+LIKE\s+'((?:[^'\\]|''|\\.)*)')?", text, re.IGNORECASE)):
+        return session.server.warehouses.show(session, match[1] and re.sub(r"\\(.)", r"\1", match[1].replace("''", "'")))
     if first == "SHOW" and (match := re.match(r"SHOW\s+PARAMETERS(?:\s+LIKE\s+'([^']*)')?", text, re.IGNORECASE)):
         return _show_parameters(session, match[1])
     if first in ("CREATE", "DROP"):
@@ -166,7 +168,9 @@ def _stage(session: Session, text: str) -> Answer | None:
     if re.search(r"\bURL\s*=", text[end:], re.IGNORECASE):
         raise SnowflakeError("000002", "Unsupported feature 'external stages' (the local stand-in has internal ones).", "0A000")
     sql = f"CREATE{match[2] or ''} STAGE{match[3]} {'.'.join(keys)}"
-    return Cursor(session.conn).run(sqlglot.parse_one(sql, read="snowflake"), None)
+    # fakesnow looks first and then inserts: two at once would both find nothing.
+    with session.account.table_lock(("_fs_global", "_fs_information_schema", "_fs_stages")):
+        return Cursor(session.conn).run(sqlglot.parse_one(sql, read="snowflake"), None)
 
 
 def _drop_stage(session: Session, keys: list[str], shown: str, *, exists_ok: bool) -> Answer:
@@ -190,7 +194,7 @@ def context(session: Session, is_ddl: bool) -> dict[str, Callable[[], Expr]]:
         "CURRENT_ACCOUNT": text(session.account_name),
         "CURRENT_ACCOUNT_NAME": text(session.account_name),
         "CURRENT_ORGANIZATION_NAME": text("LOCAL"),
-        "CURRENT_REGION": text("LOCAL"),
+        "CURRENT_REGION": text(session.server.options.region),
         "CURRENT_USER": text(session.user),
         "CURRENT_ROLE": text(session.role),
         "CURRENT_WAREHOUSE": text(session.warehouse),

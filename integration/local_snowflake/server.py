@@ -24,6 +24,7 @@ from .login import Users
 from .session import Session, new_query_id
 from .stages import Uploads
 from .statement_log import StatementLog
+from .warehouses import Warehouses
 
 log = logging.getLogger("local_snowflake")
 
@@ -47,6 +48,9 @@ class Options:
     presigned_lifetime: float = 3600.0
     async_after: float = 45.0
     memory_limit: str = "4GB"
+    warehouses: Path | None = None
+    region: str = "LOCAL"
+    no_hybrid_tables: bool = False
 
 
 class Server:
@@ -55,6 +59,7 @@ class Server:
         self.account = Account(options.data, memory_limit=options.memory_limit, lock_wait=options.lock_wait)
         transactions.recover(self.account, self.replay)
         self.users = Users(options.users)
+        self.warehouses = Warehouses(options.warehouses)
         self.uploads = Uploads(self.account, options.presigned_lifetime)
         self.statements = StatementLog(options.statement_log or options.data / "statements.jsonl")
         self.pool = ThreadPoolExecutor(max_workers=256, thread_name_prefix="statement")
@@ -98,8 +103,8 @@ class Server:
         session = Session(self, data, data.get("SESSION_PARAMETERS") or {})
         if role := query.get("roleName"):
             session.role = names.read_name(role, 0)[0][0]
-        if warehouse := query.get("warehouse"):
-            session.warehouse = names.read_name(warehouse, 0)[0][0]
+        warehouse = query.get("warehouse")
+        session.warehouse = self.warehouses.at_login(names.read_name(warehouse, 0)[0][0] if warehouse else None)
         # A login with a database that does not exist succeeds in Snowflake, without a current database.
         try:
             if database := query.get("databaseName"):
@@ -144,7 +149,7 @@ class Server:
         if session is None:
             raise SnowflakeError("390104", "User must login again to access the service.", "08001")
         lifetime = self.options.session_lifetime
-        if lifetime is not None and time.monotonic() - session.created > lifetime:
+        if session.expired or (lifetime is not None and time.monotonic() - session.created > lifetime):
             raise SnowflakeError("390112", "Your session has expired. Please login again.", "08001")
         return session
 
@@ -152,7 +157,7 @@ class Server:
         for session in list(self.sessions.values()):
             if session.master_token == master_token:
                 old, session.token = session.token, new_query_id()
-                session.created = time.monotonic()
+                session.created, session.expired = time.monotonic(), False
                 self.sessions[session.token] = session
                 self.sessions.pop(old, None)
                 lifetime = int(self.options.session_lifetime or 3600)
@@ -163,6 +168,14 @@ class Server:
     def logout(self, session: Session) -> None:
         self.sessions.pop(session.token, None)
         self.pool.submit(session.close)
+
+    def end_sessions(self, *, forget: bool) -> None:
+        """No token of now is good any more. Open transactions stay until they have been idle for too long, as those of
+        clients that never come back."""
+        for token, session in list(self.sessions.items()):
+            session.expired = True
+            if forget:
+                self.sessions[new_query_id()] = self.sessions.pop(token)
 
     # Statements
 

@@ -37,13 +37,15 @@ class Session:
         self.account_name = str(login.get("ACCOUNT_NAME") or "LOCAL").upper()
         self.application = str(login.get("CLIENT_APP_ID") or "")
         self.parameters = {key.upper(): value for key, value in parameters.items()}
-        self.role, self.warehouse = "SYSADMIN", "LOCAL_WH"
+        self.role = "SYSADMIN"
+        self.warehouse: str | None = None
         self.database: str | None = None  # aliases, see names
         self.schema: str | None = None
         self.conn = self.account.connection()
         self.lock = threading.Lock()
         self.transaction: Transaction | None = None
         self.created = self.last_used = time.monotonic()
+        self.expired = False
         self.running: duckdb.DuckDBPyConnection | None = None
         self.cancelled = False
         self.last_query: str | None = None
@@ -211,6 +213,8 @@ class Session:
     def _run_ddl(self, expression: Expr, params: list | None, text: str) -> Answer:
         self._use(self.conn)
         kind = str(expression.args.get("kind") or "").upper()
+        if self.server.options.no_hybrid_tables and rewrite.is_hybrid(text):
+            raise SnowflakeError("391411", "Unsupported feature 'HYBRID TABLE' in this account.", "0A000")
         if isinstance(expression, exp.Create) and kind == "TABLE" and not isinstance(expression.expression, exp.Expr):
             return ddl.create_table(self.conn, expression, params, hybrid=rewrite.is_hybrid(text))
         if isinstance(expression, exp.Create) and kind == "SEQUENCE" and expression.args.get("replace"):

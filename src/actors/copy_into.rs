@@ -6,6 +6,7 @@ use super::effects::{self, ask_patiently};
 use super::ports::{LoadOutcome, Loader, StagedPartition};
 use super::supervision::is_running;
 use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
+use crate::domain::idle::IdlePolicy;
 use crate::domain::phase::PartitionPhase;
 use crate::domain::retry::{Decision, Failure, RetryPolicy};
 use crate::domain::task::ExtractionSpec;
@@ -16,9 +17,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// How long a staged partition waits for company: a load costs five statements, whatever it loads.
 const LINGER: Duration = Duration::from_millis(1_000);
+/// Pauses before a load that rate limits forbid is asked for again.
+const LIMITED: IdlePolicy = IdlePolicy {
+    base: Duration::from_secs(1),
+    cap: Duration::from_secs(15),
+};
 /// Partitions of one question about what was loaded.
 const SETTLE_SPAN: usize = 1_000;
 
@@ -91,6 +98,8 @@ pub struct CopyIntoState {
     tries: u32,
     /// After a rejection without a known culprit: load one by one.
     single: usize,
+    /// Since when rate limits forbid to load.
+    limited: Option<Instant>,
 }
 
 impl Actor for CopyIntoActor {
@@ -110,6 +119,7 @@ impl Actor for CopyIntoActor {
             loading: false,
             tries: 0,
             single: 0,
+            limited: None,
         })
     }
 
@@ -205,7 +215,15 @@ impl CopyIntoState {
         outcome: LoadOutcome,
     ) {
         self.loading = false;
+        if let LoadOutcome::Limited = outcome {
+            let since = *self.limited.get_or_insert_with(Instant::now);
+            self.put_back(batch);
+            self.arm(myself, LIMITED.pause(since.elapsed()));
+            return;
+        }
+        self.limited = None;
         match outcome {
+            LoadOutcome::Limited => {}
             LoadOutcome::Committed => {
                 self.tries = 0;
                 batch

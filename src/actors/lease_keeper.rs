@@ -11,8 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Renewals between two heartbeats of the worker's own row.
+/// Between two heartbeats of the worker's own row: as long as this many renewals, and no longer than a minute.
 const RENEWALS_PER_HEARTBEAT: u32 = 3;
+const LONGEST_HEARTBEAT: Duration = Duration::from_secs(60);
+/// Between two heartbeats of a worker that has nothing to do.
+const IDLE_HEARTBEAT: Duration = Duration::from_secs(120);
+/// A worker that has been silent for this long is gone, and its row goes when another one starts.
+const FORGET_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
 /// One claim of a task. A task that is lost and claimed anew by the same worker is two claims.
 pub type Claim = (String, ClaimToken);
@@ -23,6 +28,8 @@ pub enum LeaseKeeperMsg {
     Hold(String, ClaimToken, Arc<TaskProgress>, tracing::Span),
     /// The task has ended.
     Release(String, ClaimToken),
+    /// The worker runs so many tasks at once from now on.
+    Capacity(u32),
     /// Renew.
     Renew,
     /// The renewal of these claims has ended: the tasks that are lost; `None`: it could not be asked.
@@ -55,7 +62,10 @@ struct Held {
 pub struct LeaseKeeperState {
     arguments: LeaseKeeperArguments,
     held: HashMap<Claim, Held>,
-    renewals: u32,
+    /// The last heartbeat, and whether it told of no work.
+    beat: Option<(Instant, bool)>,
+    /// The next renewal brings a heartbeat.
+    is_news: bool,
     asked_at: Instant,
     rows_before: (u64, Instant),
     ended_rows: u64,
@@ -76,7 +86,8 @@ impl Actor for LeaseKeeper {
         Ok(LeaseKeeperState {
             arguments,
             held: HashMap::new(),
-            renewals: 0,
+            beat: None,
+            is_news: false,
             asked_at: now,
             rows_before: (0, now),
             ended_rows: 0,
@@ -103,6 +114,10 @@ impl Actor for LeaseKeeper {
                     state.ended_rows += held.progress.rows();
                 }
             }
+            LeaseKeeperMsg::Capacity(capacity) => {
+                state.arguments.worker.capacity = capacity;
+                state.is_news = true;
+            }
             LeaseKeeperMsg::Renew => state.renew(&myself),
             LeaseKeeperMsg::Renewed(asked, answer) => {
                 state.settle(&asked, answer);
@@ -126,17 +141,18 @@ impl LeaseKeeperState {
                 bytes: held.progress.bytes(),
             })
             .collect();
-        let heartbeat = self
-            .renewals
-            .is_multiple_of(RENEWALS_PER_HEARTBEAT)
-            .then(|| self.heartbeat());
-        self.renewals = self.renewals.wrapping_add(1);
+        let is_first = self.beat.is_none();
+        let heartbeat = self.heartbeat_is_due().then(|| self.heartbeat());
         let (checkpoint, lease) = (self.arguments.checkpoint.clone(), self.arguments.lease);
         if let Some(worker) = heartbeat {
             // Beside the renewal, which must not wait for it.
             let checkpoint = checkpoint.clone();
             tokio::spawn(async move {
-                if let Err(error) = checkpoint.heartbeat(&worker).await {
+                let mut written = checkpoint.heartbeat(&worker).await;
+                if is_first && written.is_ok() {
+                    written = checkpoint.forget_workers(FORGET_AFTER).await;
+                }
+                if let Err(error) = written {
                     tracing::warn!(%error, "the worker's row could not be written");
                 }
             });
@@ -157,6 +173,20 @@ impl LeaseKeeperState {
         });
     }
 
+    fn heartbeat_is_due(&self) -> bool {
+        let Some((at, was_idle)) = self.beat else {
+            return true;
+        };
+        let usual = self.arguments.interval * RENEWALS_PER_HEARTBEAT;
+        self.is_news
+            || at.elapsed()
+                >= if was_idle && self.held.is_empty() {
+                    IDLE_HEARTBEAT
+                } else {
+                    usual.min(LONGEST_HEARTBEAT)
+                }
+    }
+
     fn heartbeat(&mut self) -> WorkerInfo {
         let now = Instant::now();
         let rows = self.ended_rows
@@ -173,6 +203,8 @@ impl LeaseKeeperState {
         } else {
             0.0
         };
+        self.is_news = false;
+        self.beat = Some((now, self.held.is_empty() && rows == rows_before));
         WorkerInfo {
             running: u32::try_from(self.held.len()).unwrap_or(u32::MAX),
             rows_per_second,

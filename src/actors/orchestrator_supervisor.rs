@@ -14,6 +14,7 @@ use super::workflow::WorkflowServices;
 use super::workflow_dispatcher::{
     WorkflowDispatcher, WorkflowDispatcherArguments, WorkflowDispatcherMsg,
 };
+use crate::domain::idle::IdlePolicy;
 use crate::domain::restart::RestartPolicy;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::time::Duration;
@@ -30,8 +31,8 @@ pub struct OrchestratorSettings {
     pub affinity: Option<String>,
     /// How long its leases hold without renewal.
     pub lease: Duration,
-    /// Pause between two questions to the checkpoint while nothing happens.
-    pub poll_interval: Duration,
+    /// Pauses between two questions to the checkpoint while nothing happens.
+    pub poll: IdlePolicy,
     /// Pause between two looks for silent workers.
     pub reap_interval: Duration,
     /// Failures after which a task is given up.
@@ -46,6 +47,8 @@ pub enum OrchestratorSupervisorMsg {
     StartMissing,
     /// Stop all, leases given back, and then this actor.
     Drain,
+    /// Pause like this from now on.
+    Poll(IdlePolicy),
 }
 
 /// The actor. It ends with an error when its services keep failing.
@@ -91,6 +94,15 @@ impl Actor for OrchestratorSupervisor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             OrchestratorSupervisorMsg::StartMissing => state.start_missing(&myself).await?,
+            OrchestratorSupervisorMsg::Poll(poll) => {
+                state.settings.poll = poll;
+                if let Some(pool) = &state.pool {
+                    let _ = pool.cast(RemoteExtractorPoolMsg::PollEvery(poll));
+                }
+                if let Some(dispatcher) = &state.dispatcher {
+                    let _ = dispatcher.cast(WorkflowDispatcherMsg::LookEvery(poll));
+                }
+            }
             OrchestratorSupervisorMsg::Drain => {
                 if let Some(dispatcher) = state.dispatcher.take() {
                     let _ = dispatcher.stop_and_wait(None, Some(STOP_TIMEOUT)).await;
@@ -180,7 +192,7 @@ impl OrchestratorSupervisorState {
         if self.pool.is_none() {
             let arguments = RemoteExtractorPoolArguments {
                 checkpoint: checkpoint.clone(),
-                poll_interval: settings.poll_interval,
+                poll: settings.poll,
             };
             self.pool = Some(
                 RemoteExtractorPool::spawn_linked(
@@ -212,7 +224,7 @@ impl OrchestratorSupervisorState {
                 owner: settings.owner,
                 affinity: settings.affinity,
                 lease: settings.lease,
-                poll_interval: settings.poll_interval,
+                poll: settings.poll,
                 services: settings.services,
                 writer: writer.clone(),
                 pool: pool.clone(),

@@ -31,6 +31,8 @@ pub enum LoadOutcome {
     Rejected(Vec<(usize, String)>),
     /// Nothing was committed, for a passing reason.
     TryAgain(String),
+    /// Nothing was tried: a rate limit forbids it now.
+    Limited,
     /// Nothing was committed: none of them can be loaded, and trying again will not help.
     Impossible(String),
     /// Somebody else has loaded some of them, or owns the workflow, or the reply to the commit was lost: ask the

@@ -3,6 +3,7 @@
 
 use super::{Reply, effects};
 use crate::checkpoint::{EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow};
+use crate::domain::idle::IdlePolicy;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::task::TaskKind;
 use crate::domain::{OwnerEpoch, PartitionNo, TableNo, WorkflowId};
@@ -10,6 +11,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a task waits for company before it is queued.
 const LINGER: Duration = Duration::from_millis(30);
@@ -17,6 +19,8 @@ const LINGER: Duration = Duration::from_millis(30);
 const ENDED_LIMIT: usize = 1_000;
 /// Pause between two questions while tasks keep ending.
 const BUSY_POLL: Duration = Duration::from_millis(500);
+/// Longest pause between two questions: tasks are watched, so there is work.
+const LONGEST_POLL: Duration = Duration::from_secs(5);
 
 /// What names a task within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +59,8 @@ pub enum RemoteExtractorPoolMsg {
     Ended(Option<Vec<EndedTask>>),
     /// Nobody drives this workflow here any more with this epoch or an older one.
     Forget(WorkflowId, OwnerEpoch),
+    /// Pause like this between questions from now on.
+    PollEvery(IdlePolicy),
 }
 
 /// The actor.
@@ -64,8 +70,8 @@ pub struct RemoteExtractorPool;
 pub struct RemoteExtractorPoolArguments {
     /// The checkpoint.
     pub checkpoint: Arc<dyn OrchestratorCheckpoint>,
-    /// Pause between two questions while nothing ends.
-    pub poll_interval: Duration,
+    /// Pauses between two questions while nothing ends; none is longer than [`LONGEST_POLL`].
+    pub poll: IdlePolicy,
 }
 
 /// Its state.
@@ -79,6 +85,8 @@ pub struct RemoteExtractorPoolState {
     /// Ended tasks of the last answer that nobody waited for.
     unwatched: usize,
     polling: bool,
+    /// When a task was queued or has ended the last time.
+    moved: Instant,
 }
 
 struct Watcher {
@@ -104,6 +112,7 @@ impl Actor for RemoteExtractorPool {
             watched: HashMap::new(),
             unwatched: 0,
             polling: false,
+            moved: Instant::now(),
         })
     }
 
@@ -116,6 +125,7 @@ impl Actor for RemoteExtractorPool {
         match message {
             RemoteExtractorPoolMsg::Submit(submission) => {
                 state.submit(submission);
+                state.moved = Instant::now();
                 state.arm_queue(&myself, LINGER);
                 state.arm_poll(&myself, BUSY_POLL);
             }
@@ -142,13 +152,19 @@ impl Actor for RemoteExtractorPool {
             RemoteExtractorPoolMsg::Ended(answer) => {
                 state.polling = false;
                 let delivered = answer.map_or(0, |ended| state.deliver(ended));
+                if delivered > 0 {
+                    state.moved = Instant::now();
+                }
+                let poll = state.arguments.poll;
                 let pause = if delivered > 0 {
-                    BUSY_POLL
+                    BUSY_POLL.min(poll.base)
                 } else {
-                    state.arguments.poll_interval
+                    let pause = poll.pause(state.moved.elapsed());
+                    pause.min(LONGEST_POLL.max(poll.base))
                 };
-                state.arm_poll(&myself, pause.min(state.arguments.poll_interval));
+                state.arm_poll(&myself, pause);
             }
+            RemoteExtractorPoolMsg::PollEvery(poll) => state.arguments.poll = poll,
             RemoteExtractorPoolMsg::Forget(id, epoch) => {
                 state
                     .watched

@@ -8,6 +8,7 @@ use super::reply_to;
 use super::task_end_writer::TaskEndWriterMsg;
 use crate::checkpoint::{Applied, CheckpointError, ClaimRequest, TableWork, WorkerCheckpoint};
 use crate::domain::claim_ahead::{AHEAD, room};
+use crate::domain::idle::IdlePolicy;
 use crate::domain::retry::{RetryPolicy, TaskDecision, after_task};
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskFailure, TaskOutcome};
 use crate::domain::{TableNo, WorkflowId};
@@ -28,8 +29,8 @@ type TableKey = (WorkflowId, TableNo, bool);
 
 /// Messages.
 pub enum TaskPullerMsg {
-    /// Claim if there is room.
-    Pull,
+    /// Claim if there is room, if this is still the pull that is due.
+    Pull(u64),
     /// What the claim brought, with the tables that were not known.
     Pulled(Result<(Vec<ClaimedTask>, Vec<TableWork>), CheckpointError>),
     /// A task ended in the pool.
@@ -44,6 +45,17 @@ pub enum TaskPullerMsg {
     HandBackAll,
     /// Give back what was claimed ahead and has not come to its turn.
     GiveBackWaiting,
+    /// From now on.
+    Tune(WorkerTuning),
+}
+
+/// What of a worker can change while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerTuning {
+    /// Tasks at once.
+    pub capacity: usize,
+    /// Pauses between two claims while there is no work.
+    pub fetch: IdlePolicy,
 }
 
 /// The actor. It stops by itself when it is drained.
@@ -55,10 +67,8 @@ pub struct TaskPullerArguments {
     pub checkpoint: Arc<dyn WorkerCheckpoint>,
     /// What the worker offers; the limit is filled in here.
     pub request: ClaimRequest,
-    /// Tasks at once.
-    pub capacity: usize,
-    /// Pause between two claims while there is no work.
-    pub idle_interval: Duration,
+    /// What can change while it runs.
+    pub tuning: WorkerTuning,
     /// When a failed task may be tried again.
     pub retry: RetryPolicy,
     /// Runs the tasks.
@@ -85,7 +95,12 @@ pub struct TaskPullerState {
     settling: usize,
     tables: HashMap<TableKey, Arc<TableWork>>,
     pulling: bool,
-    pull_due: bool,
+    /// The number of the next pull: one that comes under another number is out of date.
+    next_pull: u64,
+    /// When it is due.
+    pull_due: Option<Instant>,
+    /// When there was work the last time.
+    worked: Instant,
     draining: bool,
     usual_duration: Duration,
 }
@@ -106,7 +121,9 @@ impl Actor for TaskPuller {
             settling: 0,
             tables: HashMap::new(),
             pulling: false,
-            pull_due: false,
+            next_pull: 0,
+            pull_due: None,
+            worked: Instant::now(),
             draining: false,
             // Nothing is known yet: nothing is claimed ahead.
             usual_duration: AHEAD * 2,
@@ -122,9 +139,14 @@ impl Actor for TaskPuller {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            TaskPullerMsg::Pull => {
-                state.pull_due = false;
+            TaskPullerMsg::Pull(number) if number == state.next_pull => {
+                state.pull_due = None;
                 state.pull(&myself);
+            }
+            TaskPullerMsg::Pull(_) => {}
+            TaskPullerMsg::Tune(tuning) => {
+                state.arguments.tuning = tuning;
+                state.arm(&myself, Duration::ZERO);
             }
             TaskPullerMsg::Pulled(answer) => state.pulled(&myself, answer),
             TaskPullerMsg::Ended(task, end) => {
@@ -135,6 +157,7 @@ impl Actor for TaskPuller {
                     }
                     let outcome = state.outcome(&task, end);
                     state.settle(&myself, &task, outcome);
+                    state.worked = Instant::now();
                     state.arm(&myself, BUSY_PAUSE);
                 }
             }
@@ -181,18 +204,20 @@ impl Actor for TaskPuller {
 
 impl TaskPullerState {
     fn arm(&mut self, myself: &ActorRef<TaskPullerMsg>, after: Duration) {
-        if !self.pull_due && !self.pulling && !self.draining {
-            self.pull_due = true;
-            myself.send_after(after, || TaskPullerMsg::Pull);
+        let due = Instant::now() + after;
+        // A pull that is due later gives way: it may wait for long.
+        let is_sooner = self.pull_due.is_none_or(|other| due < other);
+        if is_sooner && !self.pulling && !self.draining {
+            self.pull_due = Some(due);
+            self.next_pull += 1;
+            let number = self.next_pull;
+            myself.send_after(after, move || TaskPullerMsg::Pull(number));
         }
     }
 
     fn pull(&mut self, myself: &ActorRef<TaskPullerMsg>) {
-        let limit = room(
-            self.arguments.capacity,
-            self.running.len(),
-            self.usual_duration,
-        );
+        let capacity = self.arguments.tuning.capacity;
+        let limit = room(capacity, self.running.len(), self.usual_duration);
         if self.pulling || self.draining || limit == 0 {
             return;
         }
@@ -203,6 +228,7 @@ impl TaskPullerState {
         }
         let request = ClaimRequest {
             limit,
+            slots: capacity.saturating_sub(self.running.len()),
             ..self.arguments.request.clone()
         };
         let known: Vec<TableKey> = self.tables.keys().copied().collect();
@@ -227,19 +253,20 @@ impl TaskPullerState {
                     )
                 }));
                 let pause = if tasks.is_empty() {
-                    self.arguments.idle_interval
+                    self.arguments.tuning.fetch.pause(self.worked.elapsed())
                 } else {
+                    self.worked = Instant::now();
                     BUSY_PAUSE
                 };
                 tasks.into_iter().for_each(|task| self.start(myself, task));
-                if self.running.len() > self.arguments.capacity {
+                if self.running.len() > self.arguments.tuning.capacity {
                     myself.send_after(AHEAD * 2, || TaskPullerMsg::GiveBackWaiting);
                 }
                 pause
             }
             Err(error) => {
                 tracing::warn!(%error, "tasks could not be claimed; trying again");
-                self.arguments.idle_interval.max(Duration::from_secs(1))
+                self.arguments.tuning.fetch.base.max(Duration::from_secs(1))
             }
         };
         self.arm(myself, pause);

@@ -9,10 +9,11 @@ use super::lease_keeper::{LeaseKeeper, LeaseKeeperArguments, LeaseKeeperMsg};
 use super::ports::TaskRunner;
 use super::supervision::{ChildEnd, Restarts, child_end};
 use super::task_end_writer::{TaskEndWriter, TaskEndWriterMsg};
-use super::task_puller::{TaskPuller, TaskPullerArguments, TaskPullerMsg};
+use super::task_puller::{TaskPuller, TaskPullerArguments, TaskPullerMsg, WorkerTuning};
 use crate::checkpoint::{ClaimRequest, WorkerCheckpoint, WorkerInfo};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::retry::RetryPolicy;
+use ractor::factory::FactoryMessage;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,10 +30,8 @@ pub struct WorkerSettings {
     pub runner: Arc<dyn TaskRunner>,
     /// What it offers; its id, affinity, platforms and lease.
     pub request: ClaimRequest,
-    /// Tasks at once.
-    pub capacity: usize,
-    /// Pause between two claims while there is no work.
-    pub idle_interval: Duration,
+    /// What can change while it runs.
+    pub tuning: WorkerTuning,
     /// Pause between two renewals of the leases.
     pub renew_interval: Duration,
     /// When a failed task may be tried again.
@@ -45,6 +44,8 @@ pub enum WorkerSupervisorMsg {
     StartMissing,
     /// Claim nothing more, finish or give back what is held within this time, and stop.
     Drain(Duration),
+    /// From now on.
+    Tune(WorkerTuning),
 }
 
 /// The actor. It ends with an error when its services keep failing.
@@ -93,6 +94,7 @@ impl Actor for WorkerSupervisor {
         match message {
             WorkerSupervisorMsg::StartMissing if state.draining => state.leave(&myself).await,
             WorkerSupervisorMsg::StartMissing => state.start_missing(&myself).await?,
+            WorkerSupervisorMsg::Tune(tuning) => state.tune(tuning),
             WorkerSupervisorMsg::Drain(patience) => {
                 state.draining = true;
                 match &state.puller {
@@ -149,6 +151,10 @@ impl Actor for WorkerSupervisor {
     }
 }
 
+fn whole(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 impl WorkerSupervisorState {
     fn cells(&self) -> [Option<ActorCell>; 4] {
         [
@@ -163,6 +169,21 @@ impl WorkerSupervisorState {
         (self.leases, self.pool, self.puller) = (None, None, None);
         if position == 0 {
             self.ends = None;
+        }
+    }
+
+    /// What is not running now starts with it.
+    fn tune(&mut self, tuning: WorkerTuning) {
+        self.settings.tuning = tuning;
+        if let Some(pool) = &self.pool {
+            // A pool that shrinks lets what runs end.
+            let _ = pool.cast(FactoryMessage::AdjustWorkerPool(tuning.capacity));
+        }
+        if let Some(leases) = &self.leases {
+            let _ = leases.cast(LeaseKeeperMsg::Capacity(whole(tuning.capacity)));
+        }
+        if let Some(puller) = &self.puller {
+            let _ = puller.cast(TaskPullerMsg::Tune(tuning));
         }
     }
 
@@ -204,7 +225,7 @@ impl WorkerSupervisorState {
                 affinity: settings.request.affinity.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 running: 0,
-                capacity: u32::try_from(settings.capacity).unwrap_or(u32::MAX),
+                capacity: whole(settings.tuning.capacity),
                 rows_per_second: 0.0,
             };
             let arguments = LeaseKeeperArguments {
@@ -220,8 +241,14 @@ impl WorkerSupervisorState {
             );
         }
         if self.pool.is_none() {
-            self.pool =
-                Some(spawn_pool(parent.clone(), settings.runner.clone(), settings.capacity).await?);
+            self.pool = Some(
+                spawn_pool(
+                    parent.clone(),
+                    settings.runner.clone(),
+                    settings.tuning.capacity,
+                )
+                .await?,
+            );
         }
         if let (None, Some(ends), Some(leases), Some(pool)) =
             (&self.puller, &self.ends, &self.leases, &self.pool)
@@ -229,8 +256,7 @@ impl WorkerSupervisorState {
             let arguments = TaskPullerArguments {
                 checkpoint,
                 request: settings.request,
-                capacity: settings.capacity,
-                idle_interval: settings.idle_interval,
+                tuning: settings.tuning,
                 retry: settings.retry,
                 pool: pool.clone(),
                 leases: leases.clone(),

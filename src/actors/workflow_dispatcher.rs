@@ -8,6 +8,7 @@ use super::reply_to;
 use super::supervision::{ChildEnd, Restarts, child_end};
 use super::workflow::{WorkflowActor, WorkflowArguments, WorkflowEnd, WorkflowServices};
 use crate::checkpoint::{CheckpointError, OwnedWorkflow, WorkflowSearch};
+use crate::domain::idle::IdlePolicy;
 use crate::domain::restart::RestartPolicy;
 use crate::domain::{OwnerEpoch, WorkflowId};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -19,6 +20,11 @@ use tokio::time::Instant;
 
 /// Workflows driven at once; more wait for another orchestrator or for room here.
 pub const MAX_WORKFLOWS: usize = 64;
+
+/// Looks for workflows within a lease, at least, unless they are to be rarer by configuration.
+const LOOKS_PER_LEASE: u32 = 4;
+/// Longest pause between looks while workflows are driven: a look also tells what operators ask of them.
+const LONGEST_DRIVING_LOOK: Duration = Duration::from_secs(5);
 
 /// How long a stop waits for the workflows' actors.
 const STOP_CHILDREN: Duration = Duration::from_secs(2);
@@ -48,6 +54,8 @@ pub enum WorkflowDispatcherMsg {
     Ended(WorkflowId, OwnerEpoch, WorkflowEnd),
     /// Start a workflow's actor again, if it is still driven with this epoch.
     Restart(WorkflowId, OwnerEpoch),
+    /// Pause like this between looks from now on.
+    LookEvery(IdlePolicy),
 }
 
 /// The actor.
@@ -61,8 +69,8 @@ pub struct WorkflowDispatcherArguments {
     pub affinity: Option<String>,
     /// How long a lease holds without renewal.
     pub lease: Duration,
-    /// Pause between two looks for new workflows.
-    pub poll_interval: Duration,
+    /// Pauses between two looks for new workflows.
+    pub poll: IdlePolicy,
     /// Shared services.
     pub services: WorkflowServices,
     /// Writes state.
@@ -87,6 +95,8 @@ struct Driven {
 pub struct WorkflowDispatcherState {
     arguments: WorkflowDispatcherArguments,
     driven: HashMap<WorkflowId, Driven>,
+    /// When a look brought something the last time.
+    found: Instant,
 }
 
 impl Actor for WorkflowDispatcher {
@@ -106,6 +116,7 @@ impl Actor for WorkflowDispatcher {
         Ok(WorkflowDispatcherState {
             arguments,
             driven: HashMap::new(),
+            found: Instant::now(),
         })
     }
 
@@ -120,6 +131,9 @@ impl Actor for WorkflowDispatcher {
             WorkflowDispatcherMsg::Looked(taken, asked_at) => {
                 match taken {
                     Ok(taken) => {
+                        if !taken.is_empty() {
+                            state.found = Instant::now();
+                        }
                         for owned in taken {
                             state.drive(&myself, owned, asked_at).await;
                         }
@@ -129,9 +143,7 @@ impl Actor for WorkflowDispatcher {
                     }
                 }
                 state.tell_reaper();
-                myself.send_after(state.arguments.poll_interval, || {
-                    WorkflowDispatcherMsg::Look
-                });
+                myself.send_after(state.look_pause(), || WorkflowDispatcherMsg::Look);
             }
             WorkflowDispatcherMsg::Renew => state.renew(&myself),
             WorkflowDispatcherMsg::Renewed(asked, asked_at, lost) => {
@@ -144,6 +156,7 @@ impl Actor for WorkflowDispatcher {
                 }
             }
             WorkflowDispatcherMsg::Restart(id, epoch) => state.spawn(&myself, id, epoch).await,
+            WorkflowDispatcherMsg::LookEvery(poll) => state.arguments.poll = poll,
         }
         Ok(())
     }
@@ -228,6 +241,18 @@ impl WorkflowDispatcherState {
             .filter(|driven| driven.owned.epoch == epoch)
     }
 
+    /// Not much of a lease: another's that has run out is to be found soon. And soon what is asked of workflows that
+    /// are driven here.
+    fn look_pause(&self) -> Duration {
+        let (poll, lease) = (self.arguments.poll, self.arguments.lease);
+        let longest = if self.driven.is_empty() {
+            lease / LOOKS_PER_LEASE
+        } else {
+            LONGEST_DRIVING_LOOK.min(lease / LOOKS_PER_LEASE)
+        };
+        poll.pause(self.found.elapsed()).min(longest.max(poll.base))
+    }
+
     /// Looking is not tied to renewing: it may wait for a load of a workflow's former owner.
     fn look(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
         let room = MAX_WORKFLOWS.saturating_sub(self.driven.len());
@@ -294,7 +319,7 @@ impl WorkflowDispatcherState {
             }
             Err(error) => {
                 tracing::warn!(%error, "leases could not be renewed; trying again");
-                pause = pause.min(self.arguments.poll_interval);
+                pause = pause.min(self.arguments.poll.base);
             }
         }
         let now = Instant::now();

@@ -6,6 +6,7 @@ use super::hybrid::{Cells, HybridCheckpoint, to_json};
 use super::sql::{text, text_opt, values};
 use crate::domain::WorkflowId;
 use crate::failpoint::Step;
+use crate::snowflake::SnowflakeError;
 use async_trait::async_trait;
 
 const SUMMARY: &str = "SELECT w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, \
@@ -94,7 +95,7 @@ impl WorkflowCatalog for HybridCheckpoint {
             for (no, spec) in workflow.tables.iter().enumerate() {
                 tables.push(vec![no.to_string(), text(&spec.source.to_string()), text(&spec.target.to_string()), text(&to_json(spec)?)]);
             }
-            transaction.execute(Step::CreateWorkflow, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
+            transaction.execute(Step::CreateTables, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
             for chunk in tables.chunks(500) {
                 let rows = values(&["N", "S", "T", "J"], chunk);
                 let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, 'PENDING', v.S, v.T, v.J FROM ({rows}) v");
@@ -103,24 +104,26 @@ impl WorkflowCatalog for HybridCheckpoint {
             Ok(())
         }
         .await;
-        match created {
-            Err(error) => {
-                transaction.rollback().await;
-                return Err(error);
-            }
-            Ok(()) => {
-                if let Err(error) = transaction.commit(Step::CreateCommit).await {
-                    tracing::warn!(%error, "the reply to the commit was lost; asking whether the workflow exists");
-                }
-            }
+        if let Err(error) = created {
+            transaction.rollback().await;
+            return Err(error);
+        }
+        let committed = transaction.commit(Step::CreateCommit).await;
+        if let Err(error) = &committed {
+            tracing::warn!(%error, "the reply to the commit was lost; asking whether the workflow exists");
         }
         // Also settles a lost reply, and a race for the name: whose token stands there has created it.
         let rows = self.query(&by_name).await?;
         let Some(row) = rows.first() else {
-            return Err(CheckpointError::Schema(format!(
-                "the workflow {} was not created; try again",
-                workflow.name
-            )));
+            let not_created = format!("the workflow {} was not created; try again", workflow.name);
+            return Err(match committed {
+                // What kept the commit away is not the caller's mistake.
+                Err(error) => CheckpointError::from(SnowflakeError {
+                    message: format!("{not_created}: {}", error.message),
+                    ..error
+                }),
+                Ok(()) => CheckpointError::Schema(not_created),
+            });
         };
         let mut c = Cells(row, 0);
         let id = WorkflowId(c.number()?);
@@ -183,6 +186,31 @@ impl WorkflowCatalog for HybridCheckpoint {
                 example_error: c.text_opt(),
                 waiting: waiting(&mut c)?,
                 load_waiting: waiting(&mut c)?,
+            })
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerSummary>, CheckpointError> {
+        let sql = format!(
+            "SELECT WORKER_ID, AFFINITY, VERSION, RUNNING, CAPACITY, ROUND(ROWS_PER_SECOND), STARTED_AT, LAST_SEEN, GREATEST(TIMESTAMPDIFF('second', LAST_SEEN, SYSDATE()), 0) FROM {}.WORKER ORDER BY WORKER_ID",
+            self.s
+        );
+        let read = |row: &crate::snowflake::Row| {
+            let mut c = Cells(row, 0);
+            Ok(WorkerSummary {
+                worker: c.text()?,
+                affinity: c.text_opt(),
+                version: c.text_opt().unwrap_or_default(),
+                running: c.number_opt().unwrap_or_default(),
+                capacity: c.number_opt().unwrap_or_default(),
+                rows_per_second: c
+                    .text_opt()
+                    .and_then(|rate| rate.parse().ok())
+                    .unwrap_or_default(),
+                started_at: c.time_opt(),
+                last_seen: c.time_opt(),
+                silent_seconds: c.number()?,
             })
         };
         self.query(&sql).await?.iter().map(read).collect()

@@ -137,6 +137,44 @@ pub struct ErrorRow {
     pub at: Option<String>,
 }
 
+/// A worker is taken for silent after this long without a sign of life: two of the rarest.
+const SILENT_AFTER_SECONDS: u64 = 240;
+
+/// A worker as users see it: a row of `WORKER`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct WorkerSummary {
+    /// Its id: host, process and a random part.
+    pub worker: String,
+    /// Only tasks of this affinity, or of none.
+    pub affinity: Option<String>,
+    /// snowhaul's version.
+    pub version: String,
+    /// Tasks that it held at the last sign of life.
+    pub running: u64,
+    /// Tasks that it runs at once at most.
+    pub capacity: u64,
+    /// Rows extracted per second, over the time before the last sign of life.
+    pub rows_per_second: f64,
+    /// UTC, ISO 8601.
+    pub started_at: Option<String>,
+    /// The last sign of life: UTC, ISO 8601.
+    pub last_seen: Option<String>,
+    /// Seconds since then.
+    pub silent_seconds: u64,
+}
+
+impl WorkerSummary {
+    /// The machine, or the container, that it runs on.
+    pub fn host(&self) -> &str {
+        self.worker.split('/').next().unwrap_or_default()
+    }
+
+    /// Whether it has given a sign of life lately. One that was killed, or whose network is cut, has not.
+    pub fn is_alive(&self) -> bool {
+        self.silent_seconds < SILENT_AFTER_SECONDS
+    }
+}
+
 /// What the command line asks.
 #[async_trait]
 pub trait WorkflowCatalog: Send + Sync {
@@ -156,6 +194,8 @@ pub trait WorkflowCatalog: Send + Sync {
     async fn table_progress(&self, id: WorkflowId) -> Result<Vec<TableProgress>, CheckpointError>;
     /// The configuration that a workflow was created with. One statement.
     async fn configuration(&self, id: WorkflowId) -> Result<String, CheckpointError>;
+    /// All workers that have not signed off, by host. One statement.
+    async fn workers(&self) -> Result<Vec<WorkerSummary>, CheckpointError>;
     /// All known errors. One statement.
     async fn errors(&self, id: WorkflowId) -> Result<Vec<ErrorRow>, CheckpointError>;
     /// All warnings: (source table, text). One statement.

@@ -1,12 +1,14 @@
 //! The checkpoint in hybrid tables.
 
 use super::contract::{CheckpointError, StoreError};
+use super::limits::KnownLimits;
 use super::schema;
 use crate::domain::retry::RetryPolicy;
 use crate::failpoint::Step;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
 use crate::types::snowflake_name;
+use std::sync::Arc;
 
 /// Where the metadata objects live: exact names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,7 @@ pub struct HybridCheckpoint {
     pub(super) location: MetadataLocation,
     /// The quoted schema.
     pub(super) s: String,
+    pub(super) limits: Arc<KnownLimits>,
 }
 
 impl HybridCheckpoint {
@@ -59,6 +62,7 @@ impl HybridCheckpoint {
             client,
             location,
             s,
+            limits: Arc::default(),
         }
     }
 
@@ -104,6 +108,37 @@ impl HybridCheckpoint {
             self.s,
             schema::VERSION
         )))
+    }
+
+    /// The latest version, once the table of versions is there. What exists is not created again: Snowflake wants the
+    /// privilege to create even where `IF NOT EXISTS` has nothing to do.
+    pub(super) async fn stored_versions(&self) -> Result<Vec<Row>, CheckpointError> {
+        let sql = format!(
+            "SELECT COALESCE(MAX(VERSION), 0) FROM {}.SCHEMA_VERSION",
+            self.s
+        );
+        match self.query(&sql).await {
+            Err(error) if is_absence(&error) => {}
+            found => return found,
+        }
+        let database = snowflake_name::quote(&self.location.database);
+        // Database, schema, table: from the last on, and one more whenever that one has nowhere to be.
+        let statements = schema::preparation(&database, &self.s);
+        let mut first = statements.len().saturating_sub(1);
+        loop {
+            match self.create_all(&statements[first..]).await {
+                Err(error) if first > 0 && is_absence(&error) => first -= 1,
+                Err(error) => return Err(error),
+                Ok(()) => return self.query(&sql).await,
+            }
+        }
+    }
+
+    async fn create_all(&self, statements: &[String]) -> Result<(), CheckpointError> {
+        for statement in statements {
+            self.create(Step::BootstrapPrepare, statement).await?;
+        }
+        Ok(())
     }
 
     /// Creates one of the metadata objects; what fails is named.

@@ -10,6 +10,7 @@ mod contract;
 mod hybrid;
 mod lever_contract;
 mod levers;
+mod limits;
 mod orchestrator;
 mod requests;
 mod schema;
@@ -23,3 +24,6 @@ pub use contract::*;
 pub use hybrid::{HybridCheckpoint, MetadataLocation};
 pub use lever_contract::*;
 pub use worker_contract::*;
+
+/// The version of the metadata that this build works with.
+pub const METADATA_VERSION: u32 = schema::VERSION;

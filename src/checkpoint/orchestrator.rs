@@ -103,16 +103,7 @@ fn phase_list(phases: &[PartitionPhase]) -> String {
 #[async_trait]
 impl OrchestratorCheckpoint for HybridCheckpoint {
     async fn bootstrap(&self) -> Result<(), CheckpointError> {
-        let database = crate::types::snowflake_name::quote(&self.location.database);
-        for statement in schema::preparation(&database, &self.s) {
-            self.create(Step::BootstrapPrepare, &statement).await?;
-        }
-        let rows = self
-            .query(&format!(
-                "SELECT COALESCE(MAX(VERSION), 0) FROM {}.SCHEMA_VERSION",
-                self.s
-            ))
-            .await?;
+        let rows = self.stored_versions().await?;
         let found: u32 = rows.first().map_or(Ok(0), |row| Cells(row, 0).number())?;
         if found > schema::VERSION {
             return Err(CheckpointError::Schema(format!(
@@ -643,8 +634,10 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         let mut statements = vec![
             (
                 format!(
-                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1, {NO_LOAD_FAILURES} WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {}",
-                    owned.epoch
+                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1, LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
+                     AND (LOAD_PERMIT = {epoch} OR {no_limits})",
+                    epoch = owned.epoch,
+                    no_limits = self.no_limits(),
                 ),
                 1,
             ),

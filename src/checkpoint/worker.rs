@@ -12,6 +12,42 @@ use async_trait::async_trait;
 use std::collections::HashMap;
 use std::time::Duration;
 
+impl HybridCheckpoint {
+    /// The condition of a task `q` that the worker may claim.
+    pub(super) fn claimable(&self, request: &ClaimRequest) -> String {
+        let affinity = request.affinity.as_deref().map_or_else(String::new, |a| {
+            format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(a))
+        });
+        let platforms = text_list(request.platforms.iter().map(|platform| platform.as_str()));
+        format!(
+            "STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) AND SOURCE_PLATFORM IN {platforms}{affinity} AND {}",
+            self.not_held("q")
+        )
+    }
+
+    async fn claim_without_limits(
+        &self,
+        request: &ClaimRequest,
+        token: ClaimToken,
+    ) -> Result<u64, CheckpointError> {
+        let claim = format!(
+            "{claim} WHERE TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE q WHERE {claimable} ORDER BY PRIORITY, WORKFLOW_ID, TABLE_NO, TASK_ID LIMIT {limit}) \
+             AND STATUS = 'PENDING' AND {no_limits}",
+            claim = self.claim_sql(request, token),
+            s = self.s,
+            claimable = self.claimable(request),
+            limit = request.limit,
+            no_limits = self.no_limits(),
+        );
+        // A lost reply loses at most a lease's time: the claim is never repeated under another token.
+        let claimed = self.client.execute(Step::TaskClaim, &claim).await?;
+        if claimed == 0 {
+            self.limits.claimed_nothing();
+        }
+        Ok(claimed)
+    }
+}
+
 #[async_trait]
 impl WorkerCheckpoint for HybridCheckpoint {
     async fn check_schema(&self) -> Result<(), CheckpointError> {
@@ -21,22 +57,16 @@ impl WorkerCheckpoint for HybridCheckpoint {
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError> {
         let s = &self.s;
         let token = ClaimToken::generate();
-        let affinity = request.affinity.as_deref().map_or_else(String::new, |a| {
-            format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(a))
-        });
-        let platforms = text_list(request.platforms.iter().map(|platform| platform.as_str()));
-        let claim = format!(
-            "UPDATE {s}.TASK_QUEUE SET STATUS = 'CLAIMED', WORKER_ID = {worker}, CLAIM_TOKEN = '{token}', LEASE_UNTIL = {lease}, ATTEMPT = ATTEMPT + 1, \
-             CLAIMED_AT = SYSDATE(), ROWS_DONE = 0, BYTES_DONE = 0 \
-             WHERE TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE q WHERE STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) \
-             AND SOURCE_PLATFORM IN {platforms}{affinity} AND {not_held} ORDER BY PRIORITY, WORKFLOW_ID, TABLE_NO, TASK_ID LIMIT {limit}) AND STATUS = 'PENDING'",
-            not_held = self.not_held("q"),
-            worker = text(&request.worker),
-            lease = from_now(request.lease),
-            limit = request.limit
-        );
-        // A lost reply loses at most a lease's time: the claim is never repeated under another token.
-        if self.client.execute(Step::TaskClaim, &claim).await? == 0 {
+        let within_limits = if self.limits.wants_a_look() {
+            self.claim_within_limits(request, token).await?
+        } else {
+            None
+        };
+        let claimed = match within_limits {
+            Some(claimed) => claimed,
+            None => self.claim_without_limits(request, token).await?,
+        };
+        if claimed == 0 {
             return Ok(Vec::new());
         }
         let sql = format!(
@@ -197,6 +227,16 @@ impl WorkerCheckpoint for HybridCheckpoint {
             s = self.s
         ))
         .await?;
+        Ok(())
+    }
+
+    async fn forget_workers(&self, silent_for: Duration) -> Result<(), CheckpointError> {
+        let sql = format!(
+            "DELETE FROM {}.WORKER WHERE LAST_SEEN < DATEADD('second', -{}, SYSDATE())",
+            self.s,
+            silent_for.as_secs()
+        );
+        self.execute(Step::WorkerSignOff, &sql).await?;
         Ok(())
     }
 

@@ -20,6 +20,9 @@ pub struct ClaimRequest {
     pub affinity: Option<String>,
     /// How many at most.
     pub limit: usize,
+    /// How many at most of those that rate limits speak of: slots that are free now. What is claimed ahead would be counted as
+    /// running.
+    pub slots: usize,
     /// How long the claim holds without renewal.
     pub lease: Duration,
 }
@@ -76,7 +79,8 @@ pub struct WorkerInfo {
 pub trait WorkerCheckpoint: Send + Sync {
     /// Answers whether the metadata objects are there in this version's form. One statement.
     async fn check_schema(&self) -> Result<(), CheckpointError>;
-    /// Takes up to `limit` tasks. One statement when there is none, one more to read what was won.
+    /// Takes up to `limit` tasks, in the order of their priority; no more than rate limits allow. One statement when there
+    /// is none, one more to read what was won; while limits are set, a transaction of five statements when some may run.
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError>;
     /// What the tasks' tables are. One statement, and one for each table that is to be analyzed and that an earlier run
     /// may have left something for.
@@ -96,6 +100,8 @@ pub trait WorkerCheckpoint: Send + Sync {
     async fn finish(&self, ends: &[TaskEnd]) -> Result<Vec<Applied>, CheckpointError>;
     /// Writes the worker's row. One statement.
     async fn heartbeat(&self, worker: &WorkerInfo) -> Result<(), CheckpointError>;
+    /// Removes the rows of workers that have been silent for this long. One statement.
+    async fn forget_workers(&self, silent_for: Duration) -> Result<(), CheckpointError>;
     /// Removes the worker's row. One statement.
     async fn sign_off(&self, worker: &str) -> Result<(), CheckpointError>;
 }

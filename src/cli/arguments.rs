@@ -29,6 +29,11 @@ pub enum Command {
     Workflow(WorkflowCommand),
     /// Both roles in one process until one workflow is complete. The same command continues an interrupted run.
     Run(RunArguments),
+    /// Check whether everything is there that the roles need, and say what to do about what is not. Changes nothing.
+    ///
+    /// Exit codes: 0 all is well (there may be warnings), 1 something is missing, 2 a configuration was refused, 3 Snowflake or
+    /// the source cannot be reached or refuses the login.
+    Doctor(DoctorArguments),
     /// The same as `workflow create`.
     #[command(name = "create-data-migration-workflow")]
     CreateDataMigrationWorkflow(CreateArguments),
@@ -54,8 +59,17 @@ pub struct OrchestratorArguments {
     pub log_format: Option<LogFormatArgument>,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum WorkerCommand {
+    /// Show all workers: what they do, and when they gave a sign of life.
+    List(ListArguments),
+}
+
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct WorkerArguments {
+    #[command(subcommand)]
+    pub command: Option<WorkerCommand>,
     /// The worker's configuration (TOML); see configs/configuration.toml.
     #[arg(
         short = 'c',
@@ -246,6 +260,37 @@ pub struct RunArguments {
     /// How logs are written.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub log_format: Option<LogFormatArgument>,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// A workflow (JSON, or YAML by its ending): its tables are looked for on both sides.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The worker's configuration (TOML): its sources are checked too. With `--role orchestrator`, the orchestrator's.
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What the connection shall serve; both otherwise.
+    #[arg(long, value_enum, value_name = "ROLE")]
+    pub role: Option<RoleArgument>,
+    /// Connection of Snowflake's connections.toml; wins over the one in the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub connection_name: Option<String>,
+    /// Platform of the workflow's source: redshift or postgresql; the configuration's if it has only one.
+    #[arg(long, value_name = "PLATFORM")]
+    pub source_platform: Option<String>,
+    /// Machine-readable.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// [`crate::roles::doctor::Role`] as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleArgument {
+    /// Drives workflows.
+    Orchestrator,
+    /// Runs tasks.
+    Worker,
 }
 
 /// [`LogFormat`] as an argument.

@@ -2,9 +2,9 @@
 
 use super::Ending;
 use super::arguments::*;
-use super::{lever_commands, source_commands};
+use super::{doctor, lever_commands, source_commands};
 use crate::checkpoint::{
-    HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkflowCatalog,
+    HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkerSummary, WorkflowCatalog,
     WorkflowSummary,
 };
 use crate::config::workflow::Asked;
@@ -16,7 +16,7 @@ use crate::domain::table::Platform;
 use crate::roles::standalone::{Followed, StandaloneSettings, follow};
 use crate::roles::worker::wait_for_metadata;
 use crate::roles::{RoleError, orchestrator, shutdown, standalone, worker};
-use crate::snowflake::connection::{Surroundings, find};
+use crate::snowflake::connection::{ConnectionError, Surroundings, find};
 use crate::snowflake::{Connection, SnowflakeClient};
 use crate::telemetry::logs::{LogSink, init};
 use crate::telemetry::progress::ProgressView;
@@ -39,6 +39,10 @@ const METADATA_PATIENCE: Duration = Duration::from_secs(20);
 pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
     match arguments.command {
         Command::Orchestrator(arguments) => run_orchestrator(arguments).await,
+        Command::Worker(WorkerArguments {
+            command: Some(WorkerCommand::List(arguments)),
+            ..
+        }) => list_workers(arguments).await,
         Command::Worker(arguments) => run_worker(arguments).await,
         Command::Workflow(WorkflowCommand::Create(arguments))
         | Command::CreateDataMigrationWorkflow(arguments) => create(arguments).await,
@@ -67,42 +71,69 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
             source_commands::generate(arguments).await
         }
         Command::Run(arguments) => run_standalone(arguments).await,
+        Command::Doctor(arguments) => doctor::examine(arguments).await,
     }
 }
 
 async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, RoleError> {
-    let mut settings =
-        config::orchestrator::load(arguments.config.as_deref(), &variable).map_err(refused)?;
-    if arguments.affinity.is_some() {
-        settings.affinity = arguments.affinity;
-    }
-    let name = arguments
-        .connection_name
-        .or(settings.connection_name.take());
-    let format = arguments.log_format.map_or(settings.log_format, Into::into);
-    init(format, LogSink::Stdout, DAEMON_LOGS);
+    let read = move || {
+        let mut settings =
+            config::orchestrator::load(arguments.config.as_deref(), &variable).map_err(refused)?;
+        if arguments.affinity.is_some() {
+            settings.affinity.clone_from(&arguments.affinity);
+        }
+        if arguments.connection_name.is_some() {
+            settings
+                .connection_name
+                .clone_from(&arguments.connection_name);
+        }
+        if let Some(format) = arguments.log_format {
+            settings.log_format = format.into();
+        }
+        Ok(settings)
+    };
+    let settings = read()?;
+    init(settings.log_format, LogSink::Stdout, DAEMON_LOGS);
     tell(&settings.warnings);
-    let connection = connect(name.as_deref())?;
+    let connection = connect(settings.connection_name.as_deref())?;
     let stop = shutdown::requested().map_err(no_signals)?;
-    orchestrator::run(&connection, &settings, stop).await?;
+    let reload = shutdown::Reload::new(told(read, |settings| &settings.warnings));
+    let reload = reload.map_err(no_signals)?;
+    orchestrator::run(&connection, &settings, reload, stop).await?;
     Ok(Ending::Done)
 }
 
 async fn run_worker(arguments: WorkerArguments) -> Result<Ending, RoleError> {
-    let mut settings = config::worker::load(&arguments.config, &variable).map_err(refused)?;
-    if let Some(tasks) = arguments.max_parallel_tasks {
-        settings.max_parallel_tasks = usize::from(tasks);
-    }
-    if let Some(seconds) = arguments.task_fetch_interval {
-        settings.task_fetch_interval = Duration::from_secs(seconds.into());
-    }
-    let format = arguments.log_format.map_or(settings.log_format, Into::into);
-    init(format, LogSink::Stdout, DAEMON_LOGS);
+    let read = move || {
+        let mut settings = config::worker::load(&arguments.config, &variable).map_err(refused)?;
+        if let Some(tasks) = arguments.max_parallel_tasks {
+            settings.max_parallel_tasks = usize::from(tasks);
+        }
+        if let Some(seconds) = arguments.task_fetch_interval {
+            settings.task_fetch.base = Duration::from_secs(seconds.into());
+        }
+        if let Some(format) = arguments.log_format {
+            settings.log_format = format.into();
+        }
+        Ok(settings)
+    };
+    let settings = read()?;
+    init(settings.log_format, LogSink::Stdout, DAEMON_LOGS);
     tell(&settings.warnings);
     let connection = connect(settings.connection_name.as_deref())?;
     let stop = shutdown::requested().map_err(no_signals)?;
-    worker::run(&connection, &settings, stop).await?;
+    let reload = shutdown::Reload::new(told(read, |settings| &settings.warnings));
+    let reload = reload.map_err(no_signals)?;
+    worker::run(&connection, &settings, reload, stop).await?;
     Ok(Ending::Done)
+}
+
+/// Reads a configuration, and tells its warnings.
+fn told<C>(
+    read: impl Fn() -> Result<C, RoleError>,
+    warnings: impl Fn(&C) -> &Vec<String>,
+) -> impl Fn() -> Result<C, RoleError> {
+    move || read().inspect(|config| tell(warnings(config)))
 }
 
 async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
@@ -215,6 +246,29 @@ async fn list(arguments: ListArguments) -> Result<Ending, RoleError> {
     Ok(Ending::Done)
 }
 
+async fn list_workers(arguments: ListArguments) -> Result<Ending, RoleError> {
+    init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
+    let catalog = catalog(&arguments.connection)?;
+    WorkflowCatalog::check_schema(&catalog).await?;
+    let workers = catalog.workers().await?;
+    if arguments.json {
+        let state = |w: &WorkerSummary| if w.is_alive() { "alive" } else { "silent" };
+        let workers: Vec<_> = workers
+            .iter()
+            .map(|w| {
+                let mut row = json!(w);
+                row["host"] = json!(w.host());
+                row["state"] = json!(state(w));
+                row
+            })
+            .collect();
+        println!("{}", json!({ "workers": workers }));
+    } else {
+        print!("{}", report::worker_list(&workers));
+    }
+    Ok(Ending::Done)
+}
+
 async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let catalog = catalog(&arguments.connection)?;
@@ -272,29 +326,40 @@ pub(super) async fn no_such_workflow(
     )))
 }
 
-/// Whether the worker of this process would take the workflow's tasks: otherwise they would wait for ever.
 fn serves(
     worker: &config::worker::WorkerConfig,
     workflow: &NewWorkflow,
     file: &Path,
 ) -> Result<(), RoleError> {
+    let affinity = workflow.affinity.as_deref();
+    let problems = would_leave(worker, workflow.platform, affinity, file);
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(RoleError::Refused(problems.join("\n")))
+    }
+}
+
+/// Why a worker would not take a workflow's tasks, which would then wait for ever.
+pub(super) fn would_leave(
+    worker: &config::worker::WorkerConfig,
+    platform: Platform,
+    affinity: Option<&str>,
+    file: &Path,
+) -> Vec<String> {
     let mut problems = Vec::new();
     let file = file.display();
-    if let Err(problem) = worker.source(workflow.platform) {
+    if let Err(problem) = worker.source(platform) {
         problems.push(format!("{file}: {problem}"));
     }
-    if let (Some(own), Some(asked)) = (&worker.affinity, &workflow.affinity)
+    if let (Some(own), Some(asked)) = (worker.affinity.as_deref(), affinity)
         && own != asked
     {
         problems.push(format!(
             "{file}: application.affinity: `{own}` is not the workflow's affinity `{asked}`, so that its tasks would be left; make them the same, or leave one away"
         ));
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(RoleError::Refused(problems.join("\n")))
-    }
+    problems
 }
 
 /// Reads a workflow file together with what the command line says of it; all mistakes at once.
@@ -363,11 +428,19 @@ fn metadata_location() -> Result<MetadataLocation, RoleError> {
 }
 
 fn connect(name: Option<&str>) -> Result<Connection, RoleError> {
+    let connection =
+        find_connection(name).map_err(|error| RoleError::Refused(error.to_string()))?;
+    tell(&connection.warnings);
+    Ok(connection)
+}
+
+/// The connection of this process's user.
+pub(super) fn find_connection(name: Option<&str>) -> Result<Connection, ConnectionError> {
     let surroundings = Surroundings {
         var: &variable,
         home: std::env::home_dir(),
     };
-    find(name, &surroundings).map_err(|error| RoleError::Refused(error.to_string()))
+    find(name, &surroundings)
 }
 
 fn view(bars: &MultiProgress) -> ProgressView {

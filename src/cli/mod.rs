@@ -2,10 +2,12 @@
 
 mod arguments;
 mod commands;
+mod doctor;
 mod lever_commands;
 mod source_commands;
 
 use crate::roles::RoleError;
+use crate::telemetry::doctor_report::Cause;
 use arguments::Arguments;
 use clap::Parser;
 use std::io::Write;
@@ -42,6 +44,16 @@ impl Ending {
             Self::Cancelled => 4,
             // As shells tell of a process that SIGINT has ended.
             Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Cause> for Ending {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Configuration => Self::Refused,
+            Cause::Unreachable => Self::Unreachable,
+            Cause::Other => Self::Failed,
         }
     }
 }

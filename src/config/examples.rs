@@ -126,7 +126,7 @@ fn what_is_commented_out_in_the_examples_loads_too() {
     let defaults = orchestrator::load(None, &unset).expect("defaults");
     assert_eq!(
         (
-            config.poll_interval,
+            config.poll.base,
             config.lease,
             config.reap_interval,
             config.load_concurrency,
@@ -135,7 +135,7 @@ fn what_is_commented_out_in_the_examples_loads_too() {
             config.metadata
         ),
         (
-            defaults.poll_interval,
+            defaults.poll.base,
             defaults.lease,
             defaults.reap_interval,
             defaults.load_concurrency,

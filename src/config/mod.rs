@@ -83,3 +83,11 @@ impl LogFormat {
 
 #[cfg(test)]
 mod examples;
+
+/// The keys of those that have changed.
+fn changed(keys: &[(&'static str, bool)]) -> Vec<&'static str> {
+    keys.iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(key, _)| *key)
+        .collect()
+}

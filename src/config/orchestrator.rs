@@ -4,6 +4,7 @@ use super::findings::Findings;
 use super::section::{self, Section};
 use super::{ConfigErrors, LogFormat, metadata, worker};
 use crate::checkpoint::MetadataLocation;
+use crate::domain::idle::IdlePolicy;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ pub struct OrchestratorConfig {
     pub metadata: MetadataLocation,
     /// Only workflows with a matching affinity are driven.
     pub affinity: Option<String>,
-    /// Time between looks for new workflows and ended tasks.
-    pub poll_interval: Duration,
+    /// Time between looks for new workflows and ended tasks while there is work, and while there is none.
+    pub poll: IdlePolicy,
     /// How long a workflow belongs to a silent orchestrator.
     pub lease: Duration,
     /// Time between searches for tasks whose worker went silent.
@@ -34,12 +35,43 @@ pub struct OrchestratorConfig {
     pub warnings: Vec<String>,
 }
 
+impl OrchestratorConfig {
+    /// The keys whose values differ in `new` and hold only after a restart.
+    pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
+        let changes = [
+            (
+                "connection_name",
+                self.connection_name != new.connection_name,
+            ),
+            (
+                metadata::DATABASE,
+                self.metadata.database != new.metadata.database,
+            ),
+            (
+                metadata::SCHEMA,
+                self.metadata.schema != new.metadata.schema,
+            ),
+            ("affinity", self.affinity != new.affinity),
+            ("lease", self.lease != new.lease),
+            ("reap_interval", self.reap_interval != new.reap_interval),
+            (
+                "partition_window",
+                self.partition_window != new.partition_window,
+            ),
+            ("max_failures", self.max_failures != new.max_failures),
+            ("log_format", self.log_format != new.log_format),
+        ];
+        super::changed(&changes)
+    }
+}
+
 pub(super) const TOP: &[&str] = &["application", "connections"];
 pub(super) const APPLICATION: &[&str] = &[
     "affinity",
     metadata::DATABASE,
     metadata::SCHEMA,
     "poll_interval",
+    "poll_interval_max",
     "lease",
     "reap_interval",
     "load_concurrency",
@@ -99,7 +131,10 @@ fn read(
     OrchestratorConfig {
         metadata,
         affinity,
-        poll_interval: seconds("poll_interval", 1),
+        poll: IdlePolicy {
+            base: seconds("poll_interval", 1),
+            cap: seconds("poll_interval_max", 15),
+        },
         lease: seconds("lease", 60),
         reap_interval: seconds("reap_interval", 10),
         load_concurrency,

@@ -165,7 +165,7 @@ fn told_unused(section: &mut Section<'_, '_>, auth: Option<Auth>) {
     }
 }
 
-fn encryption(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, String>) {
+fn encryption(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, SecretString>) {
     let yes_no = |on: bool| if on { "yes" } else { "no" }.to_owned();
     let words: &[(&str, &str)] = &[
         ("true", "yes"),
@@ -184,13 +184,13 @@ fn encryption(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, Stri
     let trust = section.switch("trust_server_certificate").map(yes_no);
     for (keyword, value) in [("Encrypt", encrypt), ("TrustServerCertificate", trust)] {
         if let Some(value) = value {
-            options.insert(keyword.to_owned(), value);
+            options.insert(keyword.to_owned(), value.into());
         }
     }
 }
 
 /// The keywords that users add to the connection string.
-fn extra(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, String>) {
+fn extra(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, SecretString>) {
     let Some(table) = section.table(EXTRA) else {
         return;
     };
@@ -222,7 +222,7 @@ fn extra(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, String>) 
             };
             match value {
                 Ok(value) => {
-                    options.insert(keyword.clone(), value);
+                    options.insert(keyword.clone(), value.into());
                     continue;
                 }
                 Err(message) => message,

@@ -4,6 +4,7 @@ use super::findings::Findings;
 use super::section::{self, Section};
 use super::{ConfigErrors, LogFormat, metadata, source_section};
 use crate::checkpoint::MetadataLocation;
+use crate::domain::idle::IdlePolicy;
 use crate::domain::table::Platform;
 use crate::source::SourceSettings;
 use std::collections::BTreeMap;
@@ -21,8 +22,8 @@ pub struct WorkerConfig {
     pub affinity: Option<String>,
     /// Tasks at once: at least 1.
     pub max_parallel_tasks: usize,
-    /// Time between attempts to fetch tasks when idle.
-    pub task_fetch_interval: Duration,
+    /// Time between attempts to fetch tasks when idle: at first, and at last.
+    pub task_fetch: IdlePolicy,
     /// Time between renewals of the leases of running tasks.
     pub lease_refresh_interval: Duration,
     /// How long a task belongs to this worker without a renewal: at least `REFRESHES_PER_LEASE` intervals.
@@ -40,6 +41,41 @@ pub struct WorkerConfig {
 }
 
 impl WorkerConfig {
+    /// The keys whose values differ in `new` and hold only after a restart.
+    pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
+        let changes = [
+            (
+                "connection_name",
+                self.connection_name != new.connection_name,
+            ),
+            (
+                metadata::DATABASE,
+                self.metadata.database != new.metadata.database,
+            ),
+            (
+                metadata::SCHEMA,
+                self.metadata.schema != new.metadata.schema,
+            ),
+            ("affinity", self.affinity != new.affinity),
+            (
+                "lease_refresh_interval",
+                self.lease_refresh_interval != new.lease_refresh_interval,
+            ),
+            ("lease", self.lease != new.lease),
+            (
+                "task_memory_mb",
+                self.task_memory_bytes != new.task_memory_bytes,
+            ),
+            (
+                "local_results_directory",
+                self.local_results_directory != new.local_results_directory,
+            ),
+            ("connections.source", self.sources != new.sources),
+            ("log_format", self.log_format != new.log_format),
+        ];
+        super::changed(&changes)
+    }
+
     /// How to reach sources of `platform`.
     ///
     /// # Errors
@@ -61,6 +97,7 @@ pub(super) const TOP: &[&str] = &["selected_task_source", "application", "connec
 pub(super) const APPLICATION: &[&str] = &[
     "max_parallel_tasks",
     "task_fetch_interval",
+    "task_fetch_interval_max",
     "lease_refresh_interval",
     "lease",
     "affinity",
@@ -76,6 +113,7 @@ pub(super) const CONNECTION: &[&str] = &["connection_name"];
 
 const MAX_PARALLEL_TASKS: u32 = 4;
 const TASK_FETCH_INTERVAL: Duration = Duration::from_secs(5);
+const TASK_FETCH_INTERVAL_MAX: Duration = Duration::from_secs(15);
 const LEASE_REFRESH_INTERVAL: Duration = Duration::from_secs(15);
 /// Fewer renewals in a lease would lose tasks to a single slow statement.
 const REFRESHES_PER_LEASE: u32 = 3;
@@ -132,9 +170,14 @@ fn read(
         max_parallel_tasks: section
             .whole("max_parallel_tasks", 1, 1024)
             .map_or(whole(MAX_PARALLEL_TASKS), whole),
-        task_fetch_interval: section
-            .seconds("task_fetch_interval")
-            .unwrap_or(TASK_FETCH_INTERVAL),
+        task_fetch: IdlePolicy {
+            base: section
+                .seconds("task_fetch_interval")
+                .unwrap_or(TASK_FETCH_INTERVAL),
+            cap: section
+                .seconds("task_fetch_interval_max")
+                .unwrap_or(TASK_FETCH_INTERVAL_MAX),
+        },
         lease_refresh_interval,
         lease,
         task_memory_bytes: whole(

@@ -86,7 +86,7 @@ fn every_key_is_read() {
     assert_eq!(
         (
             config.max_parallel_tasks,
-            config.task_fetch_interval,
+            config.task_fetch.base,
             config.lease_refresh_interval,
             config.lease
         ),
@@ -115,8 +115,8 @@ fn every_key_is_read() {
     let options = |platform: Platform| -> Vec<(String, String)> {
         config.sources[&platform]
             .extra_options
-            .clone()
-            .into_iter()
+            .iter()
+            .map(|(key, value)| (key.clone(), value.expose_secret().to_owned()))
             .collect()
     };
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
@@ -283,7 +283,7 @@ fn the_file_wins_over_the_environment_and_that_over_the_defaults() {
 
     let none = orchestrator::load(None, &env(&[])).expect("defaults");
     assert_eq!(
-        (none.poll_interval, none.lease, none.reap_interval),
+        (none.poll.base, none.lease, none.reap_interval),
         (
             Duration::from_secs(1),
             Duration::from_secs(60),

@@ -58,6 +58,22 @@ pub fn load(path: &Path, asked: impl Into<Asked>) -> Result<WorkflowFile, Config
     Ok(file)
 }
 
+/// Checks the text of a workflow file that would stand at `path`, whose ending says how it is written.
+///
+/// # Errors
+/// All its mistakes.
+pub fn parse(
+    path: &Path,
+    text: &str,
+    asked: impl Into<Asked>,
+) -> Result<WorkflowFile, ConfigErrors> {
+    let mut findings = Findings::default();
+    let file = check(text, Format::of(path), asked.into(), &mut findings);
+    let (mut file, warnings) = findings.finish(path, file)?;
+    file.warnings = warnings;
+    Ok(file)
+}
+
 /// Checks a workflow's name: letters, digits and underscores, not starting with a digit.
 ///
 /// # Errors

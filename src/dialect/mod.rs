@@ -30,6 +30,12 @@ pub trait Dialect: Send + Sync {
     /// Statements of the same kind that a version of the platform may lack: a failure is no more than a log line.
     fn optional_session_statements(&self) -> &'static [&'static str];
 
+    /// What the server is, and the time by its clock in seconds since 1970: one row of two texts.
+    fn server_query(&self) -> &'static str;
+
+    /// Whether the session's connection is encrypted, as one text, `true` or `false`. `None`: the platform does not tell.
+    fn encryption_query(&self) -> Option<&'static str>;
+
     /// How the column at `index` travels into a target of type `target`; without one, into the default target.
     fn plan_column(
         &self,

@@ -112,6 +112,14 @@ impl Dialect for PostgresFamily {
         ]
     }
 
+    fn server_query(&self) -> &'static str {
+        catalog::SERVER
+    }
+
+    fn encryption_query(&self) -> Option<&'static str> {
+        (!self.is_redshift).then_some(catalog::ENCRYPTION)
+    }
+
     fn plan_column(
         &self,
         column: &SourceColumn,

@@ -3,11 +3,14 @@
 pub mod analysis;
 pub mod claim_ahead;
 pub mod id;
+pub mod idle;
+pub mod limits;
 pub mod phase;
 pub mod request;
 pub mod restart;
 pub mod retry;
 pub mod spec;
+pub mod staged_path;
 pub mod table;
 pub mod task;
 

@@ -140,15 +140,20 @@ pub struct Manifest {
     pub checksum: Option<String>,
 }
 
+/// A worker may have written any number.
+fn saturating_sum(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
+}
+
 impl Manifest {
     /// Rows of all files.
     pub fn rows(&self) -> u64 {
-        self.files.iter().map(|f| f.rows).sum()
+        saturating_sum(self.files.iter().map(|f| f.rows))
     }
 
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|f| f.bytes).sum()
+        saturating_sum(self.files.iter().map(|f| f.bytes))
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`task_runner`], [`target_planner`] and [`table_loader`] are the effects behind [`crate::actors::ports`] on the real
 //! servers.
 
+pub mod doctor;
 mod load_plan;
 pub mod orchestrator;
 pub mod plan_preview;

@@ -1,5 +1,6 @@
 //! The orchestrator: drives workflows. It never reaches the source.
 
+use super::shutdown::{Reload, tell_reload};
 use super::table_loader::TableLoader;
 use super::target_planner::SnowflakeTargetPlanner;
 use super::{RoleError, process_name};
@@ -24,6 +25,8 @@ pub struct Orchestrator {
     /// The root of its actors.
     pub supervisor: ActorRef<OrchestratorSupervisorMsg>,
     handle: JoinHandle<()>,
+    load_permits: Arc<Semaphore>,
+    load_concurrency: usize,
 }
 
 impl Orchestrator {
@@ -52,18 +55,19 @@ impl Orchestrator {
             affinity = config.affinity,
             "orchestrator starts"
         );
+        let load_permits = Arc::new(Semaphore::new(config.load_concurrency));
         let settings = OrchestratorSettings {
             owner,
             affinity: config.affinity.clone(),
             lease: config.lease,
-            poll_interval: config.poll_interval,
+            poll: config.poll,
             reap_interval: config.reap_interval,
             max_failures: config.max_failures,
             services: WorkflowServices {
                 checkpoint: Arc::new(checkpoint),
                 loader: Arc::new(loader),
                 planner: Arc::new(SnowflakeTargetPlanner { client }),
-                load_permits: Arc::new(Semaphore::new(config.load_concurrency)),
+                load_permits: load_permits.clone(),
                 partition_window: config.partition_window,
             },
         };
@@ -73,7 +77,33 @@ impl Orchestrator {
                 .map_err(|error| {
                     RoleError::Internal(format!("the orchestrator's actors did not start: {error}"))
                 })?;
-        Ok(Self { supervisor, handle })
+        Ok(Self {
+            supervisor,
+            handle,
+            load_permits,
+            load_concurrency: config.load_concurrency,
+        })
+    }
+
+    /// What of a configuration can change while it runs: loads that are under way end as they are.
+    fn tune(&mut self, config: &OrchestratorConfig) {
+        let before = std::mem::replace(&mut self.load_concurrency, config.load_concurrency);
+        if let Some(more) = config.load_concurrency.checked_sub(before) {
+            self.load_permits.add_permits(more);
+        }
+        if let Some(fewer) = before.checked_sub(config.load_concurrency) {
+            let permits = self.load_permits.clone();
+            tokio::spawn(async move {
+                for _ in 0..fewer {
+                    // In turn with the loads that wait.
+                    if let Ok(permit) = permits.acquire().await {
+                        permit.forget();
+                    }
+                }
+            });
+        }
+        let poll = OrchestratorSupervisorMsg::Poll(config.poll);
+        let _ = self.supervisor.cast(poll);
     }
 
     /// Resolves when the orchestrator has given up by itself.
@@ -108,12 +138,21 @@ impl Orchestrator {
 pub async fn run(
     connection: &Connection,
     config: &OrchestratorConfig,
+    mut reload: Reload<OrchestratorConfig>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RoleError> {
     let mut orchestrator = Orchestrator::start(connection, config).await?;
-    tokio::select! {
-        error = orchestrator.ended() => return Err(error),
-        () = stop => {}
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            error = orchestrator.ended() => return Err(error),
+            () = &mut stop => break,
+            new = reload.next() => {
+                orchestrator.tune(&new);
+                let tuned = format!("load_concurrency {}, {:?}", new.load_concurrency, new.poll);
+                tell_reload(&tuned, &config.needs_restart(&new));
+            }
+        }
     }
     tracing::info!("orchestrator stops");
     orchestrator.stop().await;

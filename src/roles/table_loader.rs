@@ -6,8 +6,10 @@
 use super::load_plan::{Load, LoadKind, create_staging, segments};
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{
-    HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, OwnedWorkflow, TableState,
+    CheckpointError, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, OwnedWorkflow,
+    TableState,
 };
+use crate::domain::staged_path::{attempt_directory, check_manifest};
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::{Step, step};
@@ -43,7 +45,69 @@ impl Loader for TableLoader {
         extraction: &ExtractionSpec,
         batch: &[StagedPartition],
     ) -> LoadOutcome {
+        let source = extraction.source.to_string();
+        match self.checkpoint.admit_load(owned, table_no, &source).await {
+            Ok(true) => {}
+            Ok(false) => return LoadOutcome::Limited,
+            Err(CheckpointError::Fenced(_)) => {
+                return LoadOutcome::AskCheckpoint("the workflow has another owner".to_owned());
+            }
+            Err(error) => return LoadOutcome::TryAgain(error.to_string()),
+        }
+        let outcome = self.load_batch(owned, table_no, extraction, batch).await;
+        if !matches!(outcome, LoadOutcome::Committed) {
+            self.checkpoint.end_load(owned, table_no).await;
+        }
+        outcome
+    }
+
+    async fn finish(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
+        self.finish_workflow(owned, tables).await;
+    }
+}
+
+/// The partitions whose manifest names a file that is not theirs.
+fn foreign_files(
+    owned: &OwnedWorkflow,
+    table_no: TableNo,
+    extraction: &ExtractionSpec,
+    batch: &[StagedPartition],
+) -> Vec<(usize, String)> {
+    let check = |(index, staged): (usize, &StagedPartition)| {
+        let partition = staged.unit.key.partition_no;
+        let directory = attempt_directory(owned.id, table_no, partition, staged.unit.attempt);
+        let problem = check_manifest(&staged.manifest, &directory).err()?;
+        tracing::error!(workflow = %owned.name, table = %extraction.source, %partition, problem, "a manifest is refused");
+        Some((index, format!("partition {partition}: {problem}")))
+    };
+    batch.iter().enumerate().filter_map(check).collect()
+}
+
+/// A name that no other attempt has: a load that was left behind may still be filling its own.
+fn staging_table(metadata: &MetadataLocation, id: WorkflowId, table_no: TableNo) -> String {
+    let attempt = uuid::Uuid::new_v4().simple().to_string();
+    let name = format!("{}{table_no}_{attempt}", staging_prefix(id));
+    format!("{}.{}", metadata.quoted(), quote(&name))
+}
+
+/// How the names of a workflow's staging tables begin.
+pub(super) fn staging_prefix(id: WorkflowId) -> String {
+    format!("STAGING_{id}_")
+}
+
+impl TableLoader {
+    async fn load_batch(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        extraction: &ExtractionSpec,
+        batch: &[StagedPartition],
+    ) -> LoadOutcome {
         let began = std::time::Instant::now();
+        let foreign = foreign_files(owned, table_no, extraction, batch);
+        if !foreign.is_empty() {
+            return LoadOutcome::Rejected(foreign);
+        }
         let load = match Load::of(extraction, batch) {
             Ok(Some(load)) => load,
             // Rows and keys do not go together: one by one they do.
@@ -88,24 +152,6 @@ impl Loader for TableLoader {
         outcome
     }
 
-    async fn finish(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
-        self.finish_workflow(owned, tables).await;
-    }
-}
-
-/// A name that no other attempt has: a load that was left behind may still be filling its own.
-fn staging_table(metadata: &MetadataLocation, id: WorkflowId, table_no: TableNo) -> String {
-    let attempt = uuid::Uuid::new_v4().simple().to_string();
-    let name = format!("{}{table_no}_{attempt}", staging_prefix(id));
-    format!("{}.{}", metadata.quoted(), quote(&name))
-}
-
-/// How the names of a workflow's staging tables begin.
-pub(super) fn staging_prefix(id: WorkflowId) -> String {
-    format!("STAGING_{id}_")
-}
-
-impl TableLoader {
     /// Loads the files into a staging table of their own. Nothing of it counts before the transaction.
     async fn fill_staging(
         &self,
@@ -211,11 +257,18 @@ impl TableLoader {
         let statements = self
             .checkpoint
             .load_statements(owned, table_no, extraction, &units);
-        for (sql, expected) in statements {
+        for (place, (sql, expected)) in statements.into_iter().enumerate() {
             let changed = transaction
                 .execute(Step::LoadCheckpoint, &sql)
                 .await
                 .map_err(|error| failed(&error, extraction, batch))?;
+            // The first one also says that no limit is set; one that has been set just now is asked for before the next try.
+            if changed != expected
+                && place == 0
+                && matches!(self.checkpoint.limits_are_set().await, Ok(true))
+            {
+                return Err(LoadOutcome::Limited);
+            }
             if changed != expected {
                 return Err(LoadOutcome::AskCheckpoint(format!(
                     "the checkpoint has {changed} of {expected} rows in the expected state"

@@ -1,7 +1,9 @@
 //! The worker: claims tasks, and runs them against the source and the stage.
 
+use super::shutdown::{Reload, tell_reload};
 use super::task_runner::SourceTaskRunner;
 use super::{RoleError, process_name};
+use crate::actors::task_puller::WorkerTuning;
 use crate::actors::worker_supervisor::{WorkerSettings, WorkerSupervisor, WorkerSupervisorMsg};
 use crate::checkpoint::{CheckpointError, ClaimRequest, HybridCheckpoint, WorkerCheckpoint};
 use crate::config::worker::WorkerConfig;
@@ -68,10 +70,10 @@ impl Worker {
                 platforms,
                 affinity: config.affinity.clone(),
                 limit: 0,
+                slots: 0,
                 lease: config.lease,
             },
-            capacity: config.max_parallel_tasks,
-            idle_interval: config.task_fetch_interval,
+            tuning: tuning(config),
             renew_interval: config.lease_refresh_interval,
             retry: RetryPolicy::TASK,
         };
@@ -110,6 +112,14 @@ impl Worker {
     }
 }
 
+/// What of a configuration holds at once.
+fn tuning(config: &WorkerConfig) -> WorkerTuning {
+    WorkerTuning {
+        capacity: config.max_parallel_tasks,
+        fetch: config.task_fetch,
+    }
+}
+
 /// Runs a worker until `stop` resolves.
 ///
 /// # Errors
@@ -117,6 +127,7 @@ impl Worker {
 pub async fn run(
     connection: &Connection,
     config: &WorkerConfig,
+    mut reload: Reload<WorkerConfig>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RoleError> {
     tokio::pin!(stop);
@@ -126,9 +137,16 @@ pub async fn run(
         // Nothing is held yet.
         () = &mut stop => return Ok(()),
     };
-    tokio::select! {
-        error = worker.ended() => return Err(error),
-        () = &mut stop => {}
+    loop {
+        tokio::select! {
+            error = worker.ended() => return Err(error),
+            () = &mut stop => break,
+            new = reload.next() => {
+                let tuning = tuning(&new);
+                let _ = worker.supervisor.cast(WorkerSupervisorMsg::Tune(tuning));
+                tell_reload(&format!("{tuning:?}"), &config.needs_restart(&new));
+            }
+        }
     }
     tracing::info!("worker stops: running tasks are finished or handed back");
     worker.stop().await;

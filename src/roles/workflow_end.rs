@@ -5,6 +5,7 @@ use super::table_loader::{TableLoader, staging_prefix};
 use super::target_planner::dry_run_table;
 use crate::checkpoint::{OwnedWorkflow, TableState};
 use crate::domain::phase::TablePhase;
+use crate::domain::retry::RetryPolicy;
 use crate::domain::spec::CleanUp;
 use crate::domain::table::TableRef;
 use crate::failpoint::Step;
@@ -15,7 +16,8 @@ use std::collections::BTreeSet;
 impl TableLoader {
     /// Drops the staging tables that a crash has left, and removes the staged files if the workflow asks for it.
     pub(super) async fn finish_workflow(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
-        if let Err(error) = self.drop_left_staging(owned).await {
+        let dropped = self.patiently(owned, || self.drop_left_staging(owned));
+        if let Err(error) = dropped.await {
             tracing::warn!(workflow = %owned.name, %error, "staging tables could not be looked for; they can be dropped by hand");
         }
         self.drop_dry_runs(owned, tables).await;
@@ -23,7 +25,9 @@ impl TableLoader {
             .iter()
             .filter(|table| table.phase == TablePhase::Completed);
         for table in completed.filter(|t| t.spec.continue_identity && t.spec.preflight.is_none()) {
-            if let Err(error) = self.continue_identity(&table.spec.target).await {
+            let target = &table.spec.target;
+            let continued = self.patiently(owned, || self.continue_identity(target));
+            if let Err(error) = continued.await {
                 tracing::warn!(workflow = %owned.name, table = %table.spec.source, target = %table.spec.target, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
             }
         }
@@ -38,10 +42,52 @@ impl TableLoader {
         };
         if is_wanted {
             let sql = format!("REMOVE {}/workflows/{}/", self.stage, owned.id);
-            if let Err(error) = self.client.run_step(Step::EndFiles, &sql).await {
+            let removed = self.patiently(owned, || self.client.run_step(Step::EndFiles, &sql));
+            if let Err(error) = removed.await {
                 tracing::warn!(workflow = %owned.name, %error, "staged files could not be removed; they can be removed by hand");
             }
         }
+    }
+
+    /// Waits out what passes, for as long as the workflow is ended here: what is left now, nobody looks for later.
+    async fn patiently<T, F>(
+        &self,
+        owned: &OwnedWorkflow,
+        effect: impl Fn() -> F,
+    ) -> Result<T, SnowflakeError>
+    where
+        F: Future<Output = Result<T, SnowflakeError>>,
+    {
+        let mut failures = 0;
+        loop {
+            let error = match effect().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            failures += 1;
+            let decision = RetryPolicy::OUTAGE.decide(error.failure(), failures, rand::random());
+            let Some(pause) = decision.pause() else {
+                return Err(error);
+            };
+            tracing::warn!(workflow = %owned.name, %error, "the workflow's end waits for Snowflake");
+            tokio::time::sleep(pause).await;
+            // Late, this could hit what a later run of the workflow stages.
+            if let Ok(false) = self.is_driven_here(owned).await {
+                return Err(SnowflakeError::refused(
+                    "another orchestrator has taken the workflow over, and ends it".to_owned(),
+                ));
+            }
+        }
+    }
+
+    async fn is_driven_here(&self, owned: &OwnedWorkflow) -> Result<bool, SnowflakeError> {
+        let sql = format!(
+            "SELECT WORKFLOW_ID FROM {}.WORKFLOW WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND OWNER IS NOT NULL",
+            self.metadata.quoted(),
+            owned.id,
+            owned.epoch.0
+        );
+        Ok(!self.client.query(&sql).await?.is_empty())
     }
 
     async fn drop_left_staging(&self, owned: &OwnedWorkflow) -> Result<(), SnowflakeError> {
@@ -77,11 +123,9 @@ impl TableLoader {
             }
         }
         for schema in schemas {
-            if let Err(error) = self
-                .client
-                .run_step(Step::EndDryRun, &format!("DROP SCHEMA IF EXISTS {schema}"))
-                .await
-            {
+            let sql = format!("DROP SCHEMA IF EXISTS {schema}");
+            let dropped = self.patiently(owned, || self.client.run_step(Step::EndDryRun, &sql));
+            if let Err(error) = dropped.await {
                 tracing::warn!(workflow = %owned.name, schema, %error, "the dry run's schema could not be dropped; it can be dropped by hand");
             }
         }

@@ -8,7 +8,7 @@ use crate::types::snowflake_name::quote_text;
 use serde_json::json;
 use snowflake_connector_rs as connector;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Sessions of one process at most.
@@ -66,6 +66,7 @@ struct Shared {
 /// A session with the query tag that it was given last.
 struct PooledSession {
     session: connector::Session,
+    since: Instant,
     tag: Option<String>,
 }
 
@@ -95,13 +96,13 @@ impl SnowflakeClient {
     pub async fn query(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
         let mut renewed = false;
         loop {
-            let lease = self.acquire().await?;
+            let lease = self.acquire(renewed).await?;
             let result = self.run(&lease.pooled.session, sql).await;
             match result {
                 // An expired session has run nothing: a fresh one may. More than once would hide a wrong clock.
                 Err(error) if error.kind == Kind::SessionExpired && !renewed => {
                     renewed = true;
-                    self.idle().clear();
+                    self.drop_as_old_as(&lease.pooled);
                 }
                 Err(error) if error.spoils_session() => return Err(error),
                 result => {
@@ -171,7 +172,7 @@ impl SnowflakeClient {
     ) -> Result<(Lease, Vec<Row>), SnowflakeError> {
         let mut renewed = false;
         loop {
-            let mut lease = self.acquire().await?;
+            let mut lease = self.acquire(renewed).await?;
             let result = async {
                 if let Some(tag) = tag
                     && lease.pooled.tag.as_deref() != Some(tag)
@@ -187,7 +188,7 @@ impl SnowflakeClient {
                 Ok(rows) => return Ok((lease, rows)),
                 Err(error) if error.kind == Kind::SessionExpired && !renewed => {
                     renewed = true;
-                    self.idle().clear();
+                    self.drop_as_old_as(&lease.pooled);
                 }
                 Err(error) => return Err(error),
             }
@@ -201,7 +202,13 @@ impl SnowflakeClient {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn acquire(&self) -> Result<Lease, SnowflakeError> {
+    /// Sessions that are no younger than an expired one have expired too: nobody else has to meet each of them.
+    fn drop_as_old_as(&self, expired: &PooledSession) {
+        self.idle().retain(|other| other.since > expired.since);
+    }
+
+    /// A session that is idle, or a new one. After one has expired only a new one: an idle one may meet the same.
+    async fn acquire(&self, only_new: bool) -> Result<Lease, SnowflakeError> {
         let permit = self
             .shared
             .permits
@@ -209,10 +216,12 @@ impl SnowflakeClient {
             .acquire_owned()
             .await
             .map_err(|_| SnowflakeError::refused("the client is closed".to_owned()))?;
-        let idle = self.idle().pop();
+        let idle = if only_new { None } else { self.idle().pop() };
         let pooled = match idle {
             Some(pooled) => pooled,
             None => PooledSession {
+                // Before the login: the server counts from no earlier.
+                since: Instant::now(),
                 session: self.login().await?,
                 tag: None,
             },
@@ -274,7 +283,7 @@ impl SnowflakeClient {
         session: &connector::Session,
         sql: &str,
     ) -> Result<Vec<Row>, SnowflakeError> {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let result = async {
             let rows: Vec<TextRow> = session
                 .query_as::<TextRow, _>(sql.to_owned())

@@ -2,6 +2,7 @@
 //! token that Snowpark Container Services mount
 //! (documentation: "Managing Snowflake connections", "Snowpark Container Services: connecting to Snowflake").
 
+use super::permissions;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub struct Connection {
     pub role: Option<String>,
     /// Warehouse.
     pub warehouse: Option<String>,
+    /// What users should know of it, though it is no mistake: what is the matter; what to do.
+    pub warnings: Vec<String>,
 }
 
 /// A connection that cannot be used; all its mistakes together.
@@ -83,7 +86,8 @@ pub fn find(
                 .to_owned(),
         )
     })?;
-    let (file, connections, default) = read_connections(&directory)?;
+    let mut warnings = Vec::new();
+    let (file, connections, default) = read_connections(&directory, var, &mut warnings)?;
     let name = name
         .map(str::to_owned)
         .or_else(|| var("SNOWFLAKE_DEFAULT_CONNECTION_NAME"))
@@ -116,7 +120,7 @@ pub fn find(
             keys.insert((*key).to_owned(), toml::Value::String(value));
         }
     }
-    from_keys(&name, &file, &keys)
+    from_keys(&name, &file, &keys, var, warnings)
 }
 
 const ALL_KEYS: &[&str] = &[
@@ -156,12 +160,16 @@ fn directory(surroundings: &Surroundings<'_>) -> Option<PathBuf> {
 
 type Found = (PathBuf, BTreeMap<String, toml::Value>, Option<String>);
 
-fn read_connections(directory: &Path) -> Result<Found, ConnectionError> {
+fn read_connections(
+    directory: &Path,
+    var: &dyn Fn(&str) -> Option<String>,
+    warnings: &mut Vec<String>,
+) -> Result<Found, ConnectionError> {
     let own = directory.join("connections.toml");
     let shared = directory.join("config.toml");
     let mut default = None;
     let mut found = None;
-    if let Some(table) = read_toml(&shared)? {
+    if let Some(table) = read_toml(&shared, var, warnings)? {
         default = table
             .get("default_connection_name")
             .and_then(|v| v.as_str())
@@ -170,7 +178,7 @@ fn read_connections(directory: &Path) -> Result<Found, ConnectionError> {
             found = Some((shared, connections.clone()));
         }
     }
-    if let Some(table) = read_toml(&own)?
+    if let Some(table) = read_toml(&own, var, warnings)?
         && !table.is_empty()
     {
         found = Some((own.clone(), table));
@@ -181,13 +189,17 @@ fn read_connections(directory: &Path) -> Result<Found, ConnectionError> {
     Ok((file, table.into_iter().collect(), default))
 }
 
-fn read_toml(path: &Path) -> Result<Option<toml::Table>, ConnectionError> {
+fn read_toml(
+    path: &Path,
+    var: &dyn Fn(&str) -> Option<String>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<toml::Table>, ConnectionError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ConnectionError::one(format!("{}: {error}", path.display()))),
     };
-    check_permissions(path)?;
+    permissions::check(path, var, warnings).map_err(ConnectionError::one)?;
     // The parser's message quotes the line, which may hold a secret: only the place is told.
     text.parse::<toml::Table>().map(Some).map_err(|error| {
         let line = error.span().map_or(0, |span| {
@@ -199,28 +211,6 @@ fn read_toml(path: &Path) -> Result<Option<toml::Table>, ConnectionError> {
             error.message()
         ))
     })
-}
-
-/// As Snowflake's tools treat them: writable by others is refused, readable by others is told.
-#[cfg(unix)]
-fn check_permissions(path: &Path) -> Result<(), ConnectionError> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(path).map_or(0o600, |meta| meta.permissions().mode());
-    if mode & 0o022 != 0 {
-        return Err(ConnectionError::one(format!(
-            "{0}: others can write it, so it is not trusted; run `chmod 600 {0}`",
-            path.display()
-        )));
-    }
-    if mode & 0o044 != 0 {
-        tracing::warn!(file = %path.display(), "others can read this file with credentials; run `chmod 600` on it");
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_permissions(_: &Path) -> Result<(), ConnectionError> {
-    Ok(())
 }
 
 fn from_spcs(var: &dyn Fn(&str) -> Option<String>) -> Result<Connection, ConnectionError> {
@@ -240,10 +230,17 @@ fn from_spcs(var: &dyn Fn(&str) -> Option<String>) -> Result<Connection, Connect
         credentials: Credentials::OAuthFile(PathBuf::from(token)),
         role: var("SNOWFLAKE_ROLE"),
         warehouse: var("SNOWFLAKE_WAREHOUSE"),
+        warnings: Vec::new(),
     })
 }
 
-fn from_keys(name: &str, file: &Path, keys: &toml::Table) -> Result<Connection, ConnectionError> {
+fn from_keys(
+    name: &str,
+    file: &Path,
+    keys: &toml::Table,
+    var: &dyn Fn(&str) -> Option<String>,
+    mut warnings: Vec<String>,
+) -> Result<Connection, ConnectionError> {
     let mut wrong = Vec::new();
     let place = format!("{}: [{name}]", file.display());
     let mut text = |key: &str| match keys.get(key) {
@@ -268,6 +265,16 @@ fn from_keys(name: &str, file: &Path, keys: &toml::Table) -> Result<Connection, 
     );
     let (role, warehouse) = (text("role"), text("warehouse"));
     let oauth = authenticator == "OAUTH";
+    for (key, path) in [
+        ("private_key_file", &key_file),
+        ("token_file_path", &token_file),
+    ] {
+        if let Some(path) = path
+            && let Err(problem) = permissions::check(Path::new(path), var, &mut warnings)
+        {
+            wrong.push(format!("{place}: {key} {problem}"));
+        }
+    }
     let credentials = if let Some(path) = key_file {
         match std::fs::read_to_string(&path) {
             Ok(pem) => Some(Credentials::KeyPair(
@@ -326,6 +333,9 @@ fn from_keys(name: &str, file: &Path, keys: &toml::Table) -> Result<Connection, 
             None
         }
     };
+    if let Some(warning) = base_url.as_ref().and_then(in_the_clear) {
+        warnings.push(format!("{place}: {warning}"));
+    }
     match (account, credentials, base_url) {
         (Some(account), Some(credentials), Some(base_url)) if wrong.is_empty() => Ok(Connection {
             name: name.to_owned(),
@@ -335,9 +345,25 @@ fn from_keys(name: &str, file: &Path, keys: &toml::Table) -> Result<Connection, 
             credentials,
             role,
             warehouse,
+            warnings,
         }),
         _ => Err(ConnectionError(wrong)),
     }
+}
+
+/// What is wrong with an address that leaves this machine without TLS.
+fn in_the_clear(url: &reqwest::Url) -> Option<String> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_loopback = host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    (url.scheme() != "https" && !is_loopback).then(|| {
+        format!(
+            "`protocol = \"{}\"` sends credentials and statements to {host} unencrypted; leave the key away",
+            url.scheme()
+        )
+    })
 }
 
 #[cfg(test)]

@@ -186,8 +186,9 @@ impl Stage {
 
     /// Runs a PUT statement; logs in when there is no session yet, or it has expired.
     async fn put_statement(&self, sql: &str) -> Result<serde_json::Value, SnowflakeError> {
+        let mut expired: Option<SecretString> = None;
         for attempt in 0..2 {
-            let token = self.token(attempt > 0).await?;
+            let token = self.token(expired.as_ref()).await?;
             let url = self.url(
                 "queries/v1/query-request",
                 &format!(
@@ -203,7 +204,9 @@ impl Stage {
                 format!("Snowflake Token=\"{}\"", token.expose_secret()),
             );
             match self.answer(request.json(&body)).await {
-                Err(error) if error.kind == Kind::SessionExpired && attempt == 0 => {}
+                Err(error) if error.kind == Kind::SessionExpired && attempt == 0 => {
+                    expired = Some(token);
+                }
                 other => return other,
             }
         }
@@ -213,10 +216,12 @@ impl Stage {
         ))
     }
 
-    async fn token(&self, renew: bool) -> Result<SecretString, SnowflakeError> {
+    /// The session's token; a new one when there is none, or when it is still the expired one: uploads that meet the
+    /// end of a session together log in once.
+    async fn token(&self, expired: Option<&SecretString>) -> Result<SecretString, SnowflakeError> {
         let mut token = self.shared.token.lock().await;
         if let Some(token) = token.as_ref()
-            && !renew
+            && expired.is_none_or(|old| old.expose_secret() != token.expose_secret())
         {
             return Ok(token.clone());
         }

@@ -47,6 +47,7 @@ impl Server {
             credentials: Credentials::Password("pw".to_owned().into()),
             role: Some("R 1".into()),
             warehouse: None,
+            warnings: Vec::new(),
         };
         Stage::new(connection, "@\"D\".\"S\".\"TASK_RESULTS\"".into()).expect("a stage")
     }

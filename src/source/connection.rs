@@ -1,6 +1,7 @@
 //! Connections to a source.
 
 use super::error::{SourceError, SourceErrorKind};
+use super::probe::installed_drivers;
 use crate::dialect::Dialect;
 use crate::domain::table::Platform;
 use odbc_api::{Connection, ConnectionOptions, environment};
@@ -36,11 +37,35 @@ pub struct SourceSettings {
     pub password: SecretString,
     /// Name of an installed ODBC driver; otherwise the platform's usual one.
     pub odbc_driver: Option<String>,
-    /// More keywords of the connection string.
-    pub extra_options: BTreeMap<String, String>,
+    /// More keywords of the connection string. Which of their values are secrets is for the driver to know, so all are.
+    pub extra_options: BTreeMap<String, SecretString>,
 }
 
-/// Without the values of the further keywords: which of them is a secret is for the driver to know.
+impl PartialEq for SourceSettings {
+    fn eq(&self, other: &Self) -> bool {
+        let plain = |s: &Self| {
+            (
+                s.platform,
+                s.host.clone(),
+                s.port,
+                s.database.clone(),
+                s.username.clone(),
+                s.odbc_driver.clone(),
+            )
+        };
+        let secrets = |s: &Self| {
+            let options = s.extra_options.iter();
+            let mut values: Vec<(String, String)> = options
+                .map(|(key, value)| (key.clone(), value.expose_secret().to_owned()))
+                .collect();
+            values.push((String::new(), s.password.expose_secret().to_owned()));
+            values
+        };
+        plain(self) == plain(other) && secrets(self) == secrets(other)
+    }
+}
+
+/// Without the values of the further keywords.
 impl std::fmt::Debug for SourceSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
@@ -82,8 +107,8 @@ impl SourceSettings {
         results: Results,
     ) -> Result<Connection<'static>, SourceError> {
         let fail = |error: &odbc_api::Error| SourceError::from_odbc(error, &self.place());
+        let driver = self.chosen_driver()?;
         let environment = environment().map_err(|error| fail(&error))?;
-        let driver = self.driver(environment)?;
         let options = ConnectionOptions {
             login_timeout_sec: Some(LOGIN_TIMEOUT),
             ..ConnectionOptions::default()
@@ -121,16 +146,14 @@ impl SourceSettings {
     /// # Errors
     /// As [`SourceError`] says.
     pub fn check(&self, dialect: &dyn Dialect) -> Result<(), SourceError> {
-        self.connect(dialect, Results::Small).map(|_| ())
+        self.connect(dialect, Results::Small)?;
+        self.tell_protection();
+        Ok(())
     }
 
-    fn driver(&self, environment: &odbc_api::Environment) -> Result<String, SourceError> {
-        let installed: Vec<String> = environment
-            .drivers()
-            .map_err(|error| SourceError::from_odbc(&error, "the ODBC driver manager"))?
-            .into_iter()
-            .map(|driver| driver.description)
-            .collect();
+    /// The driver that [`Self::connect`] takes.
+    pub(super) fn chosen_driver(&self) -> Result<String, SourceError> {
+        let installed = installed_drivers()?;
         let usual: &[&str] = match self.platform {
             Platform::Redshift => &[
                 "Amazon Redshift ODBC Driver (x64)",
@@ -194,8 +217,11 @@ impl SourceSettings {
                 driver.starts_with("PostgreSQL") && !value.contains(';') && !value.starts_with('{');
             keywords.insert(key, if plain { value.clone() } else { escape(value) });
         }
+        for (key, value) in self.tls_keywords(driver) {
+            keywords.insert(key, escape(&value));
+        }
         for (key, value) in &self.extra_options {
-            keywords.insert(key, escape(value));
+            keywords.insert(key, escape(value.expose_secret()));
         }
         let list: Vec<String> = keywords
             .iter()
@@ -205,8 +231,8 @@ impl SourceSettings {
     }
 }
 
-/// A value of a connection string: in braces where it has to be (ODBC's grammar of connection strings).
-fn escape(value: &str) -> String {
+/// A value as it stands in a connection string: in braces where it has to be (ODBC's grammar of connection strings).
+pub fn escape(value: &str) -> String {
     if value
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "._-/:".contains(c))
@@ -261,7 +287,7 @@ mod tests {
             username: "u".into(),
             password: SecretString::from("p;w}d {x".to_owned()),
             odbc_driver: None,
-            extra_options: BTreeMap::from([("SSLKeyPassword".into(), "k3y".into())]),
+            extra_options: BTreeMap::from([("SSLKeyPassword".into(), "k3y".to_owned().into())]),
         };
         let text = settings.connection_string("PostgreSQL Unicode", Results::Large);
         assert!(

@@ -109,7 +109,21 @@ fn own_words(text: &str) -> String {
 fn classify(state: &str, words: &str) -> (SourceErrorKind, &'static str) {
     let says = |any: &[&str]| any.iter().any(|word| words.contains(word));
     let is = |any: &[&str]| any.iter().any(|start| state.starts_with(start));
-    if is(&["28"]) || says(&["authentication failed", "no pg_hba.conf entry"]) {
+    if says(&["does not support SSL"]) {
+        (
+            SourceErrorKind::Refused,
+            "the server offers no TLS: let it, or give up protection with sslmode = \"disable\" in extra_options (insecure)",
+        )
+    } else if says(&[
+        "certificate verify failed",
+        "root certificate file",
+        "server certificate for",
+    ]) {
+        (
+            SourceErrorKind::Refused,
+            "the server's certificate is not trusted: name its authority's certificate with pqopt = \"sslrootcert=FILE\" in extra_options, together with sslmode = \"verify-full\"; sslmode = \"require\" does without (insecure)",
+        )
+    } else if is(&["28"]) || says(&["authentication failed", "no pg_hba.conf entry"]) {
         (
             SourceErrorKind::Login,
             "check username and password in the worker's configuration, and that this user may log in from here",
@@ -210,6 +224,12 @@ mod tests {
                 Login,
             ),
             ("28000", "Login failed", Login),
+            (
+                "08001",
+                "connection to server failed: server does not support SSL, but SSL was required",
+                Refused,
+            ),
+            ("08001", "SSL error: certificate verify failed", Refused),
             (
                 "08001",
                 "FATAL: database \"d\" does not exist",

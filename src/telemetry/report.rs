@@ -1,6 +1,6 @@
 //! Workflows and tables as text for people. Pure.
 
-use crate::checkpoint::{ErrorRow, TableProgress, Waiting, WorkflowSummary};
+use crate::checkpoint::{ErrorRow, TableProgress, Waiting, WorkerSummary, WorkflowSummary};
 use std::fmt::Write;
 
 /// Rows in columns, the first row being the head; numbers (columns in `right`) stand to the right.
@@ -80,6 +80,43 @@ pub fn workflow_list(workflows: &[WorkflowSummary]) -> String {
         ]
     }));
     columns(&rows, &[0, 4, 5, 6, 7])
+}
+
+/// The list of workers.
+pub fn worker_list(workers: &[WorkerSummary]) -> String {
+    let head = [
+        "WORKER",
+        "HOST",
+        "STATE",
+        "LAST SEEN (UTC)",
+        "TASKS",
+        "ROWS/S",
+        "VERSION",
+        "AFFINITY",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(workers.iter().map(|w| {
+        let state = if w.is_alive() {
+            "alive".to_owned()
+        } else {
+            let silent = std::time::Duration::from_secs(w.silent_seconds);
+            format!("silent for {}", indicatif::HumanDuration(silent))
+        };
+        vec![
+            w.worker.clone(),
+            w.host().to_owned(),
+            state,
+            w.last_seen.clone().unwrap_or_default(),
+            format!("{}/{}", w.running, w.capacity),
+            format!("{:.0}", w.rows_per_second),
+            w.version.clone(),
+            w.affinity.clone().unwrap_or_default(),
+        ]
+    }));
+    if rows.len() == 1 {
+        return "there is no worker; start one with `snowhaul worker`\n".to_owned();
+    }
+    columns(&rows, &[4, 5])
 }
 
 /// One workflow with its tables.

@@ -8,6 +8,7 @@
 //! | [`sql`] | SQL on either, by its own Python driver |
 //! | [`snowhaul`] | the binary as a process: its output, signals, its end |
 //! | [`migration`] | one workflow from a database into the shared Snowflake, by `snowhaul run` |
+//! | [`proxy`] | a TCP proxy that cuts, delays and holds back |
 //! | [`scratch`] | a test's directory |
 //!
 //! Everything blocks, panics with the reason where a test could not go on anyway, and cleans up when it is dropped.
@@ -16,6 +17,7 @@
 
 pub mod migration;
 pub mod parser;
+pub mod proxy;
 pub mod redshift;
 pub mod scratch;
 pub mod snowflake;
@@ -27,6 +29,7 @@ mod served;
 
 pub use migration::{Migrated, Migration};
 pub use parser::unparsed;
+pub use proxy::{Direction, Proxy};
 pub use redshift::{Database, LocalRedshift};
 pub use rustix::process::Signal;
 pub use scratch::Scratch;

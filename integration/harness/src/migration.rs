@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A workflow that is being written. Sources default to the database's schema `public`, targets to the schema `PUBLIC`
 /// of a new database ([`target`](Self::target)), the key to none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Migration<'a> {
     database: &'a Database<'a>,
     tables: Vec<Value>,
@@ -81,6 +81,12 @@ impl<'a> Migration<'a> {
     #[must_use]
     pub fn whole(self, name: &str) -> Self {
         self.table(json!({"source": {"tableName": name}, "target": {"tableName": name}}))
+    }
+
+    /// The metadata's database, which exists after [`run`](Self::run).
+    #[must_use]
+    pub fn metadata_database(&self) -> &str {
+        &self.metadata
     }
 
     /// The target's database, which exists after [`run`](Self::run), or after [`prepare`](Self::prepare).
@@ -181,10 +187,10 @@ impl<'a> Migration<'a> {
         (ended, caused.lines().map(str::to_owned).collect())
     }
 
-    /// The same for `snowhaul workflow LEVER` of this workflow.
+    /// `snowhaul workflow LEVER` of this workflow, as [`Self::run_with`].
     #[must_use]
-    pub fn steer_with(&self, lever: &str, failpoints: &str) -> (Ended, Vec<String>) {
-        let scratch = Scratch::new("failpoints");
+    pub fn lever_with(&self, lever: &str, failpoints: &str) -> (Ended, Vec<String>) {
+        let scratch = Scratch::new("lever");
         let log = scratch.path().join("caused");
         let ended = Snowhaul::new(["workflow", lever, &self.name])
             .snowflake(self.server)

@@ -42,14 +42,24 @@ fn cache_directory() -> PathBuf {
     )
 }
 
-/// `target/<profile>`: the test's executable is in its `deps`.
+/// `target/<profile>`: a test's executable is in its `deps`, a program's in itself.
 pub(crate) fn profile_directory() -> PathBuf {
-    let test =
-        env::current_exe().unwrap_or_else(|error| panic!("where this test runs from: {error}"));
-    let directory = test.parent().and_then(Path::parent);
+    let program =
+        env::current_exe().unwrap_or_else(|error| panic!("where this runs from: {error}"));
+    let directory = program.parent().map(|parent| match parent.file_name() {
+        Some(name) if name == "deps" => parent.parent().unwrap_or(parent),
+        _ => parent,
+    });
     directory
-        .unwrap_or_else(|| panic!("{} is not in target/<profile>/deps", test.display()))
+        .unwrap_or_else(|| panic!("{} is not in target/<profile>", program.display()))
         .to_owned()
+}
+
+/// Where directories of tests are made: `SNOWHAUL_SCRATCH`, for those who want to find them, or one below the
+/// executables.
+pub(crate) fn scratch_directory() -> PathBuf {
+    env::var_os("SNOWHAUL_SCRATCH")
+        .map_or_else(|| profile_directory().join("integration"), PathBuf::from)
 }
 
 /// The binary under test, which Cargo does not build for another package's tests.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 static SWEEP: Once = Once::new();
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
-/// A directory in `target/<profile>/integration`, deleted when it is dropped, unless the test fails: then its path is
+/// A directory in `target/<profile>/integration` or in `SNOWHAUL_SCRATCH`, deleted when it is dropped, unless the test fails: then its path is
 /// printed.
 #[derive(Debug)]
 pub struct Scratch {
@@ -22,7 +22,7 @@ impl Scratch {
     /// An empty directory; `name` is for people who look into a failed test's.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let all = places::profile_directory().join("integration");
+        let all = places::scratch_directory();
         SWEEP.call_once(|| sweep(&all));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = all.join(format!("{}.{number}.{name}", process::id()));

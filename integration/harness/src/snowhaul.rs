@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -18,17 +19,33 @@ const TICK: Duration = Duration::from_millis(20);
 pub struct Snowhaul {
     command: Command,
     scratch: Scratch,
+    has_disk: bool,
 }
 
 impl Snowhaul {
     /// `Snowhaul::new(["worker", "-c", "configuration.toml"])`. It runs in a directory of its own, with a home of its
     /// own, and sees none of the environment variables that snowhaul knows but those set here.
     pub fn new<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
+        Self::behind(&[], true, arguments)
+    }
+
+    /// The same as if every disk were full: no write into a file succeeds. What it says goes through pipes.
+    pub fn without_disk<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
+        let refusing = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
+        Self::behind(&["sh", "-c", refusing, "sh"], false, arguments)
+    }
+
+    fn behind<A: AsRef<OsStr>>(
+        prefix: &[&str],
+        has_disk: bool,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
         let scratch = Scratch::new("snowhaul");
         // The kernel ends it with the thread that starts it: a test that was killed leaves nothing.
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "--"])
+            .args(prefix)
             .arg(places::binary())
             .args(arguments);
         for (key, _) in std::env::vars_os() {
@@ -51,7 +68,11 @@ impl Snowhaul {
             .env("HOME", scratch.path())
             .env_remove("XDG_CONFIG_HOME")
             .stdin(Stdio::null());
-        Self { command, scratch }
+        Self {
+            command,
+            scratch,
+            has_disk,
+        }
     }
 
     /// Sets an environment variable.
@@ -88,9 +109,20 @@ impl Snowhaul {
             let path = self.scratch.path().join(name);
             File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         };
-        self.command.stdout(file("stdout")).stderr(file("stderr"));
-        let child = self.command.spawn();
-        let child = child.unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
+        let (stdout, stderr) = (file("stdout"), file("stderr"));
+        if self.has_disk {
+            self.command.stdout(stdout).stderr(stderr);
+            let child = spawn(&mut self.command);
+            return self.running(child);
+        }
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = spawn(&mut self.command);
+        write_down(child.stdout.take(), stdout);
+        write_down(child.stderr.take(), stderr);
+        self.running(child)
+    }
+
+    fn running(self, child: Child) -> Running {
         Running {
             child,
             call: format!("{:?}", self.command),
@@ -210,6 +242,16 @@ impl Drop for Running {
             eprintln!("--- {}\n{}\n{}", self.call, self.stdout(), self.stderr());
         }
     }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    let child = command.spawn();
+    child.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// Until the process closes its end.
+fn write_down<R: Read + Send + 'static>(pipe: Option<R>, mut file: File) {
+    std::thread::spawn(move || pipe.map(|mut pipe| std::io::copy(&mut pipe, &mut file)));
 }
 
 /// A process that has just ended is no error.

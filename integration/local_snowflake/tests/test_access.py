@@ -152,3 +152,31 @@ def test_start_stop_and_status(tmp_path):
         assert run("stop").returncode == 0
     assert run("status").returncode == 1
     assert "not running" in run("stop").stderr
+
+
+def test_warehouses_are_found_at_login_and_shown(start, tmp_path):
+    warehouses = tmp_path / "warehouses.json"
+    warehouses.write_text(json.dumps({"A_B": {}, "AXB": {"state": "SUSPENDED", "auto_resume": False}}))
+    server = start("--warehouses", str(warehouses))
+    assert server.raw(query="warehouse=a_b").rows("SELECT CURRENT_WAREHOUSE()") == [["A_B"]]
+    for query in ("", "warehouse=none"):
+        assert server.raw(query=query).rows("SELECT CURRENT_WAREHOUSE()") == [[None]]
+    raw = server.raw()
+    assert [row[:2] for row in raw.rows("SHOW WAREHOUSES LIKE 'a_b'")] == [["AXB", "SUSPENDED"], ["A_B", "STARTED"]]
+    assert [(row[0], row[12]) for row in raw.rows(r"SHOW WAREHOUSES LIKE 'a\\_b'")] == [("A_B", "true")]
+    assert len(raw.rows("SHOW WAREHOUSES")) == 2
+
+
+def test_without_a_file_of_warehouses_any_is_there(start):
+    server = start()
+    assert server.raw(query="warehouse=any").rows("SHOW WAREHOUSES LIKE 'ANY'")[0][0] == "ANY"
+    assert server.raw().rows("SELECT CURRENT_WAREHOUSE()") == [["LOCAL_WH"]]
+
+
+def test_an_account_may_have_no_hybrid_tables_and_another_region(start):
+    raw = start("--no-hybrid-tables", "--region", "GCP_US_CENTRAL1").raw()
+    assert raw.rows("SELECT CURRENT_REGION()") == [["GCP_US_CENTRAL1"]]
+    raw.rows("CREATE DATABASE d")
+    answer = raw.query("CREATE HYBRID TABLE t (a INT PRIMARY KEY)")
+    assert not answer["success"] and "HYBRID" in answer["message"]
+    raw.rows("CREATE TABLE t (a INT PRIMARY KEY)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -231,3 +232,12 @@ def test_a_request_sent_again_runs_once(raw, task):
     assert raw.rows("SELECT COUNT(*) FROM task WHERE name = 'once'") == [["1"]]
     result = raw.send("GET", f"/queries/{first['data']['queryId']}/result")
     assert result["data"]["rowset"] == [["1"]]
+
+
+def test_a_stage_that_many_create_at_once_if_it_does_not_exist_is_created_once(server, database):
+    sessions = [server.raw(query=f"databaseName={database}&schemaName=PUBLIC") for _ in range(8)]
+    for number in range(5):
+        with ThreadPoolExecutor(len(sessions)) as pool:
+            sql = f"CREATE STAGE IF NOT EXISTS s{number}"
+            answers = list(pool.map(lambda session, sql=sql: session.query(sql), sessions))
+        assert [answer["message"] for answer in answers if not answer["success"]] == []

@@ -7,10 +7,12 @@ use super::store::Store;
 use crate::actors::orchestrator_supervisor::{
     OrchestratorSettings, OrchestratorSupervisor, OrchestratorSupervisorMsg,
 };
+use crate::actors::task_puller::WorkerTuning;
 use crate::actors::worker_supervisor::{WorkerSettings, WorkerSupervisor, WorkerSupervisorMsg};
 use crate::actors::workflow::WorkflowServices;
 use crate::checkpoint::ClaimRequest;
 use crate::domain::WorkflowId;
+use crate::domain::idle::IdlePolicy;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::retry::RetryPolicy;
 use ractor::{Actor, ActorCell, ActorRef};
@@ -31,6 +33,10 @@ pub struct WorldSettings {
     pub latency: Duration,
     /// Partitions of a table in flight.
     pub window: usize,
+    /// An orchestrator's pauses between looks.
+    pub poll: IdlePolicy,
+    /// A worker's pauses between claims.
+    pub fetch: IdlePolicy,
 }
 
 impl Default for WorldSettings {
@@ -41,6 +47,14 @@ impl Default for WorldSettings {
             load: Duration::from_secs(1),
             latency: Duration::from_millis(100),
             window: 8,
+            poll: IdlePolicy {
+                base: Duration::from_secs(2),
+                cap: Duration::from_secs(2),
+            },
+            fetch: IdlePolicy {
+                base: Duration::from_secs(1),
+                cap: Duration::from_secs(1),
+            },
         }
     }
 }
@@ -110,7 +124,7 @@ impl World {
             owner: owner.to_owned(),
             affinity: None,
             lease: Duration::from_secs(60),
-            poll_interval: Duration::from_secs(2),
+            poll: self.settings.poll,
             reap_interval: Duration::from_secs(5),
             max_failures: 5,
             services: WorkflowServices {
@@ -137,10 +151,13 @@ impl World {
                 platforms: vec![super::store::PLATFORM],
                 affinity: None,
                 limit: 0,
+                slots: 0,
                 lease: WORKER_LEASE,
             },
-            capacity: CAPACITY,
-            idle_interval: Duration::from_secs(1),
+            tuning: WorkerTuning {
+                capacity: CAPACITY,
+                fetch: self.settings.fetch,
+            },
             renew_interval: Duration::from_secs(10),
             retry: RetryPolicy::TASK,
         };

@@ -2,6 +2,7 @@
 
 mod documented;
 mod faults;
+mod idle;
 mod kills;
 mod many;
 mod operations;

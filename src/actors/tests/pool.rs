@@ -11,6 +11,7 @@ use crate::checkpoint::{
     NewTask, OrchestratorCheckpoint, OwnedWorkflow, StateChange, WorkflowSearch,
 };
 use crate::domain::TableNo;
+use crate::domain::idle::IdlePolicy;
 use crate::domain::phase::TablePhase;
 use crate::domain::task::TaskKind;
 use ractor::{Actor, ActorRef};
@@ -34,7 +35,10 @@ async fn owned(world: &World, owner: &str) -> Arc<OwnedWorkflow> {
 async fn pool(world: &World) -> ActorRef<RemoteExtractorPoolMsg> {
     let arguments = RemoteExtractorPoolArguments {
         checkpoint: world.store.clone(),
-        poll_interval: Duration::from_secs(2),
+        poll: IdlePolicy {
+            base: Duration::from_secs(2),
+            cap: Duration::from_secs(2),
+        },
     };
     let spawned = Actor::spawn(None, RemoteExtractorPool, arguments).await;
     spawned.unwrap().0

@@ -17,6 +17,11 @@ const RUNNING: &str = "SELECT l.virtualtransaction FROM pg_catalog.pg_locks l JO
      UNION ALL SELECT CAST(p.transaction AS varchar) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database() \
      UNION ALL SELECT CAST(x AS varchar) FROM txid_snapshot_xip(txid_current_snapshot()) AS x WHERE pg_is_in_recovery()";
 
+pub(super) const SERVER: &str = "SELECT version(), CAST(EXTRACT(epoch FROM now()) AS varchar)";
+
+/// What the view tells of other sessions is for their owners.
+pub(super) const ENCRYPTION: &str = "SELECT CASE WHEN ssl THEN 'true' ELSE 'false' END FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()";
+
 impl PostgresFamily {
     pub(super) fn estimates(&self, scope: &Scope<'_>) -> Vec<String> {
         let (schema, name) = (

@@ -4,14 +4,13 @@
 //! Steps that need no circumstances of their own share a workflow, which is killed again and again; in
 //! `SNOWHAUL_STEPS_ALONE=1` each has workflows of its own.
 
-use crate::levers;
 use crate::strategy::{self, Strategy};
 use serde_json::json;
 use snowhaul::failpoint::Step;
 use snowhaul_integration::{Database, Ended, LocalRedshift, LocalSnowflake, Migration};
 
 /// What is caused, in this order: on which side of the step, and what.
-pub const FAILURES: [(&str, &str); 4] = [
+const FAILURES: [(&str, &str); 4] = [
     ("before", "error"),
     ("before", "kill"),
     ("after", "lost"),
@@ -28,6 +27,20 @@ const TOGETHER: usize = 6;
 pub fn is_reached(step: Step, strategy: Strategy) -> bool {
     match step {
         Step::SyncCreate | Step::SyncClaim | Step::PlanSync => strategy.is_stateful(),
+        // They need metadata before the run.
+        Step::LimitBegin
+        | Step::LimitLock
+        | Step::LimitClaim
+        | Step::LimitPermit
+        | Step::LimitCommit
+        | Step::LimitReturn => strategy != Strategy::None,
+        // See `levers`.
+        Step::RequestBegin
+        | Step::RequestWrite
+        | Step::RequestCommit
+        | Step::OrdersBegin
+        | Step::OrdersWrite
+        | Step::OrdersCommit => false,
         Step::LoadDelete => matches!(strategy, Strategy::FullReplace | Strategy::Checksum),
         Step::LoadCopy => strategy != Strategy::Merge,
         Step::StagingCreate
@@ -36,7 +49,7 @@ pub fn is_reached(step: Step, strategy: Strategy) -> bool {
         | Step::LoadMerge
         | Step::LoadDeleteMissing
         | Step::EndStaging => strategy == Strategy::Merge,
-        _ => !levers::STEPS.contains(&step),
+        _ => true,
     }
 }
 
@@ -47,7 +60,8 @@ fn circumstances(step: Step) -> (&'static str, &'static str) {
         Step::WorkflowRenew | Step::TaskRenew => ("file.end.before=2*return(slow)", ""),
         Step::WorkflowRelease => ("file.end.before=1*return(term)", ""),
         Step::TaskReap => ("", "file.end.before=1*return(kill)"),
-        Step::LoadWaits => ("load.begin.before=1*return(error)", ""),
+        // The load is not committed, for a passing reason.
+        Step::LoadWaits | Step::LimitReturn => ("load.begin.before=1*return(error)", ""),
         Step::EndStaging => ("", "load.begin.before=1*return(kill)"),
         _ => ("", ""),
     }
@@ -65,9 +79,13 @@ pub fn batches(strategy: Strategy, beginning: &str) -> Vec<Vec<Step>> {
         .filter(|step| is_reached(*step, strategy) && step.as_str().starts_with(beginning));
     let (plain, special): (Vec<Step>, Vec<Step>) =
         chosen.partition(|step| circumstances(*step) == ("", "") && !is_special(*step));
+    let (limited, special): (Vec<Step>, Vec<Step>) = special
+        .into_iter()
+        .partition(|step| is_limited(*step) && circumstances(*step) == ("", ""));
     let alone = special.into_iter().map(|step| vec![step]);
     plain
         .chunks(together)
+        .chain(limited.chunks(together))
         .map(<[Step]>::to_vec)
         .chain(alone)
         .collect()
@@ -75,7 +93,14 @@ pub fn batches(strategy: Strategy, beginning: &str) -> Vec<Vec<Step>> {
 
 /// Whether it needs a workflow of its own kind.
 fn is_special(step: Step) -> bool {
-    is_first_time(step) || matches!(step, Step::EndDryRun | Step::PartitionFailed)
+    is_first_time(step)
+        || is_limited(step)
+        || matches!(step, Step::EndDryRun | Step::PartitionFailed)
+}
+
+/// Whether only runs under a rate limit take it.
+fn is_limited(step: Step) -> bool {
+    step.as_str().starts_with("limit.")
 }
 
 /// Whether only the first run of a table takes it.
@@ -90,7 +115,7 @@ fn is_first_time(step: Step) -> bool {
 }
 
 /// A failure that is to be caused: at which step, on which side, and what.
-type Failure = (Step, &'static str, &'static str);
+pub type Failure = (Step, &'static str, &'static str);
 
 /// A table that is moved again and again.
 pub struct Table<'a> {
@@ -121,13 +146,15 @@ impl<'a> Table<'a> {
             .table(self.strategy.entry())
             .top(json!({"preflight": step == Step::EndDryRun}));
         if self.strategy != Strategy::None && step != Step::EndDryRun && !is_first_time(step) {
-            strategy::assert_equal(&self.database, &migration.run(0));
+            let first = migration.run(0);
+            strategy::assert_equal(&self.database, &first);
+            if is_limited(step) {
+                let limit = "INSERT INTO {s}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('%', 1)";
+                first.sql.run(&first.in_metadata(limit));
+            }
             migration = migration.again();
         }
-        let mut open: Vec<Failure> = steps
-            .iter()
-            .flat_map(|step| FAILURES.map(|(side, action)| (*step, side, action)))
-            .collect();
+        let mut open = failures(steps);
         for _ in 0..MAX_WORKFLOWS {
             if step == Step::PartitionFailed {
                 strategy::poison(&self.database.sql());
@@ -205,7 +232,7 @@ impl<'a> Table<'a> {
 }
 
 /// Starts the workflow until it is complete, each time with the failures that are still to be caused.
-fn run_to_its_end(migration: &Migration<'_>, step: Step, open: &mut Vec<Failure>) -> Ended {
+pub fn run_to_its_end(migration: &Migration<'_>, step: Step, open: &mut Vec<Failure>) -> Ended {
     let (always, first) = circumstances(step);
     for start in 0..open.len() + MORE_STARTS {
         let mut wanted = points(open);
@@ -215,14 +242,7 @@ fn run_to_its_end(migration: &Migration<'_>, step: Step, open: &mut Vec<Failure>
             wanted = format!("{wanted};{always}");
         }
         let (ended, caused) = migration.run_with(&wanted);
-        for line in &caused {
-            let is_it = |(step, side, action): &Failure| {
-                *line == format!("{}.{side} {action}", step.as_str())
-            };
-            if let Some(index) = open.iter().position(is_it) {
-                open.remove(index);
-            }
-        }
+        note(&caused, open);
         if ended.code().is_none() {
             migration.let_leases_run_out();
         } else if caused.is_empty() || migration.is_complete() {
@@ -241,6 +261,26 @@ fn run_to_its_end(migration: &Migration<'_>, step: Step, open: &mut Vec<Failure>
         }
     }
     panic!("not complete; still open: {open:?}");
+}
+
+/// All failures of these steps.
+pub fn failures(steps: &[Step]) -> Vec<Failure> {
+    let of_step = |step: &Step| {
+        let step = *step;
+        FAILURES.map(|(side, action)| (step, side, action))
+    };
+    steps.iter().flat_map(of_step).collect()
+}
+
+/// Takes what was caused from what is still to be.
+pub fn note(caused: &[String], open: &mut Vec<Failure>) {
+    for line in caused {
+        let is_it =
+            |(step, side, action): &Failure| *line == format!("{}.{side} {action}", step.as_str());
+        if let Some(index) = open.iter().position(is_it) {
+            open.remove(index);
+        }
+    }
 }
 
 /// `FAILPOINTS` for what is to be caused: on each side of a step one after the other.

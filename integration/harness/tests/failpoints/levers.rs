@@ -1,11 +1,11 @@
-//! The steps that only operators cause, each failing in every way: what failed runs again, to every row once.
+//! What operators ask of a workflow, and what its owner makes of it, under the same failures.
 
-use crate::cell::FAILURES;
+use crate::cell::{Failure, failures, note, run_to_its_end};
 use crate::strategy::{self, Strategy};
 use snowhaul::failpoint::Step;
-use snowhaul_integration::{Ended, LocalRedshift, LocalSnowflake, Migration};
+use snowhaul_integration::{Database, LocalRedshift, LocalSnowflake, Migration};
 
-/// What is not reached without a lever.
+/// The steps of this module.
 pub const STEPS: [Step; 6] = [
     Step::RequestBegin,
     Step::RequestWrite,
@@ -15,61 +15,78 @@ pub const STEPS: [Step; 6] = [
     Step::OrdersCommit,
 ];
 
-/// Calls of the command, or runs: each meets what is still to be caused.
-const MAX_CALLS: usize = 6;
-
-/// Calls until one succeeds; what was caused meanwhile is taken off the list.
-fn call_until_done(
-    open: &mut Vec<String>,
-    mut call: impl FnMut(&str) -> (Ended, Vec<String>),
-) -> Ended {
-    for _ in 0..MAX_CALLS {
-        let (ended, caused) = call(&open.join(";"));
-        open.retain(|point| {
-            let (place, action) = point.split_once('=').unwrap_or((point, ""));
-            let action = action.trim_start_matches("1*return(").trim_end_matches(')');
-            !caused.contains(&format!("{place} {action}"))
-        });
-        if ended.code() == Some(0) {
-            return ended;
-        }
-    }
-    panic!("not done after {MAX_CALLS} calls; still open: {open:?}");
-}
-
-#[test]
-fn every_step_of_a_lever_is_survived() {
-    let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
-    let database = LocalRedshift::shared().database();
-    let sql = database.sql();
-    strategy::create(&sql);
-    let mut migration = Migration::from(&database)
-        .on(&server)
+fn migration<'a>(
+    database: &'a Database<'a>,
+    server: &'a LocalSnowflake,
+    strategy: Strategy,
+) -> Migration<'a> {
+    Migration::from(database)
+        .on(server)
         .application(
             "max_parallel_tasks = 2\ntask_fetch_interval = 1\nlease_refresh_interval = 1\nlease = 3",
         )
-        .table(Strategy::None.entry());
-    for (side, action) in FAILURES {
-        strategy::poison(&sql);
-        strategy::assert_equal_but_poison(&database, &migration.run(1));
-        strategy::heal(&sql);
-        let (mut asking, mut carrying): (Vec<_>, Vec<_>) = STEPS
-            .iter()
-            .map(|step| format!("{}.{side}=1*return({action})", step.as_str()))
-            .partition(|point| point.starts_with("request."));
-        let _ = call_until_done(&mut asking, |points| migration.steer_with("retry", points));
-        let ended = call_until_done(&mut carrying, |points| {
-            let run = migration.run_with(points);
-            if run.0.code().is_none() {
-                migration.let_leases_run_out();
+        .table(strategy.entry())
+}
+
+#[test]
+fn requests_are_survived() {
+    let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
+    let database = LocalRedshift::shared().database();
+    strategy::create(&database.sql());
+    let migration = migration(&database, &server, Strategy::None);
+    let (killed, _) = migration.run_with("file.end.before=1*return(kill)");
+    assert_eq!(killed.code(), None);
+    let mut open: Vec<Failure> = failures(&STEPS[..3]);
+    let mut levers = ["pause", "resume"].into_iter().cycle().peekable();
+    while let Some(lever) = levers.peek() {
+        let before = open.len();
+        let (ended, caused) = migration.lever_with(lever, &crate::cell::points(&open));
+        note(&caused, &mut open);
+        if ended.code() == Some(0) {
+            if open.is_empty() && *lever == "resume" {
+                break;
             }
-            run
-        });
-        assert!(
-            asking.is_empty() && carrying.is_empty(),
-            "not reached: {asking:?} {carrying:?}"
-        );
-        strategy::assert_equal(&database, &migration.left(ended));
-        migration = migration.with_new_target().again();
+            assert!(
+                open.is_empty() || open.len() < before,
+                "not reached: {open:?}"
+            );
+            levers.next();
+        } else {
+            assert!(!caused.is_empty(), "{}{}", ended.stdout, ended.stderr);
+        }
+    }
+    migration.let_leases_run_out();
+    strategy::assert_equal(&database, &migration.run(0));
+}
+
+#[test]
+fn orders_are_survived() {
+    for strategy in [Strategy::None, Strategy::Merge] {
+        let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
+        let database = LocalRedshift::shared().database();
+        let sql = database.sql();
+        strategy::create(&sql);
+        let mut open: Vec<Failure> = failures(&STEPS[3..]);
+        let mut migration = migration(&database, &server, strategy);
+        for _ in 0..4 {
+            strategy::poison(&sql);
+            let failed = migration.run(1);
+            strategy::assert_equal_but_poison(&database, &failed);
+            strategy::mend(&sql);
+            let (ended, _) = migration.lever_with("retry", "");
+            assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+            let before = open.len();
+            let ended = run_to_its_end(&migration, Step::OrdersWrite, &mut open);
+            strategy::assert_equal(&database, &migration.left(ended));
+            if open.is_empty() {
+                break;
+            }
+            assert!(open.len() < before, "not reached: {open:?}");
+            migration = match strategy {
+                Strategy::None => migration.with_new_target().with_new_metadata().again(),
+                _ => migration.again(),
+            };
+        }
+        assert!(open.is_empty(), "{open:?}");
     }
 }

@@ -87,13 +87,14 @@ fn insert(sql: &Sql, rows: u32) {
 
 /// New rows, one of which no worker can extract: its partition fails, and no other.
 pub fn poison(sql: &Sql) {
+    sql.run("DELETE FROM items WHERE grp = -1");
     sql.run("INSERT INTO items (grp, version, born) VALUES (-1, nextval('versions'), DATE '12024-01-01')");
     insert(sql, 40);
 }
 
-/// The row is one that workers can extract again.
-pub fn heal(sql: &Sql) {
-    sql.run("UPDATE items SET born = DATE '2024-02-29' WHERE born > DATE '9999-12-31'");
+/// Makes the row one like the others.
+pub fn mend(sql: &Sql) {
+    sql.run("UPDATE items SET born = NULL WHERE grp = -1");
 }
 
 const COLUMNS: &str = "id, grp, name, amount, version";

@@ -4,11 +4,15 @@
 use snowhaul::actors;
 
 mod actors_killed;
+mod affinities;
 mod budget;
 mod levers;
+mod limits;
+mod lost_replies;
 mod migration;
 mod outages;
 mod processes_killed;
+mod reloads;
 mod sessions;
 mod signals;
 mod zombies;

@@ -67,24 +67,31 @@ impl<'server> Migration<'server> {
             "partitionSize": {"maxRowsPerPartition": partition_rows},
         }]});
         scratch.write("workflow.json", &workflow.to_string());
-        let application = format!(
-            "max_parallel_tasks = 2\ntask_fetch_interval = 0.3\nlease_refresh_interval = 1\nlease = 3\n\
-             snowflake_database_for_metadata = \"{metadata}\""
-        );
-        scratch.write(
-            "configuration.toml",
-            &source.worker_configuration(&application),
-        );
         let migration = Self {
             source,
             metadata,
             target,
             scratch,
         };
+        migration.configure_workers(
+            "max_parallel_tasks = 2\ntask_fetch_interval = 0.3\nlease_refresh_interval = 1\nlease = 3",
+        );
         migration.configure_orchestrators(
             "poll_interval = 0.2\nlease = 3\nreap_interval = 0.5\nmax_failures = 20",
         );
         migration
+    }
+
+    /// Lines of `[application]` of the workers that are started from now on, beside where the metadata is.
+    pub fn configure_workers(&self, application: &str) {
+        let application = format!(
+            "{application}\nsnowflake_database_for_metadata = \"{}\"",
+            self.metadata
+        );
+        self.scratch.write(
+            "configuration.toml",
+            &self.source.worker_configuration(&application),
+        );
     }
 
     /// Lines of `[application]` of the orchestrators that are started from now on.
@@ -145,6 +152,16 @@ impl<'server> Migration<'server> {
         let words = ["workflow", "create", "@beside.json", "--wait"];
         let more = ["--source-platform", "redshift", "--name", table];
         self.command(snowflake, &[&words[..], &more].concat())
+    }
+
+    /// Lists the workflows, which needs the metadata to be there.
+    pub fn list(&self, snowflake: &LocalSnowflake) -> Running {
+        self.command(snowflake, &["workflow", "list"])
+    }
+
+    /// Creates the workflow.
+    pub fn create_only(&self, snowflake: &LocalSnowflake) -> Running {
+        self.workflow_command(snowflake, &["workflow", "create", "@workflow.json"])
     }
 
     /// Both roles in one process.

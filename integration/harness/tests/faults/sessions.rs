@@ -1,7 +1,9 @@
 //! Sessions that expire while they are used.
 
 use crate::migration::Migration;
-use snowhaul_integration::{LocalRedshift, LocalSnowflake};
+use snowhaul::snowflake::SnowflakeClient;
+use snowhaul::snowflake::connection::{Surroundings, find};
+use snowhaul_integration::{LocalRedshift, LocalSnowflake, Running};
 use std::thread;
 use std::time::Duration;
 
@@ -18,4 +20,56 @@ fn sessions_that_expire_in_the_middle_change_nothing() {
     thread::sleep(Duration::from_secs(4));
     drop(gate);
     migration.assert_ends_right(&snowflake, created);
+}
+
+#[test]
+fn sessions_that_expire_all_the_time_are_renewed_by_both_roles_without_a_word() {
+    let snowflake = LocalSnowflake::start(&["--session-lifetime", "2"]);
+    let migration = Migration::new(LocalRedshift::shared(), 1_500, 20, 1_501);
+    migration.configure_workers("max_parallel_tasks = 2\ntask_fetch_interval = 0.5");
+    migration.configure_orchestrators("poll_interval = 0.5");
+    let roles = [
+        migration.orchestrator(&snowflake),
+        migration.worker(&snowflake),
+    ];
+    let created = migration.create(&snowflake);
+    migration.assert_ends_right(&snowflake, created);
+    let sql = snowflake.sql();
+    assert_eq!(migration.count(&sql, "TASK_QUEUE", "ATTEMPT > 1"), 0);
+    for role in &roles {
+        let log = Running::stdout(role);
+        assert!(
+            !log.contains("\"WARN\"") && !log.contains("\"ERROR\""),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn a_burst_that_meets_nothing_but_expired_sessions_answers_all() {
+    const AT_ONCE: usize = 20;
+    let snowflake = LocalSnowflake::start(&["--session-lifetime", "3"]);
+    let home = snowflake.home().to_owned();
+    let surroundings = Surroundings {
+        var: &|name| (name == "SNOWFLAKE_HOME").then(|| home.to_string_lossy().into_owned()),
+        home: None,
+    };
+    let connection = find(Some("local"), &surroundings).unwrap();
+    let client = SnowflakeClient::new(connection, "test");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        for _ in 0..2 {
+            let statements: Vec<_> = (0..AT_ONCE)
+                .map(|number| {
+                    let client = client.clone();
+                    tokio::spawn(async move { client.query(&format!("SELECT {number}")).await })
+                })
+                .collect();
+            for statement in statements {
+                statement.await.unwrap().unwrap();
+            }
+            // All of the first round's expire.
+            tokio::time::sleep(Duration::from_secs(4)).await;
+        }
+    });
 }

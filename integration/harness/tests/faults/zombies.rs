@@ -6,6 +6,9 @@ use snowhaul_integration::{LocalRedshift, Running, Signal, until};
 /// What a worker says when the end of a task finds its claim gone.
 const LOST: &str = "the claim was lost before its end";
 
+/// What an orchestrator says when it finds its workflow in other hands.
+const LEASE_LOST: &str = "the lease is lost; another orchestrator may drive it now";
+
 /// Stops a worker that extracts, and waits until another has all its tasks.
 fn a_sleeping_worker_is_replaced(migration: &Migration<'_>) -> (Running, Running) {
     let snowflake = snowflake();
@@ -71,7 +74,14 @@ fn orchestrators_that_wake_up_when_the_other_has_taken_over_do_no_harm() {
         asleep.signal(Signal::STOP);
         let next = format!("OWNER_EPOCH > {epoch} AND OWNER <> '{owner}'");
         migration.wait_for(&sql, 1, "WORKFLOW", &next);
+        let told = asleep.stdout().matches(LEASE_LOST).count();
         asleep.signal(Signal::CONT);
+        // It says that it has been replaced, and stands by.
+        assert!(until(DEADLINE, || asleep
+            .stdout()
+            .matches(LEASE_LOST)
+            .count()
+            > told));
     }
     migration.assert_ends_right(snowflake, created);
     let both = orchestrators.iter_mut().all(|one| one.ended().is_none());

@@ -3,7 +3,9 @@
 mod bad_files;
 mod command_line;
 mod connection_kinds;
+mod doctor;
 mod failing_tables;
+mod foreign_files;
 mod logs;
 mod metadata;
 mod planning;

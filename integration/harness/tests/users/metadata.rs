@@ -205,3 +205,24 @@ fn the_environment_moves_all_metadata_and_the_stage() {
     assert_eq!(odd.code(), Some(2), "{}", odd.stderr);
     assert_says(&odd.stderr, &["CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA"]);
 }
+
+#[test]
+fn an_orchestrator_that_may_not_create_what_is_there_already_starts() {
+    let scratch = Scratch::new("deny");
+    let deny = scratch.write("deny.json", "[]");
+    let snowflake = LocalSnowflake::start(&["--deny", text(&deny)]);
+    let site = Site::on(&snowflake);
+    let starts = || {
+        let orchestrator = site.command(&["orchestrator"]).start();
+        let told = || orchestrator.stdout().contains("orchestrator starts");
+        assert!(until(DEADLINE, told), "{}", orchestrator.stderr());
+        assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
+    };
+    // Snowflake wants the privilege even where IF NOT EXISTS has nothing to do.
+    site.sql()
+        .run(&format!("CREATE DATABASE {}", site.metadata));
+    std::fs::write(&deny, r#"["^CREATE DATABASE"]"#).unwrap();
+    starts();
+    std::fs::write(&deny, r#"["^CREATE (DATABASE|SCHEMA|HYBRID)"]"#).unwrap();
+    starts();
+}

@@ -8,6 +8,7 @@ use snowhaul_integration::{
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 const PASSWORD: &str = "Sf-Pw;{Zq1} x";
 const WRONG: &str = "Sf-Wrong-Zq2";
@@ -23,6 +24,15 @@ const SECRETS: &[&str] = &[
     "Zq4",
     "Zq5",
     "Zq6",
+    "Zq7",
+    "Zq8",
+    "Zq9",
+    "ZqA",
+    "ZqB",
+    "ZqC",
+    // A signed login begins so.
+    "eyJhbGciOiJSUzI1NiIs",
+    "PRIVATE KEY",
     "signature=",
     "Snowflake Token=",
 ];
@@ -183,6 +193,8 @@ fn no_secret_is_written_anywhere() {
             0,
         ),
         (vec!["workflow", "status", "none"], 2),
+        (vec!["doctor", "-c", text(&right), text(&workflow)], 1),
+        (vec!["doctor", "-c", text(&wrong), text(&workflow)], 3),
         (
             vec![
                 "create-data-migration-workflow",
@@ -221,6 +233,184 @@ fn no_secret_is_written_anywhere() {
     for directory in [site.scratch.path(), scratch.path()] {
         assert_files_clean(directory);
     }
+    for log in [snowflake.home().join("statements.jsonl"), snowflake.log()] {
+        assert_clean(text(&log), &fs::read_to_string(&log).unwrap());
+    }
+    drop(admin);
+}
+
+const PASSPHRASE: &str = "pass;phrase Zq7";
+const OAUTH: &str = "oauth-Zq8";
+const PAT: &str = "pat-Zq9";
+const VARIABLE: &str = "variable-ZqA";
+const EXPANDED: &str = "expanded'ZqB";
+
+fn openssl(directory: &Path, line: &[&str]) {
+    let done = Command::new("openssl")
+        .args(line)
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+/// Keys and tokens in files of their own, and an account that knows them.
+fn account(scratch: &Scratch) -> LocalSnowflake {
+    let path = scratch.path();
+    openssl(
+        path,
+        &[
+            "genpkey",
+            "-algorithm",
+            "RSA",
+            "-pkeyopt",
+            "rsa_keygen_bits:2048",
+            "-out",
+            "plain.p8",
+        ],
+    );
+    let passphrase = format!("pass:{PASSPHRASE}");
+    let lock = [
+        "pkcs8",
+        "-topk8",
+        "-v2",
+        "aes-256-cbc",
+        "-in",
+        "plain.p8",
+        "-passout",
+        &passphrase,
+        "-out",
+        "locked.p8",
+    ];
+    openssl(path, &lock);
+    openssl(
+        path,
+        &["pkey", "-in", "plain.p8", "-pubout", "-out", "public.pem"],
+    );
+    let public = fs::read_to_string(path.join("public.pem")).unwrap();
+    for (file, token) in [("pat", PAT), ("oauth", OAUTH)] {
+        let file = scratch.write(file, token);
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let users = json!({
+        "U": {"token": PAT, "password": VARIABLE, "public_key": public}, "OLA": {"token": OAUTH},
+    });
+    let users = scratch.write("users.json", &users.to_string());
+    LocalSnowflake::start(&["--users", text(&users)])
+}
+
+#[test]
+fn no_kind_of_credentials_is_written_anywhere() {
+    let keys = Scratch::new("keys");
+    let snowflake = account(&keys);
+    let site = Site::on(&snowflake);
+    let login = unique_name("login").to_lowercase();
+    let admin = LocalRedshift::shared().admin(site.source.name());
+    admin.run(&format!(
+        "CREATE ROLE {login} LOGIN PASSWORD '{}'",
+        EXPANDED.replace('\'', "''")
+    ));
+    admin.run("CREATE TABLE public.good AS SELECT generate_series(1, 3) AS id");
+    admin.run(&format!(
+        "GRANT USAGE ON SCHEMA public TO {login}; GRANT SELECT ON public.good TO {login}"
+    ));
+    let worker = format!(
+        "selected_task_source = \"snowflake_stored_procedure\"\n[application]\ntask_fetch_interval = 1\n{}\n[connections.source.redshift.extra_options]\nSSLKey = \"${{SNOWHAUL_TEST_OPTION}}\"\n",
+        site.source
+            .worker_section_of(&login, "${SNOWHAUL_TEST_PASSWORD}")
+    );
+    let worker = site.scratch.write("worker.toml", &worker);
+    let file = |name: &str| text(&keys.path().join(name)).to_owned();
+    let kinds = [
+        (
+            "key",
+            format!(
+                "private_key_file = \"{}\"\nprivate_key_file_pwd = \"{PASSPHRASE}\"",
+                file("locked.p8")
+            ),
+            0,
+        ),
+        (
+            "wrong_key",
+            format!(
+                "private_key_file = \"{}\"\nprivate_key_file_pwd = \"no {PASSPHRASE}\"",
+                file("locked.p8")
+            ),
+            2,
+        ),
+        (
+            "oauth",
+            format!(
+                "user = \"ola\"\nauthenticator = \"oauth\"\ntoken_file_path = \"{}\"",
+                file("oauth")
+            ),
+            0,
+        ),
+        (
+            "wrong_oauth",
+            format!("user = \"ola\"\nauthenticator = \"oauth\"\ntoken = \"no {OAUTH}\""),
+            3,
+        ),
+        ("pat", format!("token_file_path = \"{}\"", file("pat")), 0),
+        ("wrong_pat", format!("token = \"no {PAT}\""), 3),
+        ("variable", String::new(), 0),
+    ];
+    for (name, lines, code) in kinds {
+        let home = home(&snowflake, &lines.replace("user = \"ola\"\n", ""));
+        let workflow = site.workflow(&json!([table("good")]));
+        let call = |arguments: &[&str]| {
+            let mut call = site
+                .command(arguments)
+                .env("SNOWFLAKE_HOME", home.path())
+                .env("SNOWFLAKE_DEFAULT_CONNECTION_NAME", "local")
+                .env("RUST_LOG", "trace")
+                .env("SNOWHAUL_TEST_PASSWORD", EXPANDED)
+                .env("SNOWHAUL_TEST_OPTION", "option-ZqC");
+            if name == "variable" {
+                call = call.env("SNOWFLAKE_CONNECTIONS_LOCAL_PASSWORD", VARIABLE);
+            }
+            if name.ends_with("oauth") {
+                call = call.env("SNOWFLAKE_CONNECTIONS_LOCAL_USER", "ola");
+            }
+            call
+        };
+        let run = [
+            "run",
+            text(&workflow),
+            "--source-platform",
+            "redshift",
+            "--name",
+            name,
+            "-c",
+            text(&worker),
+        ];
+        assert_ended(name, &call(&run).run(DEADLINE), code);
+        if code != 0 || name == "key" {
+            let ended = call(&["doctor", "-c", text(&worker), text(&workflow)]).run(DEADLINE);
+            assert_ended(&format!("doctor {name}"), &ended, code);
+        }
+        if name == "key" {
+            let source = ["--source-platform", "redshift", "-c", text(&worker)];
+            for arguments in [
+                &["workflow", "plan", text(&workflow)][..],
+                &["workflow", "generate"],
+            ] {
+                let mut ended = None;
+                let sent = site.source.statements_of(|| {
+                    ended = Some(call(&[arguments, &source].concat()).run(DEADLINE));
+                });
+                assert_ended(arguments[1], &ended.unwrap(), 0);
+                for statement in sent {
+                    assert_clean("the source's log", &statement);
+                }
+            }
+        }
+    }
+    assert_files_clean(site.scratch.path());
     for log in [snowflake.home().join("statements.jsonl"), snowflake.log()] {
         assert_clean(text(&log), &fs::read_to_string(&log).unwrap());
     }

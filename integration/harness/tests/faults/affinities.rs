@@ -1,0 +1,179 @@
+//! Who takes what: affinity and order, asked of the checkpoint itself.
+
+use snowhaul::checkpoint::{
+    ClaimRequest, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, WorkerCheckpoint,
+    WorkflowSearch,
+};
+use snowhaul::domain::table::Platform;
+use snowhaul::snowflake::SnowflakeClient;
+use snowhaul::snowflake::connection::{Surroundings, find};
+use snowhaul_integration::unique_name;
+use std::time::Duration;
+
+/// Nobody takes anything twice while the test runs.
+const LEASE: Duration = Duration::from_secs(600);
+const AFFINITIES: [Option<&str>; 3] = [None, Some("::blue::"), Some("DEV_SERVER")];
+
+struct Metadata {
+    runtime: tokio::runtime::Runtime,
+    checkpoint: HybridCheckpoint,
+    client: SnowflakeClient,
+    location: MetadataLocation,
+    schema: String,
+}
+
+impl Metadata {
+    /// Metadata with a workflow, with a table, of each affinity.
+    fn new() -> Self {
+        let server = crate::migration::snowflake();
+        let home = server.home().to_owned();
+        let surroundings = Surroundings {
+            var: &|name| (name == "SNOWFLAKE_HOME").then(|| home.to_string_lossy().into_owned()),
+            home: None,
+        };
+        let client = SnowflakeClient::new(find(Some("local"), &surroundings).unwrap(), "test");
+        let location = MetadataLocation {
+            database: unique_name("META"),
+            ..MetadataLocation::default()
+        };
+        let schema = location.quoted();
+        let checkpoint = HybridCheckpoint::new(client.clone(), location.clone());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(checkpoint.bootstrap()).unwrap();
+        let metadata = Self {
+            runtime,
+            checkpoint,
+            client,
+            location,
+            schema,
+        };
+        for (id, affinity) in (1..).zip(AFFINITIES) {
+            let affinity = literal(affinity);
+            metadata.run(&format!("INSERT INTO {{s}}.WORKFLOW (WORKFLOW_ID, NAME, SOURCE_PLATFORM, AFFINITY, STATUS, CREATION_TOKEN) VALUES ({id}, 'w{id}', 'redshift', {affinity}, 'PENDING', 't{id}')"));
+            metadata.run(&format!("INSERT INTO {{s}}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) VALUES ({id}, 0, 'EXECUTING', 'a.b.c', 'a.b.c', '{{}}')"));
+        }
+        metadata
+    }
+
+    fn run(&self, sql: &str) {
+        let sql = sql.replace("{s}", &self.schema);
+        crate::migration::snowflake().sql().run(&sql);
+    }
+
+    fn queue(&self, workflow: usize, partition: u32, kind: &str, priority: i32) {
+        let affinity = literal(AFFINITIES[workflow - 1]);
+        self.run(&format!("INSERT INTO {{s}}.TASK_QUEUE (TASK_ID, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KIND, SOURCE_PLATFORM, AFFINITY, PRIORITY, STATUS) VALUES ('{workflow}/0/{partition}/{kind}', {workflow}, 0, {partition}, '{kind}', 'redshift', {affinity}, {priority}, 'PENDING')"));
+    }
+
+    /// The workflow and the partition of each task that a worker gets, one claim after the other.
+    fn claims(&self, affinity: Option<&str>) -> Vec<(i64, u32)> {
+        let request = ClaimRequest {
+            worker: "w".to_owned(),
+            platforms: vec![Platform::Redshift],
+            affinity: affinity.map(str::to_owned),
+            limit: 1,
+            slots: 1,
+            lease: LEASE,
+        };
+        let mut claimed = Vec::new();
+        loop {
+            let mut tasks = Vec::new();
+            // Twice: an empty claim may be followed by one that has looked for limits.
+            for _ in 0..2 {
+                tasks.extend(
+                    self.runtime
+                        .block_on(self.checkpoint.claim(&request))
+                        .unwrap(),
+                );
+            }
+            if tasks.is_empty() {
+                return claimed;
+            }
+            claimed.extend(
+                tasks
+                    .iter()
+                    .map(|task| (task.workflow_id.0, task.partition_no.unwrap().0)),
+            );
+        }
+    }
+
+    /// A limit, and a worker that starts after it was set.
+    fn set_limit(&mut self, pattern: &str) {
+        self.run(&format!("INSERT INTO {{s}}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('{pattern}', 99)"));
+        self.checkpoint = HybridCheckpoint::new(self.client.clone(), self.location.clone());
+    }
+
+    fn release(&self) {
+        self.run("UPDATE {s}.TASK_QUEUE SET STATUS = 'PENDING'");
+    }
+}
+
+fn literal(text: Option<&str>) -> String {
+    text.map_or_else(|| "NULL".to_owned(), |text| format!("'{text}'"))
+}
+
+/// Which of the workflows, counted from 1, one of this affinity handles.
+fn expected(affinity: Option<&str>) -> Vec<i64> {
+    let matches = |of: &Option<&str>| of.is_none() || affinity.is_none() || *of == affinity;
+    let all = (1..).zip(AFFINITIES);
+    all.filter(|(_, of)| matches(of))
+        .map(|(id, _)| id)
+        .collect()
+}
+
+#[test]
+fn affinity_decides_between_tasks_and_workers_and_between_workflows_and_orchestrators() {
+    let mut metadata = Metadata::new();
+    for workflow in 1..=AFFINITIES.len() {
+        metadata.queue(workflow, 0, "EXTRACT", 0);
+    }
+    // Without a limit, and with one that allows all.
+    for pattern in [None, Some("%")] {
+        if let Some(pattern) = pattern {
+            metadata.set_limit(pattern);
+        }
+        for affinity in AFFINITIES {
+            let claimed: Vec<i64> = metadata
+                .claims(affinity)
+                .iter()
+                .map(|(id, _)| *id)
+                .collect();
+            assert_eq!(
+                claimed,
+                expected(affinity),
+                "worker {affinity:?}, limit {pattern:?}"
+            );
+            metadata.release();
+        }
+    }
+    for affinity in AFFINITIES {
+        let search = WorkflowSearch {
+            owner: "o",
+            affinity,
+            lease: LEASE,
+            limit: 9,
+            driven: &[],
+        };
+        let taken = metadata.checkpoint.take_workflows(&search);
+        let taken = metadata.runtime.block_on(taken).unwrap();
+        let mut taken: Vec<i64> = taken.iter().map(|owned| owned.id.0).collect();
+        taken.sort_unstable();
+        assert_eq!(taken, expected(affinity), "orchestrator {affinity:?}");
+        metadata.run("UPDATE {s}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = NULL");
+    }
+}
+
+#[test]
+fn analyses_go_first_then_low_partitions_and_among_equals_the_earlier_workflow() {
+    let mut metadata = Metadata::new();
+    metadata.queue(2, 1, "EXTRACT", 1);
+    metadata.queue(2, 0, "EXTRACT", 0);
+    metadata.queue(1, 0, "EXTRACT", 0);
+    metadata.queue(1, 1, "EXTRACT", 1);
+    metadata.queue(3, 7, "ANALYZE", -1);
+    let order = [(3, 7), (1, 0), (2, 0), (1, 1), (2, 1)];
+    assert_eq!(metadata.claims(None), order);
+    metadata.release();
+    metadata.set_limit("%");
+    assert_eq!(metadata.claims(None), order);
+}

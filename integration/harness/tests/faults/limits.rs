@@ -1,0 +1,195 @@
+//! Rate limits: rows of `RATE_LIMIT` that users write, honoured exactly by all workers and orchestrators together.
+
+use crate::migration::{DEADLINE, Migration, snowflake};
+use serde_json::json;
+use snowhaul_integration::{LocalRedshift, Running, Sql, until};
+use std::collections::HashSet;
+use std::thread;
+use std::time::Duration;
+
+/// Between two looks at what runs.
+const SAMPLE: Duration = Duration::from_millis(100);
+
+/// Leases that outlast a busy machine: nothing here fails.
+fn migration(rows: u32, partition_rows: u32, guarded: u32) -> Migration<'static> {
+    let migration = Migration::new(LocalRedshift::shared(), rows, partition_rows, guarded);
+    migration.configure_workers("max_parallel_tasks = 2\ntask_fetch_interval = 0.5");
+    migration.configure_orchestrators("poll_interval = 0.5\nmax_failures = 20");
+    migration
+}
+
+fn set_limit(migration: &Migration<'_>, sql: &Sql, pattern: &str, target: u32) {
+    let limits = migration.object("RATE_LIMIT");
+    // As soon as the orchestrator has created it.
+    let exists = || {
+        sql.try_run(&format!(
+            "SELECT LOAD_PERMIT FROM {}",
+            migration.object("TABLE_STATE")
+        ))
+        .is_ok()
+    };
+    assert!(until(DEADLINE, exists));
+    sql.run(&format!(
+        "INSERT INTO {limits} (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('{pattern}', {target})"
+    ));
+}
+
+/// The most tasks that are claimed at once until the workflow has ended; and by how many workers in all.
+fn most_at_once(migration: &Migration<'_>, sql: &Sql, created: &mut Running) -> (usize, usize) {
+    let query = format!(
+        "SELECT WORKER_ID FROM {} WHERE STATUS = 'CLAIMED' AND KIND = 'EXTRACT'",
+        migration.object("TASK_QUEUE")
+    );
+    let (mut most, mut workers) = (0, HashSet::new());
+    assert!(until(DEADLINE, || {
+        let rows = sql.rows(&query);
+        most = most.max(rows.len());
+        workers.extend(rows.into_iter().map(|mut row| row.remove(0)));
+        thread::sleep(SAMPLE);
+        created.ended().is_some()
+    }));
+    (most, workers.len())
+}
+
+#[test]
+fn several_workers_together_never_run_more_than_a_limit_allows() {
+    let snowflake = snowflake();
+    let migration = migration(600, 20, 601);
+    let _orchestrator = migration.orchestrator(snowflake);
+    let sql = snowflake.sql();
+    set_limit(&migration, &sql, "Table[%]::Partition[%]::Extraction", 3);
+    let _workers = [(); 3].map(|()| migration.worker(snowflake));
+    let mut created = migration.create(snowflake);
+    let (most, workers) = most_at_once(&migration, &sql, &mut created);
+    assert!(most <= 3, "{most} at once");
+    assert!(workers > 1, "one worker did all");
+    migration.assert_ends_right(snowflake, created);
+}
+
+#[test]
+fn zero_pauses_what_it_matches_and_raising_it_or_turning_it_off_goes_on() {
+    let snowflake = snowflake();
+    let migration = migration(300, 100, 301);
+    let _orchestrator = migration.orchestrator(snowflake);
+    let sql = snowflake.sql();
+    let workflow = format!("Workflow[{}]", migration.metadata);
+    set_limit(&migration, &sql, &format!("{workflow}::%::Extraction"), 0);
+    set_limit(&migration, &sql, &format!("{workflow}::%::Loading"), 0);
+    let _worker = migration.worker(snowflake);
+    let created = migration.create(snowflake);
+    // The analysis is not paused.
+    migration.wait_for(
+        &sql,
+        3,
+        "TASK_QUEUE",
+        "KIND = 'EXTRACT' AND STATUS = 'PENDING'",
+    );
+    let count = |table: &str, condition: &str| migration.count(&sql, table, condition);
+    let nothing_starts = |table: &str, condition: &str| {
+        // Long enough for several looks.
+        thread::sleep(Duration::from_secs(2));
+        assert_eq!(count(table, condition), 0, "{table} WHERE {condition}");
+    };
+    nothing_starts("TASK_QUEUE", "KIND = 'EXTRACT' AND STATUS <> 'PENDING'");
+    let limits = migration.object("RATE_LIMIT");
+    sql.run(&format!(
+        "UPDATE {limits} SET TARGET_CONCURRENT_TASKS = 5 WHERE SCOPE_PATTERN LIKE '%Extraction'"
+    ));
+    migration.wait_for(&sql, 3, "PARTITION", "PHASE = 'STAGED'");
+    nothing_starts("PARTITION", "PHASE = 'LOADED'");
+    sql.run(&format!(
+        "UPDATE {limits} SET ENABLED = FALSE WHERE SCOPE_PATTERN LIKE '%Loading'"
+    ));
+    migration.assert_ends_right(snowflake, created);
+}
+
+#[test]
+fn a_limit_that_is_set_or_lowered_in_the_middle_lets_what_runs_end_and_starts_no_more() {
+    let snowflake = snowflake();
+    let migration = migration(1_000, 100, 1);
+    let _orchestrator = migration.orchestrator(snowflake);
+    let sql = snowflake.sql();
+    let gate = migration.close_gate();
+    let _workers = [(); 2].map(|()| migration.worker(snowflake));
+    let mut created = migration.create(snowflake);
+    let four = "STATUS = 'CLAIMED' AND KIND = 'EXTRACT'";
+    migration.wait_for(&sql, 4, "TASK_QUEUE", four);
+    set_limit(&migration, &sql, "Table[%]::Extraction", 1);
+    drop(gate);
+    // From the first moment at which no more than one runs.
+    assert!(until(DEADLINE, || migration.count(
+        &sql,
+        "TASK_QUEUE",
+        four
+    ) <= 1));
+    let (most, _) = most_at_once(&migration, &sql, &mut created);
+    assert!(most <= 1, "{most} at once");
+    migration.assert_ends_right(snowflake, created);
+}
+
+/// The same source table into each of these target tables, in ten partitions.
+fn with<'a>(
+    migration: snowhaul_integration::Migration<'a>,
+    targets: &[&str],
+) -> snowhaul_integration::Migration<'a> {
+    targets.iter().fold(migration, |migration, target| {
+        migration.table(json!({
+            "source": {"tableName": "items"}, "target": {"tableName": target},
+            "columnNamesToPartitionBy": ["id"], "partitionSize": {"maxRowsPerPartition": 20},
+        }))
+    })
+}
+
+#[test]
+fn orchestrators_together_never_load_more_at_once_than_a_limit_allows() {
+    let server = LocalRedshift::shared();
+    let database = server.database();
+    let source = database.sql();
+    source.run("CREATE TABLE items AS SELECT id::bigint AS id FROM generate_series(1, 200) id");
+    // Creates the metadata.
+    let first = with(
+        snowhaul_integration::Migration::from(&database).on(snowflake()),
+        &["A"],
+    );
+    let first_run = first.run(0);
+    let sql = snowflake().sql();
+    let metadata = format!("{}.DATA_MIGRATION", first.metadata_database());
+    sql.run(&format!(
+        "INSERT INTO {metadata}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('Table[%]::Loading', 1)"
+    ));
+    let one = first.clone().without_tables().again();
+    let (one, other) = (
+        with(one.clone(), &["B", "C", "D"]),
+        with(one.again(), &["E", "F", "G"]),
+    );
+    let loading =
+        format!("SELECT COUNT(*) FROM {metadata}.TABLE_STATE WHERE LOAD_PERMIT IS NOT NULL");
+    let (mut most, mut some) = (0, false);
+    thread::scope(|scope| {
+        let runs = [&one, &other].map(|migration| scope.spawn(|| drop(migration.run(0))));
+        assert!(until(DEADLINE, || {
+            let loads = sql.number(&loading);
+            most = most.max(loads);
+            some |= loads > 0;
+            thread::sleep(SAMPLE);
+            runs.iter().all(|run| run.is_finished())
+        }));
+    });
+    assert!(some && most <= 1, "{most} at once");
+    for table in ["A", "B", "C", "D", "E", "F", "G"] {
+        assert_eq!(
+            first_run
+                .sql
+                .number(&format!("SELECT COUNT(*) FROM {table}")),
+            200
+        );
+    }
+    // Each load of the two had its permit.
+    let of = |part: &str| {
+        let statements = snowflake().statements();
+        let ours = statements.iter().filter_map(|entry| entry["sql"].as_str());
+        ours.filter(|sql| sql.contains(first.metadata_database()) && sql.contains(part))
+            .count()
+    };
+    assert!(of("SET LOAD_PERMIT = OWNER_EPOCH") >= 6);
+}

@@ -1,0 +1,52 @@
+//! Requests that Snowflake refuses for the moment, and replies that are lost after the effect.
+
+use crate::migration::{DEADLINE, Migration};
+use serde_json::json;
+use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, until};
+
+/// A migration on a Snowflake whose next COMMITs are answered so, once an orchestrator has created the metadata.
+fn creation(when: &str, code: Option<i32>, is_created: i64) {
+    let scratch = Scratch::new("faults");
+    let file = scratch.path().join("faults.json");
+    let snowflake = LocalSnowflake::start(&["--faults", &file.to_string_lossy()]);
+    let migration = Migration::new(LocalRedshift::shared(), 10, 10, 10);
+    let orchestrator = migration.orchestrator(&snowflake);
+    let has_metadata = || migration.list(&snowflake).wait(DEADLINE).code() == Some(0);
+    assert!(until(DEADLINE, has_metadata), "{}", orchestrator.stderr());
+    drop(orchestrator);
+    let rule = json!([{"id": 1, "match": "COMMIT", "when": when, "answer": 503}]);
+    scratch.write("faults.json", &rule.to_string());
+    let ended = migration.create_only(&snowflake).wait(DEADLINE);
+    assert_eq!(ended.code(), code, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(
+        migration.count(&snowflake.sql(), "WORKFLOW", "TRUE"),
+        is_created
+    );
+}
+
+#[test]
+fn a_workflow_whose_creation_was_committed_counts_as_created_though_the_reply_was_lost() {
+    creation("after", Some(0), 1);
+}
+
+#[test]
+fn a_workflow_whose_commit_did_not_arrive_is_not_the_users_mistake() {
+    creation("before", Some(3), 0);
+}
+
+#[test]
+fn staged_files_are_removed_though_snowflake_is_away_at_the_workflows_end() {
+    let scratch = Scratch::new("faults");
+    let file = scratch.path().join("faults.json");
+    let snowflake = LocalSnowflake::start(&["--faults", &file.to_string_lossy()]);
+    let rule =
+        json!([{"id": 1, "match": "REMOVE", "when": "before", "answer": "reset", "times": 2}]);
+    scratch.write("faults.json", &rule.to_string());
+    let migration = Migration::new(LocalRedshift::shared(), 100, 50, 100);
+    let ended = migration.run(&snowflake).wait(DEADLINE);
+    assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+    let stage = migration.object("TASK_RESULTS").replace('"', "");
+    let left = snowflake.sql().rows(&format!("LIST @{stage}"));
+    assert!(left.is_empty(), "{left:?}");
+    migration.assert_loaded_once(&snowflake);
+}

@@ -1,0 +1,186 @@
+//! `doctor`: reads what it is given, and prints what the checks find.
+
+use super::Ending;
+use super::arguments::{DoctorArguments, RoleArgument};
+use super::commands::{COMMAND_LOGS, find_connection, parse_platform, variable, would_leave};
+use crate::checkpoint::MetadataLocation;
+use crate::config::worker::WorkerConfig;
+use crate::config::{self, ConfigErrors, LogFormat};
+use crate::domain::spec::TableSpec;
+use crate::domain::table::Platform;
+use crate::roles::RoleError;
+use crate::roles::doctor::{self, Examination, Role};
+use crate::telemetry::doctor_report::{self, Cause, Finding};
+use crate::telemetry::logs::{LogSink, init};
+use std::path::Path;
+
+pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, RoleError> {
+    init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
+    let mut findings = vec![doctor::version()];
+    let roles = match arguments.role {
+        Some(RoleArgument::Orchestrator) => vec![Role::Orchestrator],
+        Some(RoleArgument::Worker) => vec![Role::Worker],
+        None => vec![Role::Orchestrator, Role::Worker],
+    };
+    let configured = read_configuration(&arguments, &mut findings);
+    let worker = configured.worker.as_ref();
+    let workflow = arguments
+        .file
+        .as_deref()
+        .and_then(|file| read_workflow(file, &arguments, worker, &mut findings));
+    let name = arguments.connection_name.or(configured.connection_name);
+    let connection = match find_connection(name.as_deref()) {
+        Ok(connection) => Some(connection),
+        Err(error) => {
+            for problem in error.0 {
+                findings.push(refused("connection", &problem));
+            }
+            None
+        }
+    };
+    let examination = Examination {
+        roles,
+        connection,
+        metadata: configured.metadata,
+        sources: worker.map(|worker| worker.sources.clone()),
+        workflow,
+    };
+    findings.extend(doctor::examine(&examination).await);
+    let ending = doctor_report::worst(&findings).map_or(Ending::Done, Ending::from);
+    if arguments.json {
+        println!("{:#}", doctor_report::json(&findings, ending.code()));
+    } else {
+        print!("{}", doctor_report::text(&findings));
+    }
+    Ok(ending)
+}
+
+/// What the configuration says.
+struct Configured {
+    connection_name: Option<String>,
+    metadata: MetadataLocation,
+    worker: Option<WorkerConfig>,
+}
+
+/// A file that is refused is told, and what does not depend on it is checked all the same.
+fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) -> Configured {
+    let is_orchestrators = arguments.role == Some(RoleArgument::Orchestrator);
+    let mut configured = Configured {
+        connection_name: None,
+        metadata: MetadataLocation::default(),
+        worker: None,
+    };
+    // The environment alone says what an orchestrator, or a command, without a file is told.
+    let own = arguments.config.as_deref().filter(|_| is_orchestrators);
+    match config::orchestrator::load(own, &variable) {
+        Ok(config) => {
+            if let Some(file) = own {
+                read(file, &config.warnings, findings);
+            }
+            configured.connection_name = config.connection_name;
+            configured.metadata = config.metadata;
+        }
+        Err(errors) => all_refused("configuration", &errors, findings),
+    }
+    if let (Some(file), false) = (&arguments.config, is_orchestrators) {
+        match config::worker::load(file, &variable) {
+            Ok(config) => {
+                read(file, &config.warnings, findings);
+                // A worker's file is all that a worker is told.
+                configured
+                    .connection_name
+                    .clone_from(&config.connection_name);
+                configured.metadata = config.metadata.clone();
+                configured.worker = Some(config);
+            }
+            Err(errors) => {
+                all_refused("configuration", &errors, findings);
+                findings.push(Finding::skipped("source", "configuration"));
+            }
+        }
+    }
+    configured
+}
+
+fn read_workflow(
+    file: &Path,
+    arguments: &DoctorArguments,
+    worker: Option<&WorkerConfig>,
+    findings: &mut Vec<Finding>,
+) -> Option<(Platform, Vec<TableSpec>)> {
+    let only = worker.and_then(|worker| match worker.sources.len() {
+        1 => worker.sources.keys().next().copied(),
+        _ => None,
+    });
+    let platform = match &arguments.source_platform {
+        Some(written) => match parse_platform(written) {
+            Ok(platform) => Some(platform),
+            Err(problem) => {
+                findings.push(refused("workflow", &problem));
+                None
+            }
+        },
+        None if only.is_some() => only,
+        None => {
+            findings.push(Finding::fail(
+                "workflow",
+                Cause::Configuration,
+                "the platform of the workflow's source is not known",
+                "name it: --source-platform redshift, or give the worker's file with -c",
+            ));
+            None
+        }
+    };
+    let loaded = match config::workflow::load(file, platform.unwrap_or(Platform::Redshift)) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            all_refused("workflow", &errors, findings);
+            return None;
+        }
+    };
+    let message = format!("{}: {} tables", file.display(), loaded.tables.len());
+    findings.push(Finding::ok("workflow", message));
+    for warning in &loaded.warnings {
+        findings.push(noted("workflow", warning));
+    }
+    let platform = platform?;
+    if let (Some(worker), Some(config)) = (worker, &arguments.config) {
+        let affinity = loaded.affinity.as_deref();
+        for problem in would_leave(worker, platform, affinity, config) {
+            findings.push(refused("workflow", &problem));
+        }
+    }
+    Some((platform, loaded.tables))
+}
+
+fn read(file: &Path, warnings: &[String], findings: &mut Vec<Finding>) {
+    findings.push(Finding::ok("configuration", file.display().to_string()));
+    for warning in warnings {
+        findings.push(noted("configuration", warning));
+    }
+}
+
+fn all_refused(check: &'static str, errors: &ConfigErrors, findings: &mut Vec<Finding>) {
+    for line in errors
+        .to_string()
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+    {
+        findings.push(refused(check, line));
+    }
+}
+
+/// The messages of files say what to do themselves.
+fn refused(check: &'static str, problem: &str) -> Finding {
+    Finding {
+        remedy: None,
+        ..Finding::fail(check, Cause::Configuration, problem.trim(), "")
+    }
+}
+
+fn noted(check: &'static str, warning: &str) -> Finding {
+    Finding {
+        remedy: None,
+        ..Finding::warn(check, warning, "")
+    }
+}

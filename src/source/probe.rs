@@ -1,0 +1,97 @@
+//! What can be known of a source without moving anything.
+
+use super::connection::{Results, SourceSettings, query_text};
+use super::error::{SourceError, SourceErrorKind};
+use super::tls::Protection;
+use crate::dialect::{Dialect, Scope};
+use crate::domain::spec::TableSpec;
+use crate::domain::table::KeyRange;
+use odbc_api::environment;
+
+/// A source that answers.
+#[derive(Clone, Debug)]
+pub struct SourceFacts {
+    /// The chosen ODBC driver.
+    pub driver: String,
+    /// The server's version, in its own words.
+    pub server: String,
+    /// The server's clock in seconds since 1970.
+    pub clock: Option<f64>,
+    /// How the connection is protected.
+    pub protection: Protection,
+}
+
+/// The installed ODBC drivers, by name.
+///
+/// # Errors
+/// When the driver manager does not work.
+pub fn installed_drivers() -> Result<Vec<String>, SourceError> {
+    let manager =
+        |error: odbc_api::Error| SourceError::from_odbc(&error, "the ODBC driver manager");
+    let drivers = environment().map_err(manager)?.drivers().map_err(manager)?;
+    Ok(drivers
+        .into_iter()
+        .map(|driver| driver.description)
+        .collect())
+}
+
+/// Logs in and asks what there is. Blocking.
+///
+/// # Errors
+/// As [`SourceError`] says.
+pub fn probe(settings: &SourceSettings, dialect: &dyn Dialect) -> Result<SourceFacts, SourceError> {
+    let connection = settings.connect(dialect, Results::Small)?;
+    let rows = query_text(&connection, dialect.server_query(), &settings.place())?;
+    let mut row = rows.into_iter().next().unwrap_or_default().into_iter();
+    let (server, clock) = (row.next().flatten(), row.next().flatten());
+    let is_encrypted = dialect.encryption_query().and_then(|sql| {
+        // A version that cannot tell leaves it to the settings.
+        let rows = query_text(&connection, sql, &settings.place()).ok()?;
+        Some(rows.first()?.first()?.as_deref() == Some("true"))
+    });
+    let driver = settings.chosen_driver()?;
+    Ok(SourceFacts {
+        server: server.unwrap_or_default(),
+        clock: clock.and_then(|seconds| seconds.parse().ok()),
+        protection: settings.protection(&driver, is_encrypted),
+        driver,
+    })
+}
+
+/// For each table, of one database, how many columns it has, once no row of it has been selected. Blocking.
+///
+/// # Errors
+/// When the source cannot be reached at all.
+pub fn probe_tables(
+    settings: &SourceSettings,
+    dialect: &dyn Dialect,
+    tables: &[TableSpec],
+) -> Result<Vec<Result<usize, SourceError>>, SourceError> {
+    let connection = settings.connect(dialect, Results::Small)?;
+    let each = |spec: &TableSpec| {
+        let place = format!("{}, table {}", settings.place(), spec.source);
+        let columns = query_text(&connection, &dialect.columns_query(&spec.source), &place)?;
+        if columns.is_empty() {
+            return Err(SourceError::new(
+                SourceErrorKind::NoSuchObject,
+                format!("{place}: there is no such table, or this user does not see it"),
+            ));
+        }
+        // No row, so that the predicate and the privileges are checked and nothing is read.
+        let none = match &spec.where_clause {
+            Some(predicate) => format!("1 = 0 AND ({predicate}\n)"),
+            None => "1 = 0".to_owned(),
+        };
+        let scope = Scope {
+            table: &spec.source,
+            key: &[],
+            range: &KeyRange::Everything,
+            window: None,
+            where_clause: Some(&none),
+            modifiers: &spec.query_modifiers,
+        };
+        query_text(&connection, &dialect.any_row_query(&scope), &place)?;
+        Ok(columns.len())
+    };
+    Ok(tables.iter().map(each).collect())
+}
