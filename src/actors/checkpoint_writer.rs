@@ -8,6 +8,7 @@ use crate::checkpoint::{
     Applied, CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange,
 };
 use crate::domain::WorkflowId;
+use crate::domain::retry::RetryPolicy;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,8 +18,6 @@ use std::time::Duration;
 const LINGER: Duration = Duration::from_millis(30);
 /// Changes in one batch at most; more wait for the next.
 const MAX_BATCH: usize = 1_000;
-/// Pause before a batch that could not be written is tried again.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +72,8 @@ pub struct CheckpointWriterState {
     barriers: Vec<(u64, Reply<()>)>,
     flush_due: bool,
     in_flight: bool,
+    /// Batches in a row that could not be written.
+    failures: u32,
 }
 
 impl Actor for CheckpointWriter {
@@ -92,6 +93,7 @@ impl Actor for CheckpointWriter {
             barriers: Vec::new(),
             flush_due: false,
             in_flight: false,
+            failures: 0,
         })
     }
 
@@ -121,9 +123,11 @@ impl Actor for CheckpointWriter {
             CheckpointWriterMsg::Flushed(mut again) => {
                 state.in_flight = false;
                 let pause = if again.is_empty() {
+                    state.failures = 0;
                     LINGER
                 } else {
-                    RETRY_PAUSE
+                    state.failures = state.failures.saturating_add(1);
+                    RetryPolicy::UNTIL_ANSWERED.pause(state.failures, rand::random())
                 };
                 again.append(&mut state.waiting);
                 state.waiting = again;

@@ -8,6 +8,7 @@ use super::supervision::is_running;
 use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::idle::IdlePolicy;
 use crate::domain::phase::PartitionPhase;
+use crate::domain::retry::{Decision, Failure, RetryPolicy};
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
 use crate::snowflake::copy::MAX_FILES;
@@ -20,21 +21,11 @@ use tokio::time::Instant;
 
 /// How long a staged partition waits for company: a load costs five statements, whatever it loads.
 const LINGER: Duration = Duration::from_millis(1_000);
-/// Pauses before a load that failed for a passing reason is tried again: the last one repeats.
-const RETRY_PAUSES: [Duration; 5] = [
-    Duration::from_millis(500),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(15),
-    Duration::from_secs(30),
-];
 /// Pauses before a load that rate limits forbid is asked for again.
 const LIMITED: IdlePolicy = IdlePolicy {
     base: Duration::from_secs(1),
     cap: Duration::from_secs(15),
 };
-/// Passing reasons in a row, met while the checkpoint answers, after which a batch is given up.
-const MAX_TRIES: usize = 20;
 /// Partitions of one question about what was loaded.
 const SETTLE_SPAN: usize = 1_000;
 
@@ -104,7 +95,7 @@ pub struct CopyIntoState {
     waiting: VecDeque<LoadRequest>,
     start_due: bool,
     loading: bool,
-    tries: usize,
+    tries: u32,
     /// After a rejection without a known culprit: load one by one.
     single: usize,
     /// Since when rate limits forbid to load.
@@ -264,9 +255,11 @@ impl CopyIntoState {
             LoadOutcome::Impossible(error) => batch
                 .into_iter()
                 .for_each(|request| (request.reply)(Loaded::Rejected(error.clone()))),
-            LoadOutcome::TryAgain(reason) | LoadOutcome::AskCheckpoint(reason) => {
+            LoadOutcome::TryAgain(ref reason) | LoadOutcome::AskCheckpoint(ref reason) => {
+                let is_known = matches!(outcome, LoadOutcome::TryAgain(_));
+                let reason = reason.clone();
                 tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.source, reason, "load failed or is in doubt; asking the checkpoint");
-                self.settle(myself, batch, reason);
+                self.settle(myself, batch, reason, is_known);
                 return;
             }
         }
@@ -285,13 +278,28 @@ impl CopyIntoState {
 
     /// Reads, after a pause, the phases of a batch that was not loaded or whose fate is unknown. Until then nothing
     /// else is loaded; and while the checkpoint does not answer, no try is counted: an outage gives nothing up.
-    fn settle(&mut self, myself: &ActorRef<CopyIntoMsg>, batch: Vec<LoadRequest>, reason: String) {
+    fn settle(
+        &mut self,
+        myself: &ActorRef<CopyIntoMsg>,
+        batch: Vec<LoadRequest>,
+        reason: String,
+        is_known: bool,
+    ) {
         self.loading = true;
-        let pause = RETRY_PAUSES[self.tries.min(RETRY_PAUSES.len() - 1)];
+        // Also when this was the last try: what it did is to be known.
+        let pause = RetryPolicy::LOAD.pause(self.tries + 1, rand::random());
         let checkpoint = self.arguments.checkpoint.clone();
-        let (id, table_no) = (self.arguments.owned.id, self.arguments.table_no);
+        let (owned, table_no) = (self.arguments.owned.clone(), self.arguments.table_no);
+        let (id, failures) = (owned.id, self.tries + 1);
         let asker = myself.get_cell();
         effects::run(myself, async move {
+            // Not in doubt: its transaction may still hold the table's row.
+            if is_known {
+                let told = checkpoint.load_waits(&owned, table_no, failures, pause, &reason);
+                if let Err(error) = told.await {
+                    tracing::debug!(%error, "it could not be written that a load waits");
+                }
+            }
             tokio::time::sleep(pause).await;
             let numbers = batch.iter().map(LoadRequest::partition_no).collect();
             let phases = read_phases(&asker, checkpoint.as_ref(), id, table_no, numbers).await;
@@ -325,9 +333,13 @@ impl CopyIntoState {
             }
         }
         self.tries = if again.is_empty() { 0 } else { self.tries + 1 };
-        if self.tries >= MAX_TRIES {
+        let decision = RetryPolicy::LOAD.decide(Failure::Passing, self.tries, rand::random());
+        if !again.is_empty() && decision == Decision::GiveUp {
+            let error = format!(
+                "the load failed {} times, the last time with: {reason}",
+                self.tries
+            );
             self.tries = 0;
-            let error = format!("the load failed {MAX_TRIES} times, the last time with: {reason}");
             again
                 .into_iter()
                 .for_each(|request| (request.reply)(Loaded::Rejected(error.clone())));

@@ -2,12 +2,9 @@
 
 use super::supervision::is_running;
 use crate::checkpoint::CheckpointError;
+use crate::domain::retry::RetryPolicy;
 use ractor::{ActorCell, ActorRef, Message};
 use std::future::Future;
-use std::time::Duration;
-
-/// Pause before a question that the checkpoint could not answer is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Kills the actor when it is dropped before the effect has ended: the effect has panicked.
 struct KillUnlessDone(Option<ActorCell>);
@@ -47,13 +44,19 @@ where
     F: FnMut() -> A,
     A: Future<Output = Result<T, CheckpointError>>,
 {
+    let mut failures: u32 = 0;
     loop {
-        match ask().await {
-            Err(error) if error.is_retryable() && is_running(asker) => {
-                tracing::warn!(%error, what, "the checkpoint could not be asked; asking again");
-                tokio::time::sleep(ASK_AGAIN).await;
-            }
+        let error = match ask().await {
+            Err(error) if is_running(asker) => error,
             answer => return answer,
-        }
+        };
+        failures = failures.saturating_add(1);
+        let policy = RetryPolicy::UNTIL_ANSWERED;
+        let decision = policy.decide(error.failure(), failures, rand::random());
+        let Some(pause) = decision.pause() else {
+            return Err(error);
+        };
+        tracing::warn!(%error, what, "the checkpoint could not be asked; asking again");
+        tokio::time::sleep(pause).await;
     }
 }

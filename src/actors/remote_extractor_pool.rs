@@ -4,6 +4,7 @@
 use super::{Reply, effects};
 use crate::checkpoint::{EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::idle::IdlePolicy;
+use crate::domain::retry::RetryPolicy;
 use crate::domain::task::TaskKind;
 use crate::domain::{OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -20,8 +21,6 @@ const ENDED_LIMIT: usize = 1_000;
 const BUSY_POLL: Duration = Duration::from_millis(500);
 /// Longest pause between two questions: tasks are watched, so there is work.
 const LONGEST_POLL: Duration = Duration::from_secs(5);
-/// Pause before tasks that could not be queued are queued again.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What names a task within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +79,8 @@ pub struct RemoteExtractorPoolState {
     arguments: RemoteExtractorPoolArguments,
     to_queue: Vec<(Arc<OwnedWorkflow>, NewTask)>,
     queue_due: bool,
+    /// Times in a row that tasks could not be queued.
+    failures: u32,
     watched: HashMap<TaskKey, Watcher>,
     /// Ended tasks of the last answer that nobody waited for.
     unwatched: usize,
@@ -107,6 +108,7 @@ impl Actor for RemoteExtractorPool {
             arguments,
             to_queue: Vec::new(),
             queue_due: false,
+            failures: 0,
             watched: HashMap::new(),
             unwatched: 0,
             polling: false,
@@ -138,7 +140,13 @@ impl Actor for RemoteExtractorPool {
                     watcher.is_some_and(|watcher| watcher.epoch == owned.epoch)
                 };
                 state.to_queue.extend(tasks.into_iter().filter(of_interest));
-                state.arm_queue(&myself, RETRY_PAUSE);
+                state.failures = if state.to_queue.is_empty() {
+                    0
+                } else {
+                    state.failures.saturating_add(1)
+                };
+                let pause = RetryPolicy::UNTIL_ANSWERED.pause(state.failures, rand::random());
+                state.arm_queue(&myself, pause);
             }
             RemoteExtractorPoolMsg::Poll => state.poll(&myself),
             RemoteExtractorPoolMsg::Ended(answer) => {

@@ -24,19 +24,12 @@ use crate::plan::synchronization::sync_key;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::RwLock;
 
 /// A page of partitions is this many windows, and at least [`MIN_PAGE`] partitions.
 const PAGE_WINDOWS: usize = 4;
 /// A small window must not cost a statement for each partition.
 const MIN_PAGE: usize = 200;
-/// When a plan that failed for a passing reason is made again.
-const PLAN_RETRY: RetryPolicy = RetryPolicy {
-    max_failures: 20,
-    base: Duration::from_millis(500),
-    cap: Duration::from_secs(30),
-};
 
 /// How a table ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,7 +343,8 @@ impl TablePlannerState {
                     Err(failure) => failure,
                 };
                 failures += 1;
-                let Some(pause) = PLAN_RETRY.next(failures, failure.retryable) else {
+                let decision = RetryPolicy::PLAN.decide(failure.kind(), failures, rand::random());
+                let Some(pause) = decision.pause() else {
                     return TablePlannerMsg::Impossible(failure.message);
                 };
                 tracing::warn!(workflow = %owned.name, table = %spec.source, reason = failure.message, ?pause, "the plan failed; making it again");

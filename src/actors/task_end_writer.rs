@@ -2,6 +2,7 @@
 
 use super::{Reply, effects};
 use crate::checkpoint::{Applied, WorkerCheckpoint};
+use crate::domain::retry::RetryPolicy;
 use crate::domain::task::{TaskEnd, TaskFailure, TaskOutcome};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
@@ -9,8 +10,6 @@ use std::time::Duration;
 
 /// How long an end waits for company. The slot is free at once; only the partition's load waits.
 const LINGER: Duration = Duration::from_millis(250);
-/// Pause before ends that could not be written are tried again.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// An end, and who wants to know when it is certain.
 pub type Ending = (TaskEnd, Reply<Applied>);
@@ -34,6 +33,8 @@ pub struct TaskEndWriterState {
     waiting: Vec<Ending>,
     flush_due: bool,
     in_flight: bool,
+    /// Batches in a row that could not be written.
+    failures: u32,
 }
 
 impl Actor for TaskEndWriter {
@@ -51,6 +52,7 @@ impl Actor for TaskEndWriter {
             waiting: Vec::new(),
             flush_due: false,
             in_flight: false,
+            failures: 0,
         })
     }
 
@@ -72,9 +74,11 @@ impl Actor for TaskEndWriter {
             TaskEndWriterMsg::Flushed(again) => {
                 state.in_flight = false;
                 let pause = if again.is_empty() {
+                    state.failures = 0;
                     LINGER
                 } else {
-                    RETRY_PAUSE
+                    state.failures = state.failures.saturating_add(1);
+                    RetryPolicy::UNTIL_ANSWERED.pause(state.failures, rand::random())
                 };
                 state.waiting.extend(again);
                 state.arm(&myself, pause);

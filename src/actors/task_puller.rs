@@ -9,7 +9,7 @@ use super::task_end_writer::TaskEndWriterMsg;
 use crate::checkpoint::{Applied, CheckpointError, ClaimRequest, TableWork, WorkerCheckpoint};
 use crate::domain::claim_ahead::{AHEAD, room};
 use crate::domain::idle::IdlePolicy;
-use crate::domain::retry::RetryPolicy;
+use crate::domain::retry::{RetryPolicy, TaskDecision, after_task};
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskFailure, TaskOutcome};
 use crate::domain::{TableNo, WorkflowId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -22,12 +22,6 @@ use tokio::time::Instant;
 const BUSY_PAUSE: Duration = Duration::from_millis(200);
 /// Tables whose specification is remembered.
 const TABLE_CACHE: usize = 1_024;
-/// Pauses between tries to read the tables of tasks that are claimed already.
-const TABLE_PAUSES: [Duration; 3] = [
-    Duration::from_millis(500),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-];
 /// How long a drain waits for tasks to notice that they are cancelled, before they are given back over their heads.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -404,27 +398,32 @@ impl TaskPullerState {
                 TaskFailure::passing("the task ended unexpectedly inside the worker (see its log)")
             }
         };
-        let retry_after = if failure.outage {
-            RetryPolicy::OUTAGE.next(task.postponed + 1, true)
-        } else {
-            let retry = self.arguments.retry;
-            retry.next(task.failures + 1, failure.retryable)
-        };
+        let counts = (task.failures, task.postponed);
+        let decision = after_task(
+            &self.arguments.retry,
+            failure.kind(),
+            counts,
+            rand::random(),
+        );
         tracing::warn!(
             parent: &self.span(task),
             kind = ?task.kind,
             error = failure.message,
-            ?retry_after,
+            ?decision,
             "task failed"
         );
-        match retry_after {
-            Some(retry_after) if failure.outage => TaskOutcome::Postponed {
+        match decision {
+            TaskDecision::PostponedFor(retry_after) => TaskOutcome::Postponed {
                 failure,
                 retry_after,
             },
-            retry_after => TaskOutcome::Failed {
+            TaskDecision::FailedFor(retry_after) => TaskOutcome::Failed {
                 failure,
-                retry_after,
+                retry_after: Some(retry_after),
+            },
+            TaskDecision::GiveUp => TaskOutcome::Failed {
+                failure,
+                retry_after: None,
             },
         }
     }
@@ -470,13 +469,16 @@ async fn claim(
     if unknown.is_empty() {
         return Ok((tasks, Vec::new()));
     }
-    let mut pauses = TABLE_PAUSES.into_iter();
+    let mut failures = 0;
     loop {
         let error = match checkpoint.table_work(&unknown).await {
             Ok(tables) => return Ok((tasks, tables)),
             Err(error) => error,
         };
-        match pauses.next().filter(|_| error.is_retryable()) {
+        failures += 1;
+        let decision =
+            RetryPolicy::CLAIMED_TABLES.decide(error.failure(), failures, rand::random());
+        match decision.pause() {
             Some(pause) => tokio::time::sleep(pause).await,
             None => {
                 hand_back(checkpoint, &tasks).await;

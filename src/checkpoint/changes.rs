@@ -2,6 +2,7 @@
 
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, task_id, to_json};
+use super::requests::NO_LOAD_FAILURES;
 use super::sql::{text, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::task::TaskKind;
@@ -137,7 +138,7 @@ impl HybridCheckpoint {
             .map(|(no, phase, error)| vec![no.to_string(), text(phase.as_str()), text_opt(*error)])
             .collect();
         self.execute(Step::TableEnd, &format!(
-            "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE() FROM ({}) v \
+            "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE(), {NO_LOAD_FAILURES} FROM ({}) v \
              WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')",
             values(&["T", "F", "E"], &rows),
             owned.id,

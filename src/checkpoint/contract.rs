@@ -6,6 +6,7 @@
 use crate::domain::analysis::SyncSettings;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::{Orders, Request};
+use crate::domain::retry::Failure;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, Platform, Slice, TableRef};
 use crate::domain::task::{ExtractionSpec, Manifest, TaskKind};
@@ -54,6 +55,15 @@ impl CheckpointError {
     /// Whether waiting may help.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Store(error) if error.retryable)
+    }
+
+    /// What it says about another attempt. A change whose reply was lost may be repeated (see above): it counts as not done.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Store(error) if error.retryable && error.unreachable => Failure::Outage,
+            Self::Store(error) if error.retryable => Failure::Passing,
+            _ => Failure::Final,
+        }
     }
 
     /// Whether Snowflake could not be reached or refused the login.
@@ -354,6 +364,16 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         workflows: &[WorkflowId],
         max_failures: u32,
     ) -> Result<u64, CheckpointError>;
+    /// Tells operators that a table's load failed so many times in a row, why, and when it is tried again; the load that
+    /// commits takes it back. Fenced. One statement that is not repeated: nothing depends on it.
+    async fn load_waits(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        failures: u32,
+        pause: Duration,
+        reason: &str,
+    ) -> Result<(), CheckpointError>;
     /// The statements of a load's transaction that touch the checkpoint, in order, each with the number of rows that
     /// it must change (anything else: roll back and reload). They fence by epoch, lock the table's row first, and
     /// lead Staged → Loaded by attempt, and store what the next run shall find. Pure text: the load itself is one transaction of [`crate::snowflake`].

@@ -45,13 +45,6 @@ impl MetadataLocation {
     }
 }
 
-/// Statements that are fenced or read-only may be repeated: briefly here, and for longer by whoever asked.
-const RETRY: RetryPolicy = RetryPolicy {
-    max_failures: 6,
-    base: Duration::from_millis(200),
-    cap: Duration::from_secs(5),
-};
-
 /// Before an object whose creation was refused is created again.
 const CREATED_BY_ANOTHER: Duration = Duration::from_millis(500);
 
@@ -203,11 +196,12 @@ impl HybridCheckpoint {
                 Ok(answer) => return Ok(answer),
                 Err(error) => {
                     failures += 1;
-                    match RETRY.next(failures, error.is_retryable()) {
-                        Some(pause) => {
-                            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await
-                        }
-                        None => return Err(error.into()),
+                    let error = CheckpointError::from(error);
+                    let decision =
+                        RetryPolicy::STATEMENT.decide(error.failure(), failures, rand::random());
+                    match decision.pause() {
+                        Some(pause) => tokio::time::sleep(pause).await,
+                        None => return Err(error),
                     }
                 }
             }

@@ -4,7 +4,7 @@ use super::contract::*;
 use super::hybrid::{
     Cells, HybridCheckpoint, corrupt, kind_text, parse_kind, parse_platform, task_id, to_json,
 };
-use super::requests::request;
+use super::requests::{NO_LOAD_FAILURES, request};
 use super::schema;
 use super::sql::{from_now, number_list, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
@@ -592,6 +592,27 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         .await
     }
 
+    async fn load_waits(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        failures: u32,
+        pause: Duration,
+        reason: &str,
+    ) -> Result<(), CheckpointError> {
+        let sql = format!(
+            "UPDATE {}.TABLE_STATE SET LOAD_FAILURES = {failures}, LOAD_NOT_BEFORE = {}, LOAD_ERROR = {} \
+             WHERE WORKFLOW_ID = {} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {}",
+            self.s,
+            from_now(pause),
+            text(reason),
+            owned.id,
+            owned.epoch
+        );
+        self.client.execute(Step::LoadWaits, &sql).await?;
+        Ok(())
+    }
+
     fn load_statements(
         &self,
         owned: &OwnedWorkflow,
@@ -613,7 +634,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         let mut statements = vec![
             (
                 format!(
-                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1, LOAD_PERMIT = NULL WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
+                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1, LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
                      AND (LOAD_PERMIT = {epoch} OR {no_limits})",
                     epoch = owned.epoch,
                     no_limits = self.no_limits(),

@@ -104,7 +104,7 @@ impl HybridCheckpoint {
         let (s, of, fence) = (&self.s, of_tables(owned.id, tables), self.fence(owned));
         vec![
             format!(
-                "UPDATE {s}.TABLE_STATE SET PHASE = 'CANCELLED', ENDED_AT = SYSDATE(), {NO_LOAD_FAILURES} WHERE {of} \
+                "UPDATE {s}.TABLE_STATE SET PHASE = 'CANCELLED', ENDED_AT = SYSDATE(), LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE {of} \
                  AND OWNER_EPOCH = {} AND PHASE NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')",
                 owned.epoch
             ),

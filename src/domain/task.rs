@@ -2,6 +2,7 @@
 //! checkpoint, so a field that is added later needs a default.
 
 use super::analysis::Watermark;
+use super::retry::Failure;
 use super::table::{Content, KeyColumn, Platform, QueryModifiers, Slice, SourceColumn, TableRef};
 use super::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
 use serde::{Deserialize, Serialize};
@@ -170,6 +171,15 @@ pub struct TaskFailure {
 }
 
 impl TaskFailure {
+    /// What it says about another attempt.
+    pub fn kind(&self) -> Failure {
+        match (self.outage, self.retryable) {
+            (true, _) => Failure::Outage,
+            (false, true) => Failure::Passing,
+            (false, false) => Failure::Final,
+        }
+    }
+
     /// A failure after which another attempt cannot help.
     pub fn last(message: impl Into<String>) -> Self {
         Self {

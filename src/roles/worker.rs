@@ -75,7 +75,7 @@ impl Worker {
             },
             tuning: tuning(config),
             renew_interval: config.lease_refresh_interval,
-            retry: RetryPolicy::default(),
+            retry: RetryPolicy::TASK,
         };
         let (supervisor, handle) = WorkerSupervisor::spawn(None, WorkerSupervisor, settings)
             .await

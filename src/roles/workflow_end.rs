@@ -65,7 +65,8 @@ impl TableLoader {
                 Err(error) => error,
             };
             failures += 1;
-            let Some(pause) = RetryPolicy::OUTAGE.next(failures, error.is_retryable()) else {
+            let decision = RetryPolicy::OUTAGE.decide(error.failure(), failures, rand::random());
+            let Some(pause) = decision.pause() else {
                 return Err(error);
             };
             tracing::warn!(workflow = %owned.name, %error, "the workflow's end waits for Snowflake");

@@ -1,5 +1,6 @@
 //! What can go wrong with Snowflake, and what it means for the caller.
 
+use crate::domain::retry::Failure;
 use snowflake_connector_rs as connector;
 
 /// A failure, classified.
@@ -93,6 +94,15 @@ impl SnowflakeError {
             self.kind,
             Kind::Unreachable | Kind::SessionExpired | Kind::Locked
         )
+    }
+
+    /// What it says about another attempt of a statement that may be repeated: a lost reply counts as not done.
+    pub fn failure(&self) -> Failure {
+        match self.kind {
+            Kind::Unreachable => Failure::Outage,
+            Kind::SessionExpired | Kind::Locked => Failure::Passing,
+            _ => Failure::Final,
+        }
     }
 
     /// Whether the session that met the error can serve on.

@@ -305,6 +305,18 @@ impl OrchestratorCheckpoint for Store {
         after.leave(Ok(reaped)).await
     }
 
+    async fn load_waits(
+        &self,
+        _: &OwnedWorkflow,
+        _: TableNo,
+        _: u32,
+        _: Duration,
+        _: &str,
+    ) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("load_waits").await?;
+        after.leave(Ok(())).await
+    }
+
     fn load_statements(
         &self,
         _: &OwnedWorkflow,

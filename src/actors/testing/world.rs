@@ -159,7 +159,7 @@ impl World {
                 fetch: self.settings.fetch,
             },
             renew_interval: Duration::from_secs(10),
-            retry: RetryPolicy::default(),
+            retry: RetryPolicy::TASK,
         };
         let tree = Actor::spawn(None, WorkerSupervisor, settings);
         let (root, _) = tree.await.unwrap();

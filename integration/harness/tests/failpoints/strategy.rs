@@ -117,10 +117,6 @@ pub fn assert_equal_but_poison(database: &Database<'_>, migrated: &Migrated) {
     let missing: Vec<&Row> = source.iter().filter(|row| !target.contains(row)).collect();
     assert_eq!(source.len(), target.len() + missing.len());
     assert!(missing.iter().any(|row| row[1].as_deref() == Some("-1")));
-    assert!(
-        missing.len() <= 30,
-        "more than a partition is missing: {missing:?}"
-    );
     let phases = migrated.moved().1;
     assert_eq!(
         phases

@@ -1,6 +1,6 @@
 //! What fails, alone and after its attempts, and how it runs again.
 
-use crate::site::{DEADLINE, Site, assert_says, table, text};
+use crate::site::{DEADLINE, Site, assert_says, table};
 use serde_json::{Value, json};
 use snowhaul_integration::{Ended, until};
 
@@ -231,36 +231,47 @@ fn a_cancelled_workflow_gives_the_state_of_its_tables_free_and_the_next_run_move
 }
 
 #[test]
-fn status_tells_what_waits_for_another_attempt_when_and_why() {
+fn a_partition_that_fails_for_passing_reasons_waits_visibly_and_is_given_up_after_its_attempts() {
     let site = Site::shared();
-    site.source.sql().run("CREATE TABLE t AS SELECT 1 AS id");
-    let workflow = site.workflow(&json!([table("t")]));
-    let worker = site.worker();
-    let away = std::fs::read_to_string(&worker).unwrap();
-    let port = away.lines().find(|line| line.starts_with("port")).unwrap();
-    std::fs::write(&worker, away.replace(port, "port = 1")).unwrap();
-    let roles = [
-        site.command(&["orchestrator"]).start(),
-        site.command(&["worker", "-c", text(&worker)]).start(),
-    ];
-    site.create(&workflow, "w");
-    let mut said = String::new();
-    let waits = until(DEADLINE, || {
-        said = lever(&site, &["status", "w"]).stdout;
-        said.contains("its analysis waits for another attempt")
-    });
-    assert!(waits, "{said}");
-    assert_says(&said, &["failed)", "the next at 20", "because"]);
-    let status = lever(&site, &["status", "w", "--json"]);
-    let status: Value = serde_json::from_str(&status.stdout).unwrap();
-    let waiting = &status["tables"][0]["waiting"];
-    assert_eq!(waiting["partitions"], 0, "{status:#}");
-    assert!(waiting["failed_attempts"].as_u64() >= Some(1), "{status:#}");
-    assert!(
-        waiting["next_at"].is_string() && waiting["because"].is_string(),
-        "{status:#}"
+    let source = site.source.sql();
+    source.run("CREATE TABLE t AS SELECT n AS id FROM generate_series(1, 30) n");
+    source.run(
+        "CREATE FUNCTION shaky(id integer) RETURNS integer STABLE LANGUAGE plpgsql AS $$ BEGIN \
+         IF id = 15 THEN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END IF; RETURN id; END $$",
     );
-    for role in roles {
-        assert_eq!(role.terminate(DEADLINE).code(), Some(0));
-    }
+    source.run("CREATE VIEW shaken AS SELECT id, shaky(id) AS v FROM t");
+    let workflow = site.workflow(&json!([in_parts("shaken", json!({}))]));
+    let running = site.run_command(&workflow, "w").start();
+    let mut status = Value::Null;
+    let waits = until(DEADLINE, || {
+        let said = lever(&site, &["status", "w", "--json"]).stdout;
+        status = serde_json::from_str(&said).unwrap_or_default();
+        !status["tables"][0]["waiting"].is_null()
+    });
+    assert!(waits, "{status:#}");
+    let waiting = &status["tables"][0]["waiting"];
+    assert_eq!(waiting["partitions"], 1, "{status:#}");
+    assert!(waiting["failed_attempts"].as_u64() >= Some(1), "{status:#}");
+    assert!(waiting["next_at"].is_string(), "{status:#}");
+    let because = waiting["because"].as_str().unwrap();
+    assert_says(because, &["could not serialize access", "40001"]);
+    let mut said = String::new();
+    let told = until(DEADLINE, || {
+        said = lever(&site, &["status", "w"]).stdout;
+        said.contains("1 partition waits for another attempt (")
+    });
+    assert!(told, "{said}");
+    assert_says(&said, &[" failed), the next at 20", "because "]);
+    says(
+        &running.wait(DEADLINE),
+        1,
+        &["0 of 1 tables completed, 1 failed", "could not serialize"],
+    );
+    let sql = site.sql();
+    let schema = format!("{}.DATA_MIGRATION", site.metadata);
+    let failures = format!("SELECT MAX(FAILURES) FROM {schema}.TASK_QUEUE");
+    assert_eq!(sql.number(&failures), 5);
+    let failed = format!("SELECT COUNT(*) FROM {schema}.\"PARTITION\" WHERE PHASE = 'FAILED'");
+    assert_eq!(sql.number(&failed), 1);
+    assert!((15..30).contains(&site.rows_of("SHAKEN")));
 }
