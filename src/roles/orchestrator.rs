@@ -42,7 +42,7 @@ impl Orchestrator {
         let checkpoint = HybridCheckpoint::new(client.clone(), config.metadata.clone());
         checkpoint.bootstrap().await?;
         let loader = TableLoader {
-            client: SnowflakeClient::new(connection.clone(), "orchestrator"),
+            client: SnowflakeClient::for_loads(connection.clone(), "orchestrator"),
             checkpoint: checkpoint.clone(),
             metadata: config.metadata.clone(),
             stage: config.metadata.stage(),

@@ -15,8 +15,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const MAX_SESSIONS: usize = 24;
 /// How long a rollback may take; then the session is thrown away.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer may take; then the statement counts as lost, and whoever asked asks again. Statements on the
+/// metadata take milliseconds, but may wait for a warehouse that is resumed.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 /// A COPY INTO of a thousand files may take hours; Snowflake's own limit of a statement is two days.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+const LOAD_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// The tag that names snowhaul's statements in Snowflake's query history.
 pub(super) fn query_tag(role: &str) -> String {
@@ -59,6 +62,8 @@ pub struct SnowflakeClient {
 struct Shared {
     connection: Connection,
     role: String,
+    /// How long an answer may take.
+    timeout: Duration,
     idle: Mutex<Vec<PooledSession>>,
     permits: Arc<Semaphore>,
 }
@@ -78,9 +83,19 @@ struct Lease {
 impl SnowflakeClient {
     /// A client for `connection`; `role` (orchestrator, worker, …) stands in the query tag.
     pub fn new(connection: Connection, role: &str) -> Self {
+        Self::with_timeout(connection, role, RESPONSE_TIMEOUT)
+    }
+
+    /// The same for statements that may take hours.
+    pub fn for_loads(connection: Connection, role: &str) -> Self {
+        Self::with_timeout(connection, role, LOAD_TIMEOUT)
+    }
+
+    fn with_timeout(connection: Connection, role: &str, timeout: Duration) -> Self {
         let shared = Shared {
             connection,
             role: role.to_owned(),
+            timeout,
             idle: Mutex::new(Vec::new()),
             permits: Arc::new(Semaphore::new(MAX_SESSIONS)),
         };
@@ -269,7 +284,9 @@ impl SnowflakeClient {
         let auth = connector_auth(&self.shared.connection).map_err(placed)?;
         let config = connector::ClientConfig::new(user, account, auth)
             .with_session(session)
-            .with_query(connector::QueryConfig::new().with_query_response_timeout(RESPONSE_TIMEOUT))
+            .with_query(
+                connector::QueryConfig::new().with_query_response_timeout(self.shared.timeout),
+            )
             .with_endpoint(connector::EndpointConfig::custom_base_url(base_url.clone()));
         let client = connector::Client::new(config).map_err(|error| placed(error.into()))?;
         client

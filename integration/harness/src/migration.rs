@@ -202,13 +202,14 @@ impl<'a> Migration<'a> {
         (ended, caused.lines().map(str::to_owned).collect())
     }
 
-    /// Lets the leases run out that a killed process held, and forgets that the tasks which it held have failed.
+    /// Instead of the time that would have to pass: the leases that a killed process held have run out, and its tasks are
+    /// free. That they count as failed is left out: whoever kills often would find them given up.
     pub fn let_leases_run_out(&self) {
         let sql = self.server.sql();
-        // Instead of the time that would have to pass. There may be no such table yet.
+        // There may be no such table yet.
         for change in [
             "WORKFLOW SET LEASE_UNTIL = SYSDATE() WHERE LEASE_UNTIL > SYSDATE()",
-            "TASK_QUEUE SET LEASE_UNTIL = SYSDATE(), FAILURES = 0 WHERE LEASE_UNTIL > SYSDATE() AND STATUS = 'CLAIMED'",
+            "TASK_QUEUE SET STATUS = 'PENDING', CLAIM_TOKEN = NULL WHERE STATUS = 'CLAIMED'",
         ] {
             let _ = sql.try_run(&format!("UPDATE {}.DATA_MIGRATION.{change}", self.metadata));
         }

@@ -17,6 +17,14 @@ pub enum Strategy {
 }
 
 impl Strategy {
+    pub const ALL: [Self; 5] = [
+        Self::None,
+        Self::FullReplace,
+        Self::Checksum,
+        Self::Append,
+        Self::Merge,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
