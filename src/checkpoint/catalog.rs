@@ -5,6 +5,7 @@ use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, to_json};
 use super::sql::{text, text_opt, values};
 use crate::domain::WorkflowId;
+use crate::domain::retry::RetryPolicy;
 use crate::failpoint::Step;
 use crate::snowflake::SnowflakeError;
 use async_trait::async_trait;
@@ -53,30 +54,29 @@ fn summary(row: &crate::snowflake::Row) -> Result<WorkflowSummary, CheckpointErr
     })
 }
 
-#[async_trait]
-impl WorkflowCatalog for HybridCheckpoint {
-    async fn check_schema(&self) -> Result<(), CheckpointError> {
-        self.check_version().await
-    }
-
-    async fn configuration(&self, id: WorkflowId) -> Result<String, CheckpointError> {
-        let sql = format!(
-            "SELECT CONFIGURATION FROM {}.WORKFLOW WHERE WORKFLOW_ID = {id}",
-            self.s
-        );
-        let rows = self.query(&sql).await?;
-        Cells(rows.first().unwrap_or(&Vec::new()), 0).text()
-    }
-
-    async fn create_workflow(&self, workflow: &NewWorkflow) -> Result<WorkflowId, CheckpointError> {
+impl HybridCheckpoint {
+    /// One try to create a workflow, known by its token.
+    async fn create_once(
+        &self,
+        workflow: &NewWorkflow,
+        token: &str,
+    ) -> Result<WorkflowId, CheckpointError> {
         let s = &self.s;
-        let token = uuid::Uuid::new_v4().to_string();
         let by_name = format!(
             "SELECT WORKFLOW_ID, CREATION_TOKEN FROM {s}.WORKFLOW WHERE NAME = {}",
             text(&workflow.name)
         );
-        if !self.query(&by_name).await?.is_empty() {
-            return Err(CheckpointError::NameTaken(workflow.name.clone()));
+        let owner = |row: &crate::snowflake::Row| {
+            let mut c = Cells(row, 0);
+            let id = WorkflowId(c.number()?);
+            if c.text()? == token {
+                Ok(id)
+            } else {
+                Err(CheckpointError::NameTaken(workflow.name.clone()))
+            }
+        };
+        if let Some(row) = self.query(&by_name).await?.first() {
+            return owner(row);
         }
         let transaction = self.client.begin(Step::CreateBegin).await?;
         let created: Result<(), CheckpointError> = async {
@@ -86,7 +86,7 @@ impl WorkflowCatalog for HybridCheckpoint {
                 text(workflow.platform.as_str()),
                 text_opt(workflow.affinity.as_deref()),
                 text(&workflow.configuration),
-                text(&token)
+                text(token)
             );
             transaction.execute(Step::CreateWorkflow, &insert).await?;
             let rows = transaction.query(&by_name).await?;
@@ -125,12 +125,40 @@ impl WorkflowCatalog for HybridCheckpoint {
                 Ok(()) => CheckpointError::Schema(not_created),
             });
         };
-        let mut c = Cells(row, 0);
-        let id = WorkflowId(c.number()?);
-        if c.text()? == token {
-            Ok(id)
-        } else {
-            Err(CheckpointError::NameTaken(workflow.name.clone()))
+        owner(row)
+    }
+}
+
+#[async_trait]
+impl WorkflowCatalog for HybridCheckpoint {
+    async fn check_schema(&self) -> Result<(), CheckpointError> {
+        self.check_version().await
+    }
+
+    async fn configuration(&self, id: WorkflowId) -> Result<String, CheckpointError> {
+        let sql = format!(
+            "SELECT CONFIGURATION FROM {}.WORKFLOW WHERE WORKFLOW_ID = {id}",
+            self.s
+        );
+        let rows = self.query(&sql).await?;
+        Cells(rows.first().unwrap_or(&Vec::new()), 0).text()
+    }
+
+    async fn create_workflow(&self, workflow: &NewWorkflow) -> Result<WorkflowId, CheckpointError> {
+        let token = uuid::Uuid::new_v4().to_string();
+        let mut failures = 0;
+        loop {
+            let error = match self.create_once(workflow, &token).await {
+                Err(error) => error,
+                created => return created,
+            };
+            failures += 1;
+            // An earlier try that was committed after all is known by its token.
+            let decision = RetryPolicy::STATEMENT.decide(error.failure(), failures, rand::random());
+            match decision.pause() {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
         }
     }
 

@@ -37,7 +37,8 @@ pub enum RoleError {
 
 impl From<CheckpointError> for RoleError {
     fn from(error: CheckpointError) -> Self {
-        if error.is_unreachable() {
+        // What passes by itself is not the caller's mistake, whatever it is.
+        if error.is_unreachable() || error.is_retryable() {
             Self::Unreachable(error.to_string())
         } else {
             Self::Refused(error.to_string())
