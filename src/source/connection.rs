@@ -189,7 +189,8 @@ impl SourceSettings {
         let mut keywords: BTreeMap<&str, String> = BTreeMap::new();
         if driver.starts_with("PostgreSQL") {
             // Without a cursor the driver holds the whole result in memory; with one the server makes no use of parallel
-            // workers. Booleans come as bits, long text untruncated.
+            // workers. Booleans come as bits, long text untruncated. A server that is gone without a word is noticed in
+            // minutes: the system's keepalive alone takes hours, and the task's lease is renewed meanwhile.
             let cursor = match results {
                 Results::Small => "0",
                 Results::Large => "1",
@@ -200,6 +201,8 @@ impl SourceSettings {
                 ("BoolsAsChar", "0"),
                 ("UnknownSizes", "2"),
                 ("MaxLongVarcharSize", "0"),
+                ("KeepaliveTime", "60"),
+                ("KeepaliveInterval", "15"),
             ] {
                 keywords.insert(key, value.to_owned());
             }
