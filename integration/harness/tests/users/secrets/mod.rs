@@ -194,6 +194,13 @@ fn no_secret_is_written_anywhere() {
             0,
         ),
         (vec!["workflow", "status", "none"], 2),
+        (vec!["workflow", "retry", "password"], 0),
+        (vec!["workflow", "pause", "password", "--json"], 0),
+        (vec!["workflow", "resume", "password"], 0),
+        (vec!["workflow", "cancel", "password"], 0),
+        (vec!["workflow", "cancel", "none"], 2),
+        (vec!["workflow", "schema"], 0),
+        (vec!["worker", "list"], 0),
         (vec!["doctor", "-c", text(&right), text(&workflow)], 1),
         (vec!["doctor", "-c", text(&wrong), text(&workflow)], 3),
         (
