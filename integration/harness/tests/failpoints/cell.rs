@@ -96,16 +96,7 @@ pub fn batches(strategy: Strategy, beginning: &str) -> Vec<Vec<Step>> {
 /// unless `SNOWHAUL_EVERY_STRATEGY=1` asks for all.
 fn is_this_turn(step: Step, strategy: Strategy) -> bool {
     let name = step.as_str();
-    let differs = [
-        "sync.",
-        "plan.",
-        "staging.",
-        "load.",
-        "partition.",
-        "table.",
-        "file.end",
-        "task.finish",
-    ];
+    let differs = ["sync.", "staging.", "load.", "plan.sync", "plan.commit"];
     if std::env::var_os("SNOWHAUL_EVERY_STRATEGY").is_some()
         || differs.iter().any(|beginning| name.starts_with(beginning))
     {
