@@ -4,8 +4,8 @@ use crate::migration::{DEADLINE, Migration};
 use serde_json::json;
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, until};
 
-/// A migration on a Snowflake whose next COMMITs are answered so, once an orchestrator has created the metadata.
-fn creation(when: &str, code: Option<i32>, is_created: i64) {
+/// A migration on a Snowflake whose next `times` COMMITs are answered so, once an orchestrator has created the metadata.
+fn creation(when: &str, times: u32, code: Option<i32>, is_created: i64) {
     let scratch = Scratch::new("faults");
     let file = scratch.path().join("faults.json");
     let snowflake = LocalSnowflake::start(&["--faults", &file.to_string_lossy()]);
@@ -14,7 +14,7 @@ fn creation(when: &str, code: Option<i32>, is_created: i64) {
     let has_metadata = || migration.list(&snowflake).wait(DEADLINE).code() == Some(0);
     assert!(until(DEADLINE, has_metadata), "{}", orchestrator.stderr());
     drop(orchestrator);
-    let rule = json!([{"id": 1, "match": "COMMIT", "when": when, "answer": 503}]);
+    let rule = json!([{"id": 1, "match": "COMMIT", "when": when, "answer": 503, "times": times}]);
     scratch.write("faults.json", &rule.to_string());
     let ended = migration.create_only(&snowflake).wait(DEADLINE);
     assert_eq!(ended.code(), code, "{}{}", ended.stdout, ended.stderr);
@@ -26,12 +26,17 @@ fn creation(when: &str, code: Option<i32>, is_created: i64) {
 
 #[test]
 fn a_workflow_whose_creation_was_committed_counts_as_created_though_the_reply_was_lost() {
-    creation("after", Some(0), 1);
+    creation("after", 1, Some(0), 1);
 }
 
 #[test]
-fn a_workflow_whose_commit_did_not_arrive_is_not_the_users_mistake() {
-    creation("before", Some(3), 0);
+fn a_workflow_whose_commit_did_not_arrive_is_created_anew() {
+    creation("before", 1, Some(0), 1);
+}
+
+#[test]
+fn a_snowflake_that_takes_no_commit_at_all_is_not_the_users_mistake() {
+    creation("before", 1_000, Some(3), 0);
 }
 
 #[test]
