@@ -21,6 +21,8 @@ use tokio::time::Instant;
 /// Workflows driven at once; more wait for another orchestrator or for room here.
 pub const MAX_WORKFLOWS: usize = 64;
 
+/// What is said of a workflow that was driven here.
+const LEASE_LOST: &str = "the lease is lost; another orchestrator may drive it now";
 /// Looks for workflows within a lease, at least, unless they are to be rarer by configuration.
 const LOOKS_PER_LEASE: u32 = 4;
 /// Longest pause between looks while workflows are driven: a look also tells what operators ask of them.
@@ -151,7 +153,15 @@ impl Actor for WorkflowDispatcher {
             }
             WorkflowDispatcherMsg::Ended(id, epoch, end) => {
                 if let Some(driven) = state.current(id, epoch) {
-                    tracing::info!(workflow = %driven.owned.name, ?end, "workflow ended here");
+                    match end {
+                        WorkflowEnd::Completed => {
+                            tracing::info!(workflow = %driven.owned.name, "workflow ended");
+                        }
+                        // Found by a late write before the next renewal tells.
+                        WorkflowEnd::Fenced => {
+                            tracing::warn!(workflow = %driven.owned.name, "{LEASE_LOST}")
+                        }
+                    }
                     state.let_go(&myself, id);
                 }
             }
@@ -327,7 +337,7 @@ impl WorkflowDispatcherState {
         lost.extend(ran_out.map(|(id, _)| *id));
         for id in lost {
             if let Some(driven) = self.driven.get(&id) {
-                tracing::warn!(workflow = %driven.owned.name, "the lease is lost; another orchestrator may drive it now");
+                tracing::warn!(workflow = %driven.owned.name, "{LEASE_LOST}");
             }
             self.let_go(myself, id);
         }

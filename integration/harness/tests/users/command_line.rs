@@ -135,6 +135,7 @@ fn list_and_status_show_a_workflow_for_people_and_for_programs() {
         "num_tables",
         "num_completed",
         "num_failed",
+        "num_cancelled",
         "created_at",
         "started_at",
         "ended_at",
@@ -176,11 +177,14 @@ fn list_and_status_show_a_workflow_for_people_and_for_programs() {
         "partitions_completed",
         "partitions_unchanged",
         "partitions_failed",
+        "partitions_cancelled",
         "rows_extracted",
         "rows_loaded",
         "bytes",
         "seconds",
         "example_error",
+        "waiting",
+        "load_waiting",
     ];
     assert_keys(&status["tables"][0], &keys);
     assert_eq!(status["tables"][0]["rows_loaded"], 7);
