@@ -21,8 +21,6 @@ use tokio::time::Instant;
 /// Workflows driven at once; more wait for another orchestrator or for room here.
 pub const MAX_WORKFLOWS: usize = 64;
 
-/// What is said of a workflow that was driven here.
-const LEASE_LOST: &str = "the lease is lost; another orchestrator may drive it now";
 /// Looks for workflows within a lease, at least, unless they are to be rarer by configuration.
 const LOOKS_PER_LEASE: u32 = 4;
 /// Longest pause between looks while workflows are driven: a look also tells what operators ask of them.
@@ -158,9 +156,7 @@ impl Actor for WorkflowDispatcher {
                             tracing::info!(workflow = %driven.owned.name, "workflow ended");
                         }
                         // Found by a late write before the next renewal tells.
-                        WorkflowEnd::Fenced => {
-                            tracing::warn!(workflow = %driven.owned.name, "{LEASE_LOST}")
-                        }
+                        WorkflowEnd::Fenced => tell_lost(&driven.owned),
                     }
                     state.let_go(&myself, id);
                 }
@@ -337,7 +333,7 @@ impl WorkflowDispatcherState {
         lost.extend(ran_out.map(|(id, _)| *id));
         for id in lost {
             if let Some(driven) = self.driven.get(&id) {
-                tracing::warn!(workflow = %driven.owned.name, "{LEASE_LOST}");
+                tell_lost(&driven.owned);
             }
             self.let_go(myself, id);
         }
@@ -457,4 +453,9 @@ impl WorkflowDispatcherState {
             self.driven.keys().copied().collect(),
         ));
     }
+}
+
+/// However it was found.
+fn tell_lost(owned: &OwnedWorkflow) {
+    tracing::warn!(workflow = %owned.name, "the lease is lost; another orchestrator may drive it now");
 }

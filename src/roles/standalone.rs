@@ -5,7 +5,8 @@ use super::orchestrator::Orchestrator;
 use super::worker::Worker;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::{
-    HybridCheckpoint, NewWorkflow, TableProgress, WorkflowCatalog, WorkflowSummary,
+    HybridCheckpoint, NewWorkflow, OrchestratorCheckpoint, TableProgress, WorkflowCatalog,
+    WorkflowSummary,
 };
 use crate::config::orchestrator::OrchestratorConfig;
 use crate::config::worker::WorkerConfig;
@@ -115,13 +116,17 @@ pub async fn run(
     view: &mut ProgressView,
     stop: &mut (impl Future<Output = ()> + Unpin),
 ) -> Result<Followed, RoleError> {
+    let client = SnowflakeClient::new(settings.connection.clone(), "standalone");
+    let catalog = HybridCheckpoint::new(client, settings.worker.metadata.clone());
+    catalog.bootstrap().await?;
+    // Before an orchestrator runs here: it may complete an interrupted workflow at once, and that is no mistake.
+    let found = catalog.find_workflow(&settings.workflow.name).await?;
+    let was_complete = found.is_some_and(|workflow| workflow.has_ended());
     let mut orchestrator = Orchestrator::start(settings.connection, settings.orchestrator).await?;
     let outcome = async {
-        let client = SnowflakeClient::new(settings.connection.clone(), "standalone");
-        let catalog = HybridCheckpoint::new(client, settings.worker.metadata.clone());
         let mut worker = Worker::start(settings.connection, settings.worker).await?;
         let followed = async {
-            let id = create_or_continue(&catalog, settings.workflow).await?;
+            let id = create_or_continue(&catalog, settings.workflow, was_complete).await?;
             tokio::select! {
                 followed = follow(&catalog, id, view, stop) => followed,
                 error = worker.ended() => Err(error),
@@ -141,6 +146,7 @@ pub async fn run(
 async fn create_or_continue(
     catalog: &HybridCheckpoint,
     workflow: &NewWorkflow,
+    was_complete: bool,
 ) -> Result<WorkflowId, RoleError> {
     match catalog.create_workflow(workflow).await {
         Ok(id) => Ok(id),
@@ -152,7 +158,7 @@ async fn create_or_continue(
             let id = WorkflowId(found.workflow_id);
             let same = found.source_platform == workflow.platform.as_str()
                 && catalog.configuration(id).await? == workflow.configuration;
-            if found.has_ended() {
+            if was_complete {
                 return Err(RoleError::Refused(format!(
                     "the workflow {0} is {1} already: look at it with `snowhaul workflow status {0}`, let what failed run again with `snowhaul workflow retry {0}` and then this command, or choose another name",
                     found.name,
