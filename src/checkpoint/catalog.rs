@@ -3,6 +3,7 @@
 use super::catalog_contract::*;
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, to_json};
+use super::orchestrator::INSERT_ROWS;
 use super::sql::{text, text_opt, values};
 use crate::domain::WorkflowId;
 use crate::domain::retry::RetryPolicy;
@@ -96,7 +97,7 @@ impl HybridCheckpoint {
                 tables.push(vec![no.to_string(), text(&spec.source.to_string()), text(&spec.target.to_string()), text(&to_json(spec)?)]);
             }
             transaction.execute(Step::CreateTables, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
-            for chunk in tables.chunks(500) {
+            for chunk in tables.chunks(INSERT_ROWS) {
                 let rows = values(&["N", "S", "T", "J"], chunk);
                 let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, 'PENDING', v.S, v.T, v.J FROM ({rows}) v");
                 transaction.execute(Step::CreateTables, &insert).await?;

@@ -66,22 +66,11 @@ impl WorkflowLevers for HybridCheckpoint {
             }
             Ok::<_, CheckpointError>(true)
         };
-        match written.await {
-            // In doubt, whoever asked reads the workflow again and finds the request, or not.
-            Ok(true) => transaction
-                .commit(Step::RequestCommit)
-                .await
-                .map(|()| true)
-                .map_err(Into::into),
-            Ok(false) => {
-                transaction.rollback().await;
-                Ok(false)
-            }
-            Err(error) => {
-                transaction.rollback().await;
-                Err(error)
-            }
-        }
+        // In doubt, whoever asked reads the workflow again and finds the request, or not.
+        let written = written.await;
+        transaction
+            .end(Step::RequestCommit, written, |it| *it)
+            .await
     }
 }
 

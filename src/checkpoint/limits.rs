@@ -152,21 +152,10 @@ impl HybridCheckpoint {
             Ok(transaction.execute(Step::LimitClaim, &sql).await?)
         }
         .await;
-        match claimed {
-            Ok(0) => {
-                transaction.rollback().await;
-                Ok(0)
-            }
-            Ok(claimed) => {
-                // In doubt, the claims run out with their leases, as after any lost reply.
-                transaction.commit(Step::LimitCommit).await?;
-                Ok(claimed)
-            }
-            Err(error) => {
-                transaction.rollback().await;
-                Err(error)
-            }
-        }
+        // In doubt, the claims run out with their leases, as after any lost reply.
+        transaction
+            .end(Step::LimitCommit, claimed, |claimed| *claimed > 0)
+            .await
     }
 
     /// Whether a load of this table may start. Nothing is asked while no limit is known; a load that begins although one
@@ -227,11 +216,7 @@ impl HybridCheckpoint {
             Ok(true)
         }
         .await;
-        match admitted {
-            Ok(true) => transaction.commit(Step::LimitCommit).await?,
-            Ok(false) | Err(_) => transaction.rollback().await,
-        }
-        admitted
+        transaction.end(Step::LimitCommit, admitted, |it| *it).await
     }
 
     /// Ends a load that was not committed; one that was has ended its permit itself. No statement while no limit is

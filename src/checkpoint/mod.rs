@@ -3,6 +3,7 @@
 //! Two contracts, one for each role, so that a worker cannot even name what only an owner may do. Every method
 //! says how many statements it sends: latency to Snowflake is about 100 ms each, and hybrid tables have quotas.
 
+mod bootstrap;
 mod catalog;
 mod catalog_contract;
 mod changes;
@@ -12,6 +13,7 @@ mod lever_contract;
 mod levers;
 mod limits;
 mod orchestrator;
+mod plan;
 mod requests;
 mod schema;
 mod sql;

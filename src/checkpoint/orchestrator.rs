@@ -5,12 +5,11 @@ use super::hybrid::{
     Cells, HybridCheckpoint, corrupt, kind_text, parse_kind, parse_platform, task_id, to_json,
 };
 use super::requests::{NO_LOAD_FAILURES, request};
-use super::schema;
 use super::sql::{from_now, number_list, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::Orders;
 use crate::domain::table::TableRef;
-use crate::domain::task::{ExtractionSpec, TaskKind};
+use crate::domain::task::ExtractionSpec;
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use crate::failpoint::Step;
 use crate::snowflake::Row;
@@ -103,45 +102,7 @@ fn phase_list(phases: &[PartitionPhase]) -> String {
 #[async_trait]
 impl OrchestratorCheckpoint for HybridCheckpoint {
     async fn bootstrap(&self) -> Result<(), CheckpointError> {
-        let rows = self.stored_versions().await?;
-        let found: u32 = rows.first().map_or(Ok(0), |row| Cells(row, 0).number())?;
-        if found > schema::VERSION {
-            return Err(CheckpointError::Schema(format!(
-                "the metadata in {} has version {found}, and this snowhaul knows version {}; start a newer snowhaul",
-                self.s,
-                schema::VERSION
-            )));
-        }
-        for (version, statements) in schema::migrations(&self.s)
-            .into_iter()
-            .filter(|(version, _)| *version > found)
-        {
-            tracing::info!(
-                version,
-                schema = self.s,
-                "metadata objects are created or upgraded"
-            );
-            for statement in statements {
-                self.create(Step::BootstrapMigrate, &statement).await?;
-            }
-            let done = format!(
-                "INSERT INTO {s}.SCHEMA_VERSION (VERSION) SELECT {version} WHERE NOT EXISTS (SELECT 1 FROM {s}.SCHEMA_VERSION WHERE VERSION = {version})",
-                s = self.s
-            );
-            if let Err(error) = self.execute(Step::BootstrapVersion, &done).await {
-                // Another orchestrator may have written the same row in this moment: then all is well.
-                let rows = self
-                    .query(&format!(
-                        "SELECT 1 FROM {}.SCHEMA_VERSION WHERE VERSION = {version}",
-                        self.s
-                    ))
-                    .await?;
-                if rows.is_empty() {
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
+        self.create_or_upgrade().await
     }
 
     async fn take_workflows(
@@ -407,75 +368,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         table_no: TableNo,
         plan: &TablePlan,
     ) -> Result<Applied, CheckpointError> {
-        let (s, id) = (&self.s, owned.id);
-        let sync_statements = plan
-            .synchronization
-            .as_ref()
-            .map(|synchronization| {
-                self.sync_plan_statements(owned, table_no, plan, synchronization)
-            })
-            .transpose()?;
-        let transaction = self.client.begin(Step::PlanBegin).await?;
-        let written: Result<bool, CheckpointError> = async {
-            let update = format!(
-                "UPDATE {s}.TABLE_STATE SET PHASE = 'EXECUTING', EXTRACTION = {}, NUM_PARTITIONS = {}, ROW_ESTIMATE = {}, BYTE_ESTIMATE = {} \
-                 WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND PHASE IN ('PENDING', 'ANALYZING') AND OWNER_EPOCH = {}",
-                text(&to_json(&plan.extraction)?),
-                plan.partitions.len(),
-                plan.row_estimate,
-                plan.byte_estimate,
-                owned.epoch
-            );
-            if transaction.execute(Step::PlanTable, &update).await? != 1 {
-                return Ok(false);
-            }
-            let mut rows = Vec::with_capacity(plan.partitions.len());
-            for (no, partition) in plan.partitions.iter().enumerate() {
-                let phase = if partition.unchanged {
-                    PartitionPhase::Unchanged
-                } else {
-                    PartitionPhase::Pending
-                };
-                rows.push(vec![no.to_string(), text(phase.as_str()), text(&to_json(&partition.slice)?)]);
-            }
-            for chunk in rows.chunks(INSERT_ROWS) {
-                let v = values(&["N", "F", "R"], chunk);
-                transaction.execute(Step::PlanPartitions, &format!("INSERT INTO {s}.\"PARTITION\" (WORKFLOW_ID, TABLE_NO, PARTITION_NO, PHASE, KEY_RANGE) SELECT {id}, {table_no}, v.N, v.F, v.R FROM ({v}) v")).await?;
-            }
-            if !plan.warnings.is_empty() {
-                let rows: Vec<_> = plan.warnings.iter().enumerate().map(|(no, warning)| vec![no.to_string(), text(warning)]).collect();
-                let v = values(&["N", "W"], &rows);
-                transaction.execute(Step::PlanWarnings, &format!("INSERT INTO {s}.WARNING (WORKFLOW_ID, TABLE_NO, WARNING_NO, WARNING) SELECT {id}, {table_no}, v.N, v.W FROM ({v}) v")).await?;
-            }
-            if let Some(plan) = &sync_statements {
-                for (sql, expected) in plan {
-                    let changed = transaction.execute(Step::PlanSync, sql).await?;
-                    if expected.is_some_and(|expected| expected != changed) {
-                        return Ok(false);
-                    }
-                }
-            }
-            let analysis = task_id(id, TaskKind::Analyze, table_no, None);
-            transaction.execute(Step::PlanCollect, &format!("UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID = {}", text(&analysis))).await?;
-            Ok(true)
-        }
-        .await;
-        match written {
-            Ok(true) => {
-                // In doubt, the asker starts again from the checkpoint and finds what is true.
-                transaction.commit(Step::PlanCommit).await?;
-                Ok(Applied::Yes)
-            }
-            Ok(false) => {
-                transaction.rollback().await;
-                self.check_owner(owned).await?;
-                Ok(Applied::No)
-            }
-            Err(error) => {
-                transaction.rollback().await;
-                Err(error)
-            }
-        }
+        self.write_table_plan(owned, table_no, plan).await
     }
 
     async fn enqueue(

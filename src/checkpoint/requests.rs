@@ -76,14 +76,9 @@ impl HybridCheckpoint {
             }
             Ok::<_, CheckpointError>(())
         };
-        match done.await {
-            // In doubt, the asker reads the tables again and finds what is true.
-            Ok(()) => Ok(transaction.commit(Step::OrdersCommit).await?),
-            Err(error) => {
-                transaction.rollback().await;
-                Err(error)
-            }
-        }
+        // In doubt, the asker reads the tables again and finds what is true.
+        let done = done.await;
+        transaction.end(Step::OrdersCommit, done, |()| true).await
     }
 
     async fn check_owner_within(

@@ -29,18 +29,45 @@ pub struct Orchestrator {
     load_concurrency: usize,
 }
 
-impl Orchestrator {
-    /// Creates or upgrades the metadata objects, and starts the actors.
+/// An orchestrator whose metadata objects are there, and which drives nothing yet.
+pub struct Prepared<'a> {
+    connection: &'a Connection,
+    config: &'a OrchestratorConfig,
+    client: SnowflakeClient,
+    checkpoint: HybridCheckpoint,
+}
+
+impl<'a> Prepared<'a> {
+    /// Creates or upgrades the metadata objects.
     ///
     /// # Errors
     /// When Snowflake cannot be reached, or refuses to create the metadata.
-    pub async fn start(
-        connection: &Connection,
-        config: &OrchestratorConfig,
+    pub async fn new(
+        connection: &'a Connection,
+        config: &'a OrchestratorConfig,
     ) -> Result<Self, RoleError> {
         let client = SnowflakeClient::new(connection.clone(), "orchestrator");
         let checkpoint = HybridCheckpoint::new(client.clone(), config.metadata.clone());
         checkpoint.bootstrap().await?;
+        Ok(Self {
+            connection,
+            config,
+            client,
+            checkpoint,
+        })
+    }
+
+    /// Starts the actors.
+    ///
+    /// # Errors
+    /// When they do not start.
+    pub async fn start(self) -> Result<Orchestrator, RoleError> {
+        let Self {
+            connection,
+            config,
+            client,
+            checkpoint,
+        } = self;
         let loader = TableLoader {
             client: SnowflakeClient::for_loads(connection.clone(), "orchestrator"),
             checkpoint: checkpoint.clone(),
@@ -77,12 +104,25 @@ impl Orchestrator {
                 .map_err(|error| {
                     RoleError::Internal(format!("the orchestrator's actors did not start: {error}"))
                 })?;
-        Ok(Self {
+        Ok(Orchestrator {
             supervisor,
             handle,
             load_permits,
             load_concurrency: config.load_concurrency,
         })
+    }
+}
+
+impl Orchestrator {
+    /// Creates or upgrades the metadata objects, and starts the actors.
+    ///
+    /// # Errors
+    /// As [`Prepared::new`] and [`Prepared::start`].
+    pub async fn start(
+        connection: &Connection,
+        config: &OrchestratorConfig,
+    ) -> Result<Self, RoleError> {
+        Prepared::new(connection, config).await?.start().await
     }
 
     /// What of a configuration can change while it runs: loads that are under way end as they are.

@@ -1,12 +1,11 @@
 //! Following a workflow to its end, and both roles in one process until it is there.
 
 use super::RoleError;
-use super::orchestrator::Orchestrator;
+use super::orchestrator::Prepared;
 use super::worker::Worker;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::{
-    HybridCheckpoint, NewWorkflow, OrchestratorCheckpoint, TableProgress, WorkflowCatalog,
-    WorkflowSummary,
+    HybridCheckpoint, NewWorkflow, TableProgress, WorkflowCatalog, WorkflowSummary,
 };
 use crate::config::orchestrator::OrchestratorConfig;
 use crate::config::worker::WorkerConfig;
@@ -118,11 +117,11 @@ pub async fn run(
 ) -> Result<Followed, RoleError> {
     let client = SnowflakeClient::new(settings.connection.clone(), "standalone");
     let catalog = HybridCheckpoint::new(client, settings.worker.metadata.clone());
-    catalog.bootstrap().await?;
-    // Before an orchestrator runs here: it may complete an interrupted workflow at once, and that is no mistake.
+    let orchestrator = Prepared::new(settings.connection, settings.orchestrator).await?;
+    // Before it drives: it may complete an interrupted workflow at once, and that is no mistake.
     let found = catalog.find_workflow(&settings.workflow.name).await?;
     let was_complete = found.is_some_and(|workflow| workflow.has_ended());
-    let mut orchestrator = Orchestrator::start(settings.connection, settings.orchestrator).await?;
+    let mut orchestrator = orchestrator.start().await?;
     let outcome = async {
         let mut worker = Worker::start(settings.connection, settings.worker).await?;
         let followed = async {

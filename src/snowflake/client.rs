@@ -391,6 +391,24 @@ impl Transaction {
         }
     }
 
+    /// Ends it by what was done inside: commits what `keeps` wants kept, and rolls back everything else.
+    ///
+    /// # Errors
+    /// What `done` failed with, or the commit; that one may have happened.
+    pub async fn end<T, E: From<SnowflakeError>>(
+        self,
+        at: Step,
+        done: Result<T, E>,
+        keeps: impl FnOnce(&T) -> bool,
+    ) -> Result<T, E> {
+        if done.as_ref().is_ok_and(keeps) {
+            self.commit(at).await?;
+        } else {
+            self.rollback().await;
+        }
+        done
+    }
+
     /// Rolls back. A session that cannot even do that is thrown away.
     pub async fn rollback(mut self) {
         let rollback = self.query("ROLLBACK");
