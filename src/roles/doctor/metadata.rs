@@ -148,13 +148,8 @@ async fn creation(session: &Session, examination: &Examination, findings: &mut V
         hybrid_tables(session, &location.quoted(), findings).await;
         return;
     }
-    let probe = format!("{database}.{}", quote(&probe_name()));
-    match session
-        .client
-        .query(&format!("CREATE TRANSIENT SCHEMA {probe}"))
-        .await
-    {
-        Ok(_) => {
+    match create_schema_probe(session, &database).await {
+        Ok(probe) => {
             hybrid_tables(session, &probe, findings).await;
             drop_probe(session, "SCHEMA", &probe, findings).await;
         }
@@ -277,6 +272,17 @@ async fn hybrid_tables(session: &Session, schema: &str, findings: &mut Vec<Findi
             "the account creates hybrid tables and does not serve them: ask Snowflake's support",
         ),
     });
+}
+
+/// Creates a schema for a try in a quoted database, and answers its name, for [`drop_probe`].
+pub(super) async fn create_schema_probe(
+    session: &Session,
+    database: &str,
+) -> Result<String, SnowflakeError> {
+    let probe = format!("{database}.{}", quote(&probe_name()));
+    let sql = format!("CREATE TRANSIENT SCHEMA {probe}");
+    session.client.query(&sql).await?;
+    Ok(probe)
 }
 
 /// Removes what a check made; what stays behind is told.

@@ -2,7 +2,7 @@
 
 use super::account::cell;
 use super::grants::{Privilege, try_table};
-use super::metadata::drop_probe;
+use super::metadata::{create_schema_probe, drop_probe};
 use super::{Session, cause, probe_name};
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::snowflake::SnowflakeError;
@@ -165,13 +165,8 @@ async fn creatable(
             );
         }
     }
-    let probe = format!("{database}.{}", quote(&probe_name()));
-    match session
-        .client
-        .query(&format!("CREATE TRANSIENT SCHEMA {probe}"))
-        .await
-    {
-        Ok(_) => {
+    match create_schema_probe(session, database).await {
+        Ok(probe) => {
             drop_probe(session, "SCHEMA", &probe, findings).await;
             Finding::ok(
                 CHECK,

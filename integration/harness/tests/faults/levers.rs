@@ -1,7 +1,7 @@
 //! Work that operators pause, resume, cancel and let run again while it runs.
 
 use crate::migration::{DEADLINE, Migration, STOP, snowflake};
-use snowhaul_integration::{Ended, LocalRedshift, LocalSnowflake, Sql, until};
+use snowhaul_integration::{Ended, LocalRedshift, LocalSnowflake, Running, Sql, until};
 
 #[track_caller]
 fn assert_says(ended: &Ended, code: i32, parts: &[&str]) {
@@ -12,8 +12,20 @@ fn assert_says(ended: &Ended, code: i32, parts: &[&str]) {
     }
 }
 
-fn migration() -> Migration<'static> {
-    Migration::new(LocalRedshift::shared(), 60, 10, 31)
+/// A migration whose orchestrators notice soon what is asked.
+fn prepared() -> (&'static LocalSnowflake, Migration<'static>, Sql) {
+    let (server, migration) = (
+        snowflake(),
+        Migration::new(LocalRedshift::shared(), 60, 10, 31),
+    );
+    migration.configure_orchestrators("poll_interval = 0.3");
+    (server, migration, server.sql())
+}
+
+fn assert_stop(roles: [Running; 2]) {
+    for role in roles {
+        assert_eq!(role.terminate(STOP).code(), Some(0));
+    }
 }
 
 fn loaded(migration: &Migration<'_>, sql: &Sql) -> i64 {
@@ -32,9 +44,7 @@ fn another_workflow_ends(server: &LocalSnowflake, migration: &Migration<'_>) {
 
 #[test]
 fn a_paused_workflow_stores_what_runs_begins_nothing_and_goes_on_when_it_is_resumed() {
-    let (server, migration) = (snowflake(), migration());
-    migration.configure_orchestrators("poll_interval = 0.3");
-    let sql = server.sql();
+    let (server, migration, sql) = prepared();
     let (orchestrator, worker) = (migration.orchestrator(server), migration.worker(server));
     let gate = migration.close_gate();
     let created = migration.create(server);
@@ -86,16 +96,12 @@ fn a_paused_workflow_stores_what_runs_begins_nothing_and_goes_on_when_it_is_resu
         0,
         &["nothing of the workflow"],
     );
-    for role in [orchestrator, worker] {
-        assert_eq!(role.terminate(STOP).code(), Some(0));
-    }
+    assert_stop([orchestrator, worker]);
 }
 
 #[test]
 fn a_cancelled_workflow_stops_its_tasks_ends_and_runs_again_to_every_row_once() {
-    let (server, migration) = (snowflake(), migration());
-    migration.configure_orchestrators("poll_interval = 0.3");
-    let sql = server.sql();
+    let (server, migration, sql) = prepared();
     let (orchestrator, worker) = (migration.orchestrator(server), migration.worker(server));
     let gate = migration.close_gate();
     let created = migration.create(server);
@@ -142,16 +148,12 @@ fn a_cancelled_workflow_stops_its_tasks_ends_and_runs_again_to_every_row_once() 
     assert_says(&migration.lever(server, "retry", &[]), 0, &["runs again"]);
     migration.wait_for(&sql, 1, "WORKFLOW", "STATUS = 'COMPLETED'");
     migration.assert_loaded_once(server);
-    for role in [orchestrator, worker] {
-        assert_eq!(role.terminate(STOP).code(), Some(0));
-    }
+    assert_stop([orchestrator, worker]);
 }
 
 #[test]
 fn a_workflow_that_nobody_owns_is_paused_resumed_and_cancelled_by_the_next_orchestrator() {
-    let (server, migration) = (snowflake(), migration());
-    migration.configure_orchestrators("poll_interval = 0.3");
-    let sql = server.sql();
+    let (server, migration, sql) = prepared();
     let worker = migration.worker(server);
     let orchestrator = migration.orchestrator(server);
     let gate = migration.close_gate();
@@ -198,7 +200,5 @@ fn a_workflow_that_nobody_owns_is_paused_resumed_and_cancelled_by_the_next_orche
     );
     migration.wait_for(&sql, 1, "WORKFLOW", "STATUS = 'COMPLETED'");
     migration.assert_loaded_once(server);
-    for role in [orchestrator, worker] {
-        assert_eq!(role.terminate(STOP).code(), Some(0));
-    }
+    assert_stop([orchestrator, worker]);
 }

@@ -1,26 +1,12 @@
 //! The ways to log in to Snowflake, against an account that checks each.
 
+use crate::keys::{make_key_pair, openssl};
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::json;
 use snowhaul_integration::{Ended, LocalSnowflake, Scratch, Snowhaul};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
 use std::thread;
-
-fn openssl(directory: &Path, arguments: &[&str]) {
-    let output = Command::new("openssl")
-        .args(arguments)
-        .current_dir(directory)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
 
 /// An account with a user of each kind, and a home whose connections use them.
 struct Account {
@@ -31,37 +17,7 @@ struct Account {
 impl Account {
     fn new() -> Self {
         let scratch = Scratch::new("account");
-        let path = scratch.path();
-        openssl(
-            path,
-            &[
-                "genpkey",
-                "-algorithm",
-                "RSA",
-                "-pkeyopt",
-                "rsa_keygen_bits:2048",
-                "-out",
-                "plain.p8",
-            ],
-        );
-        let encrypt = [
-            "pkcs8",
-            "-topk8",
-            "-v2",
-            "aes-256-cbc",
-            "-in",
-            "plain.p8",
-            "-passout",
-            "pass:op en;",
-            "-out",
-            "locked.p8",
-        ];
-        openssl(path, &encrypt);
-        openssl(
-            path,
-            &["pkey", "-in", "plain.p8", "-pubout", "-out", "public.pem"],
-        );
-        let public = fs::read_to_string(path.join("public.pem")).unwrap();
+        let public = make_key_pair(scratch.path(), "op en;");
         let users = json!({
             "PAM": {"password": "pass-1"}, "TOM": {"token": "pat-1"},
             "OLA": {"token": "oauth-1"}, "KAY": {"public_key": public},

@@ -73,16 +73,7 @@ impl<'a> Site<'a> {
 
     pub fn run_command(&self, workflow: &Path, name: &str) -> Snowhaul {
         let worker = self.worker();
-        self.command(&[
-            "run",
-            text(workflow),
-            "--source-platform",
-            "redshift",
-            "--name",
-            name,
-            "-c",
-            text(&worker),
-        ])
+        self.command(&run_arguments(workflow, name, &worker))
     }
 
     /// `snowhaul workflow create`, which must succeed.
@@ -155,4 +146,19 @@ pub fn assert_says(said: &str, parts: &[&str]) {
     for part in parts {
         assert!(said.contains(part), "`{part}` is missing in:\n{said}");
     }
+}
+
+/// `snowhaul run` of a workflow from Redshift.
+pub fn run_arguments<'a>(workflow: &'a Path, name: &'a str, worker: &'a Path) -> [&'a str; 8] {
+    let (workflow, worker) = (text(workflow), text(worker));
+    [
+        "run",
+        workflow,
+        "--source-platform",
+        "redshift",
+        "--name",
+        name,
+        "-c",
+        worker,
+    ]
 }

@@ -1,13 +1,12 @@
 //! Keys, passphrases, tokens and variables.
 
 use super::{assert_clean, assert_ended, assert_files_clean, home};
-use crate::site::{DEADLINE, Site, table, text};
+use crate::keys::make_key_pair;
+use crate::site::{DEADLINE, Site, run_arguments, table, text};
 use serde_json::json;
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, unique_name};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
 
 const PASSPHRASE: &str = "pass;phrase Zq7";
 const OAUTH: &str = "oauth-Zq8";
@@ -15,53 +14,9 @@ const PAT: &str = "pat-Zq9";
 const VARIABLE: &str = "variable-ZqA";
 const EXPANDED: &str = "expanded'ZqB";
 
-fn openssl(directory: &Path, line: &[&str]) {
-    let done = Command::new("openssl")
-        .args(line)
-        .current_dir(directory)
-        .output()
-        .unwrap();
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-}
-
 /// Keys and tokens in files of their own, and an account that knows them.
 fn account(scratch: &Scratch) -> LocalSnowflake {
-    let path = scratch.path();
-    openssl(
-        path,
-        &[
-            "genpkey",
-            "-algorithm",
-            "RSA",
-            "-pkeyopt",
-            "rsa_keygen_bits:2048",
-            "-out",
-            "plain.p8",
-        ],
-    );
-    let passphrase = format!("pass:{PASSPHRASE}");
-    let lock = [
-        "pkcs8",
-        "-topk8",
-        "-v2",
-        "aes-256-cbc",
-        "-in",
-        "plain.p8",
-        "-passout",
-        &passphrase,
-        "-out",
-        "locked.p8",
-    ];
-    openssl(path, &lock);
-    openssl(
-        path,
-        &["pkey", "-in", "plain.p8", "-pubout", "-out", "public.pem"],
-    );
-    let public = fs::read_to_string(path.join("public.pem")).unwrap();
+    let public = make_key_pair(scratch.path(), PASSPHRASE);
     for (file, token) in [("pat", PAT), ("oauth", OAUTH)] {
         let file = scratch.write(file, token);
         fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -148,16 +103,7 @@ fn no_kind_of_credentials_is_written_anywhere() {
             }
             call
         };
-        let run = [
-            "run",
-            text(&workflow),
-            "--source-platform",
-            "redshift",
-            "--name",
-            name,
-            "-c",
-            text(&worker),
-        ];
+        let run = run_arguments(&workflow, name, &worker);
         assert_ended(name, &call(&run).run(DEADLINE), code);
         if code != 0 || name == "key" {
             let ended = call(&["doctor", "-c", text(&worker), text(&workflow)]).run(DEADLINE);

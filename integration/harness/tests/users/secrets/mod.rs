@@ -2,7 +2,7 @@
 
 mod logins;
 
-use crate::site::{DEADLINE, Site, table, text};
+use crate::site::{DEADLINE, Site, run_arguments, table, text};
 use serde_json::json;
 use snowhaul_integration::{
     Ended, LocalRedshift, LocalSnowflake, Scratch, Snowhaul, unique_name, until,
@@ -154,16 +154,7 @@ fn no_secret_is_written_anywhere() {
     let broken = home(&snowflake, &format!("password = {WRONG} x"));
     let workflow = site.workflow(&json!([table("good"), table("private"), table("missing")]));
     let run = |name: &str, home: &Scratch, worker: &Path| {
-        let arguments = [
-            "run",
-            text(&workflow),
-            "--source-platform",
-            "redshift",
-            "--name",
-            name,
-            "-c",
-            text(worker),
-        ];
+        let arguments = run_arguments(&workflow, name, worker);
         let call = Snowhaul::new(arguments).env("SNOWFLAKE_HOME", home.path());
         let call = call
             .env("SNOWFLAKE_CONNECTION_NAME", "local")
