@@ -184,7 +184,7 @@ def _drop_stage(session: Session, keys: list[str], shown: str, *, exists_ok: boo
     return single("status", f"{shown} successfully dropped.")
 
 
-def context(session: Session, is_ddl: bool) -> dict[str, Callable[[], Expr]]:
+def context(session: Session, is_ddl: bool, now: str | None = None) -> dict[str, Callable[[], Expr]]:
     """Functions whose answer depends on the session."""
 
     def text(value: str | None) -> Callable[[], Expr]:
@@ -207,7 +207,7 @@ def context(session: Session, is_ddl: bool) -> dict[str, Callable[[], Expr]]:
     }
     if not is_ddl:
         # DuckDB's clock stands still within a transaction; SYSDATE is when the statement runs.
-        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        now = now or datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
         moment = sqlglot.parse_one(f"CAST('{now}' AS TIMESTAMP)", read="duckdb")
         values["SYSDATE"] = values["UTC_TIMESTAMP"] = moment.copy
     return values

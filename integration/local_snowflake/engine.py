@@ -9,9 +9,10 @@ over the tree would cost a second for a few hundred rows.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
@@ -68,14 +69,26 @@ class Cursor(FakeSnowflakeCursor):
     def run(self, expression: Expr, params: list | None) -> Answer:
         self.check_db_and_schema(expression)
         if isinstance(expression, exp.Merge):
-            return self._merge(expression, params)
+            return self._merge(expression, params).run(self._duck_conn, params)
         for statement in self._transform_explode(expression):
             transformed = self.translate(statement, params)
             self._execute(transformed, params if transformed.find(exp.Placeholder) else None)
         is_dml = isinstance(expression, (exp.Insert, exp.Update, exp.Delete))
         return Answer(self._arrow_table, results.describe(self._duck_conn.description or []), is_dml)
 
-    def _merge(self, merge: exp.Merge, params: list | None) -> Answer:
+    def plan(self, expression: Expr) -> Plan | None:
+        """What is run for this query or DML statement, where it is one statement without effects beside it."""
+        self.check_db_and_schema(expression)
+        if isinstance(expression, exp.Merge):
+            return self._merge(expression, None)
+        statements = self._transform_explode(expression)
+        transformed = self.translate(statements[0])
+        if len(statements) > 1 or not isinstance(transformed, PLANNED) or transformed.args.get("seed"):
+            return None
+        written = {exp.Insert: "inserted", exp.Update: "updated", exp.Delete: "deleted"}.get(type(transformed))
+        return Plan(transformed.sql(dialect="duckdb"), written)
+
+    def _merge(self, merge: exp.Merge, params: list | None) -> Plan:
         actions = []
         for when in merge.args["whens"].expressions if isinstance(merge.args["whens"], exp.Whens) else merge.args["whens"]:
             then = when.args["then"]
@@ -88,10 +101,41 @@ class Cursor(FakeSnowflakeCursor):
                 actions.append("deleted")
         transformed = self.translate(merge, params)
         sql = transformed.sql(dialect="duckdb") + " RETURNING merge_action"
-        used = params if transformed.find(exp.Placeholder) else None
-        done = [row[0] for row in self._duck_conn.execute(sql, used).fetchall()]
-        verbs = {"inserted": "INSERT", "updated": "UPDATE", "deleted": "DELETE"}
-        return counts({what: done.count(verbs[what]) for what in verbs if what in actions})
+        return Plan(sql, "merged", tuple(actions), transformed.find(exp.Placeholder) is not None)
+
+
+PLANNED = (exp.Select, exp.SetOperation, exp.Insert, exp.Update, exp.Delete, exp.Merge)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A query or DML statement in DuckDB's words, and what it writes, if it does."""
+
+    sql: str
+    written: str | None
+    # Of a MERGE.
+    actions: tuple[str, ...] = ()
+    takes_params: bool = False
+
+    def with_sql(self, sql: str) -> Plan:
+        return replace(self, sql=sql)
+
+    def run(self, conn: duckdb.DuckDBPyConnection, params: list | None = None) -> Answer:
+        conn.execute(self.sql, params if self.takes_params else None)
+        if self.written is None:
+            rowtype = results.describe(conn.description or [])
+            return Answer(conn.to_arrow_table(), rowtype)
+        done = conn.fetchall()
+        if self.written == "merged":
+            verbs = {"inserted": "INSERT", "updated": "UPDATE", "deleted": "DELETE"}
+            taken = [row[0] for row in done]
+            return counts({what: taken.count(verb) for what, verb in verbs.items() if what in self.actions})
+        answer = counts({self.written: done[0][0]})
+        if self.written == "updated":
+            column = "number of multi-joined rows updated"
+            answer.table = answer.table.append_column(column, [[0]])
+            answer.rowtype.append(results.row_type(column, "BIGINT"))
+        return answer
 
 
 def strip_target(assignments: list[Expr]) -> None:

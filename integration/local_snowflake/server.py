@@ -24,6 +24,7 @@ from .login import Users
 from .session import Session, new_query_id
 from .stages import Uploads
 from .statement_log import StatementLog
+from .templates import Templates
 from .warehouses import Warehouses
 
 log = logging.getLogger("local_snowflake")
@@ -59,6 +60,7 @@ class Server:
         self.account = Account(options.data, memory_limit=options.memory_limit, lock_wait=options.lock_wait)
         transactions.recover(self.account, self.replay)
         self.users = Users(options.users)
+        self.templates = Templates()
         self.warehouses = Warehouses(options.warehouses)
         self.uploads = Uploads(self.account, options.presigned_lifetime)
         self.statements = StatementLog(options.statement_log or options.data / "statements.jsonl")

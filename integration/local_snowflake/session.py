@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -23,6 +24,7 @@ from .transactions import Transaction
 
 if TYPE_CHECKING:
     from .server import Server
+    from .templates import Template
 
 _DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.TruncateTable)
 _DDL = (exp.Create, exp.Drop, exp.Alter, exp.Comment)
@@ -121,6 +123,8 @@ class Session:
             raise
 
     def _parsed(self, sql: str, text: str, bindings: dict[str, Any] | None, query_id: str) -> Answer:
+        if not bindings and (found := self.server.templates.find(self, text)):
+            return self._templated(*found, sql, query_id)
         expression = self.prepare(text)
         type_id = statement_type_id(expression)
         many = binds.rows(bindings)
@@ -134,16 +138,30 @@ class Session:
             self.commit()
             answer = self._retry(lambda: self._run_ddl(expression.copy(), many[0], text), "object", query_id)
         else:
-            answer = self._read(expression, many[0])
+            answer = self._read(expression, lambda conn: Cursor(conn).run(expression, many[0]))
         answer.type_id = answer.type_id or type_id
         return answer
 
-    def prepare(self, text: str) -> Expr:
+    def _templated(self, template: Template, values: list[str], sql: str, query_id: str) -> Answer:
+        expression, plan = template.expression, template.filled(values)
+
+        def run(conn: FakeSnowflakeConnection) -> Answer:
+            return plan.run(conn._duck_conn)
+
+        if isinstance(expression, _DML):
+            changes = not isinstance(expression, exp.Insert)
+            answer = self._write(rewrite.target(expression), run, (sql, None), query_id, changes)
+        else:
+            answer = self._read(expression, run)
+        answer.type_id = answer.type_id or template.type_id
+        return answer
+
+    def prepare(self, text: str, now: str | None = None) -> Expr:
         expression = rewrite.parse(text)
         rewrite.encode_names(expression, self.account.has_aliases)
         rewrite.hashes(expression)
         rewrite.text_formats(expression)
-        expression = rewrite.context_functions(expression, commands.context(self, isinstance(expression, exp.Create)))
+        expression = rewrite.context_functions(expression, commands.context(self, isinstance(expression, exp.Create), now))
         if isinstance(expression, exp.Update):
             strip_target(expression.expressions)
         return expression
@@ -167,7 +185,7 @@ class Session:
         if self.cancelled:
             raise SnowflakeError("000604", "SQL execution canceled", "57014")
 
-    def _read(self, expression: Expr, params: list | None) -> Answer:
+    def _read(self, expression: Expr, run: Callable[[FakeSnowflakeConnection], Answer]) -> Answer:
         conn = self.conn
         if self.transaction:
             # What this transaction wrote is seen only through its own connection.
@@ -177,7 +195,7 @@ class Session:
                     break
         self._use(conn)
         try:
-            return Cursor(conn).run(expression, params)
+            return run(conn)
         except duckdb.Error:
             if conn is not self.conn:
                 self._check_alive(conn)

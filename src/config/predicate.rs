@@ -33,6 +33,8 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
     let mut depth = 0_usize;
     let mut is_empty = true;
     let mut word_before = String::new();
+    // Nothing but space and comments since a literal with escapes.
+    let mut follows_escaped = false;
     while let Some(c) = scan.chars.next() {
         let next = scan.chars.peek().copied();
         let mut is_comment = false;
@@ -55,7 +57,11 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
                     .checked_sub(1)
                     .ok_or("a `)` closes nothing; balance the parentheses")?;
             }
-            '\'' => scan.literal(word_before.eq_ignore_ascii_case("e"))?,
+            '\'' => {
+                let escaped = word_before.eq_ignore_ascii_case("e");
+                scan.literal(escaped, follows_escaped)?;
+                follows_escaped |= escaped;
+            }
             '"' => scan.doubled('"', "a quoted name")?,
             '[' if platform == Platform::Sqlserver => scan.doubled(']', "a bracketed name")?,
             '$' if platform != Platform::Sqlserver && word_before.is_empty() => {
@@ -63,7 +69,7 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
             }
             '-' if next == Some('-') => {
                 is_comment = true;
-                scan.chars.by_ref().find(|c| *c == '\n');
+                scan.line_comment()?;
             }
             '/' if next == Some('*') => {
                 is_comment = true;
@@ -71,6 +77,7 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
             }
             _ => {}
         }
+        follows_escaped &= is_comment || c.is_whitespace() || c == '\'';
         is_empty &= (is_comment && piece != Piece::Modifier) || c.is_whitespace();
         if c.is_alphanumeric() || c == '_' || (c == '$' && !word_before.is_empty()) {
             word_before.push(c);
@@ -100,8 +107,9 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// The rest of a `'…'`. Whether a backslash escapes depends on the platform and on an `E` before the literal.
-    fn literal(&mut self, escaped: bool) -> Result<(), String> {
+    /// The rest of a `'…'`. Whether a backslash escapes depends on the platform and on an `E` before the literal, which
+    /// PostgreSQL carries on to the literal on the next line, the same one for it (section 4.1.2.1 of its manual).
+    fn literal(&mut self, escaped: bool, follows_escaped: bool) -> Result<(), String> {
         let escaped = escaped && self.platform != Platform::Sqlserver;
         let mut backslashes = 0_usize;
         while let Some(c) = self.chars.next() {
@@ -113,6 +121,12 @@ impl Scan<'_> {
             backslashes = 0;
             if c != '\'' {
                 continue;
+            }
+            if is_after_backslash && follows_escaped {
+                return Err(
+                    "a backslash before a quote, in a literal that continues an E'…': write both as one literal"
+                        .to_owned(),
+                );
             }
             if is_after_backslash && escaped {
                 continue;
@@ -163,6 +177,23 @@ impl Scan<'_> {
                 "a text literal does not end; close it with {closing}"
             )),
         }
+    }
+
+    /// The rest of a `-- …`. Sources differ in whether a carriage return ends it: PostgreSQL's lexer says so.
+    fn line_comment(&mut self) -> Result<(), String> {
+        while let Some(c) = self.chars.next() {
+            match c {
+                '\n' => return Ok(()),
+                '\r' if self.chars.peek().is_some_and(|next| *next != '\n') => {
+                    return Err(
+                        "a carriage return may or may not end the comment that it stands in; end it with a line feed"
+                            .to_owned(),
+                    );
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The rest of a `/* … */`, which nests.
@@ -229,6 +260,7 @@ mod tests {
             "is_deleted = 0",
             "note = 'a;b) -- ''' AND (x > 1 OR \"od;d(\" = 2)",
             "a = 1 -- why",
+            "a = 1 -- why\r\n AND b = 2 -- why\r",
             "a = 1 /* ( ' /* nested */ */",
             "price - -1 > 0",
         ] {
@@ -276,6 +308,8 @@ mod tests {
             "\"open",
             "/* open",
             "a\0",
+            // PostgreSQL's comment ends at the carriage return.
+            "a = 1 --\r OR b ;= 2",
         ] {
             for platform in ALL {
                 assert!(
@@ -289,6 +323,11 @@ mod tests {
         // Ends the literal or not, depending on a setting of the server.
         assert!(check(r"a = '\' OR 1=1 --'", Piece::Predicate, Platform::Redshift).is_err());
         assert!(check(r"a = E'\'' OR ';'", Piece::Predicate, Platform::Sqlserver).is_err());
+        // One literal on two lines, with escapes in both.
+        for between in ["\n", " -- why\n", "\n/* why */\n"] {
+            let text = format!(r"a = E'x'{between}'\''; DROP TABLE t --'");
+            assert!(check(&text, Piece::Predicate, Platform::Postgresql).is_err());
+        }
     }
 
     #[test]
