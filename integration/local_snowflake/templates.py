@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 # Words that are kept in a shape: units of time, formats, states. All other texts are values.
 _PARTS = re.compile(
-    r"""(?P<name>"(?:[^"]|"")*")|'(?P<word>[A-Za-z_]+)'(?!')|'(?P<text>(?:[^'\\]|'')*)'|(?<![\w.$])(?P<number>\d+)(?![\w.])"""
+    r"""(?P<name>"(?:[^"]|"")*")|'(?P<word>[A-Za-z_]+)'(?!')|'(?P<text>(?:[^'\\]|''|\\[\\'"nrt])*)'|(?<![\w.$])(?P<number>\d+)(?![\w.])"""
 )
 _FIRST = re.compile(r"(SELECT|WITH|INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-# What depends on more than the text, or is not plain text: the session, stages, comments, escapes, other quotes.
+# What, outside of texts, depends on more than the statement, or begins what is not cut out: the session, stages, binds,
+# comments, escapes, other quotes.
 _UNSAFE = re.compile(
-    r"CURRENT_|LAST_QUERY_ID|RESULT_SCAN|INFORMATION_SCHEMA|IDENTIFIER|SAMPLE|RANDOM|NEXTVAL|\\|\$|@|\?|--|//|/\*", re.IGNORECASE
+    r"\bCURRENT_|LAST_QUERY_ID|RESULT_SCAN|INFORMATION_SCHEMA|IDENTIFIER|SAMPLE|RANDOM|NEXTVAL|\\|\$|@|\?|--|//|/\*", re.IGNORECASE
 )
+_ESCAPES = {"\\": "\\", "'": "''", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
 _MARK = re.compile(r"'zq([0-9]+)qz'|\b98765([0-9]{5})4321\b|'(zqnowqz)'")
 NOW = "zqnowqz"
 # Long lists of rows are seldom of one length twice.
@@ -59,13 +61,13 @@ class Template:
 
 
 def cut(text: str) -> tuple[str, list[str]]:
-    """The shape of a statement, and its values as they stand in it."""
+    """The shape of a statement, and its values as DuckDB writes them."""
     values: list[str] = []
 
     def replace(match: re.Match) -> str:
         if match["name"] or match["word"]:
             return match[0]
-        values.append(match[0])
+        values.append(re.sub(r"\\(.)", lambda escape: _ESCAPES[escape[1]], match[0]))
         return "\x00s" if match["number"] is None else "\x00n"
 
     return _PARTS.sub(replace, text), values
@@ -89,10 +91,10 @@ class Templates:
         self._known: dict[tuple[str, str | None, str | None], Template | bool | None] = {}
 
     def find(self, session: Session, text: str) -> tuple[Template, list[str]] | None:
-        if not _FIRST.match(text) or _UNSAFE.search(text):
+        if not _FIRST.match(text) or "\x00" in text:
             return None
         shape, values = cut(text)
-        if len(values) > _MOST_VALUES or "\x00" in text:
+        if len(values) > _MOST_VALUES or _UNSAFE.search(shape):
             return None
         key = (shape, session.database, session.schema)
         if key not in self._known:
