@@ -24,7 +24,7 @@ from .transactions import Transaction
 
 if TYPE_CHECKING:
     from .server import Server
-    from .templates import Template
+    from .templates import Known
 
 _DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.TruncateTable)
 _DDL = (exp.Create, exp.Drop, exp.Alter, exp.Comment)
@@ -123,8 +123,8 @@ class Session:
             raise
 
     def _parsed(self, sql: str, text: str, bindings: dict[str, Any] | None, query_id: str) -> Answer:
-        if not bindings and (found := self.server.templates.find(self, text)):
-            return self._templated(*found, sql, query_id)
+        if not bindings and (known := self.server.templates.find(self, text)):
+            return self._known(known, sql, query_id)
         expression = self.prepare(text)
         type_id = statement_type_id(expression)
         many = binds.rows(bindings)
@@ -138,22 +138,19 @@ class Session:
             self.commit()
             answer = self._retry(lambda: self._run_ddl(expression.copy(), many[0], text), "object", query_id)
         else:
-            answer = self._read(expression, lambda conn: Cursor(conn).run(expression, many[0]))
+            answer = self._read(lambda: rewrite.tables(expression), lambda conn: Cursor(conn).run(expression, many[0]))
         answer.type_id = answer.type_id or type_id
         return answer
 
-    def _templated(self, template: Template, values: list[str], sql: str, query_id: str) -> Answer:
-        expression, plan = template.expression, template.filled(values)
-
+    def _known(self, known: Known, sql: str, query_id: str) -> Answer:
         def run(conn: FakeSnowflakeConnection) -> Answer:
-            return plan.run(conn._duck_conn)
+            return known.plan.run(conn._duck_conn)
 
-        if isinstance(expression, _DML):
-            changes = not isinstance(expression, exp.Insert)
-            answer = self._write(rewrite.target(expression), run, (sql, None), query_id, changes)
+        if written := known.plan.written:
+            answer = self._write(known.target(), run, (sql, None), query_id, written != "inserted")
         else:
-            answer = self._read(expression, run)
-        answer.type_id = answer.type_id or template.type_id
+            answer = self._read(known.tables, run)
+        answer.type_id = answer.type_id or known.template.type_id
         return answer
 
     def prepare(self, text: str, now: str | None = None) -> Expr:
@@ -185,11 +182,13 @@ class Session:
         if self.cancelled:
             raise SnowflakeError("000604", "SQL execution canceled", "57014")
 
-    def _read(self, expression: Expr, run: Callable[[FakeSnowflakeConnection], Answer]) -> Answer:
+    def _read(
+        self, tables: Callable[[], list[exp.Table]], run: Callable[[FakeSnowflakeConnection], Answer]
+    ) -> Answer:
         conn = self.conn
         if self.transaction:
             # What this transaction wrote is seen only through its own connection.
-            for table in rewrite.tables(expression):
+            for table in tables():
                 if participant := self.transaction.participants.get(table.catalog or self.database or ""):
                     conn = participant.conn
                     break

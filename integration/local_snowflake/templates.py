@@ -14,16 +14,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fakesnow.statement_type import statement_type_id
-from sqlglot import Expr
+from sqlglot import Expr, exp
 
+from . import names, rewrite
 from .engine import PLANNED, Cursor, Plan
 
 if TYPE_CHECKING:
     from .session import Session
 
-# Words that are kept in a shape: units of time, formats, states. All other texts are values.
+# Words that are kept in a shape: units of time, formats, states. All other texts are values. So is a numbered name before a
+# dot: tests have databases of their own.
 _PARTS = re.compile(
-    r"""(?P<name>"(?:[^"]|"")*")|'(?P<word>[A-Za-z_]+)'(?!')|'(?P<text>(?:[^'\\]|''|\\[\\'"nrt])*)'|(?<![\w.$])(?P<number>\d+)(?![\w.])"""
+    r""""(?P<owner>[A-Z_][A-Z0-9_]*[0-9][A-Z0-9_]*)"(?=\.)"""
+    r"""|(?P<name>"(?:[^"]|"")*")"""
+    r"""|'(?P<word>[A-Za-z_]+)'(?!')"""
+    r"""|(?P<text>'(?:[^'\\]|''|\\[\\'"nrt])*')"""
+    r"""|(?<![\w.$])(?P<number>\d+)(?![\w.])"""
 )
 _FIRST = re.compile(r"(SELECT|WITH|INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 # What, outside of texts, depends on more than the statement, or begins what is not cut out: the session, stages, binds,
@@ -32,7 +38,7 @@ _UNSAFE = re.compile(
     r"\bCURRENT_|LAST_QUERY_ID|RESULT_SCAN|INFORMATION_SCHEMA|IDENTIFIER|SAMPLE|RANDOM|NEXTVAL|\\|\$|@|\?|--|//|/\*", re.IGNORECASE
 )
 _ESCAPES = {"\\": "\\", "'": "''", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
-_MARK = re.compile(r"'zq([0-9]+)qz'|\b98765([0-9]{5})4321\b|'(zqnowqz)'")
+_MARK = re.compile(r"""'zq([0-9]+)qz'|\b98765([0-9]{5})4321\b|"ZQ([0-9]+)QZ"|'(zqnowqz)'""")
 NOW = "zqnowqz"
 # Long lists of rows are seldom of one length twice.
 _MOST_VALUES = 200
@@ -46,8 +52,9 @@ class Template:
     pieces: tuple[str, ...]
     slots: tuple[int | None, ...]
     plan: Plan
-    # To ask for the tables in it.
-    expression: Expr
+    # With marks for values.
+    target: exp.Table | None
+    tables: tuple[exp.Table, ...]
     type_id: int
 
     def fill(self, values: list[str], now: str) -> str:
@@ -56,8 +63,31 @@ class Template:
             parts += (f"'{now}'" if slot is None else values[slot], piece)
         return "".join(parts)
 
-    def filled(self, values: list[str]) -> Plan:
-        return self.plan.with_sql(self.fill(values, datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")))
+    def filled(self, values: list[str]) -> Known:
+        sql = self.fill(values, datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"))
+        return Known(self, values, self.plan.with_sql(sql))
+
+
+@dataclass(frozen=True)
+class Known:
+    """A statement whose translation was known."""
+
+    template: Template
+    values: list[str]
+    plan: Plan
+
+    def target(self) -> exp.Table | None:
+        return self._named(self.template.target) if self.template.target is not None else None
+
+    def tables(self) -> list[exp.Table]:
+        return [self._named(table) for table in self.template.tables]
+
+    def _named(self, table: exp.Table) -> exp.Table:
+        named = table.copy()
+        for name in named.find_all(exp.Identifier):
+            if mark := re.fullmatch("ZQ([0-9]+)QZ", name.this):
+                name.set("this", self.values[int(mark[1])][1:-1])
+        return named
 
 
 def cut(text: str) -> tuple[str, list[str]]:
@@ -67,8 +97,10 @@ def cut(text: str) -> tuple[str, list[str]]:
     def replace(match: re.Match) -> str:
         if match["name"] or match["word"]:
             return match[0]
+        if (owner := match["owner"]) and (owner in names.KEYWORDS or names.encode(owner) != owner):
+            return match[0]
         values.append(re.sub(r"\\(.)", lambda escape: _ESCAPES[escape[1]], match[0]))
-        return "\x00s" if match["number"] is None else "\x00n"
+        return "\x00o" if owner else "\x00t" if match["text"] else "\x00n"
 
     return _PARTS.sub(replace, text), values
 
@@ -79,9 +111,9 @@ def _marked(shape: str) -> str:
     def mark(match: re.Match) -> str:
         nonlocal number
         number += 1
-        return f"'zq{number}qz'" if match[1] == "s" else f"98765{number:05}4321"
+        return {"t": f"'zq{number}qz'", "n": f"98765{number:05}4321", "o": f'"ZQ{number}QZ"'}[match[1]]
 
-    return re.sub("\x00([sn])", mark, shape)
+    return re.sub("\x00([tno])", mark, shape)
 
 
 class Templates:
@@ -90,7 +122,7 @@ class Templates:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str | None, str | None], Template | bool | None] = {}
 
-    def find(self, session: Session, text: str) -> tuple[Template, list[str]] | None:
+    def find(self, session: Session, text: str) -> Known | None:
         if not _FIRST.match(text) or "\x00" in text:
             return None
         shape, values = cut(text)
@@ -105,13 +137,13 @@ class Templates:
         template = self._known[key]
         if template is None:
             template = self._known[key] = _learn(session, text, shape, values) or False
-        return (template, values) if isinstance(template, Template) else None
+        return template.filled(values) if isinstance(template, Template) else None
 
 
 def _learn(session: Session, text: str, shape: str, values: list[str]) -> Template | None:
     try:
-        expression, plan = _translate(session, text)
-        _, marked = _translate(session, _marked(shape))
+        _, plan = _translate(session, text)
+        expression, marked = _translate(session, _marked(shape))
     except Exception:  # The long way says what is wrong with it.
         return None
     if plan is None or marked is None:
@@ -119,12 +151,14 @@ def _learn(session: Session, text: str, shape: str, values: list[str]) -> Templa
     pieces, slots, end = [], [], 0
     for match in _MARK.finditer(marked.sql):
         pieces.append(marked.sql[end : match.start()])
-        slots.append(None if match[3] else int(match[1] or match[2]))
+        slots.append(None if match[4] else int(match[1] or match[2] or match[3]))
         end = match.end()
     pieces.append(marked.sql[end:])
     if any(slot is not None and slot >= len(values) for slot in slots):
         return None
-    template = Template(tuple(pieces), tuple(slots), plan, expression, statement_type_id(expression))
+    target = None if plan.written is None else rewrite.target(expression)
+    tables = tuple(rewrite.tables(expression))
+    template = Template(tuple(pieces), tuple(slots), plan, target, tables, statement_type_id(expression))
     return template if template.fill(values, NOW) == plan.sql else None
 
 

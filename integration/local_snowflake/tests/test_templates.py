@@ -47,6 +47,21 @@ def test_kept_translations_answer_alike(raw, t, statement):
         assert answers[0] == answers[1]
 
 
+def test_kept_translations_find_their_database(server):
+    raw = server.raw()
+    for number in range(1, 6):
+        name = f'"OWN_{number}"'
+        raw.rows(f"CREATE DATABASE {name}")
+        raw.rows(f'CREATE TABLE {name}."PUBLIC"."T1" (a INT)')
+        for sql in ("INSERT INTO {} SELECT 1", "INSERT INTO {} VALUES (2)", "UPDATE {} t SET a = t.a + 1 WHERE t.a = 2"):
+            raw.rows("BEGIN")
+            raw.rows(sql.format(f'{name}."PUBLIC"."T1"'))
+            # Seen before it is committed: by the transaction's own connection.
+            assert raw.rows(f'SELECT COUNT(*), MAX(a) FROM {name}."PUBLIC"."T1"') != [["0", None]]
+            raw.rows("COMMIT")
+        assert raw.rows(f'SELECT "T1".a FROM {name}."PUBLIC"."T1" ORDER BY 1') == [["1"], ["3"]]
+
+
 def test_time_goes_on(raw, t):
     times = {raw.rows("SELECT SYSDATE()")[0][0] for _ in range(5)}
     assert len(times) == 5
@@ -62,9 +77,9 @@ def test_errors_of_kept_translations(raw, t):
 
 
 def test_values_and_what_is_kept():
-    shape, values = templates.cut("""SELECT 'a1''b', "it's 5", 'day', 12, -3, 4.5, t1, 'x''y' FROM "t 7" LIMIT 9""")
-    assert values == ["'a1''b'", "12", "3", "'x''y'", "9"]
-    assert re.sub(r"\x00[sn]", "?", shape) == """SELECT ?, "it's 5", 'day', ?, -?, 4.5, t1, ? FROM "t 7" LIMIT ?"""
+    shape, values = templates.cut("""SELECT 'a1''b', "it's 5", 'day', 12, -3, 4.5, t1, 'x''y' FROM "DB_7"."t 7" LIMIT 9""")
+    assert values == ["'a1''b'", "12", "3", "'x''y'", '"DB_7"', "9"]
+    assert re.sub(r"\x00[tno]", "?", shape) == """SELECT ?, "it's 5", 'day', ?, -?, 4.5, t1, ? FROM ?."t 7" LIMIT ?"""
 
 
 class Session:
