@@ -4,9 +4,6 @@ use crate::config::LogFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// The connection's variable, as Snowflake's own orchestrator names it.
-const CONNECTION_VARIABLE: &str = "SNOWFLAKE_CONNECTION_NAME";
-
 /// Moves whole tables from SQL Server and Amazon Redshift into Snowflake: resumable, exactly once.
 ///
 /// Exit codes: 0 done (all tables loaded), 1 some table failed, 2 refused configuration or usage, 3 Snowflake or the
@@ -44,15 +41,13 @@ pub struct OrchestratorArguments {
     /// Optional configuration (TOML): intervals, leases, concurrency; see configs/orchestrator.toml.
     #[arg(short = 'c', long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Connection of Snowflake's connections.toml.
-    #[arg(long, env = CONNECTION_VARIABLE, value_name = "NAME")]
+    /// Connection of Snowflake's connections.toml, whatever the configuration says [environment, where neither says it:
+    /// SNOWFLAKE_CONNECTION_NAME].
+    #[arg(long, value_name = "NAME")]
     pub connection_name: Option<String>,
-    /// Only workflows with this affinity or none are driven.
-    #[arg(
-        long,
-        env = "DATA_MIGRATION_ORCHESTRATOR_AFFINITY",
-        value_name = "TEXT"
-    )]
+    /// Only workflows with this affinity or none are driven, whatever the configuration says [environment, where neither
+    /// says it: DATA_MIGRATION_ORCHESTRATOR_AFFINITY].
+    #[arg(long, value_name = "TEXT")]
     pub affinity: Option<String>,
     /// How logs are written.
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -197,8 +192,8 @@ pub struct CreateArguments {
 
 #[derive(Debug, Args)]
 pub struct ConnectionArguments {
-    /// Connection of Snowflake's connections.toml.
-    #[arg(long, env = CONNECTION_VARIABLE, value_name = "NAME")]
+    /// Connection of Snowflake's connections.toml [environment: SNOWFLAKE_CONNECTION_NAME].
+    #[arg(long, value_name = "NAME")]
     pub connection_name: Option<String>,
 }
 

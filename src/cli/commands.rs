@@ -412,7 +412,9 @@ pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
 }
 
 pub(super) fn catalog(arguments: &ConnectionArguments) -> Result<HybridCheckpoint, RoleError> {
-    let connection = connect(arguments.connection_name.as_deref())?;
+    let name = arguments.connection_name.clone();
+    let name = name.or_else(|| variable(config::orchestrator::CONNECTION_VARIABLE));
+    let connection = connect(name.as_deref())?;
     let metadata = metadata_location()?;
     Ok(HybridCheckpoint::new(
         SnowflakeClient::new(connection, "command"),

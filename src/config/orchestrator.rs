@@ -27,7 +27,8 @@ pub struct OrchestratorConfig {
     pub load_concurrency: usize,
     /// Partitions of one table in flight: at least 1.
     pub partition_window: usize,
-    /// Failures of one task until it is given up: at least 1.
+    /// Times that a task's worker may fall silent until the task is given up: at least 1. What workers report themselves is
+    /// counted with them, and bounded by [`RetryPolicy::TASK`](crate::domain::retry::RetryPolicy::TASK).
     pub max_failures: u32,
     /// How log lines look.
     pub log_format: LogFormat,
@@ -80,7 +81,8 @@ pub(super) const APPLICATION: &[&str] = &[
     "log_format",
 ];
 
-const CONNECTION_VARIABLE: &str = "SNOWFLAKE_CONNECTION_NAME";
+/// The connection, where nothing else says it.
+pub const CONNECTION_VARIABLE: &str = "SNOWFLAKE_CONNECTION_NAME";
 const AFFINITY_VARIABLE: &str = "DATA_MIGRATION_ORCHESTRATOR_AFFINITY";
 
 /// Reads and checks what the orchestrator is told by the file at `path`, if there is one, and by the environment `var`.

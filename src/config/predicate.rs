@@ -64,7 +64,10 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
             }
             '"' => scan.doubled('"', "a quoted name")?,
             '[' if platform == Platform::Sqlserver => scan.doubled(']', "a bracketed name")?,
-            '$' if platform != Platform::Sqlserver && word_before.is_empty() => {
+            // A number takes no $ into itself.
+            '$' if platform != Platform::Sqlserver
+                && !word_before.starts_with(|c: char| !c.is_ascii_digit()) =>
+            {
                 scan.dollar_quoted()?;
             }
             '-' if next == Some('-') => {
@@ -77,9 +80,9 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
             }
             _ => {}
         }
-        follows_escaped &= is_comment || c.is_whitespace() || c == '\'';
+        follows_escaped &= is_comment || c.is_ascii_whitespace() || c == '\'';
         is_empty &= (is_comment && piece != Piece::Modifier) || c.is_whitespace();
-        if c.is_alphanumeric() || c == '_' || (c == '$' && !word_before.is_empty()) {
+        if is_word(c) || (c == '$' && !word_before.is_empty()) {
             word_before.push(c);
         } else {
             word_before.clear();
@@ -99,6 +102,12 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
         ));
     }
     Ok(())
+}
+
+/// What names and the tags of dollar quotes are made of: for PostgreSQL, whatever is not ASCII (its lexer, `ident_cont` and
+/// `dolq_cont`), be it a letter or not.
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii()
 }
 
 struct Scan<'a> {
@@ -160,9 +169,7 @@ impl Scan<'_> {
             return Ok(());
         };
         let tag = &rest[..tag_end];
-        if !tag.chars().all(|c| c.is_alphanumeric() || c == '_')
-            || tag.starts_with(|c: char| c.is_ascii_digit())
-        {
+        if !tag.chars().all(is_word) || tag.starts_with(|c: char| c.is_ascii_digit()) {
             return Ok(());
         }
         let closing = format!("${tag}$");
@@ -320,6 +327,16 @@ mod tests {
         }
         assert!(check("[open", Piece::Predicate, Platform::Sqlserver).is_err());
         assert!(check("a = $x$ open", Piece::Predicate, Platform::Postgresql).is_err());
+        for text in [
+            "note = $😀$'$😀$) OR (1=1 --'",
+            "EXISTS (SELECT 1 AS 😀$$) ); DROP TABLE t; /*$$) --*/",
+            r"a = 😀E'\'' OR ';'",
+            "a = \u{a0}$$ ; '$$ OR b = '",
+        ] {
+            for platform in [Platform::Redshift, Platform::Postgresql] {
+                assert!(check(text, Piece::Predicate, platform).is_err(), "{text}");
+            }
+        }
         // Ends the literal or not, depending on a setting of the server.
         assert!(check(r"a = '\' OR 1=1 --'", Piece::Predicate, Platform::Redshift).is_err());
         assert!(check(r"a = E'\'' OR ';'", Piece::Predicate, Platform::Sqlserver).is_err());

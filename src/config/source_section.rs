@@ -2,7 +2,7 @@
 
 use super::section::{Section, expand};
 use crate::domain::table::Platform;
-use crate::source::SourceSettings;
+use crate::source::{SourceSettings, TLS_MODES};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 
@@ -134,7 +134,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<
     if platform == Platform::Sqlserver {
         encryption(section, &mut extra_options);
     }
-    extra(section, &mut extra_options);
+    extra(section, platform, &mut extra_options);
     Some(SourceSettings {
         platform,
         host: host?,
@@ -190,7 +190,11 @@ fn encryption(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, Secr
 }
 
 /// The keywords that users add to the connection string.
-fn extra(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, SecretString>) {
+fn extra(
+    section: &mut Section<'_, '_>,
+    platform: Platform,
+    options: &mut BTreeMap<String, SecretString>,
+) {
     let Some(table) = section.table(EXTRA) else {
         return;
     };
@@ -220,7 +224,7 @@ fn extra(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, SecretStr
                 toml::Value::Boolean(on) => Ok(on.to_string()),
                 _ => Err("must be text, a whole number, true or false".to_owned()),
             };
-            match value {
+            match value.and_then(|value| protected(keyword, value, platform)) {
                 Ok(value) => {
                     options.insert(keyword.clone(), value.into());
                     continue;
@@ -233,4 +237,25 @@ fn extra(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, SecretStr
     for (path, message) in wrong {
         section.findings.problem(&path, message);
     }
+}
+
+/// A value of PostgreSQL's or Amazon's driver with which it protects the connection as the user means it.
+fn protected(keyword: &str, value: String, platform: Platform) -> Result<String, String> {
+    if platform == Platform::Sqlserver {
+        return Ok(value);
+    }
+    if keyword.eq_ignore_ascii_case("sslmode") {
+        // Drivers compare the word exactly, and encrypt nothing when they do not know it.
+        let mode = value.to_lowercase();
+        return if TLS_MODES.contains(&mode.as_str()) {
+            Ok(mode)
+        } else {
+            Err(format!("must be one of {}", TLS_MODES.join(", ")))
+        };
+    }
+    if keyword.eq_ignore_ascii_case("ca") {
+        // psqlODBC's short form of sslmode: whichever of the two comes last holds.
+        return Err("write it as sslmode".to_owned());
+    }
+    Ok(value)
 }

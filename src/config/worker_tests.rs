@@ -73,7 +73,7 @@ fn a_short_file_is_filled_with_defaults() {
 fn every_key_is_read() {
     let text = with(
         "max_parallel_tasks = 9\ntask_fetch_interval = 0.5\nlease_refresh_interval = 7\nlease = 21\naffinity = '::blue::'\ntask_memory_mb = 64\nlog_format = 'JSON'\nlocal_results_directory = '/spool'\nsnowflake_database_for_metadata = 'my_db'\nsnowflake_schema_for_data_migration_metadata = '\"My \"\"S\"'",
-        "port = '${PORT}'\nodbc_driver = 'PostgreSQL Unicode'\nauth_method = 'standard'\n[connections.source.redshift.extra_options]\nSSLMode = 'verify-${LEVEL}'\nTimeout = 5\nUseX = true\n[connections.source.sqlserver]\nhost='h'\ndatabase='d'\nusername='u'\npassword='p;{${PORT}'\nencrypt = 'strict'\ntrust_server_certificate = true\n[connections.source.postgresql]\nhost='h'\ndatabase='d'\nusername='u'\npassword=''\n[connections.target.snowflake_connection_name]\nconnection_name = 'local'\n",
+        "port = '${PORT}'\nodbc_driver = 'PostgreSQL Unicode'\nauth_method = 'standard'\n[connections.source.redshift.extra_options]\nSSLMode = 'Verify-${LEVEL}'\nTimeout = 5\nUseX = true\n[connections.source.sqlserver]\nhost='h'\ndatabase='d'\nusername='u'\npassword='p;{${PORT}'\nencrypt = 'strict'\ntrust_server_certificate = true\n[connections.source.postgresql]\nhost='h'\ndatabase='d'\nusername='u'\npassword=''\n[connections.target.snowflake_connection_name]\nconnection_name = 'local'\n",
     );
     let config = load_text(&text, &[("PORT", "5555"), ("LEVEL", "full")]).expect("a configuration");
     assert_eq!(
@@ -169,7 +169,8 @@ fn mistakes_are_told_all_at_once_with_section_and_key() {
         (with("", "port = '${NOPE}'\nodbc_driver = '${A} ${B}'"), vec![
             "connections.source.redshift.port: the environment variable NOPE is not set", "connections.source.redshift.odbc_driver: the environment variable A", "connections.source.redshift.odbc_driver: the environment variable B"]),
         (with("", "auth_method = 'magic'"), vec!["connections.source.redshift.auth_method: must be \"standard\" or"]),
-        (with("", "[connections.source.redshift.extra_options]\npwd = 'x'\n'a;b' = 'x'\nf = 1.5\nv = '${NOPE}'"), vec![
+        (with("", "[connections.source.redshift.extra_options]\npwd = 'x'\n'a;b' = 'x'\nf = 1.5\nv = '${NOPE}'\nSslMode = 'on'\nCA = 'd'"), vec![
+            "connections.source.redshift.extra_options.CA: write it as sslmode", "connections.source.redshift.extra_options.SslMode: must be one of disable, allow",
             "connections.source.redshift.extra_options[\"a;b\"]: no keyword", "connections.source.redshift.extra_options.f: must be text", "connections.source.redshift.extra_options.pwd: use the key `password`", "connections.source.redshift.extra_options.v: the environment variable NOPE"]),
         (with("", "[connections.target.snowflake_connection_name]\n"), vec!["connections.target.snowflake_connection_name.connection_name: is missing"]),
     ] {

@@ -108,6 +108,8 @@ impl Dialect for PostgresFamily {
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ",
             "SET intervalstyle TO iso_8601",
             "SET default_transaction_read_only TO on",
+            // What a backslash in a user's predicate means is checked when the file is read.
+            "SET standard_conforming_strings TO on",
             catalog::NAME_SESSION,
         ]
     }

@@ -65,10 +65,13 @@ impl TargetPlanner for SnowflakeTargetPlanner {
                 let statements = creation(spec, &target, &wanted, analysis);
                 self.create(&target, &statements).await.map_err(failed)?;
                 // Read back: another process may have created it first, in another form.
-                self.describe(&target)
-                    .await
-                    .map_err(failed)?
-                    .unwrap_or_default()
+                let created = self.describe(&target).await.map_err(failed)?;
+                created.ok_or_else(|| {
+                    refused(vec![format!(
+                        "the target {target} was created or is there, and the role may not see it; GRANT SELECT, INSERT ON TABLE {} to the orchestrator's role, or its ownership",
+                        quote_table(&target)
+                    )])
+                })?
             }
         };
         let (columns, found) = match_columns(dialect, &wanted, &existing).map_err(refused)?;

@@ -2,6 +2,7 @@
 
 use super::error::{SourceError, SourceErrorKind};
 use super::probe::installed_drivers;
+use super::tls::is_postgresqls;
 use crate::dialect::Dialect;
 use crate::domain::table::Platform;
 use odbc_api::{Connection, ConnectionOptions, environment};
@@ -187,7 +188,7 @@ impl SourceSettings {
 
     fn connection_string(&self, driver: &str, results: Results) -> SecretString {
         let mut keywords: BTreeMap<&str, String> = BTreeMap::new();
-        if driver.starts_with("PostgreSQL") {
+        if is_postgresqls(driver) {
             // Without a cursor the driver holds the whole result in memory; with one the server makes no use of parallel
             // workers. Booleans come as bits, long text untruncated. A server that is gone without a word is noticed in
             // minutes: the system's keepalive alone takes hours, and the task's lease is renewed meanwhile.
@@ -216,8 +217,7 @@ impl SourceSettings {
         ] {
             // PostgreSQL's driver takes the braces off passwords and settings only: a database in braces is one
             // whose name has braces. It reads a value up to the semicolon.
-            let plain =
-                driver.starts_with("PostgreSQL") && !value.contains(';') && !value.starts_with('{');
+            let plain = is_postgresqls(driver) && !value.contains(';') && !value.starts_with('{');
             keywords.insert(key, if plain { value.clone() } else { escape(value) });
         }
         for (key, value) in self.tls_keywords(driver) {

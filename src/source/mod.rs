@@ -17,4 +17,4 @@ pub use connection::{SourceSettings, escape as connection_string_value};
 pub use error::{SourceError, SourceErrorKind};
 pub use extract::{ExtractError, ExtractRequest, extract};
 pub use probe::{SourceFacts, installed_drivers, probe, probe_tables};
-pub use tls::Protection;
+pub use tls::{MODES as TLS_MODES, Protection};

@@ -77,11 +77,15 @@ pub fn probe_tables(
                 format!("{place}: there is no such table, or this user does not see it"),
             ));
         }
-        // No row, so that the predicate and the privileges are checked and nothing is read.
-        let none = match &spec.where_clause {
-            Some(predicate) => format!("1 = 0 AND ({predicate}\n)"),
-            None => "1 = 0".to_owned(),
-        };
+        // No row, so that the predicate and the privileges on every column are checked and nothing is read.
+        let names = columns.iter().filter_map(|row| row.first()?.as_deref());
+        let each: Vec<String> = names
+            .map(|name| format!("{} IS NULL", dialect.quote_name(name)))
+            .collect();
+        let mut none = format!("1 = 0 AND ({})", each.join(" OR "));
+        if let Some(predicate) = &spec.where_clause {
+            none.push_str(&format!(" AND ({predicate}\n)"));
+        }
         let scope = Scope {
             table: &spec.source,
             key: &[],

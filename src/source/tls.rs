@@ -26,6 +26,22 @@ const PUBLICLY_CERTIFIED: &[&str] = &[
     ".redshift-serverless.amazonaws.com.cn",
 ];
 
+/// What SSLMode may be. Drivers compare the words exactly: psqlODBC takes any other as `disable`.
+pub const MODES: &[&str] = &[
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+];
+
+/// Whether a driver is psqlODBC, under the name that it is installed with: Debian's is "PostgreSQL Unicode".
+pub(super) fn is_postgresqls(driver: &str) -> bool {
+    let name = driver.to_lowercase();
+    name.starts_with("postgresql") || name.starts_with("psqlodbc")
+}
+
 /// How a connection to a source is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protection {
@@ -70,8 +86,18 @@ impl SourceSettings {
         driver: &str,
         certificates: Option<&str>,
     ) -> Vec<(&'static str, String)> {
-        if !driver.starts_with("PostgreSQL") || self.option("sslmode").is_some() {
+        if !is_postgresqls(driver) {
             return Vec::new();
+        }
+        if let Some(mode) = self.option("sslmode") {
+            // libpq looks for certificates in the user's home, where there seldom are any.
+            let is_verified = mode.starts_with("verify");
+            return match certificates {
+                Some(path) if is_verified && self.option("pqopt").is_none() => {
+                    vec![("pqopt", format!("sslrootcert={path}"))]
+                }
+                _ => Vec::new(),
+            };
         }
         if self.is_loopback() {
             return vec![("SSLmode", "prefer".to_owned())];
@@ -90,17 +116,18 @@ impl SourceSettings {
     /// How a connection is protected; `is_encrypted`: what the server says of it, if it can say.
     pub(super) fn protection(&self, driver: &str, is_encrypted: Option<bool>) -> Protection {
         let own = self.tls_keywords(driver);
-        let mode = self.option("sslmode").map(str::to_lowercase).or_else(|| {
+        let mode = self.option("sslmode").map(str::to_owned).or_else(|| {
             own.iter()
                 .find(|(key, _)| *key == "SSLmode")
                 .map(|(_, mode)| mode.clone())
         });
         match (mode.as_deref(), is_encrypted) {
             (_, Some(false)) => Protection::Clear,
-            // Nothing said: Amazon's driver, which verifies.
-            (Some("verify-full" | "verify-ca") | None, _) => Protection::Verified,
+            (Some("verify-full" | "verify-ca"), _) => Protection::Verified,
+            // Nothing said to Amazon's driver, which verifies then.
+            (None, _) if driver.contains("Redshift") => Protection::Verified,
             (Some("require"), _) | (_, Some(true)) => Protection::Encrypted,
-            (Some(_), None) => Protection::Clear,
+            (_, None) => Protection::Clear,
         }
     }
 
@@ -190,6 +217,17 @@ mod tests {
                 mode(&settings(host, &[(word, "disable")]), POSTGRES, Some("/c")),
                 ""
             );
+            // libpq would look for the authority's certificate in the user's home only.
+            assert_eq!(
+                mode(
+                    &settings(host, &[(word, "verify-ca")]),
+                    "psqlODBC",
+                    Some("/c")
+                ),
+                "pqopt=sslrootcert=/c"
+            );
+            let own = settings(host, &[(word, "verify-full"), ("PQOPT", "x")]);
+            assert_eq!(mode(&own, POSTGRES, Some("/c")), "");
         }
         assert_eq!(mode(&settings(host, &[]), AMAZON, Some("/c")), "");
         // Its own pqopt may name another certificate.
@@ -213,5 +251,7 @@ mod tests {
         );
         assert_eq!(protection("h", &[("sslmode", "disable")], None), Clear);
         assert_eq!(settings("h", &[]).protection(AMAZON, None), Verified);
+        assert_eq!(settings("h", &[]).protection("mine", None), Clear);
+        assert_eq!(settings("h", &[]).protection("psqlODBC", None), Encrypted);
     }
 }

@@ -151,7 +151,7 @@ pub(super) async fn warehouse(
 ) -> bool {
     let grant = |name: &str| {
         format!(
-            "GRANT USAGE, OPERATE ON WAREHOUSE {} TO ROLE {}",
+            "GRANT USAGE ON WAREHOUSE {} TO ROLE {}",
             quote(name),
             quote(&session.role)
         )

@@ -208,7 +208,7 @@ fn region_without(region: &str) -> Option<String> {
     }
 }
 
-/// Creates a hybrid table, writes, reads and drops it; and a transient one, as loads by key do.
+/// Creates a hybrid table, writes, reads and drops it; and what else the metadata and loads by key are made of.
 async fn hybrid_tables(session: &Session, schema: &str, findings: &mut Vec<Finding>) {
     let table = format!("{schema}.{}", quote(&probe_name()));
     let create = format!(
@@ -249,19 +249,26 @@ async fn hybrid_tables(session: &Session, schema: &str, findings: &mut Vec<Findi
         }
     }
     drop_probe(session, "TABLE", &table, findings).await;
-    let staging = format!("{schema}.{}", quote(&probe_name()));
-    let transient = format!("CREATE TRANSIENT TABLE {staging} (ID NUMBER(10,0))");
-    match session.client.query(&transient).await {
-        Ok(_) => drop_probe(session, "TABLE", &staging, findings).await,
-        Err(error) => findings.push(Finding::fail(
-            "orchestrator_privileges",
-            cause(&error),
-            format!(
-                "no staging table can be created in {schema}: {}",
-                error.message
-            ),
-            format!("GRANT CREATE TABLE ON SCHEMA {schema} TO ROLE {role}"),
-        )),
+    for (kind, definition) in [
+        ("TABLE", "TRANSIENT TABLE {} (ID NUMBER(10,0))"),
+        ("STAGE", "STAGE {}"),
+        ("VIEW", "VIEW {} AS SELECT 1 AS ID"),
+    ] {
+        let name = format!("{schema}.{}", quote(&probe_name()));
+        let create = format!("CREATE {}", definition.replace("{}", &name));
+        match session.client.query(&create).await {
+            Ok(_) => drop_probe(session, kind, &name, findings).await,
+            Err(error) => findings.push(Finding::fail(
+                "orchestrator_privileges",
+                cause(&error),
+                format!(
+                    "no {} can be created in {schema}: {}",
+                    kind.to_lowercase(),
+                    error.message
+                ),
+                format!("GRANT CREATE {kind} ON SCHEMA {schema} TO ROLE {role}"),
+            )),
+        }
     }
     findings.push(match failed {
         None => Finding::ok("hybrid_tables", "created, written, read and dropped"),

@@ -4,7 +4,9 @@ use super::account::cell;
 use super::grants::{Privilege, try_table};
 use super::metadata::{create_schema_probe, drop_probe};
 use super::{Session, cause, probe_name};
-use crate::domain::spec::{Synchronization, TableSpec};
+use crate::domain::spec::TableSpec;
+use crate::domain::task::LoadMode;
+use crate::plan::synchronization::{load_mode, tracks_deletions};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::error::Kind;
 use crate::telemetry::doctor_report::{Cause, Finding};
@@ -30,10 +32,26 @@ pub(super) async fn check(session: &Session, tables: &[TableSpec], findings: &mu
         .collect()
         .await;
     // A schema is tried once, whatever the number of its tables.
-    let mut schemas: BTreeMap<(String, String), Finding> = BTreeMap::new();
+    let mut places: BTreeMap<Place, Finding> = BTreeMap::new();
+    let mut copies: BTreeMap<String, Finding> = BTreeMap::new();
     for (spec, found) in found {
         let target = quote_table(&spec.target);
         let finding = match found {
+            _ if spec.preflight.is_some() && !matches!(found, Found::Error(_)) => {
+                let database = quote(&exact_name(&spec.target.database));
+                let tried = match copies.get(&database) {
+                    Some(tried) => tried.clone(),
+                    None => {
+                        let tried = dry_run_schema(session, &database, findings).await;
+                        copies.insert(database, tried.clone());
+                        tried
+                    }
+                };
+                Finding {
+                    message: format!("{target}: {}", tried.message),
+                    ..tried
+                }
+            }
             Found::Table(refused) if refused.is_empty() => {
                 Finding::ok(CHECK, format!("{target} is there and can be loaded"))
             }
@@ -43,40 +61,47 @@ pub(super) async fn check(session: &Session, tables: &[TableSpec], findings: &mu
                 let cause = refused
                     .first()
                     .map_or(Cause::Other, |(_, error)| cause(error));
+                let grant = format!(
+                    "GRANT {} ON TABLE {target} TO ROLE {}",
+                    names.join(", "),
+                    quote(&session.role)
+                );
                 Finding::fail(
                     CHECK,
                     cause,
                     format!("{target}: {} is refused: {message}", names.join(", ")),
-                    format!(
-                        "GRANT {} ON TABLE {target} TO ROLE {}",
-                        names.join(", "),
-                        quote(&session.role)
-                    ),
+                    refused
+                        .first()
+                        .map_or(grant.clone(), |(_, error)| remedy(error, grant)),
                 )
             }
             Found::Error(error) => Finding::fail(
                 CHECK,
                 cause(&error),
                 format!("{target}: {}", error.message),
-                format!(
-                    "GRANT SELECT, INSERT ON TABLE {target} TO ROLE {}",
-                    quote(&session.role)
+                remedy(
+                    &error,
+                    format!(
+                        "GRANT SELECT, INSERT ON TABLE {target} TO ROLE {}",
+                        quote(&session.role)
+                    ),
                 ),
             ),
             Found::Nothing => {
-                let [database, schema] = [&spec.target.database, &spec.target.schema]
-                    .map(|name| quote(&exact_name(name)));
-                let key = (database, schema);
-                let tried = match schemas.get(&key) {
+                let place = Place::of(spec);
+                let tried = match places.get(&place) {
                     Some(tried) => tried.clone(),
                     None => {
-                        let tried = creatable(session, &key.0, &key.1, findings).await;
-                        schemas.insert(key, tried.clone());
+                        let tried = creatable(session, &place, findings).await;
+                        places.insert(place, tried.clone());
                         tried
                     }
                 };
                 Finding {
-                    message: format!("{target} is not there: {}", tried.message),
+                    message: format!(
+                        "{target} is not there, or the role may not see it: {}",
+                        tried.message
+                    ),
                     ..tried
                 }
             }
@@ -85,26 +110,50 @@ pub(super) async fn check(session: &Session, tables: &[TableSpec], findings: &mu
     }
 }
 
+/// Where a target is created.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// Quoted, as the schema.
+    database: String,
+    schema: String,
+    /// Whether the numbers of an identity column go on from a sequence.
+    with_sequence: bool,
+}
+
+impl Place {
+    fn of(spec: &TableSpec) -> Self {
+        Self {
+            database: quote(&exact_name(&spec.target.database)),
+            schema: quote(&exact_name(&spec.target.schema)),
+            with_sequence: spec.continue_identity && spec.preflight.is_none(),
+        }
+    }
+}
+
+/// What to do about a statement that was refused, where `grant` helps if a privilege is missing.
+fn remedy(error: &SnowflakeError, grant: String) -> String {
+    match error.kind {
+        Kind::NoPrivilege | Kind::NoSuchObject => grant,
+        Kind::Unreachable | Kind::Login | Kind::SessionExpired => "try again".to_owned(),
+        _ => "what the message says is to be put right; a target is a table, no view".to_owned(),
+    }
+}
+
 /// What a run of the table sends to its target.
 fn privileges(spec: &TableSpec) -> Vec<Privilege> {
-    let mut all = vec![Privilege::Select, Privilege::Insert];
-    match spec.synchronization {
-        Synchronization::None => {}
-        Synchronization::FullReplace | Synchronization::Checksum { .. } => {
-            all.push(Privilege::Delete);
-        }
-        Synchronization::Watermark {
-            track_modifications,
-            track_deletions,
-            ..
-        } => {
-            if track_modifications {
-                all.push(Privilege::Update);
-            }
-            if track_deletions {
-                all.push(Privilege::Delete);
-            }
-        }
+    let mut all = vec![Privilege::Select];
+    if spec.preflight.is_some() {
+        // A dry run loads a copy.
+        return all;
+    }
+    all.push(Privilege::Insert);
+    match load_mode(spec, false) {
+        LoadMode::Append => {}
+        LoadMode::ReplaceRange => all.push(Privilege::Delete),
+        LoadMode::Merge => all.push(Privilege::Update),
+    }
+    if tracks_deletions(spec) {
+        all.push(Privilege::Delete);
     }
     all
 }
@@ -140,19 +189,58 @@ async fn look(session: &Session, spec: &TableSpec) -> Found {
     Found::Table(refused)
 }
 
+/// Whether the schema of a dry run's copies can be created.
+async fn dry_run_schema(session: &Session, database: &str, findings: &mut Vec<Finding>) -> Finding {
+    match create_schema_probe(session, database).await {
+        Ok(probe) => {
+            drop_probe(session, "SCHEMA", &probe, findings).await;
+            Finding::ok(CHECK, "the dry run's schema and copy will be created")
+        }
+        Err(error) => Finding::fail(
+            CHECK,
+            cause(&error),
+            format!("the dry run's schema cannot be created: {}", error.message),
+            remedy(
+                &error,
+                format!(
+                    "GRANT USAGE, CREATE SCHEMA ON DATABASE {database} TO ROLE {}",
+                    quote(&session.role)
+                ),
+            ),
+        ),
+    }
+}
+
 /// Whether a table can be created in the schema, or the schema in the database.
-async fn creatable(
-    session: &Session,
-    database: &str,
-    schema: &str,
-    findings: &mut Vec<Finding>,
-) -> Finding {
+async fn creatable(session: &Session, place: &Place, findings: &mut Vec<Finding>) -> Finding {
     let role = quote(&session.role);
+    let (database, schema) = (&place.database, &place.schema);
     let table = format!("{database}.{schema}.{}", quote(&probe_name()));
     let create = format!("CREATE TRANSIENT TABLE {table} (ID NUMBER(10,0))");
     match session.client.query(&create).await {
         Ok(_) => {
             drop_probe(session, "TABLE", &table, findings).await;
+            if place.with_sequence {
+                let sequence = format!("{database}.{schema}.{}", quote(&probe_name()));
+                let create = format!("CREATE SEQUENCE {sequence}");
+                if let Err(error) = session.client.query(&create).await {
+                    return Finding::fail(
+                        CHECK,
+                        cause(&error),
+                        format!(
+                            "the sequence of its identity column cannot be created: {}",
+                            error.message
+                        ),
+                        remedy(
+                            &error,
+                            format!(
+                                "GRANT CREATE SEQUENCE ON SCHEMA {database}.{schema} TO ROLE {role}"
+                            ),
+                        ),
+                    );
+                }
+                drop_probe(session, "SEQUENCE", &sequence, findings).await;
+            }
             return Finding::ok(CHECK, "it will be created");
         }
         Err(error) if error.kind == Kind::NoSuchObject => {}
@@ -161,7 +249,12 @@ async fn creatable(
                 CHECK,
                 cause(&error),
                 format!("it cannot be created: {}", error.message),
-                format!("GRANT USAGE, CREATE TABLE ON SCHEMA {database}.{schema} TO ROLE {role}"),
+                remedy(
+                    &error,
+                    format!(
+                        "GRANT USAGE, CREATE TABLE ON SCHEMA {database}.{schema} TO ROLE {role}"
+                    ),
+                ),
             );
         }
     }
@@ -170,7 +263,9 @@ async fn creatable(
             drop_probe(session, "SCHEMA", &probe, findings).await;
             Finding::ok(
                 CHECK,
-                format!("it will be created, and its schema {database}.{schema}"),
+                format!(
+                    "it will be created, and its schema {database}.{schema}, unless that is there and lacks USAGE"
+                ),
             )
         }
         Err(error) if error.kind == Kind::NoSuchObject => Finding::warn(
@@ -189,8 +284,11 @@ async fn creatable(
                 "its schema {database}.{schema} cannot be created: {}",
                 error.message
             ),
-            format!(
-                "CREATE SCHEMA {database}.{schema}; GRANT USAGE, CREATE TABLE ON SCHEMA {database}.{schema} TO ROLE {role}"
+            remedy(
+                &error,
+                format!(
+                    "CREATE SCHEMA {database}.{schema}; GRANT USAGE, CREATE TABLE ON SCHEMA {database}.{schema} TO ROLE {role}"
+                ),
             ),
         ),
     }

@@ -229,6 +229,41 @@ fn role(site: &Site<'_>, arguments: &[&str], line: &str) -> Running {
 }
 
 #[test]
+fn an_orchestrators_file_wins_over_the_environment_and_an_empty_variable_is_none() {
+    let site = Site::shared();
+    let file = site.scratch.path().join("orchestrator.toml");
+    let text = "[connections.target.snowflake_connection_name]\nconnection_name = \"local\"\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let start = |arguments: &[&str], connection: &str| {
+        let running = site
+            .command(arguments)
+            .env("RUST_LOG", "snowhaul=info")
+            .env("SNOWFLAKE_CONNECTION_NAME", connection)
+            .env("SNOWFLAKE_DEFAULT_CONNECTION_NAME", "local")
+            .start();
+        let started = until(DEADLINE, || {
+            running.stdout().contains("orchestrator starts")
+        });
+        assert!(started, "{}{}", running.stdout(), running.stderr());
+    };
+    start(&["orchestrator", "-c", file], "not-this-one");
+    start(&["orchestrator"], "");
+    let ended = site
+        .command(&["orchestrator"])
+        .env("SNOWFLAKE_CONNECTION_NAME", "not-this-one")
+        .run(DEADLINE);
+    assert_eq!(ended.code(), Some(2));
+    assert_says(&ended.stderr, &["not-this-one"]);
+    let listed = site
+        .command(&["workflow", "list"])
+        .env("SNOWFLAKE_CONNECTION_NAME", "")
+        .env("SNOWFLAKE_DEFAULT_CONNECTION_NAME", "local")
+        .run(DEADLINE);
+    assert_eq!(listed.code(), Some(0), "{}", listed.stderr);
+}
+
+#[test]
 fn the_old_spelling_creates_a_workflow_and_wait_prints_lines_and_tells_of_failures() {
     let site = Site::shared();
     site.source.sql().run("CREATE TABLE t AS SELECT 1 AS id");

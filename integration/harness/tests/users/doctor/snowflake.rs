@@ -136,10 +136,7 @@ fn a_warehouse_that_is_not_there_is_told() {
     for (warehouse, parts) in [
         (
             "warehouse = \"NONE\"",
-            [
-                "NONE does not exist",
-                "GRANT USAGE, OPERATE ON WAREHOUSE \"NONE\"",
-            ],
+            ["NONE does not exist", "GRANT USAGE ON WAREHOUSE \"NONE\""],
         ),
         ("", ["the session has none", "name one in the connection"]),
         (
