@@ -29,9 +29,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 /// What daemons log where `RUST_LOG` is not set. What ODBC has to say comes with the errors that it causes.
-const DAEMON_LOGS: &str = "warn,snowhaul=info,odbc_api=error";
+const DAEMON_LOGS: &str = "warn,snowhaul=info";
 /// What commands with an answer of their own log: the answer is enough.
-pub(super) const COMMAND_LOGS: &str = "warn,odbc_api=error";
+pub(super) const COMMAND_LOGS: &str = "warn";
 /// How long a command waits for an orchestrator that has just been started to create the metadata.
 const METADATA_PATIENCE: Duration = Duration::from_secs(20);
 

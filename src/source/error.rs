@@ -67,7 +67,11 @@ impl SourceError {
             }
             other => (String::new(), other.to_string()),
         };
-        let words = own_words(&words);
+        let mut words = own_words(&words);
+        // It quotes pieces of `pqopt`, which may be a key's passphrase.
+        if let Some(start) = words.find(PARAMETER_ERROR) {
+            words.truncate(start + PARAMETER_ERROR.len());
+        }
         let (kind, remedy) = if matches!(error, odbc_api::Error::TooLargeValueForBuffer { .. }) {
             (
                 SourceErrorKind::Moved,
@@ -84,6 +88,9 @@ impl SourceError {
         Self::new(kind, format!("{place}: {words}{state} — {remedy}"))
     }
 }
+
+/// How psqlODBC begins to say that libpq could not read its settings.
+const PARAMETER_ERROR: &str = "libpq connection parameter error";
 
 /// What the server said, on one line, without what the layers between have put around it: the record's head
 /// (`State: …, Native error: …, Message: `), the names of drivers in brackets, PostgreSQL's driver's last sentence.
@@ -109,7 +116,12 @@ fn own_words(text: &str) -> String {
 fn classify(state: &str, words: &str) -> (SourceErrorKind, &'static str) {
     let says = |any: &[&str]| any.iter().any(|word| words.contains(word));
     let is = |any: &[&str]| any.iter().any(|start| state.starts_with(start));
-    if says(&["does not support SSL"]) {
+    if says(&[PARAMETER_ERROR]) {
+        (
+            SourceErrorKind::Refused,
+            "the value of pqopt in extra_options is no list of libpq's settings: write name='value' for a value with blanks",
+        )
+    } else if says(&["does not support SSL"]) {
         (
             SourceErrorKind::Refused,
             "the server offers no TLS: let it, or give up protection with sslmode = \"disable\" in extra_options (insecure)",

@@ -55,7 +55,11 @@ impl<'a> MakeWriter<'a> for LogSink {
 
 /// Starts logging for the process. `default` is the filter where `RUST_LOG` is not set, e.g. `warn,snowhaul=info`.
 pub fn init(format: LogFormat, sink: LogSink, default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    // It repeats what drivers say in full, which may be pieces of a connection's secrets; errors tell it without.
+    if let Ok(silent) = "odbc_api=off".parse() {
+        filter = filter.add_directive(silent);
+    }
     let terminal = match sink {
         LogSink::Stdout => std::io::stdout().is_terminal(),
         LogSink::Stderr | LogSink::Bars(_) => std::io::stderr().is_terminal(),

@@ -148,6 +148,11 @@ fn no_secret_is_written_anywhere() {
         worker("right.toml", SOURCE),
         worker("wrong.toml", SOURCE_WRONG),
     );
+    let option = fs::read_to_string(&right).unwrap().replace(
+        "ApplicationName = \"option",
+        "pqopt = \"sslpassword=some option",
+    );
+    let option = site.scratch.write("option.toml", &option);
     let by_password = home(&snowflake, &format!("password = \"{PASSWORD}\""));
     let by_token = home(&snowflake, &format!("token = \"{TOKEN}\""));
     let refused = home(&snowflake, &format!("password = \"{WRONG}\""));
@@ -166,6 +171,7 @@ fn no_secret_is_written_anywhere() {
         ("password", &by_password, &right, 1),
         ("token", &by_token, &right, 1),
         ("wrong_source", &by_password, &wrong, 3),
+        ("broken_option", &by_password, &option, 3),
         ("wrong_password", &refused, &right, 3),
         ("broken_file", &broken, &right, 2),
     ] {
@@ -194,6 +200,7 @@ fn no_secret_is_written_anywhere() {
         (vec!["worker", "list"], 0),
         (vec!["doctor", "-c", text(&right), text(&workflow)], 1),
         (vec!["doctor", "-c", text(&wrong), text(&workflow)], 3),
+        (vec!["doctor", "-c", text(&option), text(&workflow)], 1),
         (
             vec![
                 "create-data-migration-workflow",
