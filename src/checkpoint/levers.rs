@@ -170,7 +170,8 @@ impl HybridCheckpoint {
             ));
         }
         match lever {
-            // Whoever runs one learns at its next renewal, also while no orchestrator is there.
+            // Whoever runs one learns at its next renewal, also while no orchestrator is there. Until its lease is past it may
+            // run on: LEASE_UNTIL stays.
             Lever::Cancel => statements.push(format!(
                 "UPDATE {s}.TASK_QUEUE SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
                  WHERE {of} AND STATUS IN ('PENDING', 'CLAIMED')"

@@ -106,7 +106,8 @@ impl HybridCheckpoint {
             format!(
                 "UPDATE {s}.\"PARTITION\" SET PHASE = 'CANCELLED' WHERE {of} AND PHASE IN ('PENDING', 'STAGED') AND {fence}"
             ),
-            // The token goes, so that an end that comes later does not take itself for one that was written before.
+            // The token goes, so that an end that comes later does not take itself for one that was written before. LEASE_UNTIL
+            // stays: until then the worker may run on.
             format!(
                 "UPDATE {s}.TASK_QUEUE SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
                  WHERE {of} AND COLLECTED_AT IS NULL AND {fence}"
