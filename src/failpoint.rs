@@ -148,10 +148,16 @@ steps! {
     EndDryRun = "end.dry_run",
     /// The workflow's staged files are removed.
     EndFiles = "end.files",
+    /// A workflow's end begins its transaction.
+    CompleteBegin = "complete.begin",
+    /// Nobody asks anything of the workflow until its end is written.
+    CompleteLock = "complete.lock",
     /// What is left of its ended tasks is collected.
     WorkflowCollect = "workflow.collect",
     /// Executing → Completed or Cancelled.
     WorkflowComplete = "workflow.complete",
+    /// The end is committed.
+    CompleteCommit = "complete.commit",
     /// The worker's row is written.
     WorkerHeartbeat = "worker.heartbeat",
     /// The worker's row is removed.

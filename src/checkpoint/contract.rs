@@ -140,6 +140,13 @@ pub struct TableState {
     pub request: Option<Request>,
 }
 
+impl TableState {
+    /// Whether nothing more happens with it: it has ended, and nobody has asked that it run again.
+    pub fn has_ended(&self) -> bool {
+        self.phase.is_terminal() && self.request != Some(Request::Retry)
+    }
+}
+
 /// A partition as the checkpoint knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionState {
@@ -295,12 +302,14 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<Vec<(PartitionPhase, u64)>, CheckpointError>;
     /// Pending → Executing. Fenced. One statement.
     async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
-    /// Executing → `end` (Completed or Cancelled); what is left of its ended tasks is collected. Fenced. Two statements.
+    /// Executing → `end` (Completed or Cancelled), unless a table has not ended or operators have asked something that
+    /// `owned` does not know of ([`Applied::No`]); with it what is left of its ended tasks is collected. Atomic: no request
+    /// is written meanwhile. Fenced. A few statements.
     async fn complete_workflow(
         &self,
         owned: &OwnedWorkflow,
         end: WorkflowPhase,
-    ) -> Result<(), CheckpointError>;
+    ) -> Result<Applied, CheckpointError>;
     /// Carries out what operators asked of tables, and takes the requests away. Cancelled: the table, its partitions that
     /// are not loaded, and its tasks (whoever runs one learns that its lease is lost). Again: the table goes back to
     /// Executing, or to Pending if it was never planned; its partitions that failed or were cancelled to Pending, of a

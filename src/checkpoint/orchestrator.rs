@@ -308,23 +308,8 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         &self,
         owned: &OwnedWorkflow,
         end: WorkflowPhase,
-    ) -> Result<(), CheckpointError> {
-        // Who dies between a change of phase and the collection of its tasks leaves these behind, and nobody asks for
-        // them again: the partitions are past them.
-        let leftover = format!(
-            "UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE WORKFLOW_ID = {} AND STATUS IN ('COMPLETED', 'FAILED') AND COLLECTED_AT IS NULL AND {}",
-            self.s,
-            owned.id,
-            self.fence(owned)
-        );
-        self.execute(Step::WorkflowCollect, &leftover).await?;
-        self.change_workflow(
-            Step::WorkflowComplete,
-            owned,
-            &format!("STATUS = '{end}', ENDED_AT = SYSDATE(), OWNER = NULL"),
-            WorkflowPhase::Executing,
-        )
-        .await
+    ) -> Result<Applied, CheckpointError> {
+        self.end_workflow(owned, end).await
     }
 
     async fn carry_out(

@@ -243,6 +243,9 @@ pub(super) fn state_taken(holder: &str) -> String {
     )
 }
 
+/// The phases of a table that has ended.
+pub(super) const ENDED_TABLE: &str = "('COMPLETED', 'FAILED', 'CANCELLED')";
+
 /// No load has failed since the last one that committed.
 pub(super) const NO_LOAD_FAILURES: &str =
     "LOAD_FAILURES = NULL, LOAD_NOT_BEFORE = NULL, LOAD_ERROR = NULL";

@@ -139,7 +139,7 @@ impl OrchestratorCheckpoint for Store {
 
     async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
         let after = self.faults.enter("start_workflow").await?;
-        let answer = self.change_workflow(owned, WorkflowPhase::Pending, WorkflowPhase::Executing);
+        let answer = self.rows().start_workflow(owned);
         after.leave(answer).await
     }
 
@@ -147,9 +147,9 @@ impl OrchestratorCheckpoint for Store {
         &self,
         owned: &OwnedWorkflow,
         end: WorkflowPhase,
-    ) -> Result<(), CheckpointError> {
+    ) -> Result<Applied, CheckpointError> {
         let after = self.faults.enter("complete_workflow").await?;
-        let answer = self.change_workflow(owned, WorkflowPhase::Executing, end);
+        let answer = self.rows().complete_workflow(owned, end);
         after.leave(answer).await
     }
 
@@ -398,28 +398,47 @@ impl Store {
             })
             .collect()
     }
-
-    fn change_workflow(
-        &self,
-        owned: &OwnedWorkflow,
-        from: WorkflowPhase,
-        to: WorkflowPhase,
-    ) -> Result<(), CheckpointError> {
-        let mut rows = self.rows();
-        rows.check_owner(owned)?;
-        if let Some(row) = rows.workflows.get_mut(&owned.id)
-            && row.phase == from
-        {
-            row.phase = to;
-            if to.is_terminal() {
-                row.owner = None;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Rows {
+    fn start_workflow(&mut self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        self.check_owner(owned)?;
+        if let Some(row) = self.workflows.get_mut(&owned.id)
+            && row.phase == WorkflowPhase::Pending
+        {
+            row.phase = WorkflowPhase::Executing;
+        }
+        Ok(())
+    }
+
+    fn complete_workflow(
+        &mut self,
+        owned: &OwnedWorkflow,
+        end: WorkflowPhase,
+    ) -> Result<Applied, CheckpointError> {
+        self.check_owner(owned)?;
+        let may_end = self.have_all_ended(owned.id) && !self.asked_again().contains(&owned.id);
+        let Some(row) = self.workflows.get_mut(&owned.id) else {
+            return Ok(Applied::No);
+        };
+        let is_known = row.request_seq == owned.request_seq;
+        if row.phase == WorkflowPhase::Executing && is_known && may_end {
+            row.phase = end;
+            row.owner = None;
+        }
+        Ok(if row.phase.is_terminal() {
+            Applied::Yes
+        } else {
+            Applied::No
+        })
+    }
+
+    /// Whether no table of a workflow is at work.
+    pub(super) fn have_all_ended(&self, id: WorkflowId) -> bool {
+        let mut tables = self.tables.iter();
+        tables.all(|((w, _), table)| *w != id || table.phase.is_terminal())
+    }
+
     fn write_plan(
         &mut self,
         owned: &OwnedWorkflow,
