@@ -223,12 +223,20 @@ impl Actor for TablePlannerActor {
                 if count(PartitionPhase::Pending) + count(PartitionPhase::Staged) > 0 {
                     return Err("partitions were left over".into());
                 }
-                let end = if count(PartitionPhase::Failed) > 0 {
-                    TableEnd::Failed
+                // A table that goes on has none; whatever it comes from, their rows are not in the target.
+                let cancelled = count(PartitionPhase::Cancelled);
+                let (end, error) = if cancelled > 0 {
+                    let error = format!(
+                        "{cancelled} of its partitions were cancelled before they were loaded; `snowhaul workflow retry {}` loads them",
+                        state.arguments.owned.name
+                    );
+                    (TableEnd::Failed, Some(error))
+                } else if count(PartitionPhase::Failed) > 0 {
+                    (TableEnd::Failed, None)
                 } else {
-                    TableEnd::Completed
+                    (TableEnd::Completed, None)
                 };
-                state.write_end(&myself, end, None);
+                state.write_end(&myself, end, error);
             }
             TablePlannerMsg::EndWritten(Written::Applied, end) => state.end(&myself, end),
             TablePlannerMsg::EndWritten(Written::Stale, _) => {

@@ -315,7 +315,8 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     /// Executing, or to Pending if it was never planned; its partitions that failed or were cancelled to Pending, of a
     /// table that had ended all that are not loaded; their tasks to the queue, attempts counted anew but never numbered
     /// anew, so that no file of an old attempt is ever loaded. A table whose state of earlier runs another workflow has
-    /// taken since does not run again, and says so. Waits for a load under way. Atomic, fenced. A few statements.
+    /// taken since does not run again, and says so; nor does one of a workflow that is being cancelled. Waits for a load under
+    /// way. Atomic, fenced. A few statements.
     async fn carry_out(
         &self,
         owned: &OwnedWorkflow,

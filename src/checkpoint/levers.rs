@@ -158,8 +158,13 @@ impl HybridCheckpoint {
             Lever::Resume => None,
         };
         if !whole || matches!(lever, Lever::Resume | Lever::Cancel) {
-            let kept = if whole { " AND REQUEST = 'PAUSE'" } else { "" };
-            statements.push(format!("DELETE FROM {s}.TABLE_REQUEST WHERE {of}{kept}"));
+            // A table does not begin again in a workflow that is being cancelled.
+            let which = match (whole, lever) {
+                (false, _) => "",
+                (true, Lever::Cancel) => " AND REQUEST IN ('PAUSE', 'RETRY')",
+                (true, _) => " AND REQUEST = 'PAUSE'",
+            };
+            statements.push(format!("DELETE FROM {s}.TABLE_REQUEST WHERE {of}{which}"));
         }
         if let Some(asked) = asked.filter(|_| !whole) {
             let rows: Vec<_> = tables.iter().map(|no| vec![no.to_string()]).collect();

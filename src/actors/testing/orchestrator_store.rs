@@ -6,7 +6,7 @@ use crate::checkpoint::{
     PartitionKey, PartitionState, StateChange, TablePlan, TableState, WorkflowSearch,
 };
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
-use crate::domain::request::Orders;
+use crate::domain::request::{Orders, Request};
 use crate::domain::table::TableRef;
 use crate::domain::task::{ExtractionSpec, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
@@ -169,6 +169,16 @@ impl OrchestratorCheckpoint for Store {
                 rows.cancel_table((owned.id, *no));
             } else {
                 rows.repeat_table((owned.id, *no));
+            }
+        }
+        for no in &orders.withdraw {
+            let mut rows = self.rows();
+            rows.check_owner(owned)?;
+            let is_cancelled = rows.workflows[&owned.id].request == Some(Request::Cancel);
+            if let Some(table) = rows.tables.get_mut(&(owned.id, *no))
+                && is_cancelled
+            {
+                table.request = None;
             }
         }
         after.leave(Ok(())).await
