@@ -88,7 +88,7 @@ steps! {
     TaskFinish = "task.finish",
     /// Claims of silent workers are returned.
     TaskReap = "task.reap",
-    /// Ended tasks are marked as collected.
+    /// Ended tasks are marked as collected; those of a failed table that have not ended are cancelled.
     TaskCollect = "task.collect",
     /// The target's table, schema or database is created.
     TargetCreate = "target.create",
@@ -152,7 +152,7 @@ steps! {
     CompleteBegin = "complete.begin",
     /// Nobody asks anything of the workflow until its end is written.
     CompleteLock = "complete.lock",
-    /// What is left of its ended tasks is collected.
+    /// What is left of its tasks is collected or cancelled.
     WorkflowCollect = "workflow.collect",
     /// Executing → Completed or Cancelled.
     WorkflowComplete = "workflow.complete",

@@ -303,7 +303,8 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     /// Pending → Executing. Fenced. One statement.
     async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
     /// Executing → `end` (Completed or Cancelled), unless a table has not ended or operators have asked something that
-    /// `owned` does not know of ([`Applied::No`]); with it what is left of its ended tasks is collected. Atomic: no request
+    /// `owned` does not know of ([`Applied::No`]); with it what is left of its tasks
+    /// is collected or cancelled. Atomic: no request
     /// is written meanwhile. Fenced. A few statements.
     async fn complete_workflow(
         &self,
@@ -346,7 +347,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         table_no: TableNo,
         plan: &TablePlan,
     ) -> Result<Applied, CheckpointError>;
-    /// Queues tasks that are not queued yet. Fenced. One statement per thousand.
+    /// Queues tasks that are not queued yet, of tables that have not ended. Fenced. One statement per thousand.
     async fn enqueue(
         &self,
         owned: &OwnedWorkflow,
@@ -358,10 +359,9 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         workflows: &[WorkflowId],
         limit: usize,
     ) -> Result<Vec<EndedTask>, CheckpointError>;
-    /// Marks ended tasks as collected (when their partition's phase needs no change). One statement.
-    async fn collect(&self, task_ids: &[String]) -> Result<(), CheckpointError>;
-    /// Applies changes of one workflow; the answers stand in the order of the changes. At most two statements per kind
-    /// of change in the batch when all apply, one more when some do not.
+    /// Applies changes of one workflow; the answers stand in the order of the changes. The tasks that ended are collected;
+    /// what is left of a failed table's is cancelled. At most two statements per kind of change in the batch when all apply,
+    /// one more when some do not.
     async fn apply(
         &self,
         owned: &OwnedWorkflow,

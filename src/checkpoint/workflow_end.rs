@@ -22,9 +22,10 @@ impl HybridCheckpoint {
             owned.request_seq
         );
         // Who dies between a change of phase and the collection of its tasks leaves these behind, and nobody asks for
-        // them again: the partitions are past them.
+        // them again: the partitions are past them. Nobody wants those that have not ended either.
         let leftover = format!(
-            "UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE WORKFLOW_ID = {id} AND COLLECTED_AT IS NULL AND STATUS IN ('COMPLETED', 'FAILED') AND {fence}"
+            "UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE(), ENDED_AT = COALESCE(ENDED_AT, SYSDATE()), STATUS = IFF(STATUS IN ('PENDING', 'CLAIMED'), 'CANCELLED', STATUS), \
+             CLAIM_TOKEN = IFF(STATUS = 'CLAIMED', NULL, CLAIM_TOKEN) WHERE WORKFLOW_ID = {id} AND COLLECTED_AT IS NULL AND {fence}"
         );
         let complete = format!(
             "UPDATE {s}.WORKFLOW SET STATUS = '{end}', ENDED_AT = SYSDATE(), OWNER = NULL WHERE WORKFLOW_ID = {id} AND OWNER_EPOCH = {} AND STATUS = '{}' \

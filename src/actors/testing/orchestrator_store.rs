@@ -1,6 +1,6 @@
 //! The orchestrator's half of the checkpoint's double.
 
-use super::store::{PLATFORM, PartitionRow, Rows, Store, TaskRow, task_id};
+use super::store::{PLATFORM, PartitionRow, Rows, Store, TableKey, TaskRow, task_id};
 use crate::checkpoint::{
     Applied, CheckpointError, EndedTask, LoadUnit, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
     PartitionKey, PartitionState, StateChange, TablePlan, TableState, WorkflowSearch,
@@ -236,6 +236,10 @@ impl OrchestratorCheckpoint for Store {
         // Like the hybrid tables: a fenced enqueue changes nothing, and does not say so.
         if self.rows().check_owner(owned).is_ok() {
             for task in tasks {
+                let table = self.rows().tables[&(owned.id, task.table_no)].phase;
+                if table.is_terminal() {
+                    continue;
+                }
                 let no = task.partition.as_ref().map(|(no, _)| *no);
                 let id = task_id(owned.id, task.kind, task.table_no, no);
                 self.rows()
@@ -263,16 +267,6 @@ impl OrchestratorCheckpoint for Store {
                 .collect()
         };
         after.leave(Ok(ended)).await
-    }
-
-    async fn collect(&self, task_ids: &[String]) -> Result<(), CheckpointError> {
-        let after = self.faults.enter("collect").await?;
-        for id in task_ids {
-            if let Some(task) = self.rows().tasks.get_mut(id) {
-                task.collected = true;
-            }
-        }
-        after.leave(Ok(())).await
     }
 
     async fn apply(
@@ -520,7 +514,11 @@ impl Rows {
                     table.phase = *phase;
                     table.error.clone_from(error);
                 }
-                table.phase == *phase
+                let is_applied = table.phase == *phase;
+                if is_applied && *phase == TablePhase::Failed {
+                    self.cancel_tasks((owned.id, *table_no));
+                }
+                is_applied
             }
         };
         if applied { Applied::Yes } else { Applied::No }
@@ -542,8 +540,20 @@ impl Rows {
     }
 
     fn collect(&mut self, id: &str) {
-        if let Some(task) = self.tasks.get_mut(id) {
+        if let Some(task) = self.tasks.get_mut(id)
+            && task.phase.is_terminal()
+        {
             task.collected = true;
+        }
+    }
+
+    fn cancel_tasks(&mut self, key: TableKey) {
+        for task in self.tasks.values_mut() {
+            if (task.workflow_id, task.table_no) == key && !task.phase.is_terminal() {
+                task.phase = TaskPhase::Cancelled;
+                task.collected = true;
+                task.token = None;
+            }
         }
     }
 }
