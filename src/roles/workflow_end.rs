@@ -67,6 +67,7 @@ impl WorkflowEnd<'_> {
             CleanUp::Always => true,
         };
         if is_wanted {
+            self.wait_for_workers().await?;
             let sql = format!("REMOVE {}/workflows/{}/", loader.stage, self.owned.id);
             let removed = self.patiently(|| loader.client.run_step(Step::EndFiles, &sql));
             if let Err(error) = removed.await? {
@@ -74,6 +75,28 @@ impl WorkflowEnd<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whoever runs a task that was cancelled learns at its next renewal, and may stage a file until then: until its lease
+    /// is past, at most.
+    async fn wait_for_workers(&self) -> Result<(), NotWanted> {
+        let workflow = &self.owned.name;
+        loop {
+            let left = self.patiently(|| self.loader.cancelled_leases(self.owned));
+            match left.await? {
+                Ok(Some(left)) => {
+                    tracing::info!(%workflow, ?left, "staged files are removed when no worker stages any more");
+                    if !self.pause(left).await {
+                        return Err(NotWanted);
+                    }
+                }
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(%workflow, %error, "workers that stage files could not be waited for; what they stage can be removed by hand");
+                    return Ok(());
+                }
+            }
+        }
     }
 
     async fn drop_dry_runs(&self) -> Result<(), NotWanted> {
@@ -158,6 +181,22 @@ impl TableLoader {
             owned.epoch.0
         );
         Ok(!self.client.query(&sql).await?.is_empty())
+    }
+
+    /// For how long workers of cancelled tasks may go on. `None`: there is none.
+    async fn cancelled_leases(
+        &self,
+        owned: &OwnedWorkflow,
+    ) -> Result<Option<Duration>, SnowflakeError> {
+        let sql = format!(
+            "SELECT TIMESTAMPDIFF('millisecond', SYSDATE(), MAX(LEASE_UNTIL)) FROM {}.TASK_QUEUE WHERE WORKFLOW_ID = {} AND STATUS = 'CANCELLED' AND LEASE_UNTIL > SYSDATE()",
+            self.metadata.quoted(),
+            owned.id
+        );
+        let rows = self.client.query(&sql).await?;
+        let left = rows.into_iter().flatten().next().flatten();
+        let left = left.and_then(|text| text.parse::<u64>().ok());
+        Ok(left.map(|ms| Duration::from_millis(ms.max(1))))
     }
 
     async fn drop_left_staging(&self, owned: &OwnedWorkflow) -> Result<(), SnowflakeError> {
