@@ -181,8 +181,9 @@ impl HybridCheckpoint {
                 "UPDATE {s}.TASK_QUEUE SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
                  WHERE {of} AND STATUS IN ('PENDING', 'CLAIMED')"
             )),
+            // ENDED_AT stays: what was completed before has been ended already.
             Lever::Retry => statements.push(format!(
-                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING', ENDED_AT = NULL WHERE WORKFLOW_ID = {id} AND STATUS IN ('COMPLETED', 'CANCELLED')"
+                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING' WHERE WORKFLOW_ID = {id} AND STATUS IN ('COMPLETED', 'CANCELLED')"
             )),
             Lever::Pause | Lever::Resume => {}
         }

@@ -161,7 +161,7 @@ impl HybridCheckpoint {
             ),
             // Usually done already by whoever asked; not when the workflow ended in that moment.
             format!(
-                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING', ENDED_AT = NULL WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND STATUS IN ('COMPLETED', 'CANCELLED')",
+                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING' WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND STATUS IN ('COMPLETED', 'CANCELLED')",
                 owned.id, owned.epoch
             ),
             self.withdrawal(&of, &fence),

@@ -4,6 +4,7 @@
 use super::table_loader::{TableLoader, staging_prefix};
 use super::target_planner::dry_run_table;
 use crate::checkpoint::{OwnedWorkflow, TableState};
+use crate::domain::TableNo;
 use crate::domain::phase::TablePhase;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::spec::CleanUp;
@@ -45,17 +46,7 @@ impl WorkflowEnd<'_> {
             tracing::warn!(%workflow, %error, "staging tables could not be looked for; they can be dropped by hand");
         }
         self.drop_dry_runs().await?;
-        let completed = self
-            .tables
-            .iter()
-            .filter(|table| table.phase == TablePhase::Completed);
-        for table in completed.filter(|t| t.spec.continue_identity && t.spec.preflight.is_none()) {
-            let target = &table.spec.target;
-            let continued = self.patiently(|| loader.continue_identity(target));
-            if let Err(error) = continued.await? {
-                tracing::warn!(%workflow, table = %table.spec.source, %target, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
-            }
-        }
+        self.continue_identities().await?;
         let is_success = self
             .tables
             .iter()
@@ -72,6 +63,37 @@ impl WorkflowEnd<'_> {
             let removed = self.patiently(|| loader.client.run_step(Step::EndFiles, &sql));
             if let Err(error) = removed.await? {
                 tracing::warn!(%workflow, %error, "staged files could not be removed; they can be removed by hand");
+            }
+        }
+        Ok(())
+    }
+
+    /// Once for each table: after that, applications count on, and a generator that is led anew, when another table of the
+    /// workflow has run again, would give out what they have taken.
+    async fn continue_identities(&self) -> Result<(), NotWanted> {
+        let is_meant = |table: &&TableState| {
+            table.phase == TablePhase::Completed
+                && table.spec.continue_identity
+                && table.spec.preflight.is_none()
+        };
+        let tables: Vec<_> = self.tables.iter().filter(is_meant).collect();
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let workflow = &self.owned.name;
+        let new = self.patiently(|| self.loader.completed_since_last_end(self.owned));
+        let new = match new.await? {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::warn!(%workflow, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
+                return Ok(());
+            }
+        };
+        for table in tables.into_iter().filter(|t| new.contains(&t.table_no)) {
+            let target = &table.spec.target;
+            let continued = self.patiently(|| self.loader.continue_identity(target));
+            if let Err(error) = continued.await? {
+                tracing::warn!(%workflow, table = %table.spec.source, %target, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
             }
         }
         Ok(())
@@ -181,6 +203,24 @@ impl TableLoader {
             owned.epoch.0
         );
         Ok(!self.client.query(&sql).await?.is_empty())
+    }
+
+    /// The tables that have been completed since the workflow ended the last time, if it ever did.
+    async fn completed_since_last_end(
+        &self,
+        owned: &OwnedWorkflow,
+    ) -> Result<BTreeSet<TableNo>, SnowflakeError> {
+        let sql = format!(
+            "SELECT t.TABLE_NO FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID \
+             WHERE t.WORKFLOW_ID = {} AND t.PHASE = 'COMPLETED' AND (w.ENDED_AT IS NULL OR t.ENDED_AT > w.ENDED_AT)",
+            owned.id,
+            s = self.metadata.quoted()
+        );
+        let rows = self.client.query(&sql).await?;
+        let numbers = rows.into_iter().flatten().flatten();
+        Ok(numbers
+            .filter_map(|text| text.parse().ok().map(TableNo))
+            .collect())
     }
 
     /// For how long workers of cancelled tasks may go on. `None`: there is none.
