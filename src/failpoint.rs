@@ -88,7 +88,7 @@ steps! {
     TaskFinish = "task.finish",
     /// Claims of silent workers are returned.
     TaskReap = "task.reap",
-    /// Ended tasks are marked as collected.
+    /// Ended tasks are marked as collected; those of a failed table that have not ended are cancelled.
     TaskCollect = "task.collect",
     /// The target's table, schema or database is created.
     TargetCreate = "target.create",
@@ -148,10 +148,16 @@ steps! {
     EndDryRun = "end.dry_run",
     /// The workflow's staged files are removed.
     EndFiles = "end.files",
-    /// What is left of its ended tasks is collected.
+    /// A workflow's end begins its transaction.
+    CompleteBegin = "complete.begin",
+    /// Nobody asks anything of the workflow until its end is written.
+    CompleteLock = "complete.lock",
+    /// What is left of its tasks is collected or cancelled.
     WorkflowCollect = "workflow.collect",
     /// Executing → Completed or Cancelled.
     WorkflowComplete = "workflow.complete",
+    /// The end is committed.
+    CompleteCommit = "complete.commit",
     /// The worker's row is written.
     WorkerHeartbeat = "worker.heartbeat",
     /// The worker's row is removed.

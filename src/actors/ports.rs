@@ -54,8 +54,14 @@ pub trait Loader: Send + Sync {
     ) -> LoadOutcome;
 
     /// What is left to do when all tables of a workflow have ended: transient tables and staged files go. Best effort, and
-    /// safe to repeat.
-    async fn finish(&self, owned: &OwnedWorkflow, tables: &[TableState]);
+    /// safe to repeat. Answers whether it came to its end: it does not once `is_wanted` says no, or another orchestrator has
+    /// the workflow, because a table may run again then.
+    async fn finish(
+        &self,
+        owned: &OwnedWorkflow,
+        tables: &[TableState],
+        is_wanted: &(dyn Fn() -> bool + Send + Sync),
+    ) -> bool;
 }
 
 /// Makes a plan of an analysis: looks the target up or creates it, and maps the columns.

@@ -93,7 +93,7 @@ pub struct TablePlannerArguments {
     /// Plans targets.
     pub planner: Arc<dyn TargetPlanner>,
     /// Shared while a plan is written, alone while the workflow or one of its tables is read to be rebuilt.
-    pub plan_writes: Arc<RwLock<()>>,
+    pub outliving: Arc<RwLock<()>>,
     /// Asks the workflow for the table's CopyIntoActor.
     pub need_loader: NeedLoader,
     /// Partitions in flight at most.
@@ -223,12 +223,20 @@ impl Actor for TablePlannerActor {
                 if count(PartitionPhase::Pending) + count(PartitionPhase::Staged) > 0 {
                     return Err("partitions were left over".into());
                 }
-                let end = if count(PartitionPhase::Failed) > 0 {
-                    TableEnd::Failed
+                // A table that goes on has none; whatever it comes from, their rows are not in the target.
+                let cancelled = count(PartitionPhase::Cancelled);
+                let (end, error) = if cancelled > 0 {
+                    let error = format!(
+                        "{cancelled} of its partitions were cancelled before they were loaded; `snowhaul workflow retry {}` loads them",
+                        state.arguments.owned.name
+                    );
+                    (TableEnd::Failed, Some(error))
+                } else if count(PartitionPhase::Failed) > 0 {
+                    (TableEnd::Failed, None)
                 } else {
-                    TableEnd::Completed
+                    (TableEnd::Completed, None)
                 };
-                state.write_end(&myself, end, None);
+                state.write_end(&myself, end, error);
             }
             TablePlannerMsg::EndWritten(Written::Applied, end) => state.end(&myself, end),
             TablePlannerMsg::EndWritten(Written::Stale, _) => {
@@ -334,7 +342,7 @@ impl TablePlannerState {
             self.arguments.planner.clone(),
             self.arguments.checkpoint.clone(),
         );
-        let (asker, plan_writes) = (myself.get_cell(), self.arguments.plan_writes.clone());
+        let (asker, outliving) = (myself.get_cell(), self.arguments.outliving.clone());
         effects::run(myself, async move {
             let mut failures = 0;
             let plan = loop {
@@ -357,7 +365,7 @@ impl TablePlannerState {
                     return TablePlannerMsg::Reload(error.to_string());
                 }
             };
-            let _writing = plan_writes.read().await;
+            let _writing = outliving.read().await;
             if !is_running(&asker) {
                 // Whoever has read the table since then waits for its analysis, which the plan would take away.
                 return TablePlannerMsg::Reload("the table's actor is gone".to_owned());

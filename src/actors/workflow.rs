@@ -5,11 +5,11 @@ use super::copy_into::{CopyIntoActor, CopyIntoArguments, CopyIntoMsg};
 use super::effects::{self, ask_patiently};
 use super::ports::{Loader, TargetPlanner};
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
-use super::supervision::{ChildEnd, Restarts, child_end};
+use super::supervision::{ChildEnd, Restarts, child_end, is_running};
 use super::table_planner::{TableEnd, TablePlannerActor, TablePlannerArguments};
 use super::{Reply, reply_to};
 use crate::checkpoint::{
-    CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange, TableState,
+    Applied, CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange, TableState,
 };
 use crate::domain::phase::{TablePhase, WorkflowPhase};
 use crate::domain::request::{Request, ended_as, orders};
@@ -81,9 +81,9 @@ pub struct WorkflowArguments {
     pub writer: ActorRef<CheckpointWriterMsg>,
     /// Runs tasks.
     pub pool: ActorRef<RemoteExtractorPoolMsg>,
-    /// Shared while a plan is written, alone while the workflow or one of its tables is read to be rebuilt. It
-    /// outlives this actor: a plan that its predecessor's tables write is waited for.
-    pub plan_writes: Arc<RwLock<()>>,
+    /// Shared while a plan is written and while the workflow's end is taken, alone while the workflow or one of its tables is
+    /// read to be rebuilt. It outlives this actor: what its predecessor still does of that is waited for.
+    pub outliving: Arc<RwLock<()>>,
     /// Told when driving has ended.
     pub ended: Reply<WorkflowEnd>,
 }
@@ -242,7 +242,7 @@ struct Reader {
     asker: ActorCell,
     checkpoint: Arc<dyn OrchestratorCheckpoint>,
     writer: ActorRef<CheckpointWriterMsg>,
-    plan_writes: Arc<RwLock<()>>,
+    outliving: Arc<RwLock<()>>,
 }
 
 impl Reader {
@@ -251,7 +251,7 @@ impl Reader {
             asker: myself.get_cell(),
             checkpoint: arguments.services.checkpoint.clone(),
             writer: arguments.writer.clone(),
-            plan_writes: arguments.plan_writes.clone(),
+            outliving: arguments.outliving.clone(),
         }
     }
 
@@ -297,9 +297,9 @@ impl Reader {
         Ok(self.load(id).await)
     }
 
-    /// Until the guard goes, no plan is written; no other change is on its way that was sent before.
+    /// Until the guard goes, no plan is written and no end is taken; no other change is on its way that was sent before.
     async fn alone(&self) -> Result<RwLockWriteGuard<'_, ()>, &'static str> {
-        let alone = self.plan_writes.write().await;
+        let alone = self.outliving.write().await;
         settled_writes(&self.writer).await?;
         Ok(alone)
     }
@@ -354,15 +354,25 @@ impl WorkflowState {
                 self.arguments.services.clone(),
                 self.arguments.owned.clone(),
             );
-            let asker = myself.get_cell();
+            let (asker, outliving) = (myself.get_cell(), self.arguments.outliving.clone());
             effects::run(myself, async move {
+                // Whoever drives the workflow after this actor waits until this is over: what it lets run again must neither
+                // lose its files nor end with the workflow.
+                let _ending = outliving.read().await;
+                let is_wanted = || is_running(&asker);
+                let not_wanted = || WorkflowMsg::Reload("the workflow's actor is gone".to_owned());
+                if !is_wanted() {
+                    return not_wanted();
+                }
                 // Before the workflow says that it is complete: whoever dies in between does it again.
                 let tables = ask_patiently(&asker, "how the tables ended", || {
                     services.checkpoint.load_tables(owned.id)
                 });
                 let end = match tables.await {
-                    Ok(tables) if tables.iter().all(|table| table.phase.is_terminal()) => {
-                        services.loader.finish(&owned, &tables).await;
+                    Ok(tables) if tables.iter().all(TableState::has_ended) => {
+                        if !services.loader.finish(&owned, &tables, &is_wanted).await {
+                            return not_wanted();
+                        }
                         ended_as(owned.request, tables.iter().map(|table| table.phase))
                     }
                     // Files of theirs may still be needed.
@@ -372,7 +382,13 @@ impl WorkflowState {
                 let result = ask_patiently(&asker, "to complete a workflow", || {
                     services.checkpoint.complete_workflow(&owned, end)
                 });
-                WorkflowMsg::Completed(result.await)
+                match result.await {
+                    Ok(Applied::Yes) => WorkflowMsg::Completed(Ok(())),
+                    Ok(Applied::No) => WorkflowMsg::Reload(
+                        "a table has not ended, or operators have asked something".to_owned(),
+                    ),
+                    Err(error) => WorkflowMsg::Completed(Err(error)),
+                }
             });
         }
     }
@@ -391,7 +407,7 @@ impl WorkflowState {
                 let _ = workflow.cast(WorkflowMsg::NeedLoader(no, extraction, reply));
             }),
             window: self.arguments.services.partition_window,
-            plan_writes: self.arguments.plan_writes.clone(),
+            outliving: self.arguments.outliving.clone(),
             ended: reply_to(myself, move |end| WorkflowMsg::TableEnded(no, end)),
         };
         match TablePlannerActor::spawn_linked(None, TablePlannerActor, arguments, myself.get_cell())

@@ -87,8 +87,8 @@ struct Driven {
     restarts: Restarts,
     /// Without a renewal until then, nobody may rely on the lease.
     lease_until: Instant,
-    /// See [`WorkflowArguments::plan_writes`].
-    plan_writes: Arc<RwLock<()>>,
+    /// See [`WorkflowArguments::outliving`].
+    outliving: Arc<RwLock<()>>,
 }
 
 /// Its state.
@@ -358,7 +358,7 @@ impl WorkflowDispatcherState {
             actor: None,
             restarts: Restarts::new(RestartPolicy::WORK),
             lease_until: asked_at + self.arguments.lease,
-            plan_writes: Arc::default(),
+            outliving: Arc::default(),
         };
         self.driven.insert(id, driven);
         self.spawn(myself, id, epoch).await;
@@ -402,7 +402,7 @@ impl WorkflowDispatcherState {
             services: self.arguments.services.clone(),
             writer: self.arguments.writer.clone(),
             pool: self.arguments.pool.clone(),
-            plan_writes: driven.plan_writes.clone(),
+            outliving: driven.outliving.clone(),
             ended: reply_to(myself, move |end| {
                 WorkflowDispatcherMsg::Ended(id, epoch, end)
             }),

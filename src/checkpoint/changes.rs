@@ -2,8 +2,8 @@
 
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, task_id, to_json};
-use super::requests::NO_LOAD_FAILURES;
-use super::sql::{text, text_opt, values};
+use super::requests::{ENDED_TABLE, NO_LOAD_FAILURES};
+use super::sql::{number_list, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::task::TaskKind;
 use crate::domain::{Attempt, TableNo};
@@ -56,13 +56,19 @@ impl HybridCheckpoint {
         let changed = self.apply_staged(owned, &staged).await?
             + self.apply_failed(owned, &failed).await?
             + self.apply_table_ends(owned, &ended).await?;
+        let given_up: Vec<TableNo> = ended
+            .iter()
+            .filter(|(_, phase, _)| *phase == TablePhase::Failed)
+            .map(|(no, ..)| *no)
+            .collect();
+        self.cancel_tasks(owned, &given_up).await?;
         let outcome = if changed == changes.len() as u64 {
             vec![Applied::Yes; changes.len()]
         } else {
             self.settle(owned, changes).await?
         };
         // After the phases: a crash in between leaves a task that is collected again, never one that is lost.
-        self.collect(&done).await?;
+        self.collect(owned, &done).await?;
         Ok(outcome)
     }
 
@@ -146,6 +152,47 @@ impl HybridCheckpoint {
             s = self.s
         ))
         .await
+    }
+
+    /// Nobody waits for the tasks of a table that has failed: their files would stay.
+    async fn cancel_tasks(
+        &self,
+        owned: &OwnedWorkflow,
+        tables: &[TableNo],
+    ) -> Result<(), CheckpointError> {
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "UPDATE {s}.TASK_QUEUE q SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
+             WHERE q.WORKFLOW_ID = {id} AND q.TABLE_NO IN {} AND q.STATUS IN ('PENDING', 'CLAIMED') AND {} \
+             AND EXISTS (SELECT 1 FROM {s}.TABLE_STATE t WHERE t.WORKFLOW_ID = {id} AND t.TABLE_NO = q.TABLE_NO AND t.PHASE IN {ENDED_TABLE})",
+            number_list(tables),
+            self.fence(owned),
+            s = self.s,
+            id = owned.id
+        );
+        self.execute(Step::TaskCollect, &sql).await?;
+        Ok(())
+    }
+
+    /// Marks ended tasks as collected. Not those that have been let run again meanwhile.
+    async fn collect(
+        &self,
+        owned: &OwnedWorkflow,
+        task_ids: &[String],
+    ) -> Result<(), CheckpointError> {
+        if task_ids.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID IN {} AND COLLECTED_AT IS NULL AND STATUS IN ('COMPLETED', 'FAILED') AND {}",
+            self.s,
+            text_list(task_ids.iter().map(String::as_str)),
+            self.fence(owned)
+        );
+        self.execute(Step::TaskCollect, &sql).await?;
+        Ok(())
     }
 
     /// What became of changes when fewer rows changed than were asked: some may have been applied before.

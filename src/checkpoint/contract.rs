@@ -140,6 +140,13 @@ pub struct TableState {
     pub request: Option<Request>,
 }
 
+impl TableState {
+    /// Whether nothing more happens with it: it has ended, and nobody has asked that it run again.
+    pub fn has_ended(&self) -> bool {
+        self.phase.is_terminal() && self.request != Some(Request::Retry)
+    }
+}
+
 /// A partition as the checkpoint knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionState {
@@ -295,18 +302,22 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<Vec<(PartitionPhase, u64)>, CheckpointError>;
     /// Pending → Executing. Fenced. One statement.
     async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
-    /// Executing → `end` (Completed or Cancelled); what is left of its ended tasks is collected. Fenced. Two statements.
+    /// Executing → `end` (Completed or Cancelled), unless a table has not ended or operators have asked something that
+    /// `owned` does not know of ([`Applied::No`]); with it what is left of its tasks
+    /// is collected or cancelled. Atomic: no request
+    /// is written meanwhile. Fenced. A few statements.
     async fn complete_workflow(
         &self,
         owned: &OwnedWorkflow,
         end: WorkflowPhase,
-    ) -> Result<(), CheckpointError>;
+    ) -> Result<Applied, CheckpointError>;
     /// Carries out what operators asked of tables, and takes the requests away. Cancelled: the table, its partitions that
     /// are not loaded, and its tasks (whoever runs one learns that its lease is lost). Again: the table goes back to
     /// Executing, or to Pending if it was never planned; its partitions that failed or were cancelled to Pending, of a
     /// table that had ended all that are not loaded; their tasks to the queue, attempts counted anew but never numbered
     /// anew, so that no file of an old attempt is ever loaded. A table whose state of earlier runs another workflow has
-    /// taken since does not run again, and says so. Waits for a load under way. Atomic, fenced. A few statements.
+    /// taken since does not run again, and says so; nor does one of a workflow that is being cancelled. Waits for a load under
+    /// way. Atomic, fenced. A few statements.
     async fn carry_out(
         &self,
         owned: &OwnedWorkflow,
@@ -336,7 +347,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         table_no: TableNo,
         plan: &TablePlan,
     ) -> Result<Applied, CheckpointError>;
-    /// Queues tasks that are not queued yet. Fenced. One statement per thousand.
+    /// Queues tasks that are not queued yet, of tables that have not ended. Fenced. One statement per thousand.
     async fn enqueue(
         &self,
         owned: &OwnedWorkflow,
@@ -348,10 +359,9 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         workflows: &[WorkflowId],
         limit: usize,
     ) -> Result<Vec<EndedTask>, CheckpointError>;
-    /// Marks ended tasks as collected (when their partition's phase needs no change). One statement.
-    async fn collect(&self, task_ids: &[String]) -> Result<(), CheckpointError>;
-    /// Applies changes of one workflow; the answers stand in the order of the changes. At most two statements per kind
-    /// of change in the batch when all apply, one more when some do not.
+    /// Applies changes of one workflow; the answers stand in the order of the changes. The tasks that ended are collected;
+    /// what is left of a failed table's is cancelled. At most two statements per kind of change in the batch when all apply,
+    /// one more when some do not.
     async fn apply(
         &self,
         owned: &OwnedWorkflow,

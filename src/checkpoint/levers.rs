@@ -158,8 +158,13 @@ impl HybridCheckpoint {
             Lever::Resume => None,
         };
         if !whole || matches!(lever, Lever::Resume | Lever::Cancel) {
-            let kept = if whole { " AND REQUEST = 'PAUSE'" } else { "" };
-            statements.push(format!("DELETE FROM {s}.TABLE_REQUEST WHERE {of}{kept}"));
+            // A table does not begin again in a workflow that is being cancelled.
+            let which = match (whole, lever) {
+                (false, _) => "",
+                (true, Lever::Cancel) => " AND REQUEST IN ('PAUSE', 'RETRY')",
+                (true, _) => " AND REQUEST = 'PAUSE'",
+            };
+            statements.push(format!("DELETE FROM {s}.TABLE_REQUEST WHERE {of}{which}"));
         }
         if let Some(asked) = asked.filter(|_| !whole) {
             let rows: Vec<_> = tables.iter().map(|no| vec![no.to_string()]).collect();
@@ -170,13 +175,15 @@ impl HybridCheckpoint {
             ));
         }
         match lever {
-            // Whoever runs one learns at its next renewal, also while no orchestrator is there.
+            // Whoever runs one learns at its next renewal, also while no orchestrator is there. Until its lease is past it may
+            // run on: LEASE_UNTIL stays.
             Lever::Cancel => statements.push(format!(
                 "UPDATE {s}.TASK_QUEUE SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
                  WHERE {of} AND STATUS IN ('PENDING', 'CLAIMED')"
             )),
+            // ENDED_AT stays: what was completed before has been ended already.
             Lever::Retry => statements.push(format!(
-                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING', ENDED_AT = NULL WHERE WORKFLOW_ID = {id} AND STATUS IN ('COMPLETED', 'CANCELLED')"
+                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING' WHERE WORKFLOW_ID = {id} AND STATUS IN ('COMPLETED', 'CANCELLED')"
             )),
             Lever::Pause | Lever::Resume => {}
         }

@@ -20,6 +20,7 @@ mod sql;
 mod synchronization;
 mod worker;
 mod worker_contract;
+mod workflow_end;
 
 pub use catalog_contract::*;
 pub use contract::*;

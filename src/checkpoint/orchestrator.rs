@@ -4,7 +4,7 @@ use super::contract::*;
 use super::hybrid::{
     Cells, HybridCheckpoint, corrupt, kind_text, parse_kind, parse_platform, task_id, to_json,
 };
-use super::requests::{NO_LOAD_FAILURES, request};
+use super::requests::{ENDED_TABLE, NO_LOAD_FAILURES, request};
 use super::sql::{from_now, number_list, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::Orders;
@@ -308,23 +308,8 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         &self,
         owned: &OwnedWorkflow,
         end: WorkflowPhase,
-    ) -> Result<(), CheckpointError> {
-        // Who dies between a change of phase and the collection of its tasks leaves these behind, and nobody asks for
-        // them again: the partitions are past them.
-        let leftover = format!(
-            "UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE WORKFLOW_ID = {} AND STATUS IN ('COMPLETED', 'FAILED') AND COLLECTED_AT IS NULL AND {}",
-            self.s,
-            owned.id,
-            self.fence(owned)
-        );
-        self.execute(Step::WorkflowCollect, &leftover).await?;
-        self.change_workflow(
-            Step::WorkflowComplete,
-            owned,
-            &format!("STATUS = '{end}', ENDED_AT = SYSDATE(), OWNER = NULL"),
-            WorkflowPhase::Executing,
-        )
-        .await
+    ) -> Result<Applied, CheckpointError> {
+        self.end_workflow(owned, end).await
     }
 
     async fn carry_out(
@@ -397,7 +382,8 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             let sql = format!(
                 "INSERT INTO {s}.TASK_QUEUE (TASK_ID, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KIND, SOURCE_PLATFORM, AFFINITY, PRIORITY, STATUS, KEY_RANGE) \
                  SELECT v.I, {id}, v.T, v.P, v.K, {platform}, {affinity}, v.O, 'PENDING', v.R FROM ({v}) v \
-                 WHERE NOT EXISTS (SELECT 1 FROM {s}.TASK_QUEUE q WHERE q.TASK_ID = v.I) AND {fence}",
+                 WHERE NOT EXISTS (SELECT 1 FROM {s}.TASK_QUEUE q WHERE q.TASK_ID = v.I) \
+                 AND EXISTS (SELECT 1 FROM {s}.TABLE_STATE t WHERE t.WORKFLOW_ID = {id} AND t.TABLE_NO = v.T AND t.PHASE NOT IN {ENDED_TABLE}) AND {fence}",
                 s = self.s,
                 id = owned.id,
                 platform = text(owned.platform.as_str()),
@@ -451,14 +437,6 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             })
         };
         self.query(&sql).await?.iter().map(read).collect()
-    }
-
-    async fn collect(&self, task_ids: &[String]) -> Result<(), CheckpointError> {
-        if !task_ids.is_empty() {
-            let ids = text_list(task_ids.iter().map(String::as_str));
-            self.execute(Step::TaskCollect, &format!("UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID IN {ids} AND COLLECTED_AT IS NULL", self.s)).await?;
-        }
-        Ok(())
     }
 
     async fn apply(

@@ -68,12 +68,18 @@ impl HybridCheckpoint {
         for (no, holder) in &lost {
             statements.extend(self.refusal(owned, *no, holder));
         }
+        if !orders.withdraw.is_empty() {
+            statements.push(self.withdrawal_if_cancelled(owned, &orders.withdraw));
+        }
         let transaction = self.client.begin(Step::OrdersBegin).await?;
         let done = async {
             self.check_owner_within(&transaction, owned).await?;
             for sql in &statements {
                 transaction.execute(Step::OrdersWrite, sql).await?;
             }
+            // An owner that was frozen in between has lost the workflow meanwhile: its last statements match nothing, and
+            // then the first ones must not count either.
+            self.check_owner_within(&transaction, owned).await?;
             Ok::<_, CheckpointError>(())
         };
         // In doubt, the asker reads the tables again and finds what is true.
@@ -106,23 +112,25 @@ impl HybridCheckpoint {
             format!(
                 "UPDATE {s}.\"PARTITION\" SET PHASE = 'CANCELLED' WHERE {of} AND PHASE IN ('PENDING', 'STAGED') AND {fence}"
             ),
-            // The token goes, so that an end that comes later does not take itself for one that was written before.
+            // The token goes, so that an end that comes later does not take itself for one that was written before. LEASE_UNTIL
+            // stays: until then the worker may run on.
             format!(
                 "UPDATE {s}.TASK_QUEUE SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
                  WHERE {of} AND COLLECTED_AT IS NULL AND {fence}"
             ),
-            self.withdrawal(&of, Request::Cancel, &fence),
+            // Whatever was asked: it is cancelled.
+            format!("DELETE FROM {s}.TABLE_REQUEST WHERE {of} AND {fence}"),
         ]
     }
 
     fn repetition(&self, owned: &OwnedWorkflow, tables: &[TableNo]) -> Vec<String> {
         let (s, of, fence) = (&self.s, of_tables(owned.id, tables), self.fence(owned));
-        // Of a table that goes on only what failed; of one that had ended all that is not in the target: staged files may be
+        // Of a table that goes on only what failed or was cancelled; of one that had ended all that is not in the target: staged files may be
         // gone, and what was cancelled was staged by attempts that count no more.
         let open = format!(
             "SELECT p.PARTITION_NO FROM {s}.\"PARTITION\" p JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = p.WORKFLOW_ID AND t.TABLE_NO = p.TABLE_NO"
         );
-        let again = "(p.PHASE = 'FAILED' OR (t.PHASE IN ('FAILED', 'CANCELLED') AND p.PHASE IN ('PENDING', 'STAGED', 'CANCELLED')))";
+        let again = "(p.PHASE IN ('FAILED', 'CANCELLED') OR (t.PHASE IN ('FAILED', 'CANCELLED') AND p.PHASE IN ('PENDING', 'STAGED')))";
         let fresh = "STATUS = 'PENDING', FAILURES = 0, POSTPONED = 0, NOT_BEFORE = NULL, CLAIM_TOKEN = NULL, RESULT = NULL, ERROR = NULL, \
                      ROWS_DONE = 0, BYTES_DONE = 0, ENDED_AT = NULL, COLLECTED_AT = NULL";
         vec![
@@ -153,10 +161,10 @@ impl HybridCheckpoint {
             ),
             // Usually done already by whoever asked; not when the workflow ended in that moment.
             format!(
-                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING', ENDED_AT = NULL WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND STATUS IN ('COMPLETED', 'CANCELLED')",
+                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING' WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND STATUS IN ('COMPLETED', 'CANCELLED')",
                 owned.id, owned.epoch
             ),
-            self.withdrawal(&of, Request::Retry, &fence),
+            self.withdrawal(&of, &fence),
         ]
     }
 
@@ -171,15 +179,25 @@ impl HybridCheckpoint {
                 text(&error),
                 owned.epoch
             ),
-            self.withdrawal(&of, Request::Retry, &fence),
+            self.withdrawal(&of, &fence),
         ]
     }
 
-    fn withdrawal(&self, of: &str, request: Request, fence: &str) -> String {
+    fn withdrawal(&self, of: &str, fence: &str) -> String {
         format!(
-            "DELETE FROM {}.TABLE_REQUEST WHERE {of} AND REQUEST = '{}' AND {fence}",
+            "DELETE FROM {}.TABLE_REQUEST WHERE {of} AND REQUEST = 'RETRY' AND {fence}",
+            self.s
+        )
+    }
+
+    /// A table that shall run again of a workflow that is cancelled, if it is that still: operators may have asked anew.
+    fn withdrawal_if_cancelled(&self, owned: &OwnedWorkflow, tables: &[TableNo]) -> String {
+        let (of, fence) = (of_tables(owned.id, tables), self.fence(owned));
+        format!(
+            "{} AND EXISTS (SELECT 1 FROM {}.WORKFLOW_REQUEST x WHERE x.WORKFLOW_ID = {} AND x.REQUEST = 'CANCEL')",
+            self.withdrawal(&of, &fence),
             self.s,
-            request.as_str()
+            owned.id
         )
     }
 
@@ -241,6 +259,9 @@ pub(super) fn state_taken(holder: &str) -> String {
         "the workflow {holder} has synchronized the same source table into the same target since, so that this run cannot go on: create a new workflow, which moves what is missing"
     )
 }
+
+/// The phases of a table that has ended.
+pub(super) const ENDED_TABLE: &str = "('COMPLETED', 'FAILED', 'CANCELLED')";
 
 /// No load has failed since the last one that committed.
 pub(super) const NO_LOAD_FAILURES: &str =

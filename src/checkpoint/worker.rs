@@ -175,9 +175,10 @@ impl WorkerCheckpoint for HybridCheckpoint {
 
     async fn finish(&self, ends: &[TaskEnd]) -> Result<Vec<Applied>, CheckpointError> {
         let rows: Vec<_> = ends.iter().map(end_values).collect();
-        // The token stays with a task that has ended, so that a repetition after a lost reply recognizes itself.
+        // The token stays with a task that has ended, so that a repetition after a lost reply recognizes itself. The lease goes:
+        // with a cancelled task it stays, because its worker may go on until then.
         let sql = format!(
-            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
+            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), LEASE_UNTIL = NULL, \
              ROWS_DONE = v.N, BYTES_DONE = v.B, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
              FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED'",
             values(&["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"], &rows),

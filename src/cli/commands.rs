@@ -224,13 +224,25 @@ async fn report_end(
     for (table, warning) in catalog.warnings(id).await? {
         eprintln!("warning: {table}: {warning}");
     }
-    Ok(if workflow.num_failed > 0 || workflow.error.is_some() {
+    for table in tables.iter().filter(|table| !table.has_ended()) {
+        eprintln!(
+            "error: {}: it is {}, although the workflow {} has ended; `snowhaul workflow status {2}` tells whether an orchestrator goes on with it",
+            table.source_table, table.status, workflow.name
+        );
+    }
+    Ok(ending(workflow, tables))
+}
+
+/// What a workflow that has ended comes to, for the exit code.
+fn ending(workflow: &WorkflowSummary, tables: &[TableProgress]) -> Ending {
+    let is_over = tables.iter().all(TableProgress::has_ended);
+    if workflow.num_failed > 0 || workflow.error.is_some() || !is_over {
         Ending::Failed
     } else if workflow.num_cancelled > 0 {
         Ending::Cancelled
     } else {
         Ending::Done
-    })
+    }
 }
 
 async fn list(arguments: ListArguments) -> Result<Ending, RoleError> {
@@ -470,4 +482,68 @@ pub(super) fn refused(errors: ConfigErrors) -> RoleError {
 
 fn no_signals(error: std::io::Error) -> RoleError {
     RoleError::Internal(format!("signals cannot be watched: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workflow(num_failed: u64, num_cancelled: u64) -> WorkflowSummary {
+        WorkflowSummary {
+            workflow_id: 1,
+            name: "w".to_owned(),
+            source_platform: "redshift".to_owned(),
+            affinity: None,
+            status: "COMPLETED".to_owned(),
+            num_tables: 2,
+            num_completed: 1,
+            num_failed,
+            num_cancelled,
+            created_at: None,
+            started_at: None,
+            ended_at: None,
+            error: None,
+        }
+    }
+
+    fn table(status: &str) -> TableProgress {
+        TableProgress {
+            table_no: 0,
+            source_table: "t".to_owned(),
+            target_table: "t".to_owned(),
+            status: status.to_owned(),
+            row_estimate: None,
+            partitions_total: 0,
+            partitions_pending: 0,
+            partitions_in_extraction: 0,
+            partitions_in_loading: 0,
+            partitions_completed: 0,
+            partitions_unchanged: 0,
+            partitions_failed: 0,
+            partitions_cancelled: 0,
+            rows_extracted: 0,
+            rows_loaded: 0,
+            bytes: 0,
+            seconds: None,
+            example_error: None,
+            waiting: None,
+            load_waiting: None,
+        }
+    }
+
+    #[test]
+    fn only_a_workflow_whose_tables_are_all_completed_is_a_success() {
+        let done = table("COMPLETED");
+        for (failed, cancelled, other, expected) in [
+            (0, 0, "COMPLETED", "Done"),
+            (1, 0, "FAILED", "Failed"),
+            (0, 1, "CANCELLED", "Cancelled"),
+            (0, 0, "EXECUTING", "Failed"),
+            (0, 0, "PENDING", "Failed"),
+        ] {
+            let tables = [done.clone(), table(other)];
+            let ending = ending(&workflow(failed, cancelled), &tables);
+            assert_eq!(format!("{ending:?}"), expected, "{other}");
+        }
+    }
 }

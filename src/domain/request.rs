@@ -127,6 +127,10 @@ pub fn grant_table(lever: Lever, table: TableStanding) -> Grant {
         (Lever::Cancel, Some(Request::Cancel)) => Grant::Already("is being cancelled already"),
         (_, Some(Request::Cancel)) => refuse("is being cancelled, which cannot be taken back"),
         (Lever::Pause, Some(Request::Pause)) => Grant::Already("is paused already"),
+        // One request stands beside a table at a time, and what failed would stay failed.
+        (Lever::Pause, Some(Request::Retry)) => refuse(
+            "is about to run again what failed of it; pause it once its orchestrator has begun with that, or pause the whole workflow",
+        ),
         (Lever::Resume, None | Some(Request::Retry)) => Grant::Already("is not paused by itself"),
         _ => Grant::Ask,
     }
@@ -153,12 +157,14 @@ pub struct Orders<T> {
     pub cancel: Vec<T>,
     /// These run again.
     pub retry: Vec<T>,
+    /// These would run again, but the workflow as a whole is being cancelled: the request goes.
+    pub withdraw: Vec<T>,
 }
 
 impl<T> Orders<T> {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.cancel.is_empty() && self.retry.is_empty()
+        self.cancel.is_empty() && self.retry.is_empty() && self.withdraw.is_empty()
     }
 }
 
@@ -170,12 +176,14 @@ pub fn orders<T>(
     let mut orders = Orders {
         cancel: Vec::new(),
         retry: Vec::new(),
+        withdraw: Vec::new(),
     };
     let all = workflow == Some(Request::Cancel);
     for (table, phase, request) in tables {
         match request {
             _ if all && !phase.is_terminal() => orders.cancel.push(table),
             Some(Request::Cancel) if !phase.is_terminal() => orders.cancel.push(table),
+            Some(Request::Retry) if all => orders.withdraw.push(table),
             Some(Request::Retry) => orders.retry.push(table),
             _ => {}
         }
@@ -288,6 +296,13 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_of_a_table_does_not_take_away_that_it_runs_again() {
+        let again = table(TablePhase::Executing, Some(Request::Retry));
+        assert!(matches!(grant_table(Lever::Pause, again), Grant::Refuse(_)));
+        assert_eq!(grant_table(Lever::Cancel, again), Grant::Ask);
+    }
+
+    #[test]
     fn a_workflow_that_lost_no_table_to_its_cancellation_is_completed() {
         let asked = Some(Request::Cancel);
         let done = [TablePhase::Completed, TablePhase::Failed];
@@ -320,6 +335,13 @@ mod tests {
             if workflow == Some(Request::Cancel) {
                 let open = tables.iter().filter(|(phase, _)| !phase.is_terminal()).count();
                 prop_assert_eq!(orders.cancel.len(), open);
+                prop_assert!(orders.retry.is_empty(), "a table of a cancelled workflow begins again");
+                let asked = tables.iter().filter(|(phase, asked)| phase.is_terminal() && *asked == Some(Request::Retry));
+                prop_assert_eq!(orders.withdraw.len(), asked.count());
+            } else {
+                let asked = tables.iter().filter(|(_, asked)| *asked == Some(Request::Retry));
+                prop_assert_eq!(orders.retry.len(), asked.count());
+                prop_assert!(orders.withdraw.is_empty());
             }
         }
     }

@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After this long without an owner, or without a table that is analyzed, a hint says what may be missing.
 const HINT_AFTER: Duration = Duration::from_secs(30);
+/// How long a workflow may be written as ended while a table of it is not: an orchestrator takes it up within that time.
+const GOES_ON_WITHIN: Duration = Duration::from_secs(60);
 
 /// How a workflow that was followed ended.
 #[derive(Debug)]
@@ -40,11 +42,17 @@ pub async fn follow(
 ) -> Result<Followed, RoleError> {
     let began = Instant::now();
     let (mut hinted, mut told_paused) = (false, false);
+    let mut half_ended: Option<Instant> = None;
     loop {
         match look(catalog, id).await {
             Ok((workflow, tables)) => {
                 view.update(&workflow, &tables);
-                if workflow.has_ended() {
+                // Asked to run again in the moment in which the workflow ended, a table makes it go on.
+                let is_over = tables.iter().all(TableProgress::has_ended);
+                let since = *half_ended.get_or_insert_with(Instant::now);
+                if !workflow.has_ended() {
+                    half_ended = None;
+                } else if is_over || since.elapsed() > GOES_ON_WITHIN {
                     return Ok(Followed::Completed(Box::new(workflow), tables));
                 }
                 if workflow.status == "PAUSED" && !told_paused {

@@ -4,6 +4,7 @@
 //! primary key are copied before into a staging table, which nobody else knows; the transaction holds the MERGE.
 
 use super::load_plan::{Load, LoadKind, create_staging, segments};
+use super::workflow_end::WorkflowEnd;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{
     CheckpointError, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, OwnedWorkflow,
@@ -61,8 +62,19 @@ impl Loader for TableLoader {
         outcome
     }
 
-    async fn finish(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
-        self.finish_workflow(owned, tables).await;
+    async fn finish(
+        &self,
+        owned: &OwnedWorkflow,
+        tables: &[TableState],
+        is_wanted: &(dyn Fn() -> bool + Send + Sync),
+    ) -> bool {
+        let end = WorkflowEnd {
+            loader: self,
+            owned,
+            tables,
+            is_wanted,
+        };
+        end.take().await.is_ok()
     }
 }
 

@@ -4,6 +4,7 @@
 use super::table_loader::{TableLoader, staging_prefix};
 use super::target_planner::dry_run_table;
 use crate::checkpoint::{OwnedWorkflow, TableState};
+use crate::domain::TableNo;
 use crate::domain::phase::TablePhase;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::spec::CleanUp;
@@ -12,74 +13,188 @@ use crate::failpoint::Step;
 use crate::snowflake::{SnowflakeError, identity, merge};
 use crate::types::snowflake_name::{exact_name, quote, quote_table, quote_text};
 use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
 
-impl TableLoader {
-    /// Drops the staging tables that a crash has left, and removes the staged files if the workflow asks for it.
-    pub(super) async fn finish_workflow(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
-        let dropped = self.patiently(owned, || self.drop_left_staging(owned));
-        if let Err(error) = dropped.await {
-            tracing::warn!(workflow = %owned.name, %error, "staging tables could not be looked for; they can be dropped by hand");
+/// The end of a workflow.
+pub(super) struct WorkflowEnd<'a> {
+    /// What it is done with.
+    pub loader: &'a TableLoader,
+    /// The workflow.
+    pub owned: &'a OwnedWorkflow,
+    /// Its tables, which have all ended.
+    pub tables: &'a [TableState],
+    /// Whether the workflow is still ended here.
+    pub is_wanted: &'a (dyn Fn() -> bool + Send + Sync),
+}
+
+/// The workflow is not ended here any more: what its next owner or its next actor lets run again stages files anew.
+pub(super) struct NotWanted;
+
+impl WorkflowEnd<'_> {
+    /// Leads identity columns on, drops the staging tables that a crash has left, and removes the staged files if the
+    /// workflow asks for it.
+    ///
+    /// # Errors
+    /// [`NotWanted`]; what fails for another reason is told and left.
+    pub(super) async fn take(&self) -> Result<(), NotWanted> {
+        let (loader, workflow) = (self.loader, &self.owned.name);
+        if let Err(error) = self
+            .patiently(|| loader.drop_left_staging(self.owned))
+            .await?
+        {
+            tracing::warn!(%workflow, %error, "staging tables could not be looked for; they can be dropped by hand");
         }
-        self.drop_dry_runs(owned, tables).await;
-        let completed = tables
-            .iter()
-            .filter(|table| table.phase == TablePhase::Completed);
-        for table in completed.filter(|t| t.spec.continue_identity && t.spec.preflight.is_none()) {
-            let target = &table.spec.target;
-            let continued = self.patiently(owned, || self.continue_identity(target));
-            if let Err(error) = continued.await {
-                tracing::warn!(workflow = %owned.name, table = %table.spec.source, target = %table.spec.target, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
-            }
-        }
-        let is_success = tables
+        self.drop_dry_runs().await?;
+        self.continue_identities().await?;
+        let is_success = self
+            .tables
             .iter()
             .all(|table| table.phase == TablePhase::Completed);
-        let clean_up = tables.first().map(|table| table.spec.clean_up);
+        let clean_up = self.tables.first().map(|table| table.spec.clean_up);
         let is_wanted = match clean_up.unwrap_or_default() {
             CleanUp::Never => false,
             CleanUp::OnSuccess => is_success,
             CleanUp::Always => true,
         };
         if is_wanted {
-            let sql = format!("REMOVE {}/workflows/{}/", self.stage, owned.id);
-            let removed = self.patiently(owned, || self.client.run_step(Step::EndFiles, &sql));
-            if let Err(error) = removed.await {
-                tracing::warn!(workflow = %owned.name, %error, "staged files could not be removed; they can be removed by hand");
+            self.wait_for_workers().await?;
+            let sql = format!("REMOVE {}/workflows/{}/", loader.stage, self.owned.id);
+            let removed = self.patiently(|| loader.client.run_step(Step::EndFiles, &sql));
+            if let Err(error) = removed.await? {
+                tracing::warn!(%workflow, %error, "staged files could not be removed; they can be removed by hand");
             }
         }
+        Ok(())
+    }
+
+    /// Once for each table: after that, applications count on, and a generator that is led anew, when another table of the
+    /// workflow has run again, would give out what they have taken.
+    async fn continue_identities(&self) -> Result<(), NotWanted> {
+        let is_meant = |table: &&TableState| {
+            table.phase == TablePhase::Completed
+                && table.spec.continue_identity
+                && table.spec.preflight.is_none()
+        };
+        let tables: Vec<_> = self.tables.iter().filter(is_meant).collect();
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let workflow = &self.owned.name;
+        let new = self.patiently(|| self.loader.completed_since_last_end(self.owned));
+        let new = match new.await? {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::warn!(%workflow, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
+                return Ok(());
+            }
+        };
+        for table in tables.into_iter().filter(|t| new.contains(&t.table_no)) {
+            let target = &table.spec.target;
+            let continued = self.patiently(|| self.loader.continue_identity(target));
+            if let Err(error) = continued.await? {
+                tracing::warn!(%workflow, table = %table.spec.source, %target, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever runs a task that was cancelled learns at its next renewal, and may stage a file until then: until its lease
+    /// is past, at most.
+    async fn wait_for_workers(&self) -> Result<(), NotWanted> {
+        let workflow = &self.owned.name;
+        loop {
+            let left = self.patiently(|| self.loader.cancelled_leases(self.owned));
+            match left.await? {
+                Ok(Some(left)) => {
+                    tracing::info!(%workflow, ?left, "staged files are removed when no worker stages any more");
+                    if !self.pause(left).await {
+                        return Err(NotWanted);
+                    }
+                }
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(%workflow, %error, "workers that stage files could not be waited for; what they stage can be removed by hand");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn drop_dry_runs(&self) -> Result<(), NotWanted> {
+        let mut schemas = BTreeSet::new();
+        for table in self.tables {
+            if table
+                .spec
+                .preflight
+                .is_some_and(|preflight| !preflight.keep_schema)
+            {
+                let copy = dry_run_table(self.owned.id, &table.spec.target);
+                let [database, schema] =
+                    [&copy.database, &copy.schema].map(|name| quote(&exact_name(name)));
+                schemas.insert(format!("{database}.{schema}"));
+            }
+        }
+        for schema in schemas {
+            let sql = format!("DROP SCHEMA IF EXISTS {schema}");
+            let dropped = self.patiently(|| self.loader.client.run_step(Step::EndDryRun, &sql));
+            if let Err(error) = dropped.await? {
+                tracing::warn!(workflow = %self.owned.name, schema, %error, "the dry run's schema could not be dropped; it can be dropped by hand");
+            }
+        }
+        Ok(())
     }
 
     /// Waits out what passes, for as long as the workflow is ended here: what is left now, nobody looks for later.
     async fn patiently<T, F>(
         &self,
-        owned: &OwnedWorkflow,
         effect: impl Fn() -> F,
-    ) -> Result<T, SnowflakeError>
+    ) -> Result<Result<T, SnowflakeError>, NotWanted>
     where
         F: Future<Output = Result<T, SnowflakeError>>,
     {
         let mut failures = 0;
         loop {
-            let error = match effect().await {
-                Ok(done) => return Ok(done),
+            // Late, the effect could hit what a later run of the workflow stages.
+            let tried = match self.loader.is_driven_here(self.owned).await {
+                Ok(true) if (self.is_wanted)() => effect().await,
+                Ok(_) => return Err(NotWanted),
+                Err(error) => Err(error),
+            };
+            let error = match tried {
+                Ok(done) => return Ok(Ok(done)),
                 Err(error) => error,
             };
             failures += 1;
             let decision = RetryPolicy::OUTAGE.decide(error.failure(), failures, rand::random());
             let Some(pause) = decision.pause() else {
-                return Err(error);
+                return Ok(Err(error));
             };
-            tracing::warn!(workflow = %owned.name, %error, "the workflow's end waits for Snowflake");
-            tokio::time::sleep(pause).await;
-            // Late, this could hit what a later run of the workflow stages.
-            if let Ok(false) = self.is_driven_here(owned).await {
-                return Err(SnowflakeError::refused(
-                    "another orchestrator has taken the workflow over, and ends it".to_owned(),
-                ));
+            tracing::warn!(workflow = %self.owned.name, %error, "the workflow's end waits for Snowflake");
+            if !self.pause(pause).await {
+                return Err(NotWanted);
             }
         }
     }
 
+    /// Waits so long, or until the workflow is not ended here any more: whoever drives it then waits for this.
+    async fn pause(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        while (self.is_wanted)() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            tokio::time::sleep(left.min(LOOK)).await;
+        }
+        false
+    }
+}
+
+/// Between looks whether the end is still wanted.
+const LOOK: Duration = Duration::from_millis(250);
+
+impl TableLoader {
     async fn is_driven_here(&self, owned: &OwnedWorkflow) -> Result<bool, SnowflakeError> {
         let sql = format!(
             "SELECT WORKFLOW_ID FROM {}.WORKFLOW WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND OWNER IS NOT NULL",
@@ -88,6 +203,40 @@ impl TableLoader {
             owned.epoch.0
         );
         Ok(!self.client.query(&sql).await?.is_empty())
+    }
+
+    /// The tables that have been completed since the workflow ended the last time, if it ever did.
+    async fn completed_since_last_end(
+        &self,
+        owned: &OwnedWorkflow,
+    ) -> Result<BTreeSet<TableNo>, SnowflakeError> {
+        let sql = format!(
+            "SELECT t.TABLE_NO FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID \
+             WHERE t.WORKFLOW_ID = {} AND t.PHASE = 'COMPLETED' AND (w.ENDED_AT IS NULL OR t.ENDED_AT > w.ENDED_AT)",
+            owned.id,
+            s = self.metadata.quoted()
+        );
+        let rows = self.client.query(&sql).await?;
+        let numbers = rows.into_iter().flatten().flatten();
+        Ok(numbers
+            .filter_map(|text| text.parse().ok().map(TableNo))
+            .collect())
+    }
+
+    /// For how long workers of cancelled tasks may go on. `None`: there is none.
+    async fn cancelled_leases(
+        &self,
+        owned: &OwnedWorkflow,
+    ) -> Result<Option<Duration>, SnowflakeError> {
+        let sql = format!(
+            "SELECT TIMESTAMPDIFF('millisecond', SYSDATE(), MAX(LEASE_UNTIL)) FROM {}.TASK_QUEUE WHERE WORKFLOW_ID = {} AND STATUS = 'CANCELLED' AND LEASE_UNTIL > SYSDATE()",
+            self.metadata.quoted(),
+            owned.id
+        );
+        let rows = self.client.query(&sql).await?;
+        let left = rows.into_iter().flatten().next().flatten();
+        let left = left.and_then(|text| text.parse::<u64>().ok());
+        Ok(left.map(|ms| Duration::from_millis(ms.max(1))))
     }
 
     async fn drop_left_staging(&self, owned: &OwnedWorkflow) -> Result<(), SnowflakeError> {
@@ -106,29 +255,6 @@ impl TableLoader {
             }
         }
         Ok(())
-    }
-
-    async fn drop_dry_runs(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
-        let mut schemas = BTreeSet::new();
-        for table in tables {
-            if table
-                .spec
-                .preflight
-                .is_some_and(|preflight| !preflight.keep_schema)
-            {
-                let copy = dry_run_table(owned.id, &table.spec.target);
-                let [database, schema] =
-                    [&copy.database, &copy.schema].map(|name| quote(&exact_name(name)));
-                schemas.insert(format!("{database}.{schema}"));
-            }
-        }
-        for schema in schemas {
-            let sql = format!("DROP SCHEMA IF EXISTS {schema}");
-            let dropped = self.patiently(owned, || self.client.run_step(Step::EndDryRun, &sql));
-            if let Err(error) = dropped.await {
-                tracing::warn!(workflow = %owned.name, schema, %error, "the dry run's schema could not be dropped; it can be dropped by hand");
-            }
-        }
     }
 
     /// Leads every generator of the table behind its column's largest value.

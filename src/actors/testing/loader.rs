@@ -37,8 +37,12 @@ pub struct FakeLoader {
     pub poison: Mutex<HashMap<(TableNo, PartitionNo), bool>>,
     /// Sizes of the loads that were tried.
     pub batches: Mutex<Vec<usize>>,
+    /// How long the end of a workflow takes before its effect.
+    pub end: Mutex<Duration>,
     /// Workflows whose files were removed.
     pub removed: Mutex<Vec<i64>>,
+    /// How often that hit a workflow some of whose tables were at work.
+    pub ends_of_open_workflows: Mutex<usize>,
 }
 
 impl FakeLoader {
@@ -50,7 +54,9 @@ impl FakeLoader {
             faults: Mutex::default(),
             poison: Mutex::default(),
             batches: Mutex::default(),
+            end: Mutex::default(),
             removed: Mutex::default(),
+            ends_of_open_workflows: Mutex::default(),
         }
     }
 
@@ -129,7 +135,18 @@ impl Loader for FakeLoader {
         outcome
     }
 
-    async fn finish(&self, owned: &OwnedWorkflow, _: &[TableState]) {
+    async fn finish(
+        &self,
+        owned: &OwnedWorkflow,
+        _: &[TableState],
+        is_wanted: &(dyn Fn() -> bool + Send + Sync),
+    ) -> bool {
+        // Its statement is on its way already when it is not wanted any more.
+        let takes = *self.end.lock().unwrap();
+        tokio::time::sleep(takes).await;
+        let is_open = !self.store.rows().have_all_ended(owned.id);
+        *self.ends_of_open_workflows.lock().unwrap() += usize::from(is_open);
         self.removed.lock().unwrap().push(owned.id.0);
+        is_wanted()
     }
 }

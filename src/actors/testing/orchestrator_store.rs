@@ -1,12 +1,12 @@
 //! The orchestrator's half of the checkpoint's double.
 
-use super::store::{PLATFORM, PartitionRow, Rows, Store, TaskRow, task_id};
+use super::store::{PLATFORM, PartitionRow, Rows, Store, TableKey, TaskRow, task_id};
 use crate::checkpoint::{
     Applied, CheckpointError, EndedTask, LoadUnit, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
     PartitionKey, PartitionState, StateChange, TablePlan, TableState, WorkflowSearch,
 };
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
-use crate::domain::request::Orders;
+use crate::domain::request::{Orders, Request};
 use crate::domain::table::TableRef;
 use crate::domain::task::{ExtractionSpec, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
@@ -139,7 +139,7 @@ impl OrchestratorCheckpoint for Store {
 
     async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
         let after = self.faults.enter("start_workflow").await?;
-        let answer = self.change_workflow(owned, WorkflowPhase::Pending, WorkflowPhase::Executing);
+        let answer = self.rows().start_workflow(owned);
         after.leave(answer).await
     }
 
@@ -147,9 +147,9 @@ impl OrchestratorCheckpoint for Store {
         &self,
         owned: &OwnedWorkflow,
         end: WorkflowPhase,
-    ) -> Result<(), CheckpointError> {
+    ) -> Result<Applied, CheckpointError> {
         let after = self.faults.enter("complete_workflow").await?;
-        let answer = self.change_workflow(owned, WorkflowPhase::Executing, end);
+        let answer = self.rows().complete_workflow(owned, end);
         after.leave(answer).await
     }
 
@@ -169,6 +169,16 @@ impl OrchestratorCheckpoint for Store {
                 rows.cancel_table((owned.id, *no));
             } else {
                 rows.repeat_table((owned.id, *no));
+            }
+        }
+        for no in &orders.withdraw {
+            let mut rows = self.rows();
+            rows.check_owner(owned)?;
+            let is_cancelled = rows.workflows[&owned.id].request == Some(Request::Cancel);
+            if let Some(table) = rows.tables.get_mut(&(owned.id, *no))
+                && is_cancelled
+            {
+                table.request = None;
             }
         }
         after.leave(Ok(())).await
@@ -226,6 +236,10 @@ impl OrchestratorCheckpoint for Store {
         // Like the hybrid tables: a fenced enqueue changes nothing, and does not say so.
         if self.rows().check_owner(owned).is_ok() {
             for task in tasks {
+                let table = self.rows().tables[&(owned.id, task.table_no)].phase;
+                if table.is_terminal() {
+                    continue;
+                }
                 let no = task.partition.as_ref().map(|(no, _)| *no);
                 let id = task_id(owned.id, task.kind, task.table_no, no);
                 self.rows()
@@ -253,16 +267,6 @@ impl OrchestratorCheckpoint for Store {
                 .collect()
         };
         after.leave(Ok(ended)).await
-    }
-
-    async fn collect(&self, task_ids: &[String]) -> Result<(), CheckpointError> {
-        let after = self.faults.enter("collect").await?;
-        for id in task_ids {
-            if let Some(task) = self.rows().tasks.get_mut(id) {
-                task.collected = true;
-            }
-        }
-        after.leave(Ok(())).await
     }
 
     async fn apply(
@@ -398,28 +402,47 @@ impl Store {
             })
             .collect()
     }
-
-    fn change_workflow(
-        &self,
-        owned: &OwnedWorkflow,
-        from: WorkflowPhase,
-        to: WorkflowPhase,
-    ) -> Result<(), CheckpointError> {
-        let mut rows = self.rows();
-        rows.check_owner(owned)?;
-        if let Some(row) = rows.workflows.get_mut(&owned.id)
-            && row.phase == from
-        {
-            row.phase = to;
-            if to.is_terminal() {
-                row.owner = None;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Rows {
+    fn start_workflow(&mut self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        self.check_owner(owned)?;
+        if let Some(row) = self.workflows.get_mut(&owned.id)
+            && row.phase == WorkflowPhase::Pending
+        {
+            row.phase = WorkflowPhase::Executing;
+        }
+        Ok(())
+    }
+
+    fn complete_workflow(
+        &mut self,
+        owned: &OwnedWorkflow,
+        end: WorkflowPhase,
+    ) -> Result<Applied, CheckpointError> {
+        self.check_owner(owned)?;
+        let may_end = self.have_all_ended(owned.id) && !self.asked_again().contains(&owned.id);
+        let Some(row) = self.workflows.get_mut(&owned.id) else {
+            return Ok(Applied::No);
+        };
+        let is_known = row.request_seq == owned.request_seq;
+        if row.phase == WorkflowPhase::Executing && is_known && may_end {
+            row.phase = end;
+            row.owner = None;
+        }
+        Ok(if row.phase.is_terminal() {
+            Applied::Yes
+        } else {
+            Applied::No
+        })
+    }
+
+    /// Whether no table of a workflow is at work.
+    pub(super) fn have_all_ended(&self, id: WorkflowId) -> bool {
+        let mut tables = self.tables.iter();
+        tables.all(|((w, _), table)| *w != id || table.phase.is_terminal())
+    }
+
     fn write_plan(
         &mut self,
         owned: &OwnedWorkflow,
@@ -491,7 +514,11 @@ impl Rows {
                     table.phase = *phase;
                     table.error.clone_from(error);
                 }
-                table.phase == *phase
+                let is_applied = table.phase == *phase;
+                if is_applied && *phase == TablePhase::Failed {
+                    self.cancel_tasks((owned.id, *table_no));
+                }
+                is_applied
             }
         };
         if applied { Applied::Yes } else { Applied::No }
@@ -513,8 +540,20 @@ impl Rows {
     }
 
     fn collect(&mut self, id: &str) {
-        if let Some(task) = self.tasks.get_mut(id) {
+        if let Some(task) = self.tasks.get_mut(id)
+            && task.phase.is_terminal()
+        {
             task.collected = true;
+        }
+    }
+
+    fn cancel_tasks(&mut self, key: TableKey) {
+        for task in self.tasks.values_mut() {
+            if (task.workflow_id, task.table_no) == key && !task.phase.is_terminal() {
+                task.phase = TaskPhase::Cancelled;
+                task.collected = true;
+                task.token = None;
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::store::{Rows, Store, TableKey};
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
 use crate::domain::request::Request;
-use crate::domain::{TableNo, WorkflowId};
+use crate::domain::{PartitionNo, TableNo, WorkflowId};
 
 impl Store {
     /// Asks for something, or withdraws it, of a workflow as a whole.
@@ -12,6 +12,26 @@ impl Store {
         let row = rows.workflows.get_mut(&id).unwrap();
         row.request = request;
         row.request_seq += 1;
+        if request == Some(Request::Cancel) {
+            for (_, table) in rows.tables.iter_mut().filter(|((w, _), _)| *w == id) {
+                table.request = table.request.filter(|asked| *asked == Request::Cancel);
+            }
+        }
+    }
+
+    /// Partitions of a table as a cancellation that was not finished would leave them.
+    pub fn leave_cancelled(&self, id: WorkflowId, no: u32, partitions: std::ops::Range<u32>) {
+        for partition in partitions.map(PartitionNo) {
+            let mut rows = self.rows();
+            let row = rows.partitions.get_mut(&(id, TableNo(no), partition));
+            row.unwrap().phase = PartitionPhase::Cancelled;
+        }
+    }
+
+    /// A table's request that nobody has withdrawn.
+    pub fn leave_request(&self, id: WorkflowId, no: u32, request: Request) {
+        let mut rows = self.rows();
+        rows.tables.get_mut(&(id, TableNo(no))).unwrap().request = Some(request);
     }
 
     /// The same of one table; one that shall run again makes the workflow run again.
@@ -88,11 +108,12 @@ impl Rows {
             .iter_mut()
             .filter(|((w, t, _), _)| (*w, *t) == key)
         {
-            let is_open = matches!(
+            let is_open = matches!(row.phase, PartitionPhase::Pending | PartitionPhase::Staged);
+            let is_given_up = matches!(
                 row.phase,
-                PartitionPhase::Pending | PartitionPhase::Staged | PartitionPhase::Cancelled
+                PartitionPhase::Failed | PartitionPhase::Cancelled
             );
-            if row.phase == PartitionPhase::Failed || had_ended && is_open {
+            if is_given_up || had_ended && is_open {
                 again.push(*no);
                 row.phase = PartitionPhase::Pending;
                 (row.attempt, row.manifest, row.error) = (None, None, None);

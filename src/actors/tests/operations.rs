@@ -314,3 +314,104 @@ async fn a_lost_reply_to_a_look_or_to_what_is_carried_out_loses_no_request() {
         }
     }
 }
+
+/// A workflow of which one table fails, so that it can run again.
+fn about_to_end(settings: WorldSettings) -> World {
+    let world = World::new(settings);
+    world
+        .runner
+        .behaviours
+        .lock()
+        .unwrap()
+        .insert(("b".to_owned(), Some(7)), Behaviour::Fails(false));
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_shall_run_again_while_the_workflow_ends_does_so_and_loses_nothing_to_the_end()
+{
+    // Operators ask while the end's own effects are under way, and while it is being written.
+    for call in ["finish", "complete_workflow"] {
+        let world = about_to_end(WorldSettings::default());
+        let slow = Duration::from_secs(20);
+        if call == "finish" {
+            *world.loader.end.lock().unwrap() = slow;
+        } else {
+            world.store.faults.slow_down(call, slow);
+        }
+        let _orchestrator = world.orchestrator("one").await;
+        let _worker = world.worker("w1").await;
+        world
+            .until("all tables have ended", |w| {
+                phases(w).iter().all(|phase| phase.is_terminal())
+            })
+            .await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        world.runner.behaviours.lock().unwrap().clear();
+        world
+            .store
+            .ask_table(world.workflow, 1, Some(Request::Retry));
+        world
+            .until("the table is loaded", |w| {
+                phases(w)[1] == TablePhase::Completed
+            })
+            .await;
+        assert_eq!(
+            world.store.workflow_phase(world.workflow),
+            WorkflowPhase::Executing,
+            "{call}"
+        );
+        world.until_complete().await;
+        world.assert_all_loaded_once();
+        assert_eq!(*world.loader.ends_of_open_workflows.lock().unwrap(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workflow_that_is_cancelled_before_its_retry_is_noticed_ends() {
+    let world = about_to_end(WorldSettings::default());
+    let one = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    world.until_complete().await;
+    one.kill();
+    world
+        .store
+        .ask_table(world.workflow, 1, Some(Request::Retry));
+    world.store.ask(world.workflow, Some(Request::Cancel));
+    // As a version that did not withdraw them would have left it.
+    for retry_is_left in [false, true] {
+        if retry_is_left {
+            world.store.leave_request(world.workflow, 1, Request::Retry);
+        }
+        let orchestrator = world.orchestrator("two").await;
+        world
+            .until("the workflow has ended", |w| {
+                w.store.workflow_phase(w.workflow).is_terminal()
+            })
+            .await;
+        tokio::time::sleep(NOTICED).await;
+        assert!(world.store.workflow_phase(world.workflow).is_terminal());
+        assert_eq!(phases(&world)[1], TablePhase::Failed);
+        orchestrator.kill();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_with_cancelled_partitions_is_never_complete_and_a_retry_loads_them() {
+    let world = World::new(WorldSettings::default());
+    let one = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    until_loaded(&world, 3).await;
+    one.kill();
+    world.store.leave_cancelled(world.workflow, 0, 30..33);
+    let _two = world.orchestrator("two").await;
+    world.until_complete().await;
+    let (phase, error) = world.store.table_phases(world.workflow)[0].clone();
+    assert_eq!(phase, TablePhase::Failed);
+    assert!(error.unwrap().contains("workflow retry"));
+    world
+        .store
+        .ask_table(world.workflow, 0, Some(Request::Retry));
+    world.until_complete().await;
+    world.assert_all_loaded_once();
+}

@@ -11,20 +11,21 @@ use snowhaul_integration::unique_name;
 use std::time::Duration;
 
 /// Nobody takes anything twice while the test runs.
-const LEASE: Duration = Duration::from_secs(600);
+pub const LEASE: Duration = Duration::from_secs(600);
 const AFFINITIES: [Option<&str>; 3] = [None, Some("::blue::"), Some("DEV_SERVER")];
 
-struct Metadata {
-    runtime: tokio::runtime::Runtime,
-    checkpoint: HybridCheckpoint,
-    client: SnowflakeClient,
+/// Metadata without a process that works on them.
+pub struct Metadata {
+    pub runtime: tokio::runtime::Runtime,
+    pub checkpoint: HybridCheckpoint,
+    pub client: SnowflakeClient,
     location: MetadataLocation,
-    schema: String,
+    pub schema: String,
 }
 
 impl Metadata {
     /// Metadata with a workflow, with a table, of each affinity.
-    fn new() -> Self {
+    pub fn new() -> Self {
         let server = crate::migration::snowflake();
         let home = server.home().to_owned();
         let surroundings = Surroundings {
@@ -55,12 +56,25 @@ impl Metadata {
         metadata
     }
 
-    fn run(&self, sql: &str) {
-        let sql = sql.replace("{s}", &self.schema);
-        crate::migration::snowflake().sql().run(&sql);
+    /// `sql` with the schema in the place of `{s}`.
+    pub fn in_schema(&self, sql: &str) -> String {
+        sql.replace("{s}", &self.schema)
     }
 
-    fn queue(&self, workflow: usize, partition: u32, kind: &str, priority: i32) {
+    pub fn run(&self, sql: &str) {
+        crate::migration::snowflake()
+            .sql()
+            .run(&self.in_schema(sql));
+    }
+
+    pub fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        crate::migration::snowflake()
+            .sql()
+            .rows(&self.in_schema(sql))
+    }
+
+    /// Queues a task of a workflow, counted from 1.
+    pub fn queue(&self, workflow: usize, partition: u32, kind: &str, priority: i32) {
         let affinity = literal(AFFINITIES[workflow - 1]);
         self.run(&format!("INSERT INTO {{s}}.TASK_QUEUE (TASK_ID, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KIND, SOURCE_PLATFORM, AFFINITY, PRIORITY, STATUS) VALUES ('{workflow}/0/{partition}/{kind}', {workflow}, 0, {partition}, '{kind}', 'redshift', {affinity}, {priority}, 'PENDING')"));
     }

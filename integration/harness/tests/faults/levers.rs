@@ -152,6 +152,37 @@ fn a_cancelled_workflow_stops_its_tasks_ends_and_runs_again_to_every_row_once() 
 }
 
 #[test]
+fn staged_files_of_a_cancelled_workflow_go_also_those_of_workers_that_do_not_know_yet() {
+    let (server, migration, sql) = prepared();
+    let file = migration.file("workflow.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let key = "{\"cleanUpTransientResources\": \"always\", ";
+    std::fs::write(&file, text.replacen('{', key, 1)).unwrap();
+    // The worker learns of the cancellation when it has staged what it extracts.
+    migration.configure_workers(
+        "max_parallel_tasks = 2\ntask_fetch_interval = 0.3\nlease_refresh_interval = 9\nlease = 10",
+    );
+    let (orchestrator, worker) = (migration.orchestrator(server), migration.worker(server));
+    let gate = migration.close_gate();
+    let created = migration.create(server);
+    migration.wait_for_the_middle(&sql);
+    assert_says(
+        &migration.lever(server, "cancel", &[]),
+        0,
+        &["is being cancelled"],
+    );
+    migration.wait_for(&sql, 1, "TABLE_STATE", "PHASE = 'CANCELLED'");
+    drop(gate);
+    assert_says(&created.wait(DEADLINE), 4, &[": CANCELLED"]);
+    let told = || worker.stdout().contains("claim");
+    assert!(until(DEADLINE, told), "{}", worker.stdout());
+    let list = format!("LIST @{}.DATA_MIGRATION.TASK_RESULTS", migration.metadata);
+    let left = sql.rows(&list);
+    assert!(left.is_empty(), "{left:?}");
+    assert_stop([orchestrator, worker]);
+}
+
+#[test]
 fn a_workflow_that_nobody_owns_is_paused_resumed_and_cancelled_by_the_next_orchestrator() {
     let (server, migration, sql) = prepared();
     let worker = migration.worker(server);

@@ -6,6 +6,7 @@ use snowhaul::actors;
 mod actors_killed;
 mod affinities;
 mod budget;
+mod ends;
 mod levers;
 mod limits;
 mod lost_replies;

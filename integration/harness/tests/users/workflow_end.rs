@@ -103,6 +103,35 @@ fn identity_columns_count_on_behind_the_rows_that_were_moved() {
 }
 
 #[test]
+fn a_generator_that_applications_use_is_not_led_anew_when_another_table_runs_again() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    sql.run("CREATE TABLE made (id serial, name text)");
+    sql.run("INSERT INTO made (name) SELECT 'x' FROM generate_series(1, 50)");
+    sql.run("CREATE TABLE bad AS SELECT DATE '12024-01-01' AS d");
+    let entry = |table: &str| json!({"source": {"tableName": table}, "target": {"tableName": table}, "continueIdentityColumns": true});
+    let migration = Migration::from(&database)
+        .table(entry("made"))
+        .table(entry("bad"));
+    let ended = migration.run(1);
+    let next = || {
+        ended.sql.run("INSERT INTO made (name) VALUES ('next')");
+        let id = ended
+            .sql
+            .number("SELECT MAX(id) FROM made WHERE name = 'next'");
+        // Given out once, whether the row stays or not.
+        ended.sql.run("DELETE FROM made WHERE name = 'next'");
+        id
+    };
+    assert_eq!(next(), 51);
+    sql.run("UPDATE bad SET d = DATE '2024-01-01'");
+    let (lever, _) = migration.lever_with("retry", "");
+    assert_eq!(lever.code(), Some(0), "{}{}", lever.stdout, lever.stderr);
+    let _ = migration.run(0);
+    assert_eq!(next(), 52);
+}
+
+#[test]
 fn no_staging_table_is_left_of_merges_and_deletions() {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
