@@ -328,8 +328,9 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         tables: (&TableRef, &TableRef),
     ) -> Result<Option<String>, CheckpointError>;
     /// Writes a table's plan: its partitions, its extraction, its estimates and warnings, Analyzing → Executing, and the
-    /// analysis collected. Atomic, fenced; a table that is planned already is left as it is. A few statements a table
-    /// and one per thousand partitions.
+    /// analysis collected. Atomic, fenced; a table that is planned already is left as it is. So is one whose analysis
+    /// started from another state of earlier runs than the one that is stored: its analysis goes back to the queue. A few
+    /// statements a table and one per thousand partitions.
     async fn write_plan(
         &self,
         owned: &OwnedWorkflow,
@@ -423,4 +424,7 @@ pub struct SyncPlan {
     pub settings: SyncSettings,
     /// Whether the stored partitions are these already, one by one.
     pub reused: bool,
+    /// Names the state that the analysis started from, see [`fingerprint`](crate::domain::analysis::fingerprint). `None`: it
+    /// does not say.
+    pub started_from: Option<String>,
 }

@@ -123,8 +123,6 @@ impl HybridCheckpoint {
             "SELECT p.PARTITION_NO FROM {s}.\"PARTITION\" p JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = p.WORKFLOW_ID AND t.TABLE_NO = p.TABLE_NO"
         );
         let again = "(p.PHASE = 'FAILED' OR (t.PHASE IN ('FAILED', 'CANCELLED') AND p.PHASE IN ('PENDING', 'STAGED', 'CANCELLED')))";
-        let fresh = "STATUS = 'PENDING', FAILURES = 0, POSTPONED = 0, NOT_BEFORE = NULL, CLAIM_TOKEN = NULL, RESULT = NULL, ERROR = NULL, \
-                     ROWS_DONE = 0, BYTES_DONE = 0, ENDED_AT = NULL, COLLECTED_AT = NULL";
         vec![
             format!(
                 "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1 WHERE {of} AND OWNER_EPOCH = {}",
@@ -132,12 +130,12 @@ impl HybridCheckpoint {
             ),
             // The analysis, where there is no plan yet.
             format!(
-                "UPDATE {s}.TASK_QUEUE q SET {fresh} WHERE {} AND q.PARTITION_NO IS NULL AND {fence} AND EXISTS (SELECT 1 FROM {s}.TABLE_STATE t \
+                "UPDATE {s}.TASK_QUEUE q SET {QUEUED_AGAIN} WHERE {} AND q.PARTITION_NO IS NULL AND {fence} AND EXISTS (SELECT 1 FROM {s}.TABLE_STATE t \
                  WHERE t.WORKFLOW_ID = q.WORKFLOW_ID AND t.TABLE_NO = q.TABLE_NO AND t.EXTRACTION IS NULL AND t.PHASE IN ('FAILED', 'CANCELLED'))",
                 qualified(&of, "q")
             ),
             format!(
-                "UPDATE {s}.TASK_QUEUE q SET {fresh} WHERE {} AND {fence} AND EXISTS ({open} WHERE p.WORKFLOW_ID = q.WORKFLOW_ID \
+                "UPDATE {s}.TASK_QUEUE q SET {QUEUED_AGAIN} WHERE {} AND {fence} AND EXISTS ({open} WHERE p.WORKFLOW_ID = q.WORKFLOW_ID \
                  AND p.TABLE_NO = q.TABLE_NO AND p.PARTITION_NO = q.PARTITION_NO AND {again})",
                 qualified(&of, "q")
             ),
@@ -241,6 +239,10 @@ pub(super) fn state_taken(holder: &str) -> String {
         "the workflow {holder} has synchronized the same source table into the same target since, so that this run cannot go on: create a new workflow, which moves what is missing"
     )
 }
+
+/// Back to the queue, attempts counted anew; their numbers go on.
+pub(super) const QUEUED_AGAIN: &str = "STATUS = 'PENDING', FAILURES = 0, POSTPONED = 0, NOT_BEFORE = NULL, CLAIM_TOKEN = NULL, RESULT = NULL, ERROR = NULL, \
+     ROWS_DONE = 0, BYTES_DONE = 0, ENDED_AT = NULL, COLLECTED_AT = NULL";
 
 /// No load has failed since the last one that committed.
 pub(super) const NO_LOAD_FAILURES: &str =

@@ -5,6 +5,7 @@ use crate::checkpoint::{
     Applied, CheckpointError, EndedTask, LoadUnit, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
     PartitionKey, PartitionState, StateChange, TablePlan, TableState, WorkflowSearch,
 };
+use crate::domain::analysis::fingerprint;
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
 use crate::domain::request::Orders;
 use crate::domain::table::TableRef;
@@ -431,6 +432,16 @@ impl Rows {
             return Ok(Applied::No);
         };
         if !matches!(table.phase, TablePhase::Pending | TablePhase::Analyzing) {
+            return Ok(Applied::No);
+        }
+        let sync = plan.synchronization.as_ref();
+        if let Some(started_from) = sync.and_then(|sync| sync.started_from.as_ref())
+            && *started_from != fingerprint(table.previous.as_ref()).unwrap()
+        {
+            let task = task_id(owned.id, TaskKind::Analyze, table_no, None);
+            let task = self.tasks.get_mut(&task).unwrap();
+            (task.phase, task.collected) = (TaskPhase::Pending, false);
+            (task.token, task.result) = (None, None);
             return Ok(Applied::No);
         }
         table.phase = TablePhase::Executing;
