@@ -3,6 +3,7 @@
 
 use super::Reply;
 use super::effects::{self, ask_patiently};
+use super::load_gates::LoadGates;
 use super::ports::{LoadOutcome, Loader, StagedPartition};
 use super::supervision::is_running;
 use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
@@ -21,8 +22,8 @@ use tokio::time::Instant;
 
 /// How long a staged partition waits for company: a load costs five statements, whatever it loads.
 const LINGER: Duration = Duration::from_millis(1_000);
-/// Pauses before a load that rate limits forbid is asked for again.
-const LIMITED: IdlePolicy = IdlePolicy {
+/// Pauses before a load that rate limits forbid, or that met a lock, is asked for again.
+const HELD_BACK: IdlePolicy = IdlePolicy {
     base: Duration::from_secs(1),
     cap: Duration::from_secs(15),
 };
@@ -87,6 +88,8 @@ pub struct CopyIntoArguments {
     pub checkpoint: Arc<dyn OrchestratorCheckpoint>,
     /// Loads at once in the whole process.
     pub permits: Arc<Semaphore>,
+    /// A load of this table that a predecessor began ends first.
+    pub gates: LoadGates,
 }
 
 /// Its state.
@@ -98,8 +101,8 @@ pub struct CopyIntoState {
     tries: u32,
     /// After a rejection without a known culprit: load one by one.
     single: usize,
-    /// Since when rate limits forbid to load.
-    limited: Option<Instant>,
+    /// Since when rate limits or locks have held loads back.
+    held_back: Option<Instant>,
 }
 
 impl Actor for CopyIntoActor {
@@ -119,7 +122,7 @@ impl Actor for CopyIntoActor {
             loading: false,
             tries: 0,
             single: 0,
-            limited: None,
+            held_back: None,
         })
     }
 
@@ -188,13 +191,15 @@ impl CopyIntoState {
             extraction,
             loader,
             permits,
+            gates,
             ..
         } = &self.arguments;
         let (owned, table_no, extraction) = (owned.clone(), *table_no, extraction.clone());
-        let (loader, permits) = (loader.clone(), permits.clone());
+        let (loader, permits, gates) = (loader.clone(), permits.clone(), gates.clone());
         let asker = myself.get_cell();
         // The load is not tied to this actor's life: a transaction that has begun is better ended than abandoned.
         effects::run(myself, async move {
+            let _gate = gates.enter(owned.id, table_no).await;
             let _permit = permits.acquire_owned().await;
             if !is_running(&asker) {
                 // Its table was paused, cancelled or rebuilt while it waited.
@@ -215,15 +220,18 @@ impl CopyIntoState {
         outcome: LoadOutcome,
     ) {
         self.loading = false;
-        if let LoadOutcome::Limited = outcome {
-            let since = *self.limited.get_or_insert_with(Instant::now);
+        if let LoadOutcome::Limited | LoadOutcome::Locked(_) = &outcome {
+            if let LoadOutcome::Locked(reason) = outcome {
+                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.source, reason, "the load waits for another transaction on the table's rows in the checkpoint");
+            }
+            let since = *self.held_back.get_or_insert_with(Instant::now);
             self.put_back(batch);
-            self.arm(myself, LIMITED.pause(since.elapsed()));
+            self.arm(myself, HELD_BACK.pause(since.elapsed()));
             return;
         }
-        self.limited = None;
+        self.held_back = None;
         match outcome {
-            LoadOutcome::Limited => {}
+            LoadOutcome::Limited | LoadOutcome::Locked(_) => {}
             LoadOutcome::Committed => {
                 self.tries = 0;
                 batch

@@ -210,7 +210,7 @@ impl Actor for WorkflowDispatcher {
             // Nothing may be on its way when the leases are given back: the next owner reads at once.
             let cell = myself.get_cell();
             cell.stop_children_and_wait(None, Some(STOP_CHILDREN)).await;
-            let settled = settled_writes(&state.arguments.writer);
+            let settled = settled_writes(&state.arguments.writer, None);
             if tokio::time::timeout(SETTLE_WRITES, settled).await.is_err() {
                 tracing::warn!(
                     "state changes are still on their way; the leases run out by themselves"

@@ -66,6 +66,11 @@ impl CheckpointError {
         }
     }
 
+    /// Whether another transaction held a row for too long.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Store(error) if error.locked)
+    }
+
     /// Whether Snowflake could not be reached or refused the login.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Store(error) if error.unreachable)
@@ -82,6 +87,8 @@ pub struct StoreError {
     pub retryable: bool,
     /// Whether Snowflake could not be reached or refused the login (exit code 3).
     pub unreachable: bool,
+    /// Whether another transaction held a row for too long.
+    pub locked: bool,
     /// The cause.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,

@@ -243,6 +243,7 @@ impl From<SnowflakeError> for CheckpointError {
             message: error.message.clone(),
             retryable: error.is_retryable(),
             unreachable: matches!(error.kind, Kind::Unreachable | Kind::Login),
+            locked: error.kind == Kind::Locked,
             source: Some(Box::new(error)),
         })
     }

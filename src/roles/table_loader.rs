@@ -52,6 +52,7 @@ impl Loader for TableLoader {
             Err(CheckpointError::Fenced(_)) => {
                 return LoadOutcome::AskCheckpoint("the workflow has another owner".to_owned());
             }
+            Err(error) if error.is_locked() => return LoadOutcome::Locked(error.to_string()),
             Err(error) => return LoadOutcome::TryAgain(error.to_string()),
         }
         let outcome = self.load_batch(owned, table_no, extraction, batch).await;
@@ -261,7 +262,10 @@ impl TableLoader {
             let changed = transaction
                 .execute(Step::LoadCheckpoint, &sql)
                 .await
-                .map_err(|error| failed(&error, extraction, batch))?;
+                .map_err(|error| match error.kind {
+                    Kind::Locked => LoadOutcome::Locked(error.message),
+                    _ => failed(&error, extraction, batch),
+                })?;
             // The first one also says that no limit is set; one that has been set just now is asked for before the next try.
             if changed != expected
                 && place == 0

@@ -122,6 +122,7 @@ fn store_error(message: &str, retryable: bool) -> CheckpointError {
         message: message.to_owned(),
         retryable,
         unreachable: false,
+        locked: false,
         source: None,
     })
 }

@@ -11,6 +11,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+/// How long a row that is locked is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
 /// What befalls one load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadFault {
@@ -37,6 +40,8 @@ pub struct FakeLoader {
     pub poison: Mutex<HashMap<(TableNo, PartitionNo), bool>>,
     /// Sizes of the loads that were tried.
     pub batches: Mutex<Vec<usize>>,
+    /// Loads that met a lock.
+    pub locked: Mutex<usize>,
     /// Workflows whose files were removed.
     pub removed: Mutex<Vec<i64>>,
 }
@@ -50,6 +55,7 @@ impl FakeLoader {
             faults: Mutex::default(),
             poison: Mutex::default(),
             batches: Mutex::default(),
+            locked: Mutex::default(),
             removed: Mutex::default(),
         }
     }
@@ -96,7 +102,10 @@ impl Loader for FakeLoader {
         self.batches.lock().unwrap().push(batch.len());
         let fault = self.faults.lock().unwrap().pop_front();
         let lock = self.store.table_lock((owned.id, table_no));
-        let _row = lock.lock().await;
+        let Ok(_row) = tokio::time::timeout(LOCK_PATIENCE, lock.lock()).await else {
+            *self.locked.lock().unwrap() += 1;
+            return LoadOutcome::Locked("the table's row is locked".to_owned());
+        };
         tokio::time::sleep(self.duration).await;
         let poisoned: Vec<(usize, bool)> = {
             let poison = self.poison.lock().unwrap();

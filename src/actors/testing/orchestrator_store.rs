@@ -272,6 +272,13 @@ impl OrchestratorCheckpoint for Store {
         changes: &[StateChange],
     ) -> Result<Vec<Applied>, CheckpointError> {
         let after = self.faults.enter("apply").await?;
+        for change in changes {
+            if let StateChange::TableEnded { table_no, .. } = change {
+                // A load under way holds the table's row.
+                let lock = self.table_lock((owned.id, *table_no));
+                let _row = lock.lock().await;
+            }
+        }
         let answer = {
             let mut rows = self.rows();
             rows.check_owner(owned)

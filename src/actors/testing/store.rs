@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::time::Instant;
 
-pub(super) type TableKey = (WorkflowId, TableNo);
+pub type TableKey = (WorkflowId, TableNo);
 
 pub(super) struct WorkflowRow {
     pub name: String,
@@ -91,7 +91,7 @@ impl Store {
     }
 
     /// The lock of a table's row: held by a load's transaction.
-    pub(super) fn table_lock(&self, key: TableKey) -> Arc<tokio::sync::Mutex<()>> {
+    pub fn table_lock(&self, key: TableKey) -> Arc<tokio::sync::Mutex<()>> {
         self.locks.lock().unwrap().entry(key).or_default().clone()
     }
 
