@@ -264,12 +264,16 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     async fn bootstrap(&self) -> Result<(), CheckpointError>;
     /// Takes up to `limit` workflows that have not ended (or whose tables shall run again), match the affinity, and have no
     /// owner or one whose lease ran out. Answers also those of `driven` of which operators have asked something since: under
-    /// the same epoch, their lease renewed. One statement when there is neither; else one more to read what was won, and one
-    /// for each workflow that was taken, to fence its tables.
+    /// the same epoch, their lease renewed. One statement when there is neither; else one more to read what was won. Who takes
+    /// a workflow fences its tables before anything else.
     async fn take_workflows(
         &self,
         search: &WorkflowSearch<'_>,
     ) -> Result<Vec<OwnedWorkflow>, CheckpointError>;
+    /// Fences the tables of a workflow that was taken: from then on nothing that its former owner writes matches a row. A load
+    /// of that owner, which has locked a table's row, ends or is rolled back first; an answer does not wait for it, it is an
+    /// error that passes. One statement.
+    async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
     /// Renews the leases of these workflows and answers those that have another owner. One statement (two if some are lost).
     async fn renew_workflows(
         &self,

@@ -159,19 +159,17 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 request_seq: c.number()?,
             });
         }
-        let is_driven = |owned: &&OwnedWorkflow| {
-            let mut driven = search.driven.iter();
-            driven.any(|(id, epoch, _)| (*id, *epoch) == (owned.id, owned.epoch))
-        };
-        for owned in taken.iter().filter(|owned| !is_driven(owned)) {
-            // Waits for a load of the former owner that has locked a table's row: it ends or is rolled back first.
-            let sql = format!(
-                "UPDATE {s}.TABLE_STATE SET OWNER_EPOCH = {} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
-                owned.epoch, owned.id, owned.epoch
-            );
-            self.execute(Step::WorkflowFence, &sql).await?;
-        }
         Ok(taken)
+    }
+
+    async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        let sql = format!(
+            "UPDATE {}.TABLE_STATE SET OWNER_EPOCH = {} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
+            self.s, owned.epoch, owned.id, owned.epoch
+        );
+        // Once: it holds a session while it waits for a lock.
+        self.client.execute(Step::WorkflowFence, &sql).await?;
+        Ok(())
     }
 
     async fn renew_workflows(

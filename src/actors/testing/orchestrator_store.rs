@@ -1,5 +1,7 @@
 //! The orchestrator's half of the checkpoint's double.
 
+use super::faults::store_error;
+use super::loader::LOCK_PATIENCE;
 use super::store::{PLATFORM, PartitionRow, Rows, Store, TaskRow, task_id};
 use crate::checkpoint::{
     Applied, CheckpointError, EndedTask, LoadUnit, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
@@ -28,22 +30,27 @@ impl OrchestratorCheckpoint for Store {
         let after = self.faults.enter("take_workflows").await?;
         let mut taken = self.steered(search);
         taken.extend(self.take(search.owner, search.lease, search.limit));
-        for owned in &taken {
-            let tables: Vec<_> = {
-                let rows = self.rows();
-                let keys = rows.tables.keys().copied();
-                keys.filter(|(w, _)| *w == owned.id).collect()
+        after.leave(Ok(taken)).await
+    }
+
+    async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("fence_tables").await?;
+        let tables: Vec<_> = {
+            let rows = self.rows();
+            let keys = rows.tables.keys().copied();
+            keys.filter(|(w, _)| *w == owned.id).collect()
+        };
+        for key in tables {
+            // A load of the former owner ends first.
+            let lock = self.table_lock(key);
+            let Ok(_row) = tokio::time::timeout(LOCK_PATIENCE, lock.lock()).await else {
+                return Err(store_error("a row is locked", true));
             };
-            for key in tables {
-                // A load of the former owner ends first.
-                let lock = self.table_lock(key);
-                let _row = lock.lock().await;
-                if let Some(table) = self.rows().tables.get_mut(&key) {
-                    table.epoch = table.epoch.max(owned.epoch);
-                }
+            if let Some(table) = self.rows().tables.get_mut(&key) {
+                table.epoch = table.epoch.max(owned.epoch);
             }
         }
-        after.leave(Ok(taken)).await
+        after.leave(Ok(())).await
     }
 
     async fn renew_workflows(

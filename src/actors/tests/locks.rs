@@ -3,7 +3,7 @@
 use crate::actors::checkpoint_writer::{Change, CheckpointWriter, CheckpointWriterMsg, Written};
 use crate::actors::testing::{World, WorldSettings};
 use crate::checkpoint::{OrchestratorCheckpoint, StateChange, WorkflowSearch};
-use crate::domain::phase::{PartitionPhase, TablePhase};
+use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::Request;
 use crate::domain::{TableNo, WorkflowId};
 use ractor::Actor;
@@ -73,6 +73,9 @@ async fn changes_of_one_workflow_do_not_wait_for_rows_of_another() {
         driven: &[],
     };
     let taken = store.take_workflows(&search).await.unwrap();
+    for owned in &taken {
+        store.fence_tables(owned).await.unwrap();
+    }
     let (writer, _) = Actor::spawn(None, CheckpointWriter, store.clone())
         .await
         .unwrap();
@@ -115,4 +118,38 @@ async fn changes_of_one_workflow_do_not_wait_for_rows_of_another() {
     assert_eq!(stuck.await.unwrap(), Written::Applied);
     all.await.unwrap();
     writer.stop(None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_of_a_former_owner_holds_up_its_own_workflow_alone() {
+    let world = World::new(WorldSettings {
+        tables: vec![("a", 4)],
+        ..WorldSettings::default()
+    });
+    let other = world.store.create_workflow("other", &["a".to_owned()]);
+    let row = world.store.table_lock((world.workflow, TableNo(0)));
+    let held = row.lock().await;
+    let _orchestrator = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    let is_complete = |w: &World| w.store.workflow_phase(other) == WorkflowPhase::Completed;
+    world.until("the other one is complete", is_complete).await;
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let owner = (Some("one".to_owned()), 1);
+    assert_eq!(world.store.owner(world.workflow), owner);
+    assert_eq!(
+        world.store.workflow_phase(world.workflow),
+        WorkflowPhase::Pending
+    );
+    // What operators ask meanwhile is carried out afterwards, and not before.
+    world.store.ask(world.workflow, Some(Request::Pause));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    world.store.ask(world.workflow, None);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(
+        world.store.workflow_phase(world.workflow),
+        WorkflowPhase::Pending
+    );
+    drop(held);
+    world.until_complete().await;
+    world.assert_all_loaded_once();
 }
