@@ -388,13 +388,15 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<(), CheckpointError>;
     /// The statements of a load's transaction that touch the checkpoint, in order, each with the number of rows that
     /// it must change (anything else: roll back and reload). They fence by epoch, lock the table's row first, and
-    /// lead Staged → Loaded by attempt, and store what the next run shall find. Pure text: the load itself is one transaction of [`crate::snowflake`].
+    /// lead Staged → Loaded by attempt, and store what the next run shall find. `load` is a number that no other load has; the
+    /// table's row carries it from then on. Pure text: the load itself is one transaction of [`crate::snowflake`].
     fn load_statements(
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
         extraction: &ExtractionSpec,
         units: &[LoadUnit],
+        load: u64,
     ) -> Vec<(String, u64)>;
 }
 

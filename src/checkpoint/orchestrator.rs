@@ -510,6 +510,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         table_no: TableNo,
         extraction: &ExtractionSpec,
         units: &[LoadUnit],
+        load: u64,
     ) -> Vec<(String, u64)> {
         let (s, id) = (&self.s, owned.id);
         let rows: Vec<_> = units
@@ -525,7 +526,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         let mut statements = vec![
             (
                 format!(
-                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1, LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
+                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = {load}, LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
                      AND (LOAD_PERMIT = {epoch} OR {no_limits})",
                     epoch = owned.epoch,
                     no_limits = self.no_limits(),

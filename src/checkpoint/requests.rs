@@ -125,7 +125,7 @@ impl HybridCheckpoint {
         let again = "(p.PHASE = 'FAILED' OR (t.PHASE IN ('FAILED', 'CANCELLED') AND p.PHASE IN ('PENDING', 'STAGED', 'CANCELLED')))";
         vec![
             format!(
-                "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1 WHERE {of} AND OWNER_EPOCH = {}",
+                "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = 0 WHERE {of} AND OWNER_EPOCH = {}",
                 owned.epoch
             ),
             // The analysis, where there is no plan yet.

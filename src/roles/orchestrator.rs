@@ -71,6 +71,7 @@ impl<'a> Prepared<'a> {
         } = self;
         let loader = TableLoader {
             client: SnowflakeClient::for_loads(connection.clone(), "orchestrator"),
+            transactions: SnowflakeClient::for_transactions(connection.clone(), "orchestrator"),
             checkpoint: checkpoint.clone(),
             metadata: config.metadata.clone(),
             stage: config.metadata.stage(),

@@ -338,6 +338,7 @@ impl OrchestratorCheckpoint for Store {
         _: TableNo,
         _: &ExtractionSpec,
         _: &[LoadUnit],
+        _: u64,
     ) -> Vec<(String, u64)> {
         Vec::new()
     }
