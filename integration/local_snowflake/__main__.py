@@ -35,6 +35,7 @@ def _arguments() -> argparse.Namespace:
     serve.add_argument("--session-lifetime", type=float, help="seconds until a session answers 390112")
     serve.add_argument("--lock-wait", type=float, default=10.0, help="most seconds to wait for a lock (10)")
     serve.add_argument("--transaction-idle", type=float, default=300.0, help="seconds until an idle transaction ends (300)")
+    serve.add_argument("--forget-idle", action="store_true", help="a session whose transaction ended as idle goes on without one")
     serve.add_argument("--presigned-lifetime", type=float, default=3600.0, help="seconds an upload URL is valid (3600)")
     serve.add_argument("--async-after", type=float, default=45.0, help="seconds until a statement is answered as still running")
     serve.add_argument("--memory-limit", default="4GB", help="DuckDB's memory (4GB)")

@@ -46,6 +46,7 @@ class Options:
     session_lifetime: float | None = None
     lock_wait: float = 10.0
     transaction_idle: float = 300.0
+    forget_idle: bool = False
     presigned_lifetime: float = 3600.0
     async_after: float = 45.0
     memory_limit: str = "4GB"
@@ -94,7 +95,10 @@ class Server:
                     try:
                         if session.transaction is transaction and not transaction.aborted:
                             log.info("session %s: idle transaction rolled back", session.id)
-                            session.abort()
+                            if self.options.forget_idle:
+                                session.end_transaction()
+                            else:
+                                session.abort()
                     finally:
                         session.lock.release()
 

@@ -1,7 +1,8 @@
 //! CheckpointWriter: group commit of state changes.
 //!
-//! Changes that arrive while a statement is under way, or within `LINGER`, go out together. One batch is under way
-//! at a time: with Snowflake's latency that alone groups what many partitions do at once.
+//! Changes that arrive while a statement is under way, or within `LINGER`, go out together. One batch of each workflow is
+//! under way at a time: with Snowflake's latency that alone groups what many partitions do at once. Workflows do not wait
+//! for each other: a batch may meet rows that a load holds for long.
 
 use super::{Reply, effects};
 use crate::checkpoint::{
@@ -10,7 +11,7 @@ use crate::checkpoint::{
 use crate::domain::WorkflowId;
 use crate::domain::retry::RetryPolicy;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,12 +52,12 @@ pub enum CheckpointWriterMsg {
     /// Write this.
     Write(Change),
     /// Answer once every change that came before this is settled. Who rebuilds something from the checkpoint asks
-    /// this first: a change that its predecessor has sent may still be on its way.
-    Barrier(Reply<()>),
-    /// The linger is over.
-    Flush,
-    /// A batch has ended: what remains of it (to be tried again) is given back.
-    Flushed(Vec<Numbered>),
+    /// this first: a change that its predecessor has sent may still be on its way. Of one workflow, or of all.
+    Barrier(Option<WorkflowId>, Reply<()>),
+    /// The linger of this workflow's changes is over.
+    Flush(WorkflowId),
+    /// A batch of this workflow has ended: what remains of it (to be tried again) is given back.
+    Flushed(WorkflowId, Vec<Numbered>),
 }
 
 /// The actor.
@@ -65,11 +66,24 @@ pub struct CheckpointWriter;
 /// Its state.
 pub struct CheckpointWriterState {
     checkpoint: Arc<dyn OrchestratorCheckpoint>,
-    waiting: Vec<Numbered>,
+    /// Workflows with open changes.
+    lanes: HashMap<WorkflowId, Lane>,
     /// The next change's number.
     next_no: u64,
     /// Answered when no change with a smaller number is open.
-    barriers: Vec<(u64, Reply<()>)>,
+    barriers: Vec<Barrier>,
+}
+
+struct Barrier {
+    no: u64,
+    workflow: Option<WorkflowId>,
+    reply: Reply<()>,
+}
+
+/// The changes of one workflow.
+#[derive(Default)]
+struct Lane {
+    waiting: Vec<Numbered>,
     flush_due: bool,
     in_flight: bool,
     /// Batches in a row that could not be written.
@@ -88,12 +102,9 @@ impl Actor for CheckpointWriter {
     ) -> Result<Self::State, ActorProcessingErr> {
         Ok(CheckpointWriterState {
             checkpoint,
-            waiting: Vec::new(),
+            lanes: HashMap::new(),
             next_no: 0,
             barriers: Vec::new(),
-            flush_due: false,
-            in_flight: false,
-            failures: 0,
         })
     }
 
@@ -105,84 +116,108 @@ impl Actor for CheckpointWriter {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             CheckpointWriterMsg::Write(change) => {
-                state.waiting.push(Numbered {
-                    no: state.next_no,
-                    change,
-                });
+                let (no, id) = (state.next_no, change.owned.id);
                 state.next_no += 1;
-                state.arm(&myself, LINGER);
+                let lane = state.lanes.entry(id).or_default();
+                lane.waiting.push(Numbered { no, change });
+                lane.arm(&myself, id, LINGER);
             }
-            CheckpointWriterMsg::Barrier(reply) => {
-                state.barriers.push((state.next_no, reply));
+            CheckpointWriterMsg::Barrier(workflow, reply) => {
+                state.barriers.push(Barrier {
+                    no: state.next_no,
+                    workflow,
+                    reply,
+                });
                 state.open_barriers();
             }
-            CheckpointWriterMsg::Flush => {
-                state.flush_due = false;
-                state.flush(&myself);
-            }
-            CheckpointWriterMsg::Flushed(mut again) => {
-                state.in_flight = false;
-                let pause = if again.is_empty() {
-                    state.failures = 0;
-                    LINGER
-                } else {
-                    state.failures = state.failures.saturating_add(1);
-                    RetryPolicy::UNTIL_ANSWERED.pause(state.failures, rand::random())
-                };
-                again.append(&mut state.waiting);
-                state.waiting = again;
-                state.open_barriers();
-                if !state.waiting.is_empty() {
-                    state.arm(&myself, pause);
-                }
-            }
+            CheckpointWriterMsg::Flush(id) => state.flush(&myself, id),
+            CheckpointWriterMsg::Flushed(id, again) => state.flushed(&myself, id, again),
         }
         Ok(())
     }
 }
 
-impl CheckpointWriterState {
-    fn arm(&mut self, myself: &ActorRef<CheckpointWriterMsg>, after: Duration) {
+impl Lane {
+    fn arm(&mut self, myself: &ActorRef<CheckpointWriterMsg>, id: WorkflowId, after: Duration) {
         if !self.flush_due && !self.in_flight {
             self.flush_due = true;
-            myself.send_after(after, || CheckpointWriterMsg::Flush);
+            myself.send_after(after, move || CheckpointWriterMsg::Flush(id));
         }
     }
 
+    /// Whether a change that came before this number may be open.
+    fn is_behind(&self, no: u64) -> bool {
+        self.in_flight || self.waiting.iter().any(|change| change.no < no)
+    }
+}
+
+impl CheckpointWriterState {
     fn open_barriers(&mut self) {
-        if self.in_flight || self.barriers.is_empty() {
-            return;
-        }
-        let oldest = self.waiting.iter().map(|change| change.no).min();
-        for (no, reply) in std::mem::take(&mut self.barriers) {
-            if oldest.is_none_or(|oldest| no <= oldest) {
-                reply(());
+        for barrier in std::mem::take(&mut self.barriers) {
+            let mut lanes = self.lanes.iter();
+            let waits = match barrier.workflow {
+                Some(id) => (self.lanes.get(&id)).is_some_and(|lane| lane.is_behind(barrier.no)),
+                None => lanes.any(|(_, lane)| lane.is_behind(barrier.no)),
+            };
+            if waits {
+                self.barriers.push(barrier);
             } else {
-                self.barriers.push((no, reply));
+                (barrier.reply)(());
             }
         }
     }
 
-    fn flush(&mut self, myself: &ActorRef<CheckpointWriterMsg>) {
-        if self.in_flight || self.waiting.is_empty() {
+    fn flush(&mut self, myself: &ActorRef<CheckpointWriterMsg>, id: WorkflowId) {
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        lane.flush_due = false;
+        if lane.in_flight || lane.waiting.is_empty() {
             return;
         }
-        let rest = self.waiting.split_off(self.waiting.len().min(MAX_BATCH));
-        let batch = std::mem::replace(&mut self.waiting, rest);
-        self.in_flight = true;
+        let rest = lane.waiting.split_off(lane.waiting.len().min(MAX_BATCH));
+        let batch = std::mem::replace(&mut lane.waiting, rest);
+        lane.in_flight = true;
         let checkpoint = self.checkpoint.clone();
         effects::run(myself, async move {
-            CheckpointWriterMsg::Flushed(write_batch(checkpoint.as_ref(), batch).await)
+            CheckpointWriterMsg::Flushed(id, write_batch(checkpoint.as_ref(), batch).await)
         });
+    }
+
+    fn flushed(
+        &mut self,
+        myself: &ActorRef<CheckpointWriterMsg>,
+        id: WorkflowId,
+        mut again: Vec<Numbered>,
+    ) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.in_flight = false;
+            let pause = if again.is_empty() {
+                lane.failures = 0;
+                LINGER
+            } else {
+                lane.failures = lane.failures.saturating_add(1);
+                RetryPolicy::UNTIL_ANSWERED.pause(lane.failures, rand::random())
+            };
+            again.append(&mut lane.waiting);
+            lane.waiting = again;
+            if lane.waiting.is_empty() {
+                self.lanes.remove(&id);
+            } else {
+                lane.arm(myself, id, pause);
+            }
+        }
+        self.open_barriers();
     }
 }
 
-/// Returns once every change that was sent to `writer` before is settled.
+/// Returns once every change of this workflow, or of all, that was sent to `writer` before is settled.
 ///
 /// # Errors
 /// When the writer is gone: then whoever depends on it is being rebuilt as well.
 pub(super) async fn settled_writes(
     writer: &ActorRef<CheckpointWriterMsg>,
+    workflow: Option<WorkflowId>,
 ) -> Result<(), &'static str> {
     let (tell, told) = tokio::sync::oneshot::channel();
     let reply: Reply<()> = Box::new(move |()| {
@@ -190,25 +225,23 @@ pub(super) async fn settled_writes(
     });
     let gone = "the checkpoint writer is gone";
     writer
-        .cast(CheckpointWriterMsg::Barrier(reply))
+        .cast(CheckpointWriterMsg::Barrier(workflow, reply))
         .map_err(|_| gone)?;
     told.await.map_err(|_| gone)
 }
 
-/// Writes a batch, workflow by workflow, answers the askers, and gives back the changes whose writing failed.
+/// Writes a batch of one workflow, epoch by epoch, answers the askers, and gives back the changes whose writing failed.
 async fn write_batch(
     checkpoint: &dyn OrchestratorCheckpoint,
     batch: Vec<Numbered>,
 ) -> Vec<Numbered> {
-    let mut by_workflow: BTreeMap<(WorkflowId, i64), Vec<Numbered>> = BTreeMap::new();
+    let mut by_epoch: BTreeMap<i64, Vec<Numbered>> = BTreeMap::new();
     for change in batch {
-        by_workflow
-            .entry((change.change.owned.id, change.change.owned.epoch.0))
-            .or_default()
-            .push(change);
+        let epoch = change.change.owned.epoch.0;
+        by_epoch.entry(epoch).or_default().push(change);
     }
     let mut again = Vec::new();
-    for changes in by_workflow.into_values() {
+    for changes in by_epoch.into_values() {
         let owned = changes[0].change.owned.clone();
         let list: Vec<StateChange> = changes.iter().map(|c| c.change.change.clone()).collect();
         match checkpoint.apply(&owned, &list).await {

@@ -3,6 +3,7 @@
 
 use super::Reply;
 use super::effects::{self, ask_patiently};
+use super::load_gates::LoadGates;
 use super::ports::{LoadOutcome, Loader, StagedPartition};
 use super::supervision::is_running;
 use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
@@ -21,8 +22,11 @@ use tokio::time::Instant;
 
 /// How long a staged partition waits for company: a load costs five statements, whatever it loads.
 const LINGER: Duration = Duration::from_millis(1_000);
-/// Pauses before a load that rate limits forbid is asked for again.
-const LIMITED: IdlePolicy = IdlePolicy {
+/// Bytes of a load's files at most, together: the smallest warehouse copies them in a quarter of the hour that a session of
+/// Snowflake lives, and with them the transaction that holds the table's rows.
+const MAX_BYTES: u64 = 50_000_000_000;
+/// Pauses before a load that rate limits forbid, or that met a lock, is asked for again.
+const HELD_BACK: IdlePolicy = IdlePolicy {
     base: Duration::from_secs(1),
     cap: Duration::from_secs(15),
 };
@@ -87,6 +91,8 @@ pub struct CopyIntoArguments {
     pub checkpoint: Arc<dyn OrchestratorCheckpoint>,
     /// Loads at once in the whole process.
     pub permits: Arc<Semaphore>,
+    /// A load of this table that a predecessor began ends first.
+    pub gates: LoadGates,
 }
 
 /// Its state.
@@ -98,8 +104,8 @@ pub struct CopyIntoState {
     tries: u32,
     /// After a rejection without a known culprit: load one by one.
     single: usize,
-    /// Since when rate limits forbid to load.
-    limited: Option<Instant>,
+    /// Since when rate limits or locks have held loads back.
+    held_back: Option<Instant>,
 }
 
 impl Actor for CopyIntoActor {
@@ -119,7 +125,7 @@ impl Actor for CopyIntoActor {
             loading: false,
             tries: 0,
             single: 0,
-            limited: None,
+            held_back: None,
         })
     }
 
@@ -161,17 +167,13 @@ impl CopyIntoState {
 
     /// Takes the next batch off the queue: as many as one COPY INTO can name.
     fn take_batch(&mut self) -> Vec<LoadRequest> {
-        let mut batch = Vec::new();
-        let mut files = 0;
         let limit = if self.single > 0 { 1 } else { MAX_FILES };
-        while let Some(next) = self.waiting.front() {
-            files += next.staged.manifest.files.len();
-            // A partition of more than a thousand files goes alone, as several COPY INTO in one transaction.
-            if !batch.is_empty() && (files > MAX_FILES || batch.len() >= limit) {
-                break;
-            }
-            batch.extend(self.waiting.pop_front());
-        }
+        let sizes = self.waiting.iter().map(|request| {
+            let files = &request.staged.manifest.files;
+            (files.len(), files.iter().map(|file| file.bytes).sum())
+        });
+        let count = batch_len(sizes, limit);
+        let batch: Vec<LoadRequest> = self.waiting.drain(..count).collect();
         self.single = self.single.saturating_sub(batch.len());
         batch
     }
@@ -188,13 +190,15 @@ impl CopyIntoState {
             extraction,
             loader,
             permits,
+            gates,
             ..
         } = &self.arguments;
         let (owned, table_no, extraction) = (owned.clone(), *table_no, extraction.clone());
-        let (loader, permits) = (loader.clone(), permits.clone());
+        let (loader, permits, gates) = (loader.clone(), permits.clone(), gates.clone());
         let asker = myself.get_cell();
         // The load is not tied to this actor's life: a transaction that has begun is better ended than abandoned.
         effects::run(myself, async move {
+            let _gate = gates.enter(owned.id, table_no).await;
             let _permit = permits.acquire_owned().await;
             if !is_running(&asker) {
                 // Its table was paused, cancelled or rebuilt while it waited.
@@ -215,15 +219,18 @@ impl CopyIntoState {
         outcome: LoadOutcome,
     ) {
         self.loading = false;
-        if let LoadOutcome::Limited = outcome {
-            let since = *self.limited.get_or_insert_with(Instant::now);
+        if let LoadOutcome::Limited | LoadOutcome::Locked(_) = &outcome {
+            if let LoadOutcome::Locked(reason) = outcome {
+                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.source, reason, "the load waits for another transaction on the table's rows in the checkpoint");
+            }
+            let since = *self.held_back.get_or_insert_with(Instant::now);
             self.put_back(batch);
-            self.arm(myself, LIMITED.pause(since.elapsed()));
+            self.arm(myself, HELD_BACK.pause(since.elapsed()));
             return;
         }
-        self.limited = None;
+        self.held_back = None;
         match outcome {
-            LoadOutcome::Limited => {}
+            LoadOutcome::Limited | LoadOutcome::Locked(_) => {}
             LoadOutcome::Committed => {
                 self.tries = 0;
                 batch
@@ -351,6 +358,18 @@ impl CopyIntoState {
     }
 }
 
+/// How many of the partitions that wait, each with its files and their bytes, go into one load: at most `limit`. One that is
+/// too large goes alone, as several COPY INTO in one transaction.
+fn batch_len(sizes: impl Iterator<Item = (usize, u64)>, limit: usize) -> usize {
+    let (mut files, mut bytes) = (0, 0_u64);
+    let fits = |(index, (more, size)): &(usize, (usize, u64))| {
+        files += more;
+        bytes = bytes.saturating_add(*size);
+        *index == 0 || (files <= MAX_FILES && bytes <= MAX_BYTES)
+    };
+    sizes.take(limit).enumerate().take_while(fits).count()
+}
+
 /// Reads the phases of these partitions: one statement for those whose numbers lie close together.
 async fn read_phases(
     asker: &ActorCell,
@@ -389,6 +408,18 @@ fn spans(numbers: &[PartitionNo]) -> Vec<(PartitionNo, usize)> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_load_takes_what_fits_and_what_fits_nowhere_alone() {
+        let len = |sizes: &[(usize, u64)], limit| batch_len(sizes.iter().copied(), limit);
+        assert_eq!(len(&[], MAX_FILES), 0);
+        assert_eq!(len(&[(1, 1); 5], MAX_FILES), 5);
+        assert_eq!(len(&[(1, 1); 5], 1), 1);
+        assert_eq!(len(&[(600, 1), (400, 1), (1, 1)], MAX_FILES), 2);
+        assert_eq!(len(&[(1, MAX_BYTES / 2); 5], MAX_FILES), 2);
+        assert_eq!(len(&[(1, MAX_BYTES * 3), (1, 1)], MAX_FILES), 1);
+        assert_eq!(len(&[(3_000, 1), (1, 1)], MAX_FILES), 1);
+    }
 
     proptest! {
         #[test]

@@ -12,6 +12,7 @@ mod supervision;
 pub mod checkpoint_writer;
 pub mod copy_into;
 pub mod lease_reaper;
+pub mod load_gates;
 pub mod orchestrator_supervisor;
 pub mod partition;
 pub mod remote_extractor_pool;

@@ -33,6 +33,8 @@ pub enum LoadOutcome {
     TryAgain(String),
     /// Nothing was tried: a rate limit forbids it now.
     Limited,
+    /// Nothing was tried: another transaction holds rows of the checkpoint that the load has to lock. It has a load's time.
+    Locked(String),
     /// Nothing was committed: none of them can be loaded, and trying again will not help.
     Impossible(String),
     /// Somebody else has loaded some of them, or owns the workflow, or the reply to the commit was lost: ask the

@@ -487,7 +487,7 @@ impl TablePlannerState {
         let (checkpoint, id, table_no) = self.source();
         let (asker, writer) = (myself.get_cell(), self.arguments.writer.clone());
         effects::run(myself, async move {
-            if let Err(gone) = settled_writes(&writer).await {
+            if let Err(gone) = settled_writes(&writer, Some(id)).await {
                 return TablePlannerMsg::Reload(gone.to_owned());
             }
             let answer = ask_patiently(&asker, "how far a partition is", || {

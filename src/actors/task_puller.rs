@@ -26,6 +26,7 @@ const TABLE_CACHE: usize = 1_024;
 const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
 
 type TableKey = (WorkflowId, TableNo, bool);
+type Tables = HashMap<TableKey, Arc<TableWork>>;
 
 /// Messages.
 pub enum TaskPullerMsg {
@@ -81,6 +82,8 @@ pub struct TaskPullerArguments {
 
 struct Running {
     task: ClaimedTask,
+    /// What its lines in the log carry.
+    span: tracing::Span,
     progress: Arc<TaskProgress>,
     claimed: Instant,
     started: Arc<OnceLock<Instant>>,
@@ -93,7 +96,8 @@ pub struct TaskPullerState {
     running: HashMap<Claim, Running>,
     /// Ended in the pool, end not yet certain.
     settling: usize,
-    tables: HashMap<TableKey, Arc<TableWork>>,
+    /// Of tables that are planned: these do not change any more. What an analysis starts from does.
+    tables: Tables,
     pulling: bool,
     /// The number of the next pull: one that comes under another number is out of date.
     next_pull: u64,
@@ -155,8 +159,8 @@ impl Actor for TaskPuller {
                     if let Some(started) = running.started.get() {
                         state.usual_duration = (state.usual_duration + started.elapsed()) / 2;
                     }
-                    let outcome = state.outcome(&task, end);
-                    state.settle(&myself, &task, outcome);
+                    let outcome = state.outcome(&running, end);
+                    state.settle(&myself, running, outcome);
                     state.worked = Instant::now();
                     state.arm(&myself, BUSY_PAUSE);
                 }
@@ -190,10 +194,10 @@ impl Actor for TaskPuller {
                 // Their claims end here, so whatever they still do counts for nothing.
                 for (_, running) in std::mem::take(&mut state.running) {
                     tracing::warn!(
-                        parent: &state.span(&running.task),
+                        parent: &running.span,
                         "the task does not notice that it is cancelled; it is given back"
                     );
-                    state.settle(&myself, &running.task, TaskOutcome::HandedBack);
+                    state.settle(&myself, running, TaskOutcome::HandedBack);
                 }
                 state.stop_if_drained(&myself);
             }
@@ -246,19 +250,24 @@ impl TaskPullerState {
         self.pulling = false;
         let pause = match answer {
             Ok((tasks, tables)) => {
-                self.tables.extend(tables.into_iter().map(|work| {
-                    (
-                        (work.workflow_id, work.table_no, work.extraction.is_some()),
-                        Arc::new(work),
-                    )
-                }));
+                let (mut planned, mut fresh) = (std::mem::take(&mut self.tables), Tables::new());
+                for work in tables {
+                    let key = (work.workflow_id, work.table_no, work.extraction.is_some());
+                    let known = if key.2 { &mut planned } else { &mut fresh };
+                    known.insert(key, Arc::new(work));
+                }
+                self.tables = planned;
                 let pause = if tasks.is_empty() {
                     self.arguments.tuning.fetch.pause(self.worked.elapsed())
                 } else {
                     self.worked = Instant::now();
                     BUSY_PAUSE
                 };
-                tasks.into_iter().for_each(|task| self.start(myself, task));
+                for task in tasks {
+                    let key = table_key(&task);
+                    let work = self.tables.get(&key).or_else(|| fresh.get(&key)).cloned();
+                    self.start(myself, task, work);
+                }
                 if self.running.len() > self.arguments.tuning.capacity {
                     myself.send_after(AHEAD * 2, || TaskPullerMsg::GiveBackWaiting);
                 }
@@ -295,18 +304,25 @@ impl TaskPullerState {
         {
             // Should it come to its turn in this moment, it ends at once, and its claim is no longer known here.
             running.progress.cancel();
-            self.settle(myself, &running.task, TaskOutcome::HandedBack);
+            self.settle(myself, running, TaskOutcome::HandedBack);
         }
         self.arm(myself, BUSY_PAUSE);
     }
 
-    fn start(&mut self, myself: &ActorRef<TaskPullerMsg>, task: ClaimedTask) {
+    fn start(
+        &mut self,
+        myself: &ActorRef<TaskPullerMsg>,
+        task: ClaimedTask,
+        work: Option<Arc<TableWork>>,
+    ) {
         let progress = Arc::new(TaskProgress::default());
+        let span = task_span(&task, work.as_deref());
         let started = Arc::new(OnceLock::new());
         self.running.insert(
             claim_of(&task),
             Running {
                 task: task.clone(),
+                span: span.clone(),
                 progress: progress.clone(),
                 claimed: Instant::now(),
                 started: started.clone(),
@@ -316,7 +332,7 @@ impl TaskPullerState {
             task.task_id.clone(),
             task.token,
             progress.clone(),
-            self.span(&task),
+            span,
         ));
         if self.draining {
             progress.cancel();
@@ -327,7 +343,7 @@ impl TaskPullerState {
                 let _ = myself.cast(TaskPullerMsg::Ended(task, end));
             }
         });
-        let Some(work) = self.tables.get(&table_key(&task)).cloned() else {
+        let Some(work) = work else {
             // The table's row vanished between two statements; the dropped guard gives the task back.
             return;
         };
@@ -346,7 +362,7 @@ impl TaskPullerState {
     fn settle(
         &mut self,
         myself: &ActorRef<TaskPullerMsg>,
-        task: &ClaimedTask,
+        Running { task, span, .. }: Running,
         outcome: TaskOutcome,
     ) {
         self.settling += 1;
@@ -354,10 +370,9 @@ impl TaskPullerState {
             .arguments
             .leases
             .cast(LeaseKeeperMsg::Release(task.task_id.clone(), task.token));
-        let span = self.span(task);
         let reply = reply_to(myself, move |applied| TaskPullerMsg::Settled(span, applied));
         let end = TaskEnd {
-            task_id: task.task_id.clone(),
+            task_id: task.task_id,
             token: task.token,
             outcome,
         };
@@ -367,7 +382,7 @@ impl TaskPullerState {
             .cast(TaskEndWriterMsg::Write(end, reply));
     }
 
-    fn outcome(&self, task: &ClaimedTask, end: JobEnd) -> TaskOutcome {
+    fn outcome(&self, Running { task, span, .. }: &Running, end: JobEnd) -> TaskOutcome {
         let failure = match end {
             JobEnd::Ran(Ok(TaskResult::Cancelled)) => return TaskOutcome::HandedBack,
             JobEnd::Ran(Ok(TaskResult::Analysis(analysis))) => {
@@ -406,7 +421,7 @@ impl TaskPullerState {
             rand::random(),
         );
         tracing::warn!(
-            parent: &self.span(task),
+            parent: span,
             kind = ?task.kind,
             error = failure.message,
             ?decision,
@@ -426,10 +441,6 @@ impl TaskPullerState {
                 retry_after: None,
             },
         }
-    }
-
-    fn span(&self, task: &ClaimedTask) -> tracing::Span {
-        task_span(task, self.tables.get(&table_key(task)).map(Arc::as_ref))
     }
 
     fn stop_if_drained(&self, myself: &ActorRef<TaskPullerMsg>) {

@@ -3,6 +3,7 @@
 use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written, settled_writes};
 use super::copy_into::{CopyIntoActor, CopyIntoArguments, CopyIntoMsg};
 use super::effects::{self, ask_patiently};
+use super::load_gates::LoadGates;
 use super::ports::{Loader, TargetPlanner};
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::supervision::{ChildEnd, Restarts, child_end, is_running};
@@ -35,6 +36,8 @@ pub struct WorkflowServices {
     pub planner: Arc<dyn TargetPlanner>,
     /// Loads at once in the whole process.
     pub load_permits: Arc<Semaphore>,
+    /// One load at a time for each table.
+    pub load_gates: LoadGates,
     /// Partitions of one table in flight at most.
     pub partition_window: usize,
 }
@@ -269,7 +272,7 @@ impl Reader {
                 return Ok(Err(error));
             }
         }
-        let _alone = self.alone().await?;
+        let _alone = self.alone(owned.id).await?;
         let tables = self.load(owned.id).await;
         let Ok(tables) = tables else {
             return Ok(tables);
@@ -293,14 +296,14 @@ impl Reader {
         &self,
         id: WorkflowId,
     ) -> Result<Result<Vec<TableState>, CheckpointError>, &'static str> {
-        let _alone = self.alone().await?;
+        let _alone = self.alone(id).await?;
         Ok(self.load(id).await)
     }
 
     /// Until the guard goes, no plan is written and no end is taken; no other change is on its way that was sent before.
-    async fn alone(&self) -> Result<RwLockWriteGuard<'_, ()>, &'static str> {
+    async fn alone(&self, id: WorkflowId) -> Result<RwLockWriteGuard<'_, ()>, &'static str> {
         let alone = self.outliving.write().await;
-        settled_writes(&self.writer).await?;
+        settled_writes(&self.writer, Some(id)).await?;
         Ok(alone)
     }
 
@@ -436,6 +439,7 @@ impl WorkflowState {
             loader: services.loader.clone(),
             checkpoint: services.checkpoint.clone(),
             permits: services.load_permits.clone(),
+            gates: services.load_gates.clone(),
         };
         match CopyIntoActor::spawn_linked(None, CopyIntoActor, arguments, myself.get_cell()).await {
             Ok((actor, _)) => {

@@ -1,7 +1,7 @@
 //! WorkflowDispatcher: finds workflows, owns them by lease, starts their actors, and lets go of those it has lost.
 
 use super::checkpoint_writer::{CheckpointWriterMsg, settled_writes};
-use super::effects;
+use super::effects::{self, ask_patiently};
 use super::lease_reaper::LeaseReaperMsg;
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::reply_to;
@@ -15,11 +15,14 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, Semaphore};
 use tokio::time::Instant;
 
 /// Workflows driven at once; more wait for another orchestrator or for room here.
 pub const MAX_WORKFLOWS: usize = 64;
+
+/// Workflows whose tables are fenced at once: each may hold a session while it waits for a lock.
+const MAX_FENCES: usize = 4;
 
 /// Looks for workflows within a lease, at least, unless they are to be rarer by configuration.
 const LOOKS_PER_LEASE: u32 = 4;
@@ -50,6 +53,8 @@ pub enum WorkflowDispatcherMsg {
         Instant,
         Result<Vec<WorkflowId>, CheckpointError>,
     ),
+    /// The tables of a workflow that was taken with this epoch are fenced.
+    Fenced(WorkflowId, OwnerEpoch, Result<(), CheckpointError>),
     /// Driving a workflow with this epoch has ended.
     Ended(WorkflowId, OwnerEpoch, WorkflowEnd),
     /// Start a workflow's actor again, if it is still driven with this epoch.
@@ -83,6 +88,8 @@ pub struct WorkflowDispatcherArguments {
 
 struct Driven {
     owned: Arc<OwnedWorkflow>,
+    /// Whether nothing that a former owner writes matches a row any more. Until then it has no actor.
+    is_fenced: bool,
     actor: Option<ActorId>,
     restarts: Restarts,
     /// Without a renewal until then, nobody may rely on the lease.
@@ -97,6 +104,8 @@ pub struct WorkflowDispatcherState {
     driven: HashMap<WorkflowId, Driven>,
     /// When a look brought something the last time.
     found: Instant,
+    /// Fences under way.
+    fences: Arc<Semaphore>,
 }
 
 impl Actor for WorkflowDispatcher {
@@ -117,6 +126,7 @@ impl Actor for WorkflowDispatcher {
             arguments,
             driven: HashMap::new(),
             found: Instant::now(),
+            fences: Arc::new(Semaphore::new(MAX_FENCES)),
         })
     }
 
@@ -148,6 +158,9 @@ impl Actor for WorkflowDispatcher {
             WorkflowDispatcherMsg::Renew => state.renew(&myself),
             WorkflowDispatcherMsg::Renewed(asked, asked_at, lost) => {
                 state.settle_renewal(&myself, &asked, asked_at, lost);
+            }
+            WorkflowDispatcherMsg::Fenced(id, epoch, fenced) => {
+                state.fenced(&myself, (id, epoch), fenced).await;
             }
             WorkflowDispatcherMsg::Ended(id, epoch, end) => {
                 if let Some(driven) = state.current(id, epoch) {
@@ -210,7 +223,7 @@ impl Actor for WorkflowDispatcher {
             // Nothing may be on its way when the leases are given back: the next owner reads at once.
             let cell = myself.get_cell();
             cell.stop_children_and_wait(None, Some(STOP_CHILDREN)).await;
-            let settled = settled_writes(&state.arguments.writer);
+            let settled = settled_writes(&state.arguments.writer, None);
             if tokio::time::timeout(SETTLE_WRITES, settled).await.is_err() {
                 tracing::warn!(
                     "state changes are still on their way; the leases run out by themselves"
@@ -259,7 +272,6 @@ impl WorkflowDispatcherState {
         poll.pause(self.found.elapsed()).min(longest.max(poll.base))
     }
 
-    /// Looking is not tied to renewing: it may wait for a load of a workflow's former owner.
     fn look(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
         let room = MAX_WORKFLOWS.saturating_sub(self.driven.len());
         let driven: Vec<_> = self
@@ -353,15 +365,56 @@ impl WorkflowDispatcherState {
         // A workflow that is taken again while its old epoch is still driven here: the old one is fenced now.
         self.let_go(myself, id);
         tracing::info!(workflow = %owned.name, epoch = epoch.0, "workflow taken");
+        let owned = Arc::new(owned);
+        self.fence(myself, owned.clone());
         let driven = Driven {
-            owned: Arc::new(owned),
+            owned,
+            is_fenced: false,
             actor: None,
             restarts: Restarts::new(RestartPolicy::WORK),
             lease_until: asked_at + self.arguments.lease,
             outliving: Arc::default(),
         };
         self.driven.insert(id, driven);
-        self.spawn(myself, id, epoch).await;
+    }
+
+    /// Fences a workflow's tables, beside everything else: a load of the former owner may hold one of them for long.
+    fn fence(&self, myself: &ActorRef<WorkflowDispatcherMsg>, owned: Arc<OwnedWorkflow>) {
+        let (checkpoint, fences) = (
+            self.arguments.services.checkpoint.clone(),
+            self.fences.clone(),
+        );
+        let asker = myself.get_cell();
+        effects::run(myself, async move {
+            let fenced = ask_patiently(&asker, "to fence a workflow's tables", || async {
+                let _turn = fences.acquire().await;
+                checkpoint.fence_tables(&owned).await
+            });
+            let fenced = fenced.await;
+            WorkflowDispatcherMsg::Fenced(owned.id, owned.epoch, fenced)
+        });
+    }
+
+    async fn fenced(
+        &mut self,
+        myself: &ActorRef<WorkflowDispatcherMsg>,
+        (id, epoch): (WorkflowId, OwnerEpoch),
+        fenced: Result<(), CheckpointError>,
+    ) {
+        let current = self.driven.get_mut(&id);
+        let Some(driven) = current.filter(|driven| driven.owned.epoch == epoch) else {
+            return;
+        };
+        match fenced {
+            Ok(()) => {
+                driven.is_fenced = true;
+                self.spawn(myself, id, epoch).await;
+            }
+            Err(error) => {
+                tracing::error!(workflow = %driven.owned.name, %error, "the tables of a workflow could not be fenced; it is taken again when its lease has run out");
+                self.let_go(myself, id);
+            }
+        }
     }
 
     /// Operators have asked something of a workflow that is driven here: its actor is started anew, and carries it out
@@ -394,6 +447,7 @@ impl WorkflowDispatcherState {
             .driven
             .get_mut(&id)
             .filter(|driven| driven.owned.epoch == epoch && driven.actor.is_none())
+            .filter(|driven| driven.is_fenced)
         else {
             return;
         };

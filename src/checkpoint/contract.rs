@@ -66,6 +66,11 @@ impl CheckpointError {
         }
     }
 
+    /// Whether another transaction held a row for too long.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Store(error) if error.locked)
+    }
+
     /// Whether Snowflake could not be reached or refused the login.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Store(error) if error.unreachable)
@@ -82,6 +87,8 @@ pub struct StoreError {
     pub retryable: bool,
     /// Whether Snowflake could not be reached or refused the login (exit code 3).
     pub unreachable: bool,
+    /// Whether another transaction held a row for too long.
+    pub locked: bool,
     /// The cause.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -264,12 +271,16 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     async fn bootstrap(&self) -> Result<(), CheckpointError>;
     /// Takes up to `limit` workflows that have not ended (or whose tables shall run again), match the affinity, and have no
     /// owner or one whose lease ran out. Answers also those of `driven` of which operators have asked something since: under
-    /// the same epoch, their lease renewed. One statement when there is neither; else one more to read what was won, and one
-    /// for each workflow that was taken, to fence its tables.
+    /// the same epoch, their lease renewed. One statement when there is neither; else one more to read what was won. Who takes
+    /// a workflow fences its tables before anything else.
     async fn take_workflows(
         &self,
         search: &WorkflowSearch<'_>,
     ) -> Result<Vec<OwnedWorkflow>, CheckpointError>;
+    /// Fences the tables of a workflow that was taken: from then on nothing that its former owner writes matches a row. A load
+    /// of that owner, which has locked a table's row, ends or is rolled back first; an answer does not wait for it, it is an
+    /// error that passes. One statement.
+    async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
     /// Renews the leases of these workflows and answers those that have another owner. One statement (two if some are lost).
     async fn renew_workflows(
         &self,
@@ -339,8 +350,9 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         tables: (&TableRef, &TableRef),
     ) -> Result<Option<String>, CheckpointError>;
     /// Writes a table's plan: its partitions, its extraction, its estimates and warnings, Analyzing → Executing, and the
-    /// analysis collected. Atomic, fenced; a table that is planned already is left as it is. A few statements a table
-    /// and one per thousand partitions.
+    /// analysis collected. Atomic, fenced; a table that is planned already is left as it is. So is one whose analysis
+    /// started from another state of earlier runs than the one that is stored: its analysis goes back to the queue. A few
+    /// statements a table and one per thousand partitions.
     async fn write_plan(
         &self,
         owned: &OwnedWorkflow,
@@ -386,13 +398,15 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<(), CheckpointError>;
     /// The statements of a load's transaction that touch the checkpoint, in order, each with the number of rows that
     /// it must change (anything else: roll back and reload). They fence by epoch, lock the table's row first, and
-    /// lead Staged → Loaded by attempt, and store what the next run shall find. Pure text: the load itself is one transaction of [`crate::snowflake`].
+    /// lead Staged → Loaded by attempt, and store what the next run shall find. `load` is a number that no other load has; the
+    /// table's row carries it from then on. Pure text: the load itself is one transaction of [`crate::snowflake`].
     fn load_statements(
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
         extraction: &ExtractionSpec,
         units: &[LoadUnit],
+        load: u64,
     ) -> Vec<(String, u64)>;
 }
 
@@ -433,4 +447,7 @@ pub struct SyncPlan {
     pub settings: SyncSettings,
     /// Whether the stored partitions are these already, one by one.
     pub reused: bool,
+    /// Names the state that the analysis started from, see [`fingerprint`](crate::domain::analysis::fingerprint). `None`: it
+    /// does not say.
+    pub started_from: Option<String>,
 }

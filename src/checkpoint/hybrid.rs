@@ -4,6 +4,7 @@ use super::contract::{CheckpointError, StoreError};
 use super::limits::KnownLimits;
 use super::schema;
 use crate::domain::retry::RetryPolicy;
+use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
@@ -138,6 +139,15 @@ impl HybridCheckpoint {
         }
     }
 
+    /// The question whether a load's transaction still is the one that has changed the checkpoint: its own change of the
+    /// table's row is seen there, and nowhere else before it is committed.
+    pub fn load_holds(&self, id: WorkflowId, table_no: TableNo, load: u64) -> String {
+        format!(
+            "SELECT 1 FROM {}.TABLE_STATE WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND LOAD_SEQ = {load}",
+            self.s
+        )
+    }
+
     async fn create_all(&self, statements: &[String]) -> Result<(), CheckpointError> {
         for statement in statements {
             self.create(Step::BootstrapPrepare, statement).await?;
@@ -243,6 +253,7 @@ impl From<SnowflakeError> for CheckpointError {
             message: error.message.clone(),
             retryable: error.is_retryable(),
             unreachable: matches!(error.kind, Kind::Unreachable | Kind::Login),
+            locked: error.kind == Kind::Locked,
             source: Some(Box::new(error)),
         })
     }

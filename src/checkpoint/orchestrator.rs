@@ -159,19 +159,17 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 request_seq: c.number()?,
             });
         }
-        let is_driven = |owned: &&OwnedWorkflow| {
-            let mut driven = search.driven.iter();
-            driven.any(|(id, epoch, _)| (*id, *epoch) == (owned.id, owned.epoch))
-        };
-        for owned in taken.iter().filter(|owned| !is_driven(owned)) {
-            // Waits for a load of the former owner that has locked a table's row: it ends or is rolled back first.
-            let sql = format!(
-                "UPDATE {s}.TABLE_STATE SET OWNER_EPOCH = {} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
-                owned.epoch, owned.id, owned.epoch
-            );
-            self.execute(Step::WorkflowFence, &sql).await?;
-        }
         Ok(taken)
+    }
+
+    async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        let sql = format!(
+            "UPDATE {}.TABLE_STATE SET OWNER_EPOCH = {} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
+            self.s, owned.epoch, owned.id, owned.epoch
+        );
+        // Once: it holds a session while it waits for a lock.
+        self.client.execute(Step::WorkflowFence, &sql).await?;
+        Ok(())
     }
 
     async fn renew_workflows(
@@ -490,6 +488,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         table_no: TableNo,
         extraction: &ExtractionSpec,
         units: &[LoadUnit],
+        load: u64,
     ) -> Vec<(String, u64)> {
         let (s, id) = (&self.s, owned.id);
         let rows: Vec<_> = units
@@ -505,7 +504,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         let mut statements = vec![
             (
                 format!(
-                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1, LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
+                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = {load}, LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
                      AND (LOAD_PERMIT = {epoch} OR {no_limits})",
                     epoch = owned.epoch,
                     no_limits = self.no_limits(),

@@ -3,6 +3,7 @@
 use super::contract::*;
 use super::hybrid::{HybridCheckpoint, task_id, to_json};
 use super::orchestrator::INSERT_ROWS;
+use super::requests::QUEUED_AGAIN;
 use super::sql::{text, values};
 use crate::domain::TableNo;
 use crate::domain::phase::PartitionPhase;
@@ -25,6 +26,11 @@ impl HybridCheckpoint {
                 self.sync_plan_statements(owned, table_no, plan, synchronization)
             })
             .transpose()?;
+        let started_from = plan
+            .synchronization
+            .as_ref()
+            .and_then(|s| s.started_from.as_deref());
+        let mut is_outdated = false;
         let transaction = self.client.begin(Step::PlanBegin).await?;
         let written: Result<bool, CheckpointError> = async {
             let update = format!(
@@ -37,6 +43,11 @@ impl HybridCheckpoint {
                 owned.epoch
             );
             if transaction.execute(Step::PlanTable, &update).await? != 1 {
+                return Ok(false);
+            }
+            // An analysis may have read the state before this workflow took it over, from a workflow that moved it on.
+            if !self.starts_from_stored(&transaction, (id, table_no), started_from).await? {
+                is_outdated = true;
                 return Ok(false);
             }
             let mut rows = Vec::with_capacity(plan.partitions.len());
@@ -75,7 +86,27 @@ impl HybridCheckpoint {
             Ok(Applied::Yes)
         } else {
             self.check_owner(owned).await?;
+            if is_outdated {
+                self.analyze_again(owned, table_no).await?;
+            }
             Ok(Applied::No)
         }
+    }
+
+    /// Puts a table's analysis back into the queue. A repetition after a lost reply at most does it once more.
+    async fn analyze_again(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+    ) -> Result<(), CheckpointError> {
+        tracing::warn!(workflow = %owned.name, table = table_no.0, "the analysis started from another state of earlier runs than the one that is stored; the table is analyzed again");
+        let sql = format!(
+            "UPDATE {s}.TASK_QUEUE q SET {QUEUED_AGAIN} WHERE q.TASK_ID = {} AND q.STATUS = 'COMPLETED' AND {}",
+            text(&task_id(owned.id, TaskKind::Analyze, table_no, None)),
+            self.fence(owned),
+            s = self.s
+        );
+        self.execute(Step::PlanCollect, &sql).await?;
+        Ok(())
     }
 }

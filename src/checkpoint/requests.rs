@@ -131,21 +131,19 @@ impl HybridCheckpoint {
             "SELECT p.PARTITION_NO FROM {s}.\"PARTITION\" p JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = p.WORKFLOW_ID AND t.TABLE_NO = p.TABLE_NO"
         );
         let again = "(p.PHASE IN ('FAILED', 'CANCELLED') OR (t.PHASE IN ('FAILED', 'CANCELLED') AND p.PHASE IN ('PENDING', 'STAGED')))";
-        let fresh = "STATUS = 'PENDING', FAILURES = 0, POSTPONED = 0, NOT_BEFORE = NULL, CLAIM_TOKEN = NULL, RESULT = NULL, ERROR = NULL, \
-                     ROWS_DONE = 0, BYTES_DONE = 0, ENDED_AT = NULL, COLLECTED_AT = NULL";
         vec![
             format!(
-                "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = LOAD_SEQ + 1 WHERE {of} AND OWNER_EPOCH = {}",
+                "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = 0 WHERE {of} AND OWNER_EPOCH = {}",
                 owned.epoch
             ),
             // The analysis, where there is no plan yet.
             format!(
-                "UPDATE {s}.TASK_QUEUE q SET {fresh} WHERE {} AND q.PARTITION_NO IS NULL AND {fence} AND EXISTS (SELECT 1 FROM {s}.TABLE_STATE t \
+                "UPDATE {s}.TASK_QUEUE q SET {QUEUED_AGAIN} WHERE {} AND q.PARTITION_NO IS NULL AND {fence} AND EXISTS (SELECT 1 FROM {s}.TABLE_STATE t \
                  WHERE t.WORKFLOW_ID = q.WORKFLOW_ID AND t.TABLE_NO = q.TABLE_NO AND t.EXTRACTION IS NULL AND t.PHASE IN ('FAILED', 'CANCELLED'))",
                 qualified(&of, "q")
             ),
             format!(
-                "UPDATE {s}.TASK_QUEUE q SET {fresh} WHERE {} AND {fence} AND EXISTS ({open} WHERE p.WORKFLOW_ID = q.WORKFLOW_ID \
+                "UPDATE {s}.TASK_QUEUE q SET {QUEUED_AGAIN} WHERE {} AND {fence} AND EXISTS ({open} WHERE p.WORKFLOW_ID = q.WORKFLOW_ID \
                  AND p.TABLE_NO = q.TABLE_NO AND p.PARTITION_NO = q.PARTITION_NO AND {again})",
                 qualified(&of, "q")
             ),
@@ -262,6 +260,10 @@ pub(super) fn state_taken(holder: &str) -> String {
 
 /// The phases of a table that has ended.
 pub(super) const ENDED_TABLE: &str = "('COMPLETED', 'FAILED', 'CANCELLED')";
+
+/// Back to the queue, attempts counted anew; their numbers go on.
+pub(super) const QUEUED_AGAIN: &str = "STATUS = 'PENDING', FAILURES = 0, POSTPONED = 0, NOT_BEFORE = NULL, CLAIM_TOKEN = NULL, RESULT = NULL, ERROR = NULL, \
+     ROWS_DONE = 0, BYTES_DONE = 0, ENDED_AT = NULL, COLLECTED_AT = NULL";
 
 /// No load has failed since the last one that committed.
 pub(super) const NO_LOAD_FAILURES: &str =

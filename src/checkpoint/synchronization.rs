@@ -5,15 +5,15 @@
 //! watermark can be neither read nor loaded twice by two workflows of the same table.
 
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, to_json};
+use super::hybrid::{Cells, HybridCheckpoint, corrupt, to_json};
 use super::orchestrator::INSERT_ROWS;
 use super::sql::{number_list, text, text_opt, values};
-use crate::domain::analysis::{SyncPartition, SyncSnapshot};
+use crate::domain::analysis::{SyncPartition, SyncSnapshot, fingerprint};
 use crate::domain::table::{Content, TableRef};
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
-use crate::snowflake::Row;
+use crate::snowflake::{Row, Transaction};
 
 impl HybridCheckpoint {
     /// As [`OrchestratorCheckpoint::claim_synchronization`] says.
@@ -172,26 +172,49 @@ impl HybridCheckpoint {
         id: WorkflowId,
         table_no: TableNo,
     ) -> Result<Option<SyncSnapshot>, CheckpointError> {
-        let sql = format!(
+        snapshot(&self.query(&self.snapshot_sql(id, table_no)).await?)
+    }
+
+    /// Whether an analysis that started from the state of this name may be planned: it is the one that is stored. Within the
+    /// plan's transaction, before that changes it.
+    pub(super) async fn starts_from_stored(
+        &self,
+        transaction: &Transaction,
+        (id, table_no): (WorkflowId, TableNo),
+        started_from: Option<&str>,
+    ) -> Result<bool, CheckpointError> {
+        let Some(started_from) = started_from else {
+            return Ok(true);
+        };
+        let rows = transaction.query(&self.snapshot_sql(id, table_no)).await?;
+        let stored = fingerprint(snapshot(&rows)?.as_ref())
+            .map_err(|error| corrupt("a synchronization state", &error.to_string()))?;
+        Ok(stored == started_from)
+    }
+
+    fn snapshot_sql(&self, id: WorkflowId, table_no: TableNo) -> String {
+        format!(
             "SELECT y.SETTINGS, p.KEY_RANGE, p.CHECKSUM, p.WATERMARK FROM {s}.SYNCHRONIZATION y JOIN {s}.SYNC_PARTITION p ON p.SYNC_KEY = y.SYNC_KEY \
              WHERE y.WORKFLOW_ID = {id} AND y.TABLE_NO = {table_no} AND y.SETTINGS IS NOT NULL ORDER BY p.PARTITION_NO",
             s = self.s
-        );
-        let rows = self.query(&sql).await?;
-        let Some(first) = rows.first() else {
-            return Ok(None);
-        };
-        let read = |row: &Row| {
-            let mut c = Cells(row, 1);
-            Ok::<_, CheckpointError>(SyncPartition {
-                range: c.json()?,
-                checksum: c.text_opt(),
-                watermark: c.text_opt(),
-            })
-        };
-        Ok(Some(SyncSnapshot {
-            settings: Cells(first, 0).json()?,
-            partitions: rows.iter().map(read).collect::<Result<_, _>>()?,
-        }))
+        )
     }
+}
+
+fn snapshot(rows: &[Row]) -> Result<Option<SyncSnapshot>, CheckpointError> {
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let read = |row: &Row| {
+        let mut c = Cells(row, 1);
+        Ok::<_, CheckpointError>(SyncPartition {
+            range: c.json()?,
+            checksum: c.text_opt(),
+            watermark: c.text_opt(),
+        })
+    };
+    Ok(Some(SyncSnapshot {
+        settings: Cells(first, 0).json()?,
+        partitions: rows.iter().map(read).collect::<Result<_, _>>()?,
+    }))
 }

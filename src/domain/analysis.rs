@@ -4,6 +4,7 @@
 use super::spec::Synchronization;
 use super::table::{KeyColumn, KeyRange, SourceColumn};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// What an earlier run of the same source table into the same target left behind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,15 @@ pub struct SyncSnapshot {
     pub settings: SyncSettings,
     /// Its partitions, in order.
     pub partitions: Vec<SyncPartition>,
+}
+
+/// Names what earlier runs left behind, so that an analysis and a plan can tell whether they speak of the same.
+///
+/// # Errors
+/// None that is known: a snapshot can be written as JSON.
+pub fn fingerprint(snapshot: Option<&SyncSnapshot>) -> Result<String, serde_json::Error> {
+    let hash = Sha256::digest(serde_json::to_vec(&snapshot)?);
+    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// What stored partitions, checksums and watermarks depend on.
@@ -59,6 +69,9 @@ pub struct TableAnalysis {
     pub byte_estimate: u64,
     /// The table's partitions, in order: disjoint, and together the whole table.
     pub partitions: Vec<AnalyzedPartition>,
+    /// Names what it found of earlier runs: the fingerprint of the [`SyncSnapshot`], or of none. Absent: it does not say.
+    #[serde(default)]
+    pub started_from: Option<String>,
     /// Whether the partitions' ranges are those that the previous run stored, one by one.
     #[serde(default)]
     pub reused: bool,

@@ -148,6 +148,7 @@ pub fn sync_plan(
             synchronization: spec.synchronization.clone(),
         },
         reused: analysis.reused,
+        started_from: analysis.started_from.clone(),
     })
 }
 

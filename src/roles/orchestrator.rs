@@ -4,6 +4,7 @@ use super::shutdown::{Reload, tell_reload};
 use super::table_loader::TableLoader;
 use super::target_planner::SnowflakeTargetPlanner;
 use super::{RoleError, process_name};
+use crate::actors::load_gates::LoadGates;
 use crate::actors::orchestrator_supervisor::{
     OrchestratorSettings, OrchestratorSupervisor, OrchestratorSupervisorMsg,
 };
@@ -70,6 +71,7 @@ impl<'a> Prepared<'a> {
         } = self;
         let loader = TableLoader {
             client: SnowflakeClient::for_loads(connection.clone(), "orchestrator"),
+            transactions: SnowflakeClient::for_transactions(connection.clone(), "orchestrator"),
             checkpoint: checkpoint.clone(),
             metadata: config.metadata.clone(),
             stage: config.metadata.stage(),
@@ -95,6 +97,7 @@ impl<'a> Prepared<'a> {
                 loader: Arc::new(loader),
                 planner: Arc::new(SnowflakeTargetPlanner { client }),
                 load_permits: load_permits.clone(),
+                load_gates: LoadGates::default(),
                 partition_window: config.partition_window,
             },
         };

@@ -29,6 +29,8 @@ const NO_WAREHOUSE: &str = "000606";
 pub struct TableLoader {
     /// Sessions of its own: each load tags its statements with its workflow and table.
     pub client: SnowflakeClient,
+    /// The same for the transactions, in which nothing is committed by itself.
+    pub transactions: SnowflakeClient,
     /// Gives the statements that belong into the transaction.
     pub checkpoint: HybridCheckpoint,
     /// Where staging tables live.
@@ -53,6 +55,7 @@ impl Loader for TableLoader {
             Err(CheckpointError::Fenced(_)) => {
                 return LoadOutcome::AskCheckpoint("the workflow has another owner".to_owned());
             }
+            Err(error) if error.is_locked() => return LoadOutcome::Locked(error.to_string()),
             Err(error) => return LoadOutcome::TryAgain(error.to_string()),
         }
         let outcome = self.load_batch(owned, table_no, extraction, batch).await;
@@ -234,15 +237,30 @@ impl TableLoader {
         load: &Load,
         staging: Option<&str>,
     ) -> LoadOutcome {
-        let transaction = match self.client.begin_tagged(Step::LoadBegin, tag).await {
+        let transaction = match self.transactions.begin_tagged(Step::LoadBegin, tag).await {
             Ok(transaction) => transaction,
             Err(error) => return failed(&error, extraction, batch),
         };
+        // Within what LOAD_SEQ holds.
+        let number = rand::random::<u64>() >> 1;
         let filled = async {
-            self.move_checkpoint(&transaction, owned, table_no, extraction, batch)
+            self.move_checkpoint(&transaction, owned, table_no, extraction, batch, number)
                 .await?;
             self.move_rows(&transaction, extraction, batch, load, staging)
+                .await?;
+            // Snowflake ends a transaction that was idle for five minutes: this process stood still, or a request was long
+            // on its way. The rows then came into another transaction, which their statement has opened (there is no
+            // autocommit) and in which the checkpoint is not changed. It must not be committed.
+            let question = self.checkpoint.load_holds(owned.id, table_no, number);
+            let answer = transaction
+                .query(&question)
                 .await
+                .map_err(|error| failed(&error, extraction, batch))?;
+            if answer.is_empty() {
+                let ended = "Snowflake has ended the load's transaction before its end".to_owned();
+                return Err(LoadOutcome::AskCheckpoint(ended));
+            }
+            Ok(())
         };
         if let Err(outcome) = filled.await {
             transaction.rollback().await;
@@ -264,16 +282,20 @@ impl TableLoader {
         table_no: TableNo,
         extraction: &ExtractionSpec,
         batch: &[StagedPartition],
+        load: u64,
     ) -> Result<(), LoadOutcome> {
         let units: Vec<_> = batch.iter().map(|staged| staged.unit.clone()).collect();
         let statements = self
             .checkpoint
-            .load_statements(owned, table_no, extraction, &units);
+            .load_statements(owned, table_no, extraction, &units, load);
         for (place, (sql, expected)) in statements.into_iter().enumerate() {
             let changed = transaction
                 .execute(Step::LoadCheckpoint, &sql)
                 .await
-                .map_err(|error| failed(&error, extraction, batch))?;
+                .map_err(|error| match error.kind {
+                    Kind::Locked => LoadOutcome::Locked(error.message),
+                    _ => failed(&error, extraction, batch),
+                })?;
             // The first one also says that no limit is set; one that has been set just now is asked for before the next try.
             if changed != expected
                 && place == 0

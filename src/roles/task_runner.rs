@@ -3,6 +3,7 @@
 use crate::actors::ports::{TaskProgress, TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
 use crate::dialect::{self, Dialect};
+use crate::domain::analysis::{TableAnalysis, fingerprint};
 use crate::domain::staged_path::attempt_directory;
 use crate::domain::table::{Content, Platform, WrittenName};
 use crate::domain::task::{ClaimedTask, ExtractionSpec, TaskFailure, TaskKind};
@@ -95,11 +96,19 @@ impl SourceTaskRunner {
         let (spec, previous) = (work.spec.clone(), work.previous.clone());
         let span = tracing::Span::current();
         let analysis = tokio::task::spawn_blocking(move || {
-            span.in_scope(|| source::analyze(&settings, dialect, &spec, previous.as_ref()))
+            let analyze = || source::analyze(&settings, dialect, &spec, previous.as_ref());
+            let analysis = span.in_scope(analyze).map_err(source_failure)?;
+            let started_from = fingerprint(previous.as_ref())
+                .map_err(|error| TaskFailure::last(error.to_string()))?;
+            Ok(TableAnalysis {
+                started_from: Some(started_from),
+                ..analysis
+            })
         })
         .await
-        .map_err(|error| TaskFailure::passing(format!("the analysis ended unexpectedly: {error}")))?
-        .map_err(source_failure)?;
+        .map_err(|error| {
+            TaskFailure::passing(format!("the analysis ended unexpectedly: {error}"))
+        })??;
         Ok(TaskResult::Analysis(Box::new(analysis)))
     }
 

@@ -3,6 +3,7 @@
 use super::auth::connector_auth;
 use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
+use super::moment::Moment;
 use crate::failpoint::{Step, step};
 use crate::types::snowflake_name::quote_text;
 use serde_json::json;
@@ -18,6 +19,11 @@ const ROLLBACK_PATIENCE: Duration = Duration::from_secs(10);
 /// How long an answer may take; then the statement counts as lost, and whoever asked asks again. Statements on the
 /// metadata take milliseconds, but may wait for a warehouse that is resumed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
+/// Sessions that are older are not used for anything new. Snowflake's session token lives an hour; drivers renew it by a
+/// master token, which snowflake-connector-rs keeps to itself, as it does how long either lives.
+const SESSION_AGE: Duration = Duration::from_secs(50 * 60);
+/// The same for loads: whoever's token runs out in the middle can neither commit nor roll back.
+const LOAD_SESSION_AGE: Duration = Duration::from_secs(5 * 60);
 /// A COPY INTO of a thousand files may take hours; Snowflake's own limit of a statement is two days.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
@@ -62,16 +68,26 @@ pub struct SnowflakeClient {
 struct Shared {
     connection: Connection,
     role: String,
-    /// How long an answer may take.
-    timeout: Duration,
+    sessions: SessionKind,
     idle: Mutex<Vec<PooledSession>>,
     permits: Arc<Semaphore>,
+}
+
+/// What a client's sessions are like.
+#[derive(Clone, Copy)]
+struct SessionKind {
+    /// How long an answer may take.
+    timeout: Duration,
+    /// How old a session may be that something begins on.
+    max_age: Duration,
+    /// Whether a statement outside a transaction is committed by itself.
+    autocommit: bool,
 }
 
 /// A session with the query tag that it was given last.
 struct PooledSession {
     session: connector::Session,
-    since: Instant,
+    since: Moment,
     tag: Option<String>,
 }
 
@@ -83,19 +99,45 @@ struct Lease {
 impl SnowflakeClient {
     /// A client for `connection`; `role` (orchestrator, worker, …) stands in the query tag.
     pub fn new(connection: Connection, role: &str) -> Self {
-        Self::with_timeout(connection, role, RESPONSE_TIMEOUT)
+        Self::renewing_sessions(connection, role, SESSION_AGE)
     }
 
-    /// The same for statements that may take hours.
+    /// The same, but nothing begins on a session that is older than this.
+    pub fn renewing_sessions(connection: Connection, role: &str, max_age: Duration) -> Self {
+        let sessions = SessionKind {
+            timeout: RESPONSE_TIMEOUT,
+            max_age,
+            autocommit: true,
+        };
+        Self::with(connection, role, sessions)
+    }
+
+    /// The same for statements that may take long, each on a session that is young.
     pub fn for_loads(connection: Connection, role: &str) -> Self {
-        Self::with_timeout(connection, role, LOAD_TIMEOUT)
+        let sessions = SessionKind {
+            timeout: LOAD_TIMEOUT,
+            max_age: LOAD_SESSION_AGE,
+            autocommit: true,
+        };
+        Self::with(connection, role, sessions)
     }
 
-    fn with_timeout(connection: Connection, role: &str, timeout: Duration) -> Self {
+    /// The same for transactions alone: a statement that finds its transaction ended by Snowflake, as idle, is not
+    /// committed by itself. It opens another one, which [`Transaction::rollback`] takes back.
+    pub fn for_transactions(connection: Connection, role: &str) -> Self {
+        let sessions = SessionKind {
+            timeout: LOAD_TIMEOUT,
+            max_age: LOAD_SESSION_AGE,
+            autocommit: false,
+        };
+        Self::with(connection, role, sessions)
+    }
+
+    fn with(connection: Connection, role: &str, sessions: SessionKind) -> Self {
         let shared = Shared {
             connection,
             role: role.to_owned(),
-            timeout,
+            sessions,
             idle: Mutex::new(Vec::new()),
             permits: Arc::new(Semaphore::new(MAX_SESSIONS)),
         };
@@ -219,7 +261,15 @@ impl SnowflakeClient {
 
     /// Sessions that are no younger than an expired one have expired too: nobody else has to meet each of them.
     fn drop_as_old_as(&self, expired: &PooledSession) {
-        self.idle().retain(|other| other.since > expired.since);
+        self.idle()
+            .retain(|other| other.since.is_after(&expired.since));
+    }
+
+    /// A session that is idle and young enough. Those that are too old go.
+    fn idle_session(&self) -> Option<PooledSession> {
+        let mut idle = self.idle();
+        idle.retain(|pooled| pooled.since.age() < self.shared.sessions.max_age);
+        idle.pop()
     }
 
     /// A session that is idle, or a new one. After one has expired only a new one: an idle one may meet the same.
@@ -231,12 +281,12 @@ impl SnowflakeClient {
             .acquire_owned()
             .await
             .map_err(|_| SnowflakeError::refused("the client is closed".to_owned()))?;
-        let idle = if only_new { None } else { self.idle().pop() };
+        let idle = if only_new { None } else { self.idle_session() };
         let pooled = match idle {
             Some(pooled) => pooled,
             None => PooledSession {
                 // Before the login: the server counts from no earlier.
-                since: Instant::now(),
+                since: Moment::now(),
                 session: self.login().await?,
                 tag: None,
             },
@@ -264,6 +314,7 @@ impl SnowflakeClient {
             ("HYBRID_TABLE_LOCK_TIMEOUT", json!(10)),
             ("TRANSACTION_ABORT_ON_ERROR", json!(true)),
             ("ABORT_DETACHED_QUERY", json!(true)),
+            ("AUTOCOMMIT", json!(self.shared.sessions.autocommit)),
             ("QUERY_TAG", json!(query_tag(&self.shared.role))),
         ];
         let mut session = connector::SessionConfig::new();
@@ -285,7 +336,8 @@ impl SnowflakeClient {
         let config = connector::ClientConfig::new(user, account, auth)
             .with_session(session)
             .with_query(
-                connector::QueryConfig::new().with_query_response_timeout(self.shared.timeout),
+                connector::QueryConfig::new()
+                    .with_query_response_timeout(self.shared.sessions.timeout),
             )
             .with_endpoint(connector::EndpointConfig::custom_base_url(base_url.clone()));
         let client = connector::Client::new(config).map_err(|error| placed(error.into()))?;

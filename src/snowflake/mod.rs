@@ -7,6 +7,7 @@ pub mod copy;
 pub mod error;
 pub mod identity;
 pub mod merge;
+mod moment;
 mod permissions;
 pub mod replace;
 pub mod stage;

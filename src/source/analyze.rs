@@ -95,6 +95,7 @@ pub fn analyze(
         byte_estimate: planned.estimate.bytes,
         partitions: planned.partitions,
         key,
+        started_from: None,
         reused: planned.reused,
         watermark,
         checksum,

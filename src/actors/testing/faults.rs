@@ -117,11 +117,12 @@ impl After {
     }
 }
 
-fn store_error(message: &str, retryable: bool) -> CheckpointError {
+pub(super) fn store_error(message: &str, retryable: bool) -> CheckpointError {
     CheckpointError::Store(StoreError {
         message: message.to_owned(),
         retryable,
         unreachable: false,
+        locked: false,
         source: None,
     })
 }

@@ -11,6 +11,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+/// How long a row that is locked is waited for.
+pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
 /// What befalls one load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadFault {
@@ -39,6 +42,8 @@ pub struct FakeLoader {
     pub batches: Mutex<Vec<usize>>,
     /// How long the end of a workflow takes before its effect.
     pub end: Mutex<Duration>,
+    /// Loads that met a lock.
+    pub locked: Mutex<usize>,
     /// Workflows whose files were removed.
     pub removed: Mutex<Vec<i64>>,
     /// How often that hit a workflow some of whose tables were at work.
@@ -55,6 +60,7 @@ impl FakeLoader {
             poison: Mutex::default(),
             batches: Mutex::default(),
             end: Mutex::default(),
+            locked: Mutex::default(),
             removed: Mutex::default(),
             ends_of_open_workflows: Mutex::default(),
         }
@@ -102,7 +108,10 @@ impl Loader for FakeLoader {
         self.batches.lock().unwrap().push(batch.len());
         let fault = self.faults.lock().unwrap().pop_front();
         let lock = self.store.table_lock((owned.id, table_no));
-        let _row = lock.lock().await;
+        let Ok(_row) = tokio::time::timeout(LOCK_PATIENCE, lock.lock()).await else {
+            *self.locked.lock().unwrap() += 1;
+            return LoadOutcome::Locked("the table's row is locked".to_owned());
+        };
         tokio::time::sleep(self.duration).await;
         let poisoned: Vec<(usize, bool)> = {
             let poison = self.poison.lock().unwrap();

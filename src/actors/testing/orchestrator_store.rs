@@ -1,10 +1,13 @@
 //! The orchestrator's half of the checkpoint's double.
 
+use super::faults::store_error;
+use super::loader::LOCK_PATIENCE;
 use super::store::{PLATFORM, PartitionRow, Rows, Store, TableKey, TaskRow, task_id};
 use crate::checkpoint::{
     Applied, CheckpointError, EndedTask, LoadUnit, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
     PartitionKey, PartitionState, StateChange, TablePlan, TableState, WorkflowSearch,
 };
+use crate::domain::analysis::fingerprint;
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
 use crate::domain::request::{Orders, Request};
 use crate::domain::table::TableRef;
@@ -27,22 +30,27 @@ impl OrchestratorCheckpoint for Store {
         let after = self.faults.enter("take_workflows").await?;
         let mut taken = self.steered(search);
         taken.extend(self.take(search.owner, search.lease, search.limit));
-        for owned in &taken {
-            let tables: Vec<_> = {
-                let rows = self.rows();
-                let keys = rows.tables.keys().copied();
-                keys.filter(|(w, _)| *w == owned.id).collect()
+        after.leave(Ok(taken)).await
+    }
+
+    async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
+        let after = self.faults.enter("fence_tables").await?;
+        let tables: Vec<_> = {
+            let rows = self.rows();
+            let keys = rows.tables.keys().copied();
+            keys.filter(|(w, _)| *w == owned.id).collect()
+        };
+        for key in tables {
+            // A load of the former owner ends first.
+            let lock = self.table_lock(key);
+            let Ok(_row) = tokio::time::timeout(LOCK_PATIENCE, lock.lock()).await else {
+                return Err(store_error("a row is locked", true));
             };
-            for key in tables {
-                // A load of the former owner ends first.
-                let lock = self.table_lock(key);
-                let _row = lock.lock().await;
-                if let Some(table) = self.rows().tables.get_mut(&key) {
-                    table.epoch = table.epoch.max(owned.epoch);
-                }
+            if let Some(table) = self.rows().tables.get_mut(&key) {
+                table.epoch = table.epoch.max(owned.epoch);
             }
         }
-        after.leave(Ok(taken)).await
+        after.leave(Ok(())).await
     }
 
     async fn renew_workflows(
@@ -275,6 +283,13 @@ impl OrchestratorCheckpoint for Store {
         changes: &[StateChange],
     ) -> Result<Vec<Applied>, CheckpointError> {
         let after = self.faults.enter("apply").await?;
+        for change in changes {
+            if let StateChange::TableEnded { table_no, .. } = change {
+                // A load under way holds the table's row.
+                let lock = self.table_lock((owned.id, *table_no));
+                let _row = lock.lock().await;
+            }
+        }
         let answer = {
             let mut rows = self.rows();
             rows.check_owner(owned)
@@ -327,6 +342,7 @@ impl OrchestratorCheckpoint for Store {
         _: TableNo,
         _: &ExtractionSpec,
         _: &[LoadUnit],
+        _: u64,
     ) -> Vec<(String, u64)> {
         Vec::new()
     }
@@ -454,6 +470,16 @@ impl Rows {
             return Ok(Applied::No);
         };
         if !matches!(table.phase, TablePhase::Pending | TablePhase::Analyzing) {
+            return Ok(Applied::No);
+        }
+        let sync = plan.synchronization.as_ref();
+        if let Some(started_from) = sync.and_then(|sync| sync.started_from.as_ref())
+            && *started_from != fingerprint(table.previous.as_ref()).unwrap()
+        {
+            let task = task_id(owned.id, TaskKind::Analyze, table_no, None);
+            let task = self.tasks.get_mut(&task).unwrap();
+            (task.phase, task.collected) = (TaskPhase::Pending, false);
+            (task.token, task.result) = (None, None);
             return Ok(Applied::No);
         }
         table.phase = TablePhase::Executing;

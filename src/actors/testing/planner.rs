@@ -6,6 +6,7 @@ use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, QueryModifiers, Slice};
 use crate::domain::task::{ExtractionSpec, LoadMode, TaskFailure};
+use crate::plan::synchronization::sync_plan;
 use async_trait::async_trait;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Mutex;
@@ -39,7 +40,10 @@ impl TargetPlanner for FakePlanner {
             .iter()
             .enumerate()
             .map(|(no, partition)| PlannedPartition {
-                slice: partition.range.clone().into(),
+                slice: Slice {
+                    after: partition.after.clone(),
+                    ..partition.range.clone().into()
+                },
                 unchanged: unchanged.contains(&(table.clone(), no)),
                 checksum: None,
             })
@@ -72,7 +76,11 @@ impl TargetPlanner for FakePlanner {
                 load_segment_mb: None,
             },
             partitions,
-            synchronization: None,
+            synchronization: sync_plan(
+                spec.synchronization.is_stateful().then(|| table.clone()),
+                spec,
+                analysis,
+            ),
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,
             warnings: analysis.warnings.clone(),

@@ -2,7 +2,7 @@
 
 use crate::actors::ports::{TaskProgress, TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
-use crate::domain::analysis::{AnalyzedPartition, TableAnalysis};
+use crate::domain::analysis::{AnalyzedPartition, TableAnalysis, fingerprint};
 use crate::domain::table::KeyRange;
 use crate::domain::task::{ClaimedTask, Manifest, StagedFile, TaskFailure, TaskKind};
 use async_trait::async_trait;
@@ -48,10 +48,16 @@ impl FakeRunner {
     fn result(&self, task: &ClaimedTask, work: &TableWork, empty: bool) -> TaskResult {
         let Some(no) = task.partition_no else {
             let count = self.partitions[&work.spec.source.table.0];
+            let previous = work.previous.as_ref();
+            let watermark = previous.and_then(|p| p.partitions.first()?.watermark.clone());
             return TaskResult::Analysis(Box::new(TableAnalysis {
                 partitions: (0..count)
-                    .map(|n| AnalyzedPartition::from(part(n, count)))
+                    .map(|n| AnalyzedPartition {
+                        after: watermark.clone(),
+                        ..part(n, count).into()
+                    })
                     .collect(),
+                started_from: Some(fingerprint(previous).unwrap()),
                 ..TableAnalysis::default()
             }));
         };

@@ -2,17 +2,18 @@
 
 use super::faults::Faults;
 use crate::checkpoint::{CheckpointError, OwnedWorkflow};
+use crate::domain::analysis::{SyncPartition, SyncSettings, SyncSnapshot};
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
 use crate::domain::request::Request;
 use crate::domain::spec::TableSpec;
-use crate::domain::table::{Platform, Slice, TableRef, WrittenName};
+use crate::domain::table::{KeyRange, Platform, Slice, TableRef, WrittenName};
 use crate::domain::task::{ExtractionSpec, Manifest, TaskKind};
 use crate::domain::{Attempt, ClaimToken, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::time::Instant;
 
-pub(super) type TableKey = (WorkflowId, TableNo);
+pub type TableKey = (WorkflowId, TableNo);
 
 pub(super) struct WorkflowRow {
     pub name: String,
@@ -32,6 +33,8 @@ pub(super) struct TableRow {
     pub error: Option<String>,
     pub warnings: Vec<String>,
     pub request: Option<Request>,
+    /// What earlier runs left behind.
+    pub previous: Option<SyncSnapshot>,
 }
 
 pub(super) struct PartitionRow {
@@ -88,7 +91,7 @@ impl Store {
     }
 
     /// The lock of a table's row: held by a load's transaction.
-    pub(super) fn table_lock(&self, key: TableKey) -> Arc<tokio::sync::Mutex<()>> {
+    pub fn table_lock(&self, key: TableKey) -> Arc<tokio::sync::Mutex<()>> {
         self.locks.lock().unwrap().entry(key).or_default().clone()
     }
 
@@ -117,6 +120,7 @@ impl Store {
                 error: None,
                 warnings: Vec::new(),
                 request: None,
+                previous: None,
             };
             rows.tables.insert((id, TableNo(no as u32)), row);
         }
@@ -127,6 +131,33 @@ impl Store {
     pub fn respecify(&self, id: WorkflowId, table: u32, change: impl FnOnce(&mut TableSpec)) {
         let mut rows = self.rows();
         change(&mut rows.tables.get_mut(&(id, TableNo(table))).unwrap().spec);
+    }
+
+    /// Other runs of a table, whose key it has to itself, have moved its rows up to this watermark.
+    pub fn leave_behind(&self, id: WorkflowId, table: u32, watermark: &str) {
+        let mut rows = self.rows();
+        let row = rows.tables.get_mut(&(id, TableNo(table))).unwrap();
+        row.previous = Some(SyncSnapshot {
+            settings: SyncSettings {
+                key: Vec::new(),
+                where_clause: None,
+                synchronization: row.spec.synchronization.clone(),
+            },
+            partitions: vec![SyncPartition {
+                range: KeyRange::Everything,
+                checksum: None,
+                watermark: Some(watermark.to_owned()),
+            }],
+        });
+    }
+
+    /// From which watermarks a table's partitions go on.
+    pub fn watermarks(&self, id: WorkflowId, table: u32) -> Vec<Option<String>> {
+        let rows = self.rows();
+        let all = rows.partitions.iter();
+        all.filter(|((w, t, _), _)| (*w, t.0) == (id, table))
+            .map(|(_, row)| row.slice.after.clone())
+            .collect()
     }
 
     /// The state that earlier runs left belongs to a workflow of this name.

@@ -38,7 +38,9 @@ impl WorkerCheckpoint for Store {
                     table_no: key.1,
                     spec: row.spec.clone(),
                     extraction: row.extraction.clone(),
-                    previous: None,
+                    previous: (row.extraction.is_none() && row.spec.synchronization.is_stateful())
+                        .then(|| row.previous.clone())
+                        .flatten(),
                 })
             });
             known.collect()

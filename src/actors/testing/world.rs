@@ -4,6 +4,7 @@ use super::loader::FakeLoader;
 use super::planner::FakePlanner;
 use super::runner::FakeRunner;
 use super::store::Store;
+use crate::actors::load_gates::LoadGates;
 use crate::actors::orchestrator_supervisor::{
     OrchestratorSettings, OrchestratorSupervisor, OrchestratorSupervisorMsg,
 };
@@ -132,6 +133,7 @@ impl World {
                 loader: self.loader.clone(),
                 planner: self.planner.clone(),
                 load_permits: Arc::new(Semaphore::new(4)),
+                load_gates: LoadGates::default(),
                 partition_window: self.settings.window,
             },
         };

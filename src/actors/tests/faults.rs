@@ -3,8 +3,9 @@
 use crate::actors::testing::{Fault, LoadFault, World, WorldSettings};
 use std::time::Duration;
 
-const ORCHESTRATOR_METHODS: [&str; 12] = [
+const ORCHESTRATOR_METHODS: [&str; 13] = [
     "take_workflows",
+    "fence_tables",
     "renew_workflows",
     "load_tables",
     "load_partitions",

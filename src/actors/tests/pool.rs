@@ -130,11 +130,11 @@ async fn a_barrier_opens_after_the_changes_before_it_even_when_they_are_tried_ag
         writer.cast(CheckpointWriterMsg::Write(change)).unwrap();
     };
     write(0);
-    let barrier = settled_writes(&writer);
+    let barrier = settled_writes(&writer, None);
     barrier.await.unwrap();
     assert_eq!(heard.try_recv(), Ok((0, Written::Applied)));
     // With nothing on its way it opens at once.
-    settled_writes(&writer).await.unwrap();
+    settled_writes(&writer, None).await.unwrap();
     assert_eq!(world.store.table_phases(owned.id)[0].0, TablePhase::Failed);
     writer.stop(None);
 }

@@ -2,8 +2,10 @@
 
 use crate::actors::testing::{Fault, World, WorldSettings};
 use crate::domain::phase::{PartitionPhase, TablePhase};
+use crate::domain::request::Request;
 use crate::domain::spec::Synchronization;
 use crate::domain::table::Content;
+use crate::domain::task::TaskFailure;
 use std::time::Duration;
 
 fn checksum() -> Synchronization {
@@ -115,4 +117,75 @@ async fn the_state_is_claimed_again_after_lost_replies_and_outages() {
     let _worker = world.worker("w1").await;
     world.until_complete().await;
     world.assert_all_loaded_once();
+}
+
+fn watermark() -> Synchronization {
+    Synchronization::Watermark {
+        column: "at".to_owned(),
+        track_modifications: false,
+        track_deletions: false,
+    }
+}
+
+/// How often a table was analyzed.
+fn num_analyses(world: &World, table: u32) -> usize {
+    let started = world.runner.started.lock().unwrap();
+    let of_table = |task: &&crate::domain::task::ClaimedTask| {
+        task.table_no.0 == table && task.partition_no.is_none()
+    };
+    started.iter().filter(of_table).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_is_analyzed_again_goes_on_from_where_other_runs_are_by_then() {
+    let world = World::new(WorldSettings {
+        tables: vec![("a", 3)],
+        ..WorldSettings::default()
+    });
+    world
+        .store
+        .respecify(world.workflow, 0, |spec| spec.synchronization = watermark());
+    world.store.leave_behind(world.workflow, 0, "1");
+    let refusal = TaskFailure::last("the target is not there");
+    world.planner.failures.lock().unwrap().push_back(refusal);
+    let _orchestrator = world.orchestrator("one").await;
+    // One worker: it has analyzed the table before.
+    let _worker = world.worker("w1").await;
+    world.until_complete().await;
+    let phases = world.store.table_phases(world.workflow);
+    assert_eq!(phases[0].0, TablePhase::Failed);
+    world.store.leave_behind(world.workflow, 0, "2");
+    world
+        .store
+        .ask_table(world.workflow, 0, Some(Request::Retry));
+    world.until_complete().await;
+    assert_eq!(
+        world.store.watermarks(world.workflow, 0),
+        vec![Some("2".to_owned()); 3]
+    );
+    assert_eq!(num_analyses(&world, 0), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_analysis_of_a_state_that_other_runs_have_moved_on_is_made_again_before_it_is_planned() {
+    let world = World::new(WorldSettings {
+        tables: vec![("a", 3)],
+        ..WorldSettings::default()
+    });
+    world
+        .store
+        .respecify(world.workflow, 0, |spec| spec.synchronization = watermark());
+    let _orchestrator = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    world
+        .until("the analysis runs", |w| num_analyses(w, 0) == 1)
+        .await;
+    world.store.leave_behind(world.workflow, 0, "2");
+    world.until_complete().await;
+    assert_eq!(
+        world.store.watermarks(world.workflow, 0),
+        vec![Some("2".to_owned()); 3]
+    );
+    assert_eq!(num_analyses(&world, 0), 2);
+    world.assert_loaded_once(0, 0..3);
 }

@@ -5,6 +5,7 @@
 //! Needs the binary with the feature `failpoints`: `cargo build --workspace --features snowhaul/failpoints`.
 
 mod cell;
+mod idle_transactions;
 mod levers;
 mod strategy;
 

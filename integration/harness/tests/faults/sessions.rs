@@ -1,8 +1,9 @@
 //! Sessions that expire while they are used.
 
 use crate::migration::Migration;
-use snowhaul::snowflake::SnowflakeClient;
+use snowhaul::failpoint::Step;
 use snowhaul::snowflake::connection::{Surroundings, find};
+use snowhaul::snowflake::{Connection, SnowflakeClient};
 use snowhaul_integration::{LocalRedshift, LocalSnowflake};
 use std::collections::BTreeSet;
 use std::thread;
@@ -49,17 +50,42 @@ fn sessions_that_expire_all_the_time_are_renewed_by_both_roles() {
     assert!(sessions.len() > 6, "{sessions:?}");
 }
 
-#[test]
-fn a_burst_that_meets_nothing_but_expired_sessions_answers_all() {
-    const AT_ONCE: usize = 20;
-    let snowflake = LocalSnowflake::start(&["--session-lifetime", "3"]);
+fn local_connection(snowflake: &LocalSnowflake) -> Connection {
     let home = snowflake.home().to_owned();
     let surroundings = Surroundings {
         var: &|name| (name == "SNOWFLAKE_HOME").then(|| home.to_string_lossy().into_owned()),
         home: None,
     };
-    let connection = find(Some("local"), &surroundings).unwrap();
-    let client = SnowflakeClient::new(connection, "test");
+    find(Some("local"), &surroundings).unwrap()
+}
+
+#[test]
+fn nothing_begins_on_a_session_that_is_too_old() {
+    const AGE: Duration = Duration::from_secs(2);
+    let snowflake = LocalSnowflake::shared();
+    let client = SnowflakeClient::renewing_sessions(local_connection(snowflake), "test", AGE);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let session = async || client.query("SELECT CURRENT_SESSION()").await.unwrap();
+        let first = session().await;
+        let begun = client.begin(Step::LoadBegin).await.unwrap();
+        tokio::time::sleep(AGE).await;
+        assert_ne!(session().await, first);
+        // What has begun on the old one ends there.
+        assert_eq!(
+            begun.query("SELECT CURRENT_SESSION()").await.unwrap(),
+            first
+        );
+        begun.rollback().await;
+        assert_ne!(session().await, first);
+    });
+}
+
+#[test]
+fn a_burst_that_meets_nothing_but_expired_sessions_answers_all() {
+    const AT_ONCE: usize = 20;
+    let snowflake = LocalSnowflake::start(&["--session-lifetime", "3"]);
+    let client = SnowflakeClient::new(local_connection(&snowflake), "test");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         for _ in 0..2 {

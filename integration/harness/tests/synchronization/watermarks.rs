@@ -176,3 +176,31 @@ fn a_key_that_does_not_identify_rows_is_told_and_nothing_is_merged() {
     );
     assert_eq!(first.sql.number("SELECT COUNT(*) FROM T"), 1);
 }
+
+#[test]
+fn an_analysis_of_a_state_that_another_run_has_moved_on_since_is_not_planned() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    create(&sql, "t", 300);
+    let migration = Migration::from(&database).table(entry(
+        "t",
+        100,
+        json!({"strategy": "watermark", "watermarkColumn": "at"}),
+    ));
+    let first = migration.run(0);
+    insert(&sql, "t", 301, 310);
+    // As if it had been made before the first run loaded anything: it would load all rows again.
+    first.sql.run(&first.in_metadata(
+        "INSERT INTO {s}.TASK_QUEUE (TASK_ID, WORKFLOW_ID, TABLE_NO, KIND, SOURCE_PLATFORM, PRIORITY, STATUS, RESULT, ENDED_AT) \
+         SELECT (WORKFLOW_ID + 1)::VARCHAR || '/0/ANALYZE', WORKFLOW_ID + 1, TABLE_NO, KIND, SOURCE_PLATFORM, PRIORITY, STATUS, RESULT, ENDED_AT \
+         FROM {s}.TASK_QUEUE WHERE KIND = 'ANALYZE'",
+    ));
+    let second = migration.again().run(0);
+    let analyses = second.metadata(
+        "SELECT WORKFLOW_ID, ATTEMPT FROM {s}.TASK_QUEUE WHERE KIND = 'ANALYZE' ORDER BY WORKFLOW_ID",
+    );
+    let once = |id: &str| vec![Some(id.to_owned()), Some("1".to_owned())];
+    assert_eq!(analyses, [once("1"), once("2")]);
+    assert_eq!(second.moved().0, 10);
+    assert_equal(&database, &second, "t");
+}
