@@ -29,7 +29,9 @@ async fn owned(world: &World, owner: &str) -> Arc<OwnedWorkflow> {
         driven: &[],
     };
     let taken = world.store.take_workflows(&search).await;
-    Arc::new(taken.unwrap().remove(0))
+    let owned = taken.unwrap().remove(0);
+    world.store.fence_tables(&owned).await.unwrap();
+    Arc::new(owned)
 }
 
 async fn pool(world: &World) -> ActorRef<RemoteExtractorPoolMsg> {
