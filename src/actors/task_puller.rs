@@ -371,6 +371,7 @@ impl TaskPullerState {
         let end = TaskEnd {
             task_id: task.task_id.clone(),
             token: task.token,
+            attempt: task.attempt,
             outcome,
         };
         let _ = self
@@ -507,6 +508,7 @@ async fn hand_back(checkpoint: &dyn WorkerCheckpoint, tasks: &[ClaimedTask]) {
         .map(|task| TaskEnd {
             task_id: task.task_id.clone(),
             token: task.token,
+            attempt: task.attempt,
             outcome: TaskOutcome::HandedBack,
         })
         .collect();

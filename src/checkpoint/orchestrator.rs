@@ -164,9 +164,10 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             driven.any(|(id, epoch, _)| (*id, *epoch) == (owned.id, owned.epoch))
         };
         for owned in taken.iter().filter(|owned| !is_driven(owned)) {
-            // Waits for a load of the former owner that has locked a table's row: it ends or is rolled back first.
+            // Waits for a load of the former owner that has locked a table's row: it ends or is rolled back first, and its
+            // permit with it.
             let sql = format!(
-                "UPDATE {s}.TABLE_STATE SET OWNER_EPOCH = {} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
+                "UPDATE {s}.TABLE_STATE SET OWNER_EPOCH = {}, LOAD_PERMIT = NULL WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
                 owned.epoch, owned.id, owned.epoch
             );
             self.execute(Step::WorkflowFence, &sql).await?;
@@ -226,7 +227,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             .map(|(id, epoch)| format!("(WORKFLOW_ID = {id} AND OWNER_EPOCH = {epoch})"))
             .collect();
         let sql = format!(
-            "UPDATE {}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = NULL WHERE ({}) AND OWNER = {}",
+            "UPDATE {}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = SYSDATE() WHERE ({}) AND OWNER = {}",
             self.s,
             held.join(" OR "),
             text(owner)

@@ -6,8 +6,8 @@
 use super::load_plan::{Load, LoadKind, create_staging, segments};
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{
-    CheckpointError, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, OwnedWorkflow,
-    TableState,
+    Admission, CheckpointError, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint,
+    OwnedWorkflow, TableState,
 };
 use crate::domain::staged_path::{attempt_directory, check_manifest};
 use crate::domain::task::ExtractionSpec;
@@ -46,16 +46,22 @@ impl Loader for TableLoader {
         batch: &[StagedPartition],
     ) -> LoadOutcome {
         let source = extraction.source.to_string();
-        match self.checkpoint.admit_load(owned, table_no, &source).await {
-            Ok(true) => {}
-            Ok(false) => return LoadOutcome::Limited,
+        let admission = match self.checkpoint.admit_load(owned, table_no, &source).await {
+            Ok(Admission::Forbidden) => return LoadOutcome::Limited,
+            Ok(admission) => admission,
             Err(CheckpointError::Fenced(_)) => {
                 return LoadOutcome::AskCheckpoint("the workflow has another owner".to_owned());
             }
-            Err(error) => return LoadOutcome::TryAgain(error.to_string()),
-        }
-        let outcome = self.load_batch(owned, table_no, extraction, batch).await;
-        if !matches!(outcome, LoadOutcome::Committed) {
+            Err(error) => {
+                // The reply may be what was lost, and not the permit.
+                self.checkpoint.end_load(owned, table_no).await;
+                return LoadOutcome::TryAgain(error.to_string());
+            }
+        };
+        let outcome = self
+            .load_batch(owned, table_no, extraction, batch, admission)
+            .await;
+        if admission == Admission::Permitted && !matches!(outcome, LoadOutcome::Committed) {
             self.checkpoint.end_load(owned, table_no).await;
         }
         outcome
@@ -102,6 +108,7 @@ impl TableLoader {
         table_no: TableNo,
         extraction: &ExtractionSpec,
         batch: &[StagedPartition],
+        admission: Admission,
     ) -> LoadOutcome {
         let began = std::time::Instant::now();
         let foreign = foreign_files(owned, table_no, extraction, batch);
@@ -117,6 +124,14 @@ impl TableLoader {
         let tag = tag(owned, extraction);
         let mut staging = None;
         if load.is_by_key() {
+            // What fills the staging table comes before the statement that carries the condition.
+            if admission == Admission::Unasked {
+                match self.checkpoint.limits_are_set().await {
+                    Ok(false) => {}
+                    Ok(true) => return LoadOutcome::Limited,
+                    Err(error) => return LoadOutcome::TryAgain(error.to_string()),
+                }
+            }
             let name = staging_table(&self.metadata, owned.id, table_no);
             let staged = self.fill_staging(&tag, &name, extraction, batch, &load);
             if let Err(outcome) = staged.await {

@@ -8,6 +8,7 @@ mod affinities;
 mod budget;
 mod levers;
 mod limits;
+mod limits_exact;
 mod lost_replies;
 mod migration;
 mod outages;
