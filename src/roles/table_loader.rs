@@ -276,7 +276,11 @@ impl TableLoader {
             let changed = transaction
                 .execute(Step::LoadCheckpoint, &sql)
                 .await
-                .map_err(|error| failed(&error, extraction, batch))?;
+                .map_err(|error| match error.kind {
+                    // Of the metadata, which are not the target: whoever has taken them away may bring them back.
+                    Kind::NoSuchObject | Kind::NoPrivilege => LoadOutcome::TryAgain(error.message),
+                    _ => failed(&error, extraction, batch),
+                })?;
             // The first one also says that no limit is set; one that has been set just now is asked for before the next try.
             if changed != expected
                 && place == 0

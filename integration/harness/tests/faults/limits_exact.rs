@@ -124,6 +124,7 @@ fn the_permit_of_a_table_that_has_ended_holds_up_no_other_load() {
 fn a_former_owners_load_counts_until_its_workflow_is_taken_over_and_then_no_more() {
     let server = snowflake();
     let migration = migration(30, 100, 31);
+    migration.configure_orchestrators("poll_interval = 0.5\naffinity = \"here\"");
     let _roles = (migration.orchestrator(server), migration.worker(server));
     let created = migration.create(server);
     migration.assert_ends_right(server, created);
@@ -193,4 +194,21 @@ fn rows_that_are_to_be_merged_are_not_even_staged_while_loads_are_paused() {
     });
     assert!(copies() > before);
     assert_eq!(first.sql.number("SELECT COUNT(*) FROM items"), 51);
+}
+
+#[test]
+fn loads_wait_for_metadata_that_are_away_for_a_while() {
+    let server = snowflake();
+    let migration = migration(30, 100, 1);
+    let _roles = (migration.orchestrator(server), migration.worker(server));
+    let gate = migration.close_gate();
+    let created = migration.create(server);
+    migration.wait_for_extractions();
+    let sql = server.sql();
+    let (limits, away) = (migration.object("RATE_LIMIT"), migration.object("AWAY"));
+    sql.run(&format!("ALTER TABLE {limits} RENAME TO {away}"));
+    drop(gate);
+    migration.wait_for(&sql, 1, "TABLE_STATE", "LOAD_ERROR LIKE '%RATE_LIMIT%'");
+    sql.run(&format!("ALTER TABLE {away} RENAME TO {limits}"));
+    migration.assert_ends_right(server, created);
 }
