@@ -118,10 +118,12 @@ impl HybridCheckpoint {
 /// workflow's.
 fn speaks_of(limit: &RateLimit) -> String {
     let of_table = "'Table[' || t.SOURCE_TABLE || ']::";
+    let activity = "IFF(q.KIND = 'ANALYZE', 'Analysis', 'Extraction')";
     let pattern = text(&limit.pattern);
+    // The second is NULL without a partition.
     let texts = [
-        format!("{of_table}' || IFF(q.KIND = 'ANALYZE', 'Analysis', 'Extraction')"),
-        format!("{of_table}Partition[' || q.PARTITION_NO::VARCHAR || ']::Extraction'"),
+        format!("{of_table}' || {activity}"),
+        format!("{of_table}Partition[' || q.PARTITION_NO::VARCHAR || ']::' || {activity}"),
     ];
     let like = texts.iter().flat_map(|text| {
         [
