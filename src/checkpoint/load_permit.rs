@@ -167,7 +167,7 @@ impl HybridCheckpoint {
             failures += 1;
             tokio::time::sleep(RetryPolicy::UNTIL_ANSWERED.pause(failures, rand::random())).await;
             // Its table may have been loaded meanwhile, under the same permit.
-            if self.limits.unreturned.next() != Some(permit) {
+            if !self.limits.unreturned.lock().permits.contains(&permit) {
                 continue;
             }
             let returned = self.return_permit(permit).await;
@@ -196,5 +196,30 @@ fn permit_of(owned: &OwnedWorkflow, table_no: TableNo) -> LoadPermit {
         workflow_id: owned.id,
         table_no,
         epoch: owned.epoch.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::WorkflowId;
+
+    #[test]
+    fn what_cannot_be_given_back_is_tended_by_one_until_nothing_is_left() {
+        let permit = |no| LoadPermit {
+            workflow_id: WorkflowId(1),
+            table_no: TableNo(no),
+            epoch: 1,
+        };
+        let unreturned = UnreturnedPermits::default();
+        assert!(unreturned.add(permit(1)));
+        assert!(!unreturned.add(permit(2)) && !unreturned.add(permit(1)));
+        assert_eq!(unreturned.next(), Some(permit(1)));
+        // Loaded meanwhile.
+        unreturned.remove(permit(1));
+        assert_eq!(unreturned.next(), Some(permit(2)));
+        unreturned.remove(permit(2));
+        assert_eq!(unreturned.next(), None);
+        assert!(unreturned.add(permit(1)));
     }
 }
