@@ -5,6 +5,7 @@ use crate::checkpoint::CheckpointError;
 use crate::domain::retry::RetryPolicy;
 use ractor::{ActorCell, ActorRef, Message};
 use std::future::Future;
+use std::time::Duration;
 
 /// Kills the actor when it is dropped before the effect has ended: the effect has panicked.
 struct KillUnlessDone(Option<ActorCell>);
@@ -31,6 +32,28 @@ pub(super) fn run<M: Message>(
         guard.0 = None;
         let _ = actor.cast(message);
     });
+}
+
+/// What a renewal of leases answers within `patience`; `None`: nothing, and it is to be tried again. One that has no
+/// answer by then is dropped with its session.
+pub(super) async fn answer_within<T>(
+    patience: Duration,
+    renewal: impl Future<Output = Result<T, CheckpointError>>,
+) -> Option<T> {
+    match tokio::time::timeout(patience, renewal).await {
+        Ok(Ok(answer)) => Some(answer),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "leases could not be renewed; trying again");
+            None
+        }
+        Err(_) => {
+            tracing::warn!(
+                ?patience,
+                "the renewal of leases is not answered; trying again"
+            );
+            None
+        }
+    }
 }
 
 /// Asks until the checkpoint answers: passing errors are waited out for as long as `asker` lives, because nothing

@@ -1,10 +1,11 @@
 //! LeaseKeeper: renews the leases of all tasks this worker holds and reports their progress, in one statement, and
-//! cancels the tasks whose lease is lost.
+//! cancels the tasks whose lease is lost. It has a timer of its own at the end of each lease, whatever hangs.
 
-use super::effects;
+use super::effects::{self, answer_within};
 use super::ports::TaskProgress;
 use crate::checkpoint::{LeaseRenewal, WorkerCheckpoint, WorkerInfo};
 use crate::domain::ClaimToken;
+use crate::domain::lease::{relied_on, renewed_again};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,14 +25,18 @@ pub type Claim = (String, ClaimToken);
 
 /// Messages.
 pub enum LeaseKeeperMsg {
-    /// The worker holds this task from now on.
-    Hold(String, ClaimToken, Arc<TaskProgress>, tracing::Span),
-    /// The task has ended.
-    Release(String, ClaimToken),
+    /// The worker holds this task from now on; the claim was sent no earlier than at this moment.
+    Hold(Claim, Instant, Arc<TaskProgress>, tracing::Span),
+    /// The task has ended, and its end is being written.
+    Ending(Claim),
+    /// Its end is written, or its claim was lost before.
+    Release(Claim),
     /// The worker runs so many tasks at once from now on.
     Capacity(u32),
     /// Renew.
     Renew,
+    /// The lease that ends next may have run out.
+    Expire,
     /// The renewal of these claims has ended: the tasks that are lost; `None`: it could not be asked.
     Renewed(Vec<Claim>, Option<Vec<String>>),
 }
@@ -55,13 +60,18 @@ struct Held {
     progress: Arc<TaskProgress>,
     /// Names the task in log lines.
     span: tracing::Span,
+    /// Without a renewal until then, nobody may rely on the claim.
     until: Instant,
+    /// Since when its end is being written.
+    ending: Option<Instant>,
 }
 
 /// Its state.
 pub struct LeaseKeeperState {
     arguments: LeaseKeeperArguments,
     held: HashMap<Claim, Held>,
+    /// When [`LeaseKeeperMsg::Expire`] comes.
+    expiry: Option<Instant>,
     /// The last heartbeat, and whether it told of no work.
     beat: Option<(Instant, bool)>,
     /// The next renewal brings a heartbeat.
@@ -86,6 +96,7 @@ impl Actor for LeaseKeeper {
         Ok(LeaseKeeperState {
             arguments,
             held: HashMap::new(),
+            expiry: None,
             beat: None,
             is_news: false,
             asked_at: now,
@@ -101,16 +112,23 @@ impl Actor for LeaseKeeper {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            LeaseKeeperMsg::Hold(task_id, token, progress, span) => {
+            LeaseKeeperMsg::Hold(claim, asked_at, progress, span) => {
                 let held = Held {
                     progress,
                     span,
-                    until: Instant::now() + state.arguments.lease,
+                    until: asked_at + relied_on(state.arguments.lease),
+                    ending: None,
                 };
-                state.held.insert((task_id, token), held);
+                state.held.insert(claim, held);
+                state.watch(&myself);
             }
-            LeaseKeeperMsg::Release(task_id, token) => {
-                if let Some(held) = state.held.remove(&(task_id, token)) {
+            LeaseKeeperMsg::Ending(claim) => {
+                if let Some(held) = state.held.get_mut(&claim) {
+                    held.ending = Some(Instant::now());
+                }
+            }
+            LeaseKeeperMsg::Release(claim) => {
+                if let Some(held) = state.held.remove(&claim) {
                     state.ended_rows += held.progress.rows();
                 }
             }
@@ -119,9 +137,19 @@ impl Actor for LeaseKeeper {
                 state.is_news = true;
             }
             LeaseKeeperMsg::Renew => state.renew(&myself),
+            LeaseKeeperMsg::Expire => {
+                state.expiry = None;
+                state.cancel_expired();
+                state.watch(&myself);
+            }
             LeaseKeeperMsg::Renewed(asked, answer) => {
+                let interval = state.arguments.interval;
+                let pause = match &answer {
+                    Some(_) => interval,
+                    None => renewed_again(interval),
+                };
                 state.settle(&asked, answer);
-                myself.send_after(state.arguments.interval, || LeaseKeeperMsg::Renew);
+                myself.send_after(pause, || LeaseKeeperMsg::Renew);
             }
         }
         Ok(())
@@ -131,9 +159,13 @@ impl Actor for LeaseKeeper {
 impl LeaseKeeperState {
     fn renew(&mut self, myself: &ActorRef<LeaseKeeperMsg>) {
         self.asked_at = Instant::now();
+        let interval = self.arguments.interval;
+        // An end is written within moments, usually; should that hang, what was done for the task is not to be lost.
+        let is_due = |held: &Held| held.ending.is_none_or(|at| at.elapsed() >= interval / 2);
         let leases: Vec<LeaseRenewal> = self
             .held
             .iter()
+            .filter(|(_, held)| is_due(held))
             .map(|((task_id, token), held)| LeaseRenewal {
                 task_id: task_id.clone(),
                 token: *token,
@@ -159,15 +191,11 @@ impl LeaseKeeperState {
         }
         effects::run(myself, async move {
             let answer = if leases.is_empty() {
-                Ok(Vec::new())
+                Some(Vec::new())
             } else {
-                checkpoint.renew(&leases, lease).await
+                // One that hangs leaves time for another, which takes another session.
+                answer_within(interval, checkpoint.renew(&leases, lease)).await
             };
-            let answer = answer
-                .inspect_err(
-                    |error| tracing::warn!(%error, "leases could not be renewed; trying again"),
-                )
-                .ok();
             let asked = leases.into_iter().map(|l| (l.task_id, l.token)).collect();
             LeaseKeeperMsg::Renewed(asked, answer)
         });
@@ -205,42 +233,67 @@ impl LeaseKeeperState {
         };
         self.is_news = false;
         self.beat = Some((now, self.held.is_empty() && rows == rows_before));
+        let running = self.held.values().filter(|held| held.ending.is_none());
         WorkerInfo {
-            running: u32::try_from(self.held.len()).unwrap_or(u32::MAX),
+            running: u32::try_from(running.count()).unwrap_or(u32::MAX),
             rows_per_second,
             ..self.arguments.worker.clone()
         }
     }
 
     fn settle(&mut self, asked: &[Claim], answer: Option<Vec<String>>) {
-        let now = Instant::now();
-        if let Some(lost) = answer {
-            // Counted from the question, not from the answer: the server's clock started no later.
-            let until = self.asked_at + self.arguments.lease;
-            for claim in asked {
-                if !lost.contains(&claim.0) {
-                    if let Some(held) = self.held.get_mut(claim) {
-                        held.until = held.until.max(until);
-                    }
-                } else if let Some(held) = self.held.remove(claim) {
-                    tracing::warn!(
-                        parent: &held.span,
-                        "the claim is lost; the task is cancelled here"
-                    );
-                    held.progress.cancel();
+        let Some(lost) = answer else {
+            return;
+        };
+        // Counted from the question, not from the answer: the server's clock started no later.
+        let until = self.asked_at + relied_on(self.arguments.lease);
+        for claim in asked {
+            if !lost.contains(&claim.0) {
+                if let Some(held) = self.held.get_mut(claim) {
+                    held.until = held.until.max(until);
                 }
+            } else if let Some(held) = self.held.remove(claim) {
+                held.cancel("the claim is lost; the task is cancelled here");
+                self.ended_rows += held.progress.rows();
             }
         }
-        self.held.retain(|_, held| {
-            let holds = held.until > now;
-            if !holds {
-                tracing::warn!(
-                    parent: &held.span,
-                    "the lease ran out without a renewal; the task is cancelled here"
-                );
-                held.progress.cancel();
+    }
+
+    /// Sees to it that [`LeaseKeeperMsg::Expire`] comes when the lease that ends first does.
+    fn watch(&mut self, myself: &ActorRef<LeaseKeeperMsg>) {
+        let Some(first) = self.held.values().map(|held| held.until).min() else {
+            return;
+        };
+        if self.expiry.is_none_or(|due| first < due) {
+            self.expiry = Some(first);
+            let left = first.saturating_duration_since(Instant::now());
+            myself.send_after(left, || LeaseKeeperMsg::Expire);
+        }
+    }
+
+    fn cancel_expired(&mut self) {
+        let now = Instant::now();
+        let over: Vec<Claim> = self
+            .held
+            .iter()
+            .filter(|(_, held)| held.until <= now)
+            .map(|(claim, _)| claim.clone())
+            .collect();
+        for claim in over {
+            if let Some(held) = self.held.remove(&claim) {
+                held.cancel("the lease ran out without a renewal; the task is cancelled here");
+                self.ended_rows += held.progress.rows();
             }
-            holds
-        });
+        }
+    }
+}
+
+impl Held {
+    fn cancel(&self, reason: &str) {
+        // Of one whose end is being written, that end tells whether the claim was lost before.
+        if self.ending.is_none() {
+            tracing::warn!(parent: &self.span, "{reason}");
+        }
+        self.progress.cancel();
     }
 }

@@ -32,12 +32,15 @@ type Tables = HashMap<TableKey, Arc<TableWork>>;
 pub enum TaskPullerMsg {
     /// Claim if there is room, if this is still the pull that is due.
     Pull(u64),
-    /// What the claim brought, with the tables that were not known.
-    Pulled(Result<(Vec<ClaimedTask>, Vec<TableWork>), CheckpointError>),
+    /// What the claim brought, with the tables that were not known; and when it was sent.
+    Pulled(
+        Result<(Vec<ClaimedTask>, Vec<TableWork>), CheckpointError>,
+        Instant,
+    ),
     /// A task ended in the pool.
     Ended(ClaimedTask, JobEnd),
-    /// Its end is certain; what its log lines carry comes along.
-    Settled(tracing::Span, Applied),
+    /// The end of this claim is certain; what its log lines carry comes along.
+    Settled(Claim, tracing::Span, Applied),
     /// Claim nothing more; give back what has not started; cancel what still runs after this long.
     Drain(Duration),
     /// The time to drain is over.
@@ -152,7 +155,7 @@ impl Actor for TaskPuller {
                 state.arguments.tuning = tuning;
                 state.arm(&myself, Duration::ZERO);
             }
-            TaskPullerMsg::Pulled(answer) => state.pulled(&myself, answer),
+            TaskPullerMsg::Pulled(answer, asked_at) => state.pulled(&myself, answer, asked_at),
             TaskPullerMsg::Ended(task, end) => {
                 // Unknown when it was given back over its head.
                 if let Some(running) = state.running.remove(&claim_of(&task)) {
@@ -165,7 +168,8 @@ impl Actor for TaskPuller {
                     state.arm(&myself, BUSY_PAUSE);
                 }
             }
-            TaskPullerMsg::Settled(span, applied) => {
+            TaskPullerMsg::Settled(claim, span, applied) => {
+                let _ = state.arguments.leases.cast(LeaseKeeperMsg::Release(claim));
                 state.settling = state.settling.saturating_sub(1);
                 if applied == Applied::No {
                     tracing::warn!(
@@ -238,7 +242,9 @@ impl TaskPullerState {
         let known: Vec<TableKey> = self.tables.keys().copied().collect();
         let checkpoint = self.arguments.checkpoint.clone();
         effects::run(myself, async move {
-            TaskPullerMsg::Pulled(claim(checkpoint.as_ref(), &request, &known).await)
+            let asked_at = Instant::now();
+            let answer = claim(checkpoint.as_ref(), &request, &known).await;
+            TaskPullerMsg::Pulled(answer, asked_at)
         });
     }
 
@@ -246,6 +252,7 @@ impl TaskPullerState {
         &mut self,
         myself: &ActorRef<TaskPullerMsg>,
         answer: Result<(Vec<ClaimedTask>, Vec<TableWork>), CheckpointError>,
+        asked_at: Instant,
     ) {
         self.pulling = false;
         let pause = match answer {
@@ -266,7 +273,7 @@ impl TaskPullerState {
                 for task in tasks {
                     let key = table_key(&task);
                     let work = self.tables.get(&key).or_else(|| fresh.get(&key)).cloned();
-                    self.start(myself, task, work);
+                    self.start(myself, task, work, asked_at);
                 }
                 if self.running.len() > self.arguments.tuning.capacity {
                     myself.send_after(AHEAD * 2, || TaskPullerMsg::GiveBackWaiting);
@@ -314,6 +321,7 @@ impl TaskPullerState {
         myself: &ActorRef<TaskPullerMsg>,
         task: ClaimedTask,
         work: Option<Arc<TableWork>>,
+        asked_at: Instant,
     ) {
         let progress = Arc::new(TaskProgress::default());
         let span = task_span(&task, work.as_deref());
@@ -329,8 +337,8 @@ impl TaskPullerState {
             },
         );
         let _ = self.arguments.leases.cast(LeaseKeeperMsg::Hold(
-            task.task_id.clone(),
-            task.token,
+            claim_of(&task),
+            asked_at,
             progress.clone(),
             span,
         ));
@@ -366,14 +374,18 @@ impl TaskPullerState {
         outcome: TaskOutcome,
     ) {
         self.settling += 1;
+        let claim = claim_of(&task);
         let _ = self
             .arguments
             .leases
-            .cast(LeaseKeeperMsg::Release(task.task_id.clone(), task.token));
-        let reply = reply_to(myself, move |applied| TaskPullerMsg::Settled(span, applied));
+            .cast(LeaseKeeperMsg::Ending(claim.clone()));
+        let reply = reply_to(myself, move |applied| {
+            TaskPullerMsg::Settled(claim, span, applied)
+        });
         let end = TaskEnd {
             task_id: task.task_id,
             token: task.token,
+            attempt: task.attempt,
             outcome,
         };
         let _ = self
@@ -506,6 +518,7 @@ async fn hand_back(checkpoint: &dyn WorkerCheckpoint, tasks: &[ClaimedTask]) {
         .map(|task| TaskEnd {
             task_id: task.task_id.clone(),
             token: task.token,
+            attempt: task.attempt,
             outcome: TaskOutcome::HandedBack,
         })
         .collect();

@@ -1,7 +1,7 @@
 //! WorkflowDispatcher: finds workflows, owns them by lease, starts their actors, and lets go of those it has lost.
 
 use super::checkpoint_writer::{CheckpointWriterMsg, settled_writes};
-use super::effects::{self, ask_patiently};
+use super::effects::{self, answer_within, ask_patiently};
 use super::lease_reaper::LeaseReaperMsg;
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::reply_to;
@@ -9,6 +9,7 @@ use super::supervision::{ChildEnd, Restarts, child_end};
 use super::workflow::{WorkflowActor, WorkflowArguments, WorkflowEnd, WorkflowServices};
 use crate::checkpoint::{CheckpointError, OwnedWorkflow, WorkflowSearch};
 use crate::domain::idle::IdlePolicy;
+use crate::domain::lease::{relied_on, renewed_again};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::{OwnerEpoch, WorkflowId};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -47,14 +48,16 @@ pub enum WorkflowDispatcherMsg {
     Looked(Result<Vec<OwnedWorkflow>, CheckpointError>, Instant),
     /// Renew what is held.
     Renew,
-    /// The renewal of these, when it began, and those of them that are lost.
+    /// The renewal of these, when it began, and those of them that are lost; `None`: it was not answered.
     Renewed(
         Vec<(WorkflowId, OwnerEpoch)>,
         Instant,
-        Result<Vec<WorkflowId>, CheckpointError>,
+        Option<Vec<WorkflowId>>,
     ),
     /// The tables of a workflow that was taken with this epoch are fenced.
     Fenced(WorkflowId, OwnerEpoch, Result<(), CheckpointError>),
+    /// The lease that ends next may have run out.
+    Expire,
     /// Driving a workflow with this epoch has ended.
     Ended(WorkflowId, OwnerEpoch, WorkflowEnd),
     /// Start a workflow's actor again, if it is still driven with this epoch.
@@ -102,6 +105,8 @@ struct Driven {
 pub struct WorkflowDispatcherState {
     arguments: WorkflowDispatcherArguments,
     driven: HashMap<WorkflowId, Driven>,
+    /// When [`WorkflowDispatcherMsg::Expire`] comes.
+    expiry: Option<Instant>,
     /// When a look brought something the last time.
     found: Instant,
     /// Fences under way.
@@ -125,6 +130,7 @@ impl Actor for WorkflowDispatcher {
         Ok(WorkflowDispatcherState {
             arguments,
             driven: HashMap::new(),
+            expiry: None,
             found: Instant::now(),
             fences: Arc::new(Semaphore::new(MAX_FENCES)),
         })
@@ -161,6 +167,11 @@ impl Actor for WorkflowDispatcher {
             }
             WorkflowDispatcherMsg::Fenced(id, epoch, fenced) => {
                 state.fenced(&myself, (id, epoch), fenced).await;
+            }
+            WorkflowDispatcherMsg::Expire => {
+                state.expiry = None;
+                state.let_go_expired(&myself);
+                state.watch(&myself);
             }
             WorkflowDispatcherMsg::Ended(id, epoch, end) => {
                 if let Some(driven) = state.current(id, epoch) {
@@ -306,9 +317,11 @@ impl WorkflowDispatcherState {
         effects::run(myself, async move {
             let asked_at = Instant::now();
             let lost = if held.is_empty() {
-                Ok(Vec::new())
+                Some(Vec::new())
             } else {
-                checkpoint.renew_workflows(&owner, &held, lease).await
+                // One that hangs leaves time for another, which takes another session.
+                let renewal = checkpoint.renew_workflows(&owner, &held, lease);
+                answer_within(renew_interval(lease), renewal).await
             };
             WorkflowDispatcherMsg::Renewed(held, asked_at, lost)
         });
@@ -319,37 +332,57 @@ impl WorkflowDispatcherState {
         myself: &ActorRef<WorkflowDispatcherMsg>,
         asked: &[(WorkflowId, OwnerEpoch)],
         asked_at: Instant,
-        answer: Result<Vec<WorkflowId>, CheckpointError>,
+        answer: Option<Vec<WorkflowId>>,
     ) {
+        let interval = renew_interval(self.arguments.lease);
+        let until = asked_at + relied_on(self.arguments.lease);
+        let mut pause = interval;
         let mut lost: Vec<WorkflowId> = Vec::new();
-        let mut pause = renew_interval(self.arguments.lease);
         match answer {
-            Ok(answer) => {
+            Some(answer) => {
                 for (id, epoch) in asked {
                     match self.driven.get_mut(id) {
                         Some(driven) if driven.owned.epoch != *epoch => {}
                         Some(_) if answer.contains(id) => lost.push(*id),
                         // Counted from the question: the server's clock started no later.
-                        Some(driven) => driven.lease_until = asked_at + self.arguments.lease,
+                        Some(driven) => driven.lease_until = driven.lease_until.max(until),
                         None => {}
                     }
                 }
             }
-            Err(error) => {
-                tracing::warn!(%error, "leases could not be renewed; trying again");
-                pause = pause.min(self.arguments.poll.base);
-            }
+            None => pause = renewed_again(interval),
         }
-        let now = Instant::now();
-        let ran_out = self.driven.iter().filter(|(_, d)| d.lease_until < now);
-        lost.extend(ran_out.map(|(id, _)| *id));
+        self.let_go_lost(myself, lost);
+        myself.send_after(pause, || WorkflowDispatcherMsg::Renew);
+    }
+
+    fn let_go_lost(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, lost: Vec<WorkflowId>) {
         for id in lost {
             if let Some(driven) = self.driven.get(&id) {
                 tell_lost(&driven.owned);
             }
             self.let_go(myself, id);
         }
-        myself.send_after(pause, || WorkflowDispatcherMsg::Renew);
+    }
+
+    /// Whatever a renewal that is under way may bring: others may have them from now on.
+    fn let_go_expired(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
+        let now = Instant::now();
+        let over = self.driven.iter().filter(|(_, d)| d.lease_until <= now);
+        let over = over.map(|(id, _)| *id).collect();
+        self.let_go_lost(myself, over);
+    }
+
+    /// Sees to it that [`WorkflowDispatcherMsg::Expire`] comes when the lease that ends first does.
+    fn watch(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
+        let Some(first) = self.driven.values().map(|d| d.lease_until).min() else {
+            return;
+        };
+        if self.expiry.is_none_or(|due| first < due) {
+            self.expiry = Some(first);
+            let left = first.saturating_duration_since(Instant::now());
+            myself.send_after(left, || WorkflowDispatcherMsg::Expire);
+        }
     }
 
     async fn drive(
@@ -364,6 +397,11 @@ impl WorkflowDispatcherState {
         }
         // A workflow that is taken again while its old epoch is still driven here: the old one is fenced now.
         self.let_go(myself, id);
+        let lease_until = asked_at + relied_on(self.arguments.lease);
+        if lease_until <= Instant::now() {
+            // The look took that long. Others may have it by now; if not, it is found again.
+            return tell_lost(&owned);
+        }
         tracing::info!(workflow = %owned.name, epoch = epoch.0, "workflow taken");
         let owned = Arc::new(owned);
         self.fence(myself, owned.clone());
@@ -372,10 +410,11 @@ impl WorkflowDispatcherState {
             is_fenced: false,
             actor: None,
             restarts: Restarts::new(RestartPolicy::WORK),
-            lease_until: asked_at + self.arguments.lease,
+            lease_until,
             outliving: Arc::default(),
         };
         self.driven.insert(id, driven);
+        self.watch(myself);
     }
 
     /// Fences a workflow's tables, beside everything else: a load of the former owner may hold one of them for long.
@@ -432,7 +471,8 @@ impl WorkflowDispatcherState {
         tracing::info!(workflow = %owned.name, request = ?owned.request, "operators have asked something of the workflow");
         let old = driven.actor.take();
         driven.owned = Arc::new(owned);
-        driven.lease_until = asked_at + self.arguments.lease;
+        let until = asked_at + relied_on(self.arguments.lease);
+        driven.lease_until = driven.lease_until.max(until);
         self.kill(myself, id, epoch, old);
         self.spawn(myself, id, epoch).await;
     }

@@ -144,7 +144,7 @@ impl HybridCheckpoint {
             .map(|(no, phase, error)| vec![no.to_string(), text(phase.as_str()), text_opt(*error)])
             .collect();
         self.execute(Step::TableEnd, &format!(
-            "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE(), {NO_LOAD_FAILURES} FROM ({}) v \
+            "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE(), LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} FROM ({}) v \
              WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')",
             values(&["T", "F", "E"], &rows),
             owned.id,

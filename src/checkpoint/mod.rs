@@ -11,7 +11,9 @@ mod contract;
 mod hybrid;
 mod lever_contract;
 mod levers;
+mod limit_picture;
 mod limits;
+mod load_permit;
 mod orchestrator;
 mod plan;
 mod requests;
@@ -26,6 +28,7 @@ pub use catalog_contract::*;
 pub use contract::*;
 pub use hybrid::{HybridCheckpoint, MetadataLocation};
 pub use lever_contract::*;
+pub use load_permit::Admission;
 pub use worker_contract::*;
 
 /// The version of the metadata that this build works with.

@@ -164,10 +164,11 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
 
     async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
         let sql = format!(
-            "UPDATE {}.TABLE_STATE SET OWNER_EPOCH = {} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
+            "UPDATE {}.TABLE_STATE SET OWNER_EPOCH = {}, LOAD_PERMIT = NULL WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
             self.s, owned.epoch, owned.id, owned.epoch
         );
-        // Once: it holds a session while it waits for a lock.
+        // Waits for a load of the former owner that has locked a table's row: it ends or is rolled back first, and its permit
+        // with it. Once: it holds a session while it waits.
         self.client.execute(Step::WorkflowFence, &sql).await?;
         Ok(())
     }
@@ -224,7 +225,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             .map(|(id, epoch)| format!("(WORKFLOW_ID = {id} AND OWNER_EPOCH = {epoch})"))
             .collect();
         let sql = format!(
-            "UPDATE {}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = NULL WHERE ({}) AND OWNER = {}",
+            "UPDATE {}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = SYSDATE() WHERE ({}) AND OWNER = {}",
             self.s,
             held.join(" OR "),
             text(owner)

@@ -1,8 +1,24 @@
-//! The metadata objects, as numbered migrations. Every statement can run twice: two orchestrators may start at once,
-//! and a half-done migration is repeated.
+//! The metadata objects, as numbered migrations. Every statement can run twice, and late: two orchestrators may start at
+//! once, one of them may be held up while the other works already, and a half-done migration is repeated. So nothing
+//! is dropped that a version still has.
 
 /// The version this build works with.
 pub(super) const VERSION: u32 = 3;
+
+/// Columns that have another name since version 3: table, column, new name.
+pub(super) const RENAMED: [(&str, &str, &str); 2] = [
+    ("RATE_LIMIT", "PATTERN", "SCOPE_PATTERN"),
+    (
+        "RATE_LIMIT",
+        "TARGET_CONCURRENCY",
+        "TARGET_CONCURRENT_TASKS",
+    ),
+];
+
+/// Whether it matters that somebody else has come further before it runs: it changes what is there already.
+pub(super) fn is_for_its_time(statement: &str) -> bool {
+    !statement.contains("IF NOT EXISTS")
+}
 
 /// The statements that lead from version `VERSION - 1` to each version, in order. `{s}` is the quoted schema.
 pub(super) fn migrations(s: &str) -> Vec<(u32, Vec<String>)> {
@@ -28,7 +44,8 @@ fn version_1(s: &str) -> Vec<String> {
         "CREATE HYBRID TABLE IF NOT EXISTS {s}.TASK_QUEUE (TASK_ID VARCHAR(128) NOT NULL, WORKFLOW_ID NUMBER(19,0) NOT NULL, TABLE_NO NUMBER(10,0) NOT NULL, PARTITION_NO NUMBER(10,0), KIND VARCHAR(16) NOT NULL, SOURCE_PLATFORM VARCHAR(32) NOT NULL, AFFINITY VARCHAR(256), PRIORITY NUMBER(10,0) NOT NULL DEFAULT 0, STATUS VARCHAR(16) NOT NULL, NOT_BEFORE TIMESTAMP_NTZ, ATTEMPT NUMBER(10,0) NOT NULL DEFAULT 0, FAILURES NUMBER(10,0) NOT NULL DEFAULT 0, WORKER_ID VARCHAR(256), CLAIM_TOKEN VARCHAR(64), LEASE_UNTIL TIMESTAMP_NTZ, KEY_RANGE VARCHAR, ROWS_DONE NUMBER(19,0) NOT NULL DEFAULT 0, BYTES_DONE NUMBER(19,0) NOT NULL DEFAULT 0, RESULT VARCHAR, ERROR VARCHAR, CREATED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), CLAIMED_AT TIMESTAMP_NTZ, ENDED_AT TIMESTAMP_NTZ, COLLECTED_AT TIMESTAMP_NTZ, PRIMARY KEY (TASK_ID), INDEX IX_TASK_CLAIM (STATUS, PRIORITY, TASK_ID), INDEX IX_TASK_TOKEN (CLAIM_TOKEN), INDEX IX_TASK_WORKFLOW (WORKFLOW_ID, STATUS))",
         "CREATE HYBRID TABLE IF NOT EXISTS {s}.SYNC_STATE (SOURCE_TABLE VARCHAR(1024) NOT NULL, TARGET_TABLE VARCHAR(1024) NOT NULL, STATE VARCHAR, UPDATED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (SOURCE_TABLE, TARGET_TABLE))",
         "CREATE HYBRID TABLE IF NOT EXISTS {s}.WORKER (WORKER_ID VARCHAR(256) NOT NULL, AFFINITY VARCHAR(256), VERSION VARCHAR(64), RUNNING NUMBER(10,0), CAPACITY NUMBER(10,0), ROWS_PER_SECOND FLOAT, STARTED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), LAST_SEEN TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (WORKER_ID))",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.RATE_LIMIT (RATE_LIMIT_ID NUMBER(19,0) NOT NULL AUTOINCREMENT, PATTERN VARCHAR NOT NULL, AFFINITY VARCHAR(256), TARGET_CONCURRENCY NUMBER(10,0) NOT NULL, PRIMARY KEY (RATE_LIMIT_ID))",
+        // Who checks locks its rows: NUM_CHECKS counts.
+        "CREATE HYBRID TABLE IF NOT EXISTS {s}.RATE_LIMIT (RATE_LIMIT_ID NUMBER(19,0) NOT NULL AUTOINCREMENT, SCOPE_PATTERN VARCHAR NOT NULL, WORKFLOW_ID NUMBER(19,0), AFFINITY VARCHAR(256), TARGET_CONCURRENT_TASKS NUMBER(10,0) NOT NULL, ENABLED BOOLEAN DEFAULT TRUE, NUM_CHECKS NUMBER(19,0) DEFAULT 0, PRIMARY KEY (RATE_LIMIT_ID))",
         "CREATE HYBRID TABLE IF NOT EXISTS {s}.WARNING (WORKFLOW_ID NUMBER(19,0) NOT NULL, TABLE_NO NUMBER(10,0) NOT NULL, WARNING_NO NUMBER(10,0) NOT NULL, WARNING VARCHAR NOT NULL, OCCURRED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (WORKFLOW_ID, TABLE_NO, WARNING_NO))",
         "CREATE STAGE IF NOT EXISTS {s}.TASK_RESULTS ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')",
         "CREATE OR REPLACE VIEW {s}.DATA_MIGRATION_ERROR AS \
@@ -89,9 +106,10 @@ fn version_3(s: &str) -> Vec<String> {
         "ALTER TABLE {s}.TABLE_STATE ADD COLUMN IF NOT EXISTS LOAD_FAILURES NUMBER(10,0)",
         "ALTER TABLE {s}.TABLE_STATE ADD COLUMN IF NOT EXISTS LOAD_NOT_BEFORE TIMESTAMP_NTZ",
         "ALTER TABLE {s}.TABLE_STATE ADD COLUMN IF NOT EXISTS LOAD_ERROR VARCHAR",
-        // Version 1 has created it, and nobody has read it. Who checks locks its rows: NUM_CHECKS counts.
-        "DROP TABLE IF EXISTS {s}.RATE_LIMIT",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.RATE_LIMIT (RATE_LIMIT_ID NUMBER(19,0) NOT NULL AUTOINCREMENT, SCOPE_PATTERN VARCHAR NOT NULL, WORKFLOW_ID NUMBER(19,0), AFFINITY VARCHAR(256), TARGET_CONCURRENT_TASKS NUMBER(10,0) NOT NULL, ENABLED BOOLEAN DEFAULT TRUE, NUM_CHECKS NUMBER(19,0) DEFAULT 0, PRIMARY KEY (RATE_LIMIT_ID))",
+        // Before, version 1 has created it with other names (`RENAMED`) and without these.
+        "ALTER TABLE {s}.RATE_LIMIT ADD COLUMN IF NOT EXISTS WORKFLOW_ID NUMBER(19,0)",
+        "ALTER TABLE {s}.RATE_LIMIT ADD COLUMN IF NOT EXISTS ENABLED BOOLEAN",
+        "ALTER TABLE {s}.RATE_LIMIT ADD COLUMN IF NOT EXISTS NUM_CHECKS NUMBER(19,0)",
         // The owner's epoch, while limits are set and it loads.
         "ALTER TABLE {s}.TABLE_STATE ADD COLUMN IF NOT EXISTS LOAD_PERMIT NUMBER(19,0)",
         // A partition or an analysis waits for another attempt when its task is pending with the error of the last one.
@@ -134,4 +152,31 @@ fn in_schema(statements: &[&str], s: &str) -> Vec<String> {
         .iter()
         .map(|statement| statement.replace("{s}", s))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_migration_drops_a_table_that_its_version_or_a_later_one_has() {
+        let all = migrations("s");
+        let mut dropped = 0;
+        for (version, statement) in all
+            .iter()
+            .flat_map(|(version, all)| all.iter().map(move |statement| (version, statement)))
+        {
+            let Some(table) = statement.strip_prefix("DROP TABLE IF EXISTS ") else {
+                assert!(!statement.contains("OR REPLACE HYBRID"), "{statement}");
+                continue;
+            };
+            dropped += 1;
+            let later = all.iter().filter(|(other, _)| other >= version);
+            let is_used = later
+                .flat_map(|(_, statements)| statements)
+                .any(|other| other != statement && other.contains(&format!("{table} ")));
+            assert!(!is_used, "version {version} drops {table}");
+        }
+        assert_eq!(dropped, 1);
+    }
 }

@@ -13,14 +13,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 impl HybridCheckpoint {
-    /// The condition of a task `q` that the worker may claim.
+    /// The condition of a task `q` that the worker may claim. One that was cancelled and is to run again may still be
+    /// running under its old lease.
     pub(super) fn claimable(&self, request: &ClaimRequest) -> String {
         let affinity = request.affinity.as_deref().map_or_else(String::new, |a| {
             format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(a))
         });
         let platforms = text_list(request.platforms.iter().map(|platform| platform.as_str()));
         format!(
-            "STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) AND SOURCE_PLATFORM IN {platforms}{affinity} AND {}",
+            "STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) AND (LEASE_UNTIL IS NULL OR LEASE_UNTIL <= SYSDATE()) AND SOURCE_PLATFORM IN {platforms}{affinity} AND {}",
             self.not_held("q")
         )
     }
@@ -178,8 +179,8 @@ impl WorkerCheckpoint for HybridCheckpoint {
         // The token stays with a task that has ended, so that a repetition after a lost reply recognizes itself. The lease goes:
         // with a cancelled task it stays, because its worker may go on until then.
         let sql = format!(
-            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), LEASE_UNTIL = NULL, \
-             ROWS_DONE = v.N, BYTES_DONE = v.B, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
+            "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
+             ROWS_DONE = v.N, BYTES_DONE = v.B, LEASE_UNTIL = NULL, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
              FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED'",
             values(&["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"], &rows),
             s = self.s
@@ -208,7 +209,26 @@ impl WorkerCheckpoint for HybridCheckpoint {
             }
             _ => Applied::No,
         });
-        Ok(applied.collect())
+        let applied: Vec<Applied> = applied.collect();
+        // A claim that was cancelled counts as running until its lease ends: here it does. No other claim has its number.
+        let cancelled: Vec<_> = ends
+            .iter()
+            .zip(&applied)
+            .filter(|(end, applied)| {
+                let is_free = matches!(stored.get(&end.task_id), Some((_, None)));
+                **applied == Applied::No && is_free
+            })
+            .map(|(end, _)| vec![text(&end.task_id), end.attempt.to_string()])
+            .collect();
+        if !cancelled.is_empty() {
+            let sql = format!(
+                "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = NULL FROM ({}) v WHERE q.TASK_ID = v.I AND q.ATTEMPT = v.A AND q.CLAIM_TOKEN IS NULL",
+                values(&["I", "A"], &cancelled),
+                s = self.s
+            );
+            self.execute(Step::TaskFinish, &sql).await?;
+        }
+        Ok(applied)
     }
 
     async fn heartbeat(&self, worker: &WorkerInfo) -> Result<(), CheckpointError> {

@@ -80,7 +80,8 @@ pub trait WorkerCheckpoint: Send + Sync {
     /// Answers whether the metadata objects are there in this version's form. One statement.
     async fn check_schema(&self) -> Result<(), CheckpointError>;
     /// Takes up to `limit` tasks, in the order of their priority; no more than rate limits allow. One statement when there
-    /// is none, one more to read what was won; while limits are set, a transaction of five statements when some may run.
+    /// is none, one more to read what was won; while limits are set, a transaction of five statements when some may run, and one
+    /// more when the first tasks are all forbidden.
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError>;
     /// What the tasks' tables are. One statement, and one for each table that is to be analyzed and that an earlier run
     /// may have left something for.
@@ -96,7 +97,8 @@ pub trait WorkerCheckpoint: Send + Sync {
         lease: Duration,
     ) -> Result<Vec<String>, CheckpointError>;
     /// Ends claims; the answers stand in the order of `ends`: `No` means that the claim was lost and nothing was
-    /// written. One statement, one more if some did not apply.
+    /// written, except that a claim which was cancelled gives up its lease. One statement, up to two more if some did not
+    /// apply.
     async fn finish(&self, ends: &[TaskEnd]) -> Result<Vec<Applied>, CheckpointError>;
     /// Writes the worker's row. One statement.
     async fn heartbeat(&self, worker: &WorkerInfo) -> Result<(), CheckpointError>;

@@ -91,18 +91,31 @@ impl RateLimit {
     }
 }
 
+/// How many more tasks each limit has room for, given those that run.
+fn rooms(limits: &[RateLimit], running: &[Scope]) -> Vec<usize> {
+    let room = |limit: &RateLimit| {
+        let runs = running.iter().filter(|scope| limit.matches(scope)).count();
+        usize::try_from(limit.target)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(runs)
+    };
+    limits.iter().map(room).collect()
+}
+
+/// The limits without room, given the tasks that run: none that they speak of may start.
+pub fn full(limits: &[RateLimit], running: &[Scope]) -> Vec<RateLimit> {
+    let rooms = rooms(limits, running);
+    let with_rooms = limits.iter().zip(rooms);
+    with_rooms
+        .filter(|(_, room)| *room == 0)
+        .map(|(limit, _)| limit.clone())
+        .collect()
+}
+
 /// Which of the tasks that want to run may start, at most `most`, in their order: as many as no limit forbids, given
 /// those that run. Answers their places in `wanted`.
 pub fn admit(limits: &[RateLimit], running: &[Scope], wanted: &[Scope], most: usize) -> Vec<usize> {
-    let mut rooms: Vec<usize> = limits
-        .iter()
-        .map(|limit| {
-            let runs = running.iter().filter(|scope| limit.matches(scope)).count();
-            usize::try_from(limit.target)
-                .unwrap_or(usize::MAX)
-                .saturating_sub(runs)
-        })
-        .collect();
+    let mut rooms = rooms(limits, running);
     let mut admitted = Vec::new();
     for (place, scope) in wanted.iter().enumerate() {
         if admitted.len() >= most {
@@ -305,6 +318,16 @@ mod tests {
                     prop_assert!(full, "{:?} could run", wanted[place]);
                 }
             }
+        }
+
+        #[test]
+        fn the_first_task_that_no_full_limit_speaks_of_is_admitted(
+            limits in limits(), running in scopes(8), wanted in scopes(12),
+        ) {
+            let full = full(&limits, &running);
+            let open: Vec<Scope> = wanted.into_iter().filter(|scope| !full.iter().any(|limit| limit.matches(scope))).collect();
+            let admitted = admit(&limits, &running, &open, 1);
+            prop_assert_eq!(admitted.first().copied(), (!open.is_empty()).then_some(0));
         }
 
         #[test]

@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod claim_ahead;
 pub mod id;
 pub mod idle;
+pub mod lease;
 pub mod limits;
 pub mod phase;
 pub mod request;

@@ -215,6 +215,8 @@ pub struct TaskEnd {
     pub task_id: String,
     /// The claim that ends.
     pub token: ClaimToken,
+    /// The number of that claim.
+    pub attempt: Attempt,
     /// How it ended.
     pub outcome: TaskOutcome,
 }

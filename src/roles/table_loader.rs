@@ -7,8 +7,8 @@ use super::load_plan::{Load, LoadKind, create_staging, segments};
 use super::workflow_end::WorkflowEnd;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{
-    CheckpointError, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, OwnedWorkflow,
-    TableState,
+    Admission, CheckpointError, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint,
+    OwnedWorkflow, TableState,
 };
 use crate::domain::staged_path::{attempt_directory, check_manifest};
 use crate::domain::task::ExtractionSpec;
@@ -49,17 +49,26 @@ impl Loader for TableLoader {
         batch: &[StagedPartition],
     ) -> LoadOutcome {
         let source = extraction.source.to_string();
-        match self.checkpoint.admit_load(owned, table_no, &source).await {
-            Ok(true) => {}
-            Ok(false) => return LoadOutcome::Limited,
+        let admission = match self.checkpoint.admit_load(owned, table_no, &source).await {
+            Ok(Admission::Forbidden) => return LoadOutcome::Limited,
+            Ok(admission) => admission,
             Err(CheckpointError::Fenced(_)) => {
                 return LoadOutcome::AskCheckpoint("the workflow has another owner".to_owned());
             }
-            Err(error) if error.is_locked() => return LoadOutcome::Locked(error.to_string()),
-            Err(error) => return LoadOutcome::TryAgain(error.to_string()),
-        }
-        let outcome = self.load_batch(owned, table_no, extraction, batch).await;
-        if !matches!(outcome, LoadOutcome::Committed) {
+            Err(error) => {
+                // The reply may be what was lost, and not the permit.
+                self.checkpoint.end_load(owned, table_no).await;
+                return if error.is_locked() {
+                    LoadOutcome::Locked(error.to_string())
+                } else {
+                    LoadOutcome::TryAgain(error.to_string())
+                };
+            }
+        };
+        let outcome = self
+            .load_batch(owned, table_no, extraction, batch, admission)
+            .await;
+        if admission == Admission::Permitted && !matches!(outcome, LoadOutcome::Committed) {
             self.checkpoint.end_load(owned, table_no).await;
         }
         outcome
@@ -117,6 +126,7 @@ impl TableLoader {
         table_no: TableNo,
         extraction: &ExtractionSpec,
         batch: &[StagedPartition],
+        admission: Admission,
     ) -> LoadOutcome {
         let began = std::time::Instant::now();
         let foreign = foreign_files(owned, table_no, extraction, batch);
@@ -132,6 +142,14 @@ impl TableLoader {
         let tag = tag(owned, extraction);
         let mut staging = None;
         if load.is_by_key() {
+            // What fills the staging table comes before the statement that carries the condition.
+            if admission == Admission::Unasked {
+                match self.checkpoint.limits_are_set().await {
+                    Ok(false) => {}
+                    Ok(true) => return LoadOutcome::Limited,
+                    Err(error) => return LoadOutcome::TryAgain(error.to_string()),
+                }
+            }
             let name = staging_table(&self.metadata, owned.id, table_no);
             let staged = self.fill_staging(&tag, &name, extraction, batch, &load);
             if let Err(outcome) = staged.await {
@@ -294,6 +312,8 @@ impl TableLoader {
                 .await
                 .map_err(|error| match error.kind {
                     Kind::Locked => LoadOutcome::Locked(error.message),
+                    // Of the metadata, which are not the target: whoever has taken them away may bring them back.
+                    Kind::NoSuchObject | Kind::NoPrivilege => LoadOutcome::TryAgain(error.message),
                     _ => failed(&error, extraction, batch),
                 })?;
             // The first one also says that no limit is set; one that has been set just now is asked for before the next try.

@@ -209,7 +209,7 @@ impl<'a> Migration<'a> {
         // There may be no such table yet.
         for change in [
             "WORKFLOW SET LEASE_UNTIL = SYSDATE() WHERE LEASE_UNTIL > SYSDATE()",
-            "TASK_QUEUE SET STATUS = 'PENDING', CLAIM_TOKEN = NULL WHERE STATUS = 'CLAIMED'",
+            "TASK_QUEUE SET STATUS = 'PENDING', CLAIM_TOKEN = NULL, LEASE_UNTIL = NULL WHERE STATUS = 'CLAIMED'",
         ] {
             let _ = sql.try_run(&format!("UPDATE {}.DATA_MIGRATION.{change}", self.metadata));
         }

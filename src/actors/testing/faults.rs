@@ -16,6 +16,8 @@ pub enum Fault {
     LoseReply,
     /// The caller's code panics before the effect.
     Panic,
+    /// It has no effect, and no reply ever.
+    Hang,
 }
 
 /// Planned faults, and how often each method was called.
@@ -84,6 +86,7 @@ impl Faults {
         match fault {
             Some(Fault::Reject) => Err(store_error("rejected by the test", true)),
             Some(Fault::Refuse) => Err(store_error("refused by the test", false)),
+            Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Panic) => panic!("{method} panics, as the test planned"),
             Some(Fault::LoseReply) => Ok(After {
                 lost: true,

@@ -109,6 +109,7 @@ impl Store {
             .filter(|(_, task)| {
                 task.phase == TaskPhase::Pending
                     && task.not_before.is_none_or(|at| at <= now)
+                    && task.lease_until.is_none_or(|until| until <= now)
                     && !held.contains(&(task.workflow_id, task.table_no))
             })
             .collect();
@@ -145,17 +146,21 @@ impl Store {
 
     fn finish_one(&self, end: &TaskEnd) -> Applied {
         let mut rows = self.rows();
-        let Some(task) = rows
-            .tasks
-            .get_mut(&end.task_id)
-            .filter(|task| task.token == Some(end.token))
-        else {
+        let Some(task) = rows.tasks.get_mut(&end.task_id) else {
             return Applied::No;
         };
+        if task.token != Some(end.token) {
+            // A claim that was cancelled gives up its lease.
+            if task.token.is_none() && task.attempt == end.attempt {
+                task.lease_until = None;
+            }
+            return Applied::No;
+        }
         if task.phase != TaskPhase::Claimed {
             // The same claim ended before, and its reply was lost.
             return Applied::Yes;
         }
+        task.lease_until = None;
         match &end.outcome {
             TaskOutcome::Completed { result, .. } => {
                 task.phase = TaskPhase::Completed;

@@ -4,6 +4,7 @@ mod documented;
 mod faults;
 mod idle;
 mod kills;
+mod leases;
 mod locks;
 mod many;
 mod operations;

@@ -1,10 +1,12 @@
-//! Who takes what: affinity and order, asked of the checkpoint itself.
+//! Who takes what: affinity, order and full limits, asked of the checkpoint itself.
 
 use snowhaul::checkpoint::{
     ClaimRequest, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, WorkerCheckpoint,
     WorkflowSearch,
 };
+use snowhaul::domain::limits::{Activity, RateLimit, Scope};
 use snowhaul::domain::table::Platform;
+use snowhaul::domain::{PartitionNo, WorkflowId};
 use snowhaul::snowflake::SnowflakeClient;
 use snowhaul::snowflake::connection::{Surroundings, find};
 use snowhaul_integration::unique_name;
@@ -118,7 +120,7 @@ impl Metadata {
     }
 
     fn release(&self) {
-        self.run("UPDATE {s}.TASK_QUEUE SET STATUS = 'PENDING'");
+        self.run("UPDATE {s}.TASK_QUEUE SET STATUS = 'PENDING', LEASE_UNTIL = NULL");
     }
 }
 
@@ -190,4 +192,71 @@ fn analyses_go_first_then_low_partitions_and_among_equals_the_earlier_workflow()
     metadata.release();
     metadata.set_limit("%");
     assert_eq!(metadata.claims(None), order);
+}
+
+#[test]
+fn a_full_limit_holds_back_what_it_speaks_of_and_nothing_behind_it() {
+    let mut metadata = Metadata::new();
+    // One candidate of each table is looked at: the second is behind the first.
+    let tasks = [
+        (3, 0, "ANALYZE"),
+        (1, 3, "EXTRACT"),
+        (1, 13, "EXTRACT"),
+        (2, 3, "EXTRACT"),
+        (2, 13, "EXTRACT"),
+    ];
+    for (place, (workflow, partition, kind)) in (0..).zip(tasks) {
+        metadata.queue(workflow, partition, kind, place);
+    }
+    for (pattern, workflow_id, affinity) in [
+        ("Table[%]::Partition[_]::Extraction", None, None),
+        ("Workflow[w1]::%", None, None),
+        ("Workflow[w_]::Table[a.b.c]::Partition[3]::%", None, None),
+        ("Table[a.b.c]::Analysis", None, None),
+        ("Table[a.b._]::Extraction", Some(1), None),
+        ("%", None, Some("::blue::")),
+        ("%::Loading", None, None),
+        ("table[%", None, None),
+        ("Table[a.b.c]::Partition[%]::Analysis", None, None),
+        ("%'%", None, None),
+    ] {
+        let limit = RateLimit {
+            pattern: pattern.to_owned(),
+            workflow_id: workflow_id.map(WorkflowId),
+            affinity: affinity.map(str::to_owned),
+            target: 0,
+        };
+        let may_start = |(workflow, partition, kind): &(usize, u32, &str)| {
+            !limit.matches(&Scope {
+                workflow_id: WorkflowId(i64::try_from(*workflow).unwrap()),
+                workflow: format!("w{workflow}"),
+                affinity: AFFINITIES[workflow - 1].map(str::to_owned),
+                table: "a.b.c".to_owned(),
+                partition: Some(PartitionNo(*partition)),
+                activity: if *kind == "ANALYZE" {
+                    Activity::Analysis
+                } else {
+                    Activity::Extraction
+                },
+            })
+        };
+        let expected = tasks.iter().filter(|task| may_start(task));
+        let mut expected: Vec<(i64, u32)> = expected
+            .map(|(workflow, partition, _)| (i64::try_from(*workflow).unwrap(), *partition))
+            .collect();
+        let id = workflow_id.map_or_else(|| "NULL".to_owned(), |id| id.to_string());
+        metadata.run(&format!(
+            "INSERT INTO {{s}}.RATE_LIMIT (SCOPE_PATTERN, WORKFLOW_ID, AFFINITY, TARGET_CONCURRENT_TASKS) VALUES ('{}', {id}, {}, 0)",
+            pattern.replace('\'', "''"),
+            literal(affinity)
+        ));
+        metadata.checkpoint =
+            HybridCheckpoint::new(metadata.client.clone(), metadata.location.clone());
+        let mut claimed = metadata.claims(None);
+        claimed.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(claimed, expected, "{pattern} {workflow_id:?} {affinity:?}");
+        metadata.release();
+        metadata.run("DELETE FROM {s}.RATE_LIMIT");
+    }
 }

@@ -11,14 +11,14 @@ use std::time::Duration;
 const SAMPLE: Duration = Duration::from_millis(100);
 
 /// Leases that outlast a busy machine: nothing here fails.
-fn migration(rows: u32, partition_rows: u32, guarded: u32) -> Migration<'static> {
+pub fn migration(rows: u32, partition_rows: u32, guarded: u32) -> Migration<'static> {
     let migration = Migration::new(LocalRedshift::shared(), rows, partition_rows, guarded);
     migration.configure_workers("max_parallel_tasks = 2\ntask_fetch_interval = 0.5");
     migration.configure_orchestrators("poll_interval = 0.5\nmax_failures = 20");
     migration
 }
 
-fn set_limit(migration: &Migration<'_>, sql: &Sql, pattern: &str, target: u32) {
+pub fn set_limit(migration: &Migration<'_>, sql: &Sql, pattern: &str, target: u32) {
     let limits = migration.object("RATE_LIMIT");
     // As soon as the orchestrator has created it.
     let exists = || {

@@ -9,6 +9,7 @@ mod budget;
 mod ends;
 mod levers;
 mod limits;
+mod limits_exact;
 mod lost_replies;
 mod migration;
 mod outages;

@@ -47,7 +47,7 @@ fn an_orchestrator_that_is_terminated_gives_its_leases_back_and_the_next_continu
     migration.wait_for_the_middle(&sql);
     let ended = first.terminate(STOP);
     assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
-    let free = "OWNER IS NULL AND LEASE_UNTIL IS NULL AND STATUS = 'EXECUTING'";
+    let free = "OWNER IS NULL AND LEASE_UNTIL <= SYSDATE() AND STATUS = 'EXECUTING'";
     assert_eq!(migration.count(&sql, "WORKFLOW", free), 1);
     let _second = migration.orchestrator(snowflake);
     drop(gate);

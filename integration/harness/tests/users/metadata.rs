@@ -96,6 +96,9 @@ fn metadata_of_an_older_version_is_upgraded_and_workers_wait_for_it() {
         "DROP VIEW {s}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR",
         "ALTER TABLE {s}.TASK_QUEUE DROP COLUMN POSTPONED",
         "ALTER TABLE {s}.TABLE_STATE DROP COLUMN LOAD_ERROR",
+        "DROP TABLE {s}.RATE_LIMIT",
+        "CREATE HYBRID TABLE {s}.RATE_LIMIT (RATE_LIMIT_ID NUMBER(19,0) NOT NULL AUTOINCREMENT, PATTERN VARCHAR NOT NULL, AFFINITY VARCHAR(256), TARGET_CONCURRENCY NUMBER(10,0) NOT NULL, PRIMARY KEY (RATE_LIMIT_ID))",
+        "INSERT INTO {s}.RATE_LIMIT (PATTERN, TARGET_CONCURRENCY) VALUES ('Table[%]::Loading', 1)",
         "CREATE HYBRID TABLE {s}.SYNC_STATE (SOURCE_TABLE VARCHAR(1024) NOT NULL, PRIMARY KEY (SOURCE_TABLE))",
     ] {
         sql.run(&statement.replace("{s}", &schema));
@@ -120,8 +123,37 @@ fn metadata_of_an_older_version_is_upgraded_and_workers_wait_for_it() {
         sql.number(&format!("SELECT MAX(VERSION) FROM {schema}.SCHEMA_VERSION")),
         3
     );
+    assert_eq!(
+        sql.rows(&format!(
+            "SELECT SCOPE_PATTERN, TARGET_CONCURRENT_TASKS, NUM_CHECKS > 0 FROM {schema}.RATE_LIMIT"
+        )),
+        [["Table[%]::Loading", "1", "true"].map(|text| Some(text.to_owned()))]
+    );
     assert_eq!(worker.terminate(DEADLINE).code(), Some(0));
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
+}
+
+#[test]
+fn an_upgrade_that_is_repeated_late_keeps_the_rate_limits_that_were_written_meanwhile() {
+    let site = Site::shared();
+    let workflow = site.workflow(&json!([table("t")]));
+    let orchestrator = site.command(&["orchestrator"]).start();
+    site.create(&workflow, "w");
+    assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
+    let (sql, schema) = (site.sql(), format!("{}.DATA_MIGRATION", site.metadata));
+    let limits = format!("{schema}.RATE_LIMIT");
+    sql.run(&format!(
+        "INSERT INTO {limits} (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('Table[%]::Loading', 0)"
+    ));
+    // As it looks to an orchestrator that read the version before another one had written it.
+    sql.run(&format!(
+        "DELETE FROM {schema}.SCHEMA_VERSION WHERE VERSION > 2"
+    ));
+    let orchestrator = site.command(&["orchestrator"]).start();
+    let starts = || orchestrator.stdout().contains("orchestrator starts");
+    assert!(until(DEADLINE, starts), "{}", orchestrator.stderr());
+    assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
+    assert_eq!(sql.number(&format!("SELECT COUNT(*) FROM {limits}")), 1);
 }
 
 #[test]

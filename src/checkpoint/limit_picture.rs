@@ -1,0 +1,216 @@
+//! What a choice under rate limits is made of: the limits, what runs, and what could start.
+
+use super::contract::*;
+use super::hybrid::{Cells, HybridCheckpoint, corrupt, parse_kind};
+use super::sql::text;
+use super::worker_contract::ClaimRequest;
+use crate::domain::limits::{Activity, RateLimit, Scope, admit, full};
+use crate::domain::task::TaskKind;
+use crate::domain::{PartitionNo, TableNo, WorkflowId};
+use crate::snowflake::Row;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Tasks that one choice looks at.
+const MAX_CANDIDATES: usize = 1_000;
+/// After a workflow's lease has been over for this long, nothing of its former owner's loads runs any more, though no
+/// other has taken it: Snowflake ends transactions that are idle, and statements whose client is gone, in five minutes.
+const ABANDONED: Duration = Duration::from_secs(600);
+
+/// The condition of a limit that counts.
+pub(super) const IS_SET: &str = "COALESCE(ENABLED, TRUE)";
+
+/// A load that is permitted: its table, and under which epoch of its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LoadPermit {
+    /// Workflow.
+    pub workflow_id: WorkflowId,
+    /// Table.
+    pub table_no: TableNo,
+    /// The owner's epoch.
+    pub epoch: i64,
+}
+
+/// What one choice is made of.
+pub(super) struct Picture {
+    /// The limits that are set.
+    pub limits: Vec<RateLimit>,
+    /// Tasks and loads that run.
+    pub running: Vec<Scope>,
+    /// Loads among those that run.
+    pub loads: Vec<LoadPermit>,
+    /// Tasks that could start, by their ids, in the order of their priority.
+    pub candidates: Vec<(String, Scope)>,
+}
+
+impl Picture {
+    /// The tasks that may start.
+    pub(super) fn admitted(&self, most: usize) -> Vec<&str> {
+        let wanted: Vec<Scope> = self.candidates.iter().map(|(_, s)| s.clone()).collect();
+        admit(&self.limits, &self.running, &wanted, most)
+            .into_iter()
+            .map(|place| self.candidates[place].0.as_str())
+            .collect()
+    }
+
+    /// The limits without room.
+    pub(super) fn full(&self) -> Vec<RateLimit> {
+        full(&self.limits, &self.running)
+    }
+
+    /// Whether there may be more tasks than these candidates, of which there are so many of a table at most.
+    pub(super) fn may_hide_others(&self, of_table: usize) -> bool {
+        let mut counts: HashMap<(WorkflowId, &str), usize> = HashMap::new();
+        for (_, scope) in &self.candidates {
+            *counts
+                .entry((scope.workflow_id, scope.table.as_str()))
+                .or_default() += 1;
+        }
+        self.candidates.len() >= MAX_CANDIDATES || counts.values().any(|count| *count >= of_table)
+    }
+}
+
+impl HybridCheckpoint {
+    /// The limits; what runs, unless there are none; and the first tasks that `request` could claim, without those that
+    /// the limits of `full` speak of.
+    pub(super) fn picture_sql(&self, request: Option<&ClaimRequest>, full: &[RateLimit]) -> String {
+        let s = &self.s;
+        let from_tasks = format!(
+            "FROM {s}.TASK_QUEUE q JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = q.WORKFLOW_ID AND t.TABLE_NO = q.TABLE_NO JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = q.WORKFLOW_ID"
+        );
+        let mut parts = vec![
+            format!(
+                "SELECT 'L' AS WHAT, RATE_LIMIT_ID AS N, WORKFLOW_ID, 0 AS TABLE_NO, 0 AS PARTITION_NO, SCOPE_PATTERN AS A, ''::VARCHAR AS B, AFFINITY, ''::VARCHAR AS KIND, TARGET_CONCURRENT_TASKS AS TARGET FROM {s}.RATE_LIMIT WHERE {IS_SET}"
+            ),
+            // Whoever has lost a claim by its cancellation reads on until the lease ends, unless it gives it back before; the
+            // end of a task takes the lease away. A lease that has run out counts no more: its worker has let it go before.
+            format!(
+                "SELECT 'R', 0, q.WORKFLOW_ID, q.TABLE_NO, q.PARTITION_NO, w.NAME, t.SOURCE_TABLE, w.AFFINITY, q.KIND, 0 {from_tasks} \
+                 WHERE q.STATUS IN ('CLAIMED', 'CANCELLED', 'PENDING') AND q.LEASE_UNTIL > SYSDATE() AND NOT {none}",
+                none = self.no_limits(),
+            ),
+            // A former owner's load counts until whoever takes the workflow has waited for it.
+            format!(
+                "SELECT 'R', t.LOAD_PERMIT, t.WORKFLOW_ID, t.TABLE_NO, NULL, w.NAME, t.SOURCE_TABLE, w.AFFINITY, 'LOAD', 0 FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID \
+                 WHERE t.LOAD_PERMIT IS NOT NULL AND t.PHASE = 'EXECUTING' AND w.LEASE_UNTIL > DATEADD('second', -{}, SYSDATE())",
+                ABANDONED.as_secs()
+            ),
+        ];
+        if let Some(request) = request {
+            // A few of each table, so that the tasks of one that waits do not hide the others'.
+            parts.push(
+                format!(
+                    "SELECT 'C', c.N, c.WORKFLOW_ID, c.TABLE_NO, c.PARTITION_NO, c.NAME, c.TASK_ID || ' ' || c.SOURCE_TABLE, c.AFFINITY, c.KIND, 0 FROM \
+                     (SELECT q.TASK_ID, q.WORKFLOW_ID, q.TABLE_NO, q.PARTITION_NO, w.NAME, t.SOURCE_TABLE, w.AFFINITY, q.KIND, ROW_NUMBER() OVER (ORDER BY q.PRIORITY, q.WORKFLOW_ID, q.TABLE_NO, q.TASK_ID) AS N \
+                     {from_tasks} WHERE q.TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE q WHERE {claimable}){open} \
+                     QUALIFY ROW_NUMBER() OVER (PARTITION BY q.WORKFLOW_ID, q.TABLE_NO ORDER BY q.PRIORITY, q.TASK_ID) <= {limit} ORDER BY N LIMIT {MAX_CANDIDATES}) c",
+                    claimable = self.claimable(request),
+                    limit = request.limit,
+                    open = full.iter().map(|limit| format!(" AND NOT {}", speaks_of(limit))).collect::<String>(),
+                ),
+            );
+        }
+        parts.join(" UNION ALL ")
+    }
+}
+
+/// The condition that a limit speaks of a task, as [`RateLimit::matches`] says: `q` its row, `t` its table's, `w` its
+/// workflow's.
+fn speaks_of(limit: &RateLimit) -> String {
+    let of_table = "'Table[' || t.SOURCE_TABLE || ']::";
+    let activity = "IFF(q.KIND = 'ANALYZE', 'Analysis', 'Extraction')";
+    let pattern = text(&limit.pattern);
+    // The second is NULL without a partition.
+    let texts = [
+        format!("{of_table}' || {activity}"),
+        format!("{of_table}Partition[' || q.PARTITION_NO::VARCHAR || ']::' || {activity}"),
+    ];
+    let like = texts.iter().flat_map(|text| {
+        [
+            String::new(),
+            "'Workflow[' || w.NAME || ']::' || ".to_owned(),
+        ]
+        .map(|workflow| format!("COALESCE({workflow}{text} LIKE {pattern}, FALSE)"))
+    });
+    let like: Vec<String> = like.collect();
+    let mut condition = format!("({})", like.join(" OR "));
+    if let Some(id) = limit.workflow_id {
+        condition.push_str(&format!(" AND q.WORKFLOW_ID = {id}"));
+    }
+    if let Some(affinity) = &limit.affinity {
+        condition.push_str(&format!(
+            " AND COALESCE(w.AFFINITY, '') = {}",
+            text(affinity)
+        ));
+    }
+    format!("({condition})")
+}
+
+/// Reads what [`HybridCheckpoint::picture_sql`] asks.
+pub(super) fn read(rows: &[Row]) -> Result<Picture, CheckpointError> {
+    let mut picture = Picture {
+        limits: Vec::new(),
+        running: Vec::new(),
+        loads: Vec::new(),
+        candidates: Vec::new(),
+    };
+    let mut candidates: Vec<(i64, String, Scope)> = Vec::new();
+    for row in rows {
+        let mut c = Cells(row, 0);
+        let (what, n) = (c.text()?, c.number::<i64>()?);
+        let workflow_id = c.number_opt().map(WorkflowId);
+        let table_no = TableNo(c.number()?);
+        let partition: Option<u32> = c.number_opt();
+        let (a, b) = (c.text()?, c.text_opt().unwrap_or_default());
+        let (affinity, kind) = (c.text_opt(), c.text_opt().unwrap_or_default());
+        if what == "L" {
+            let target: i64 = c.number()?;
+            picture.limits.push(RateLimit {
+                pattern: a,
+                workflow_id,
+                affinity,
+                target: u32::try_from(target.max(0)).unwrap_or(u32::MAX),
+            });
+            continue;
+        }
+        let workflow_id = workflow_id.ok_or_else(|| corrupt("a task", "it has no workflow"))?;
+        let activity = match kind.as_str() {
+            "LOAD" => Activity::Loading,
+            kind => match parse_kind(kind)? {
+                TaskKind::Analyze => Activity::Analysis,
+                TaskKind::Extract => Activity::Extraction,
+            },
+        };
+        let (task_id, table) = match what.as_str() {
+            "C" => b.split_once(' ').unwrap_or_default(),
+            _ => ("", b.as_str()),
+        };
+        let scope = Scope {
+            workflow_id,
+            workflow: a,
+            affinity,
+            table: table.to_owned(),
+            partition: partition.map(PartitionNo),
+            activity,
+        };
+        match what.as_str() {
+            "C" => candidates.push((n, task_id.to_owned(), scope)),
+            _ => {
+                if activity == Activity::Loading {
+                    picture.loads.push(LoadPermit {
+                        workflow_id,
+                        table_no,
+                        epoch: n,
+                    });
+                }
+                picture.running.push(scope);
+            }
+        }
+    }
+    candidates.sort_by_key(|(n, ..)| *n);
+    picture.candidates = candidates
+        .into_iter()
+        .map(|(_, task_id, scope)| (task_id, scope))
+        .collect();
+    Ok(picture)
+}
