@@ -31,6 +31,8 @@ pub struct FakeLoader {
     store: Arc<Store>,
     /// How long a load takes.
     pub duration: Duration,
+    /// How long the loads of a table take, where it is another time.
+    pub slow: Mutex<HashMap<TableNo, Duration>>,
     /// Faults of the next loads, in order.
     pub faults: Mutex<VecDeque<LoadFault>>,
     /// Partitions that can never be loaded, each with whether the load can tell that it was this one.
@@ -51,6 +53,7 @@ impl FakeLoader {
         Self {
             store,
             duration,
+            slow: Mutex::default(),
             faults: Mutex::default(),
             poison: Mutex::default(),
             batches: Mutex::default(),
@@ -103,7 +106,8 @@ impl Loader for FakeLoader {
         let fault = self.faults.lock().unwrap().pop_front();
         let lock = self.store.table_lock((owned.id, table_no));
         let _row = lock.lock().await;
-        tokio::time::sleep(self.duration).await;
+        let slow = self.slow.lock().unwrap().get(&table_no).copied();
+        tokio::time::sleep(slow.unwrap_or(self.duration)).await;
         let poisoned: Vec<(usize, bool)> = {
             let poison = self.poison.lock().unwrap();
             let culprits = batch.iter().enumerate();
