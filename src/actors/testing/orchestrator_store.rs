@@ -26,8 +26,9 @@ impl OrchestratorCheckpoint for Store {
     ) -> Result<Vec<OwnedWorkflow>, CheckpointError> {
         let after = self.faults.enter("take_workflows").await?;
         let mut taken = self.steered(search);
+        let num_steered = taken.len();
         taken.extend(self.take(search.owner, search.lease, search.limit));
-        for owned in &taken {
+        for owned in &taken[num_steered..] {
             let tables: Vec<_> = {
                 let rows = self.rows();
                 let keys = rows.tables.keys().copied();
