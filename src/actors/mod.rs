@@ -19,6 +19,7 @@ pub mod remote_extractor_pool;
 pub mod table_planner;
 pub mod workflow;
 pub mod workflow_dispatcher;
+pub mod workflow_reader;
 
 pub mod extractor;
 pub mod lease_keeper;

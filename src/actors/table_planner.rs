@@ -7,6 +7,7 @@ use super::partition::{PartitionActor, PartitionArguments, PartitionEnd};
 use super::ports::TargetPlanner;
 use super::remote_extractor_pool::{RemoteExtractorPoolMsg, Submission};
 use super::supervision::{ChildEnd, Restarts, child_end, is_running};
+use super::workflow_reader::Outliving;
 use super::{Reply, reply_to};
 use crate::checkpoint::{
     Applied, CheckpointError, EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
@@ -24,7 +25,6 @@ use crate::plan::synchronization::sync_key;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use tokio::sync::RwLock;
 
 /// A page of partitions is this many windows, and at least [`MIN_PAGE`] partitions.
 const PAGE_WINDOWS: usize = 4;
@@ -93,7 +93,7 @@ pub struct TablePlannerArguments {
     /// Plans targets.
     pub planner: Arc<dyn TargetPlanner>,
     /// Shared while a plan is written, alone while the workflow or one of its tables is read to be rebuilt.
-    pub outliving: Arc<RwLock<()>>,
+    pub outliving: Arc<Outliving>,
     /// Asks the workflow for the table's CopyIntoActor.
     pub need_loader: NeedLoader,
     /// Partitions in flight at most.
@@ -365,7 +365,7 @@ impl TablePlannerState {
                     return TablePlannerMsg::Reload(error.to_string());
                 }
             };
-            let _writing = outliving.read().await;
+            let _writing = outliving.whole.read().await;
             if !is_running(&asker) {
                 // Whoever has read the table since then waits for its analysis, which the plan would take away.
                 return TablePlannerMsg::Reload("the table's actor is gone".to_owned());

@@ -1,6 +1,6 @@
 //! WorkflowActor: leads one workflow: a planner for each table, a CopyIntoActor for each target, and the end.
 
-use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written, settled_writes};
+use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written};
 use super::copy_into::{CopyIntoActor, CopyIntoArguments, CopyIntoMsg};
 use super::effects::{self, ask_patiently};
 use super::load_gates::LoadGates;
@@ -8,19 +8,20 @@ use super::ports::{Loader, TargetPlanner};
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::supervision::{ChildEnd, Restarts, child_end, is_running};
 use super::table_planner::{TableEnd, TablePlannerActor, TablePlannerArguments};
+use super::workflow_reader::{Outliving, Reader, Started};
 use super::{Reply, reply_to};
 use crate::checkpoint::{
     Applied, CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange, TableState,
 };
-use crate::domain::phase::{TablePhase, WorkflowPhase};
-use crate::domain::request::{Request, ended_as, orders};
+use crate::domain::TableNo;
+use crate::domain::phase::TablePhase;
+use crate::domain::request::{Request, ended_as};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::task::ExtractionSpec;
-use crate::domain::{TableNo, WorkflowId};
-use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use tokio::sync::{RwLock, RwLockWriteGuard, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Tables of one workflow that are worked on at once; the others wait their turn.
 pub const MAX_ACTIVE_TABLES: usize = 16;
@@ -54,7 +55,9 @@ pub enum WorkflowEnd {
 /// Messages.
 pub enum WorkflowMsg {
     /// The tables as the checkpoint has them.
-    Loaded(Vec<TableState>),
+    Loaded(Started),
+    /// A table of which something was to be carried out, as it is now. `None`: it is not driven by this actor.
+    CarriedOut(TableNo, Result<Option<Box<TableState>>, CheckpointError>),
     /// The checkpoint could not be used: start again from there.
     Reload(String),
     /// A table's planner needs its CopyIntoActor.
@@ -84,9 +87,8 @@ pub struct WorkflowArguments {
     pub writer: ActorRef<CheckpointWriterMsg>,
     /// Runs tasks.
     pub pool: ActorRef<RemoteExtractorPoolMsg>,
-    /// Shared while a plan is written and while the workflow's end is taken, alone while the workflow or one of its tables is
-    /// read to be rebuilt. It outlives this actor: what its predecessor still does of that is waited for.
-    pub outliving: Arc<RwLock<()>>,
+    /// What its predecessor still does is waited for by this.
+    pub outliving: Arc<Outliving>,
     /// Told when driving has ended.
     pub ended: Reply<WorkflowEnd>,
 }
@@ -99,6 +101,8 @@ pub struct WorkflowState {
     /// Open tables that are paused, themselves or with the workflow: not driven until the dispatcher starts the workflow
     /// anew because something else is asked.
     paused: HashSet<TableNo>,
+    /// Tables of which something is being carried out.
+    ordered: HashSet<TableNo>,
     planners: HashMap<ActorId, TableNo>,
     loaders: HashMap<ActorId, TableNo>,
     /// Planners that are to be started again after a pause.
@@ -120,10 +124,10 @@ impl Actor for WorkflowActor {
         mut arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         let ended = std::mem::replace(&mut arguments.ended, Box::new(|_| {}));
-        let (reader, owned) = (Reader::new(&arguments, &myself), arguments.owned.clone());
+        let (reader, owned) = (reader(&arguments, &myself), arguments.owned.clone());
         effects::run(&myself, async move {
             match reader.start(&owned).await {
-                Ok(Ok(tables)) => WorkflowMsg::Loaded(tables),
+                Ok(Ok(started)) => WorkflowMsg::Loaded(started),
                 Ok(Err(CheckpointError::Fenced(id))) => {
                     WorkflowMsg::Completed(Err(CheckpointError::Fenced(id)))
                 }
@@ -136,6 +140,7 @@ impl Actor for WorkflowActor {
             ended: Some(ended),
             waiting: BTreeMap::new(),
             paused: HashSet::new(),
+            ordered: HashSet::new(),
             planners: HashMap::new(),
             loaders: HashMap::new(),
             restarting: 0,
@@ -152,24 +157,32 @@ impl Actor for WorkflowActor {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            WorkflowMsg::Loaded(tables) => {
-                let pause = Some(Request::Pause);
-                let all_paused = state.arguments.owned.request == pause;
-                let open = tables
-                    .into_iter()
-                    .filter(|table| !table.phase.is_terminal());
-                for table in open {
-                    if all_paused || table.request == pause {
-                        state.paused.insert(table.table_no);
-                    } else {
-                        state.waiting.insert(table.table_no, table);
+            WorkflowMsg::Loaded(started) => {
+                state.ordered.extend(&started.ordered);
+                for table in started.tables {
+                    if !state.ordered.contains(&table.table_no) {
+                        state.place(table);
                     }
                 }
                 if !state.paused.is_empty() {
                     tracing::info!(workflow = %state.arguments.owned.name, tables = state.paused.len(), "tables are paused");
                 }
+                for no in started.ordered {
+                    state.carry_out(&myself, no);
+                }
                 state.advance(&myself).await;
             }
+            WorkflowMsg::CarriedOut(no, Ok(table)) => {
+                state.ordered.remove(&no);
+                if let Some(table) = table {
+                    state.place(*table);
+                }
+                state.advance(&myself).await;
+            }
+            WorkflowMsg::CarriedOut(_, Err(CheckpointError::Fenced(_))) => {
+                state.end(&myself, WorkflowEnd::Fenced)
+            }
+            WorkflowMsg::CarriedOut(_, Err(error)) => return Err(error.into()),
             WorkflowMsg::Reload(reason) => return Err(reason.into()),
             WorkflowMsg::NeedLoader(table_no, extraction, reply) => {
                 state
@@ -240,82 +253,41 @@ impl Actor for WorkflowActor {
     }
 }
 
-/// Reads a workflow's tables once nothing is on its way any more that predecessors have written.
-struct Reader {
-    asker: ActorCell,
-    checkpoint: Arc<dyn OrchestratorCheckpoint>,
-    writer: ActorRef<CheckpointWriterMsg>,
-    outliving: Arc<RwLock<()>>,
-}
-
-impl Reader {
-    fn new(arguments: &WorkflowArguments, myself: &ActorRef<WorkflowMsg>) -> Self {
-        Self {
-            asker: myself.get_cell(),
-            checkpoint: arguments.services.checkpoint.clone(),
-            writer: arguments.writer.clone(),
-            outliving: arguments.outliving.clone(),
-        }
-    }
-
-    /// Reads the tables, once what operators asked of them is carried out; the first time, starts the workflow. The outer
-    /// error: the writer is gone.
-    async fn start(
-        &self,
-        owned: &OwnedWorkflow,
-    ) -> Result<Result<Vec<TableState>, CheckpointError>, &'static str> {
-        if owned.phase == WorkflowPhase::Pending {
-            let started = ask_patiently(&self.asker, "to start a workflow", || {
-                self.checkpoint.start_workflow(owned)
-            });
-            if let Err(error) = started.await {
-                return Ok(Err(error));
-            }
-        }
-        let _alone = self.alone(owned.id).await?;
-        let tables = self.load(owned.id).await;
-        let Ok(tables) = tables else {
-            return Ok(tables);
-        };
-        let asked = tables.iter().map(|t| (t.table_no, t.phase, t.request));
-        let orders = orders(owned.request, asked);
-        if orders.is_empty() {
-            return Ok(Ok(tables));
-        }
-        tracing::info!(workflow = %owned.name, cancelled = orders.cancel.len(), again = orders.retry.len(), "carrying out what operators asked of tables");
-        let done = ask_patiently(&self.asker, "to carry out what operators asked", || {
-            self.checkpoint.carry_out(owned, &orders)
-        });
-        Ok(match done.await {
-            Ok(()) => self.load(owned.id).await,
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn tables(
-        &self,
-        id: WorkflowId,
-    ) -> Result<Result<Vec<TableState>, CheckpointError>, &'static str> {
-        let _alone = self.alone(id).await?;
-        Ok(self.load(id).await)
-    }
-
-    /// Until the guard goes, no plan is written and no end is taken; no other change is on its way that was sent before.
-    async fn alone(&self, id: WorkflowId) -> Result<RwLockWriteGuard<'_, ()>, &'static str> {
-        let alone = self.outliving.write().await;
-        settled_writes(&self.writer, Some(id)).await?;
-        Ok(alone)
-    }
-
-    async fn load(&self, id: WorkflowId) -> Result<Vec<TableState>, CheckpointError> {
-        ask_patiently(&self.asker, "how far the tables are", || {
-            self.checkpoint.load_tables(id)
-        })
-        .await
+fn reader(arguments: &WorkflowArguments, myself: &ActorRef<WorkflowMsg>) -> Reader {
+    Reader {
+        asker: myself.get_cell(),
+        checkpoint: arguments.services.checkpoint.clone(),
+        writer: arguments.writer.clone(),
+        outliving: arguments.outliving.clone(),
     }
 }
 
 impl WorkflowState {
+    /// Where a table goes that nobody works on: it waits for its turn, or for its pause to end.
+    fn place(&mut self, table: TableState) {
+        let pause = Some(Request::Pause);
+        if table.phase.is_terminal() {
+            return;
+        }
+        if self.arguments.owned.request == pause || table.request == pause {
+            self.paused.insert(table.table_no);
+        } else {
+            self.waiting.insert(table.table_no, table);
+        }
+    }
+
+    /// Beside the other tables: it may wait for a load.
+    fn carry_out(&self, myself: &ActorRef<WorkflowMsg>, no: TableNo) {
+        let (reader, owned) = (
+            reader(&self.arguments, myself),
+            self.arguments.owned.clone(),
+        );
+        effects::run(myself, async move {
+            let table = reader.carry_out(&owned, no).await;
+            WorkflowMsg::CarriedOut(no, table.map(|table| table.map(Box::new)))
+        });
+    }
+
     async fn advance(&mut self, myself: &ActorRef<WorkflowMsg>) {
         let busy = self.planners.len() + self.restarting + self.giving_up.len();
         let room = MAX_ACTIVE_TABLES.saturating_sub(busy);
@@ -347,6 +319,7 @@ impl WorkflowState {
         }
         if self.waiting.is_empty()
             && self.paused.is_empty()
+            && self.ordered.is_empty()
             && self.planners.is_empty()
             && self.restarting == 0
             && self.giving_up.is_empty()
@@ -361,7 +334,7 @@ impl WorkflowState {
             effects::run(myself, async move {
                 // Whoever drives the workflow after this actor waits until this is over: what it lets run again must neither
                 // lose its files nor end with the workflow.
-                let _ending = outliving.read().await;
+                let _ending = outliving.whole.read().await;
                 let is_wanted = || is_running(&asker);
                 let not_wanted = || WorkflowMsg::Reload("the workflow's actor is gone".to_owned());
                 if !is_wanted() {
@@ -471,10 +444,7 @@ impl WorkflowState {
     }
 
     fn reload_table(&self, myself: &ActorRef<WorkflowMsg>, no: TableNo) {
-        let (reader, id) = (
-            Reader::new(&self.arguments, myself),
-            self.arguments.owned.id,
-        );
+        let (reader, id) = (reader(&self.arguments, myself), self.arguments.owned.id);
         effects::run(myself, async move {
             match reader.tables(id).await {
                 Ok(Ok(tables)) => {

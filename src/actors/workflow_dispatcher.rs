@@ -7,6 +7,7 @@ use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::reply_to;
 use super::supervision::{ChildEnd, Restarts, child_end};
 use super::workflow::{WorkflowActor, WorkflowArguments, WorkflowEnd, WorkflowServices};
+use super::workflow_reader::Outliving;
 use crate::checkpoint::{CheckpointError, OwnedWorkflow, WorkflowSearch};
 use crate::domain::idle::IdlePolicy;
 use crate::domain::lease::{relied_on, renewed_again};
@@ -16,7 +17,7 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// Workflows driven at once; more wait for another orchestrator or for room here.
@@ -98,7 +99,7 @@ struct Driven {
     /// Without a renewal until then, nobody may rely on the lease.
     lease_until: Instant,
     /// See [`WorkflowArguments::outliving`].
-    outliving: Arc<RwLock<()>>,
+    outliving: Arc<Outliving>,
 }
 
 /// Its state.

@@ -34,6 +34,8 @@ pub struct FakeLoader {
     store: Arc<Store>,
     /// How long a load takes.
     pub duration: Duration,
+    /// How long the loads of a table take, where it is another time.
+    pub slow: Mutex<HashMap<TableNo, Duration>>,
     /// Faults of the next loads, in order.
     pub faults: Mutex<VecDeque<LoadFault>>,
     /// Partitions that can never be loaded, each with whether the load can tell that it was this one.
@@ -56,6 +58,7 @@ impl FakeLoader {
         Self {
             store,
             duration,
+            slow: Mutex::default(),
             faults: Mutex::default(),
             poison: Mutex::default(),
             batches: Mutex::default(),
@@ -112,7 +115,8 @@ impl Loader for FakeLoader {
             *self.locked.lock().unwrap() += 1;
             return LoadOutcome::Locked("the table's row is locked".to_owned());
         };
-        tokio::time::sleep(self.duration).await;
+        let slow = self.slow.lock().unwrap().get(&table_no).copied();
+        tokio::time::sleep(slow.unwrap_or(self.duration)).await;
         let poisoned: Vec<(usize, bool)> = {
             let poison = self.poison.lock().unwrap();
             let culprits = batch.iter().enumerate();

@@ -28,6 +28,11 @@ impl Store {
         }
     }
 
+    /// What is asked of a table.
+    pub fn table_request(&self, id: WorkflowId, no: u32) -> Option<Request> {
+        self.rows().tables[&(id, TableNo(no))].request
+    }
+
     /// A table's request that nobody has withdrawn.
     pub fn leave_request(&self, id: WorkflowId, no: u32, request: Request) {
         let mut rows = self.rows();

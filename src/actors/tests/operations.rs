@@ -332,8 +332,12 @@ async fn a_table_that_shall_run_again_while_the_workflow_ends_does_so_and_loses_
 {
     // Operators ask while the end's own effects are under way, and while it is being written.
     for call in ["finish", "complete_workflow"] {
-        let world = about_to_end(WorldSettings::default());
         let slow = Duration::from_secs(20);
+        // What runs again is at work still when the end would have its effect.
+        let world = about_to_end(WorldSettings {
+            task: 2 * slow,
+            ..WorldSettings::default()
+        });
         if call == "finish" {
             *world.loader.end.lock().unwrap() = slow;
         } else {
@@ -414,4 +418,53 @@ async fn a_table_with_cancelled_partitions_is_never_complete_and_a_retry_loads_t
         .ask_table(world.workflow, 0, Some(Request::Retry));
     world.until_complete().await;
     world.assert_all_loaded_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_of_a_table_that_loads_keeps_no_other_table_waiting() {
+    for request in [Request::Cancel, Request::Retry] {
+        let task = Duration::from_secs(20);
+        let world = World::new(WorldSettings {
+            task,
+            ..WorldSettings::default()
+        });
+        let (slow, one_failed) = (TableNo(0), PartitionNo(0));
+        let poison = || world.loader.poison.lock().unwrap();
+        if request == Request::Retry {
+            poison().insert((slow, one_failed), true);
+        }
+        let _orchestrator = world.orchestrator("one").await;
+        let _worker = world.worker("w1").await;
+        until_loaded(&world, 6).await;
+        let load = Duration::from_secs(900);
+        world.loader.slow.lock().unwrap().insert(slow, load);
+        // The next one begins.
+        tokio::time::sleep(3 * task).await;
+        poison().clear();
+        world.store.ask_table(world.workflow, 0, Some(request));
+        // Something is asked of another one while that waits.
+        tokio::time::sleep(NOTICED).await;
+        world
+            .store
+            .ask_table(world.workflow, 1, Some(Request::Pause));
+        tokio::time::sleep(NOTICED).await;
+        world.store.ask_table(world.workflow, 1, None);
+        let asked = world.store.table_request(world.workflow, 0);
+        assert_eq!(asked, Some(request), "the load has ended already");
+        world
+            .until("the other tables are loaded", |w| {
+                phases(w)[1..] == [TablePhase::Completed; 2]
+            })
+            .await;
+        assert_eq!(world.store.table_request(world.workflow, 0), Some(request));
+        world.loader.slow.lock().unwrap().clear();
+        world.until_complete().await;
+        if request == Request::Cancel {
+            assert_eq!(phases(&world)[0], TablePhase::Cancelled);
+            let target = world.store.target(world.workflow, 0).len();
+            assert_eq!(target + 26, world.loaded(PartitionPhase::Loaded));
+        } else {
+            world.assert_all_loaded_once();
+        }
+    }
 }

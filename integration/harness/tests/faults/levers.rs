@@ -160,7 +160,7 @@ fn staged_files_of_a_cancelled_workflow_go_also_those_of_workers_that_do_not_kno
     std::fs::write(&file, text.replacen('{', key, 1)).unwrap();
     // The worker learns of the cancellation when it has staged what it extracts.
     migration.configure_workers(
-        "max_parallel_tasks = 2\ntask_fetch_interval = 0.3\nlease_refresh_interval = 9\nlease = 10",
+        "max_parallel_tasks = 2\ntask_fetch_interval = 0.3\nlease_refresh_interval = 5\nlease = 15",
     );
     let (orchestrator, worker) = (migration.orchestrator(server), migration.worker(server));
     let gate = migration.close_gate();
