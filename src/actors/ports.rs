@@ -9,6 +9,7 @@ use crate::domain::task::{ClaimedTask, ExtractionSpec, Manifest, TaskFailure};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A staged partition on its way into the target.
 #[derive(Clone, Debug)]
@@ -54,6 +55,10 @@ pub trait Loader: Send + Sync {
         extraction: &ExtractionSpec,
         batch: &[StagedPartition],
     ) -> LoadOutcome;
+
+    /// Begins no load any more, and waits so long for those that run. Those that run on are ended: their locks are free when
+    /// this returns, unless Snowflake cannot be asked, which takes `patience` once more at most.
+    async fn stop(&self, patience: Duration);
 
     /// What is left to do when all tables of a workflow have ended: transient tables and staged files go. Best effort, and
     /// safe to repeat.

@@ -20,6 +20,9 @@ use crate::snowflake::{SnowflakeClient, SnowflakeError, Transaction};
 use crate::types::snowflake_name::{quote, quote_table};
 use async_trait::async_trait;
 use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::RwLock;
 
 /// Snowflake's code for a session without a warehouse.
 const NO_WAREHOUSE: &str = "000606";
@@ -30,6 +33,10 @@ pub struct TableLoader {
     pub client: SnowflakeClient,
     /// The same for the transactions, in which nothing is committed by itself.
     pub transactions: SnowflakeClient,
+    /// Held by each transaction while it is open; whoever has it alone knows that none is.
+    pub open: RwLock<()>,
+    /// Whether no transaction begins any more.
+    pub stopping: AtomicBool,
     /// Gives the statements that belong into the transaction.
     pub checkpoint: HybridCheckpoint,
     /// Where staging tables live.
@@ -62,6 +69,27 @@ impl Loader for TableLoader {
             self.checkpoint.end_load(owned, table_no).await;
         }
         outcome
+    }
+
+    async fn stop(&self, patience: Duration) {
+        // Those that wait for it now begin when this is over, and end there.
+        let ended = tokio::time::timeout(patience, self.open.write()).await;
+        self.stopping.store(true, Ordering::SeqCst);
+        if ended.is_ok() {
+            return;
+        }
+        tracing::info!(
+            "loads that still run are rolled back; they are done again by whoever goes on"
+        );
+        self.transactions.cancel_all();
+        if tokio::time::timeout(patience, self.open.write())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "loads could not be rolled back in time; Snowflake ends their transactions by itself, after five minutes or when they end"
+            );
+        }
     }
 
     async fn finish(&self, owned: &OwnedWorkflow, tables: &[TableState]) {
@@ -225,6 +253,10 @@ impl TableLoader {
         load: &Load,
         staging: Option<&str>,
     ) -> LoadOutcome {
+        let _open = self.open.read().await;
+        if self.stopping.load(Ordering::SeqCst) {
+            return LoadOutcome::TryAgain("the orchestrator stops".to_owned());
+        }
         let transaction = match self.transactions.begin_tagged(Step::LoadBegin, tag).await {
             Ok(transaction) => transaction,
             Err(error) => return failed(&error, extraction, batch),

@@ -3,8 +3,9 @@
 use crate::migration::Migration;
 use snowhaul::failpoint::Step;
 use snowhaul::snowflake::connection::{Surroundings, find};
+use snowhaul::snowflake::error::Kind;
 use snowhaul::snowflake::{Connection, SnowflakeClient};
-use snowhaul_integration::{LocalRedshift, LocalSnowflake};
+use snowhaul_integration::{LocalRedshift, LocalSnowflake, unique_name};
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
@@ -102,4 +103,35 @@ fn a_burst_that_meets_nothing_but_expired_sessions_answers_all() {
             tokio::time::sleep(Duration::from_secs(4)).await;
         }
     });
+}
+
+#[test]
+fn statements_that_are_cancelled_end_at_once_and_their_transaction_is_rolled_back() {
+    let snowflake = LocalSnowflake::shared();
+    let sql = snowflake.sql();
+    let database = unique_name("CANCELLED");
+    sql.run(&format!("CREATE DATABASE {database}"));
+    let table = format!("{database}.PUBLIC.T");
+    sql.run(&format!("CREATE TABLE {table} (N NUMBER)"));
+    sql.run(&format!("INSERT INTO {table} VALUES (1)"));
+    let client = SnowflakeClient::for_transactions(local_connection(snowflake), "test");
+    let update = format!("UPDATE {table} SET N = N + 1");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let transaction = client.begin(Step::LoadBegin).await.unwrap();
+        transaction.query(&update).await.unwrap();
+        let running = transaction.query("SELECT SYSTEM$WAIT(600)");
+        let cancel = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            client.cancel_all();
+        };
+        let (answer, ()) = tokio::join!(running, cancel);
+        assert_eq!(answer.unwrap_err().kind, Kind::Cancelled);
+        let late = client.query("SELECT 1").await;
+        assert_eq!(late.unwrap_err().kind, Kind::Cancelled);
+        transaction.rollback().await;
+    });
+    // The row is free, and as it was.
+    sql.run(&update);
+    assert_eq!(sql.number(&format!("SELECT N FROM {table}")), 2);
 }
