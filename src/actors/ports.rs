@@ -34,8 +34,9 @@ pub enum LoadOutcome {
     TryAgain(String),
     /// Nothing was tried: a rate limit forbids it now.
     Limited,
-    /// Nothing was tried: another transaction holds rows of the checkpoint that the load has to lock. It has a load's time.
-    Locked(String),
+    /// Nothing was tried, and the load is not to blame: another transaction, which may take a load's time, holds rows of the
+    /// checkpoint that the load has to lock; or Snowflake is away, or refuses the login for now.
+    Held(String),
     /// Nothing was committed: none of them can be loaded, and trying again will not help.
     Impossible(String),
     /// Somebody else has loaded some of them, or owns the workflow, or the reply to the commit was lost: ask the

@@ -61,7 +61,9 @@ impl Loader for TableLoader {
             Err(CheckpointError::Fenced(_)) => {
                 return LoadOutcome::AskCheckpoint("the workflow has another owner".to_owned());
             }
-            Err(error) if error.is_locked() => return LoadOutcome::Locked(error.to_string()),
+            Err(error) if error.is_locked() || error.is_unreachable() => {
+                return LoadOutcome::Held(error.to_string());
+            }
             Err(error) => return LoadOutcome::TryAgain(error.to_string()),
         }
         let outcome = self.load_batch(owned, table_no, extraction, batch).await;
@@ -259,6 +261,10 @@ impl TableLoader {
         }
         let transaction = match self.transactions.begin_tagged(Step::LoadBegin, tag).await {
             Ok(transaction) => transaction,
+            // Nothing has begun, whatever becomes of the other sessions.
+            Err(error) if matches!(error.kind, Kind::Unreachable | Kind::Login) => {
+                return LoadOutcome::Held(error.message);
+            }
             Err(error) => return failed(&error, extraction, batch),
         };
         // Within what LOAD_SEQ holds.
@@ -313,7 +319,7 @@ impl TableLoader {
                 .execute(Step::LoadCheckpoint, &sql)
                 .await
                 .map_err(|error| match error.kind {
-                    Kind::Locked => LoadOutcome::Locked(error.message),
+                    Kind::Locked => LoadOutcome::Held(error.message),
                     _ => failed(&error, extraction, batch),
                 })?;
             // The first one also says that no limit is set; one that has been set just now is asked for before the next try.

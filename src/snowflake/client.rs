@@ -8,6 +8,7 @@ use crate::failpoint::{Step, step};
 use crate::types::snowflake_name::quote_text;
 use serde_json::json;
 use snowflake_connector_rs as connector;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -72,6 +73,8 @@ struct Shared {
     role: String,
     sessions: SessionKind,
     idle: Mutex<Vec<PooledSession>>,
+    /// Whether a login has been accepted, of this client or of the role's: a refusal then is an outage.
+    accepted: AtomicBool,
     /// Whether statements are cancelled, those that run and those that come.
     cancelled: watch::Sender<bool>,
     permits: Arc<Semaphore>,
@@ -86,6 +89,8 @@ struct SessionKind {
     max_age: Duration,
     /// Whether a statement outside a transaction is committed by itself.
     autocommit: bool,
+    /// Whether the role that it is for has logged in before.
+    serves_role: bool,
 }
 
 /// A session with the query tag that it was given last.
@@ -112,16 +117,18 @@ impl SnowflakeClient {
             timeout: RESPONSE_TIMEOUT,
             max_age,
             autocommit: true,
+            serves_role: false,
         };
         Self::with(connection, role, sessions)
     }
 
-    /// The same for statements that may take long, each on a session that is young.
+    /// The same for statements that may take long, each on a session that is young; for a role that has logged in before.
     pub fn for_loads(connection: Connection, role: &str) -> Self {
         let sessions = SessionKind {
             timeout: LOAD_TIMEOUT,
             max_age: LOAD_SESSION_AGE,
             autocommit: true,
+            serves_role: true,
         };
         Self::with(connection, role, sessions)
     }
@@ -133,6 +140,7 @@ impl SnowflakeClient {
             timeout: LOAD_TIMEOUT,
             max_age: LOAD_SESSION_AGE,
             autocommit: false,
+            serves_role: true,
         };
         Self::with(connection, role, sessions)
     }
@@ -143,6 +151,7 @@ impl SnowflakeClient {
             role: role.to_owned(),
             sessions,
             idle: Mutex::new(Vec::new()),
+            accepted: AtomicBool::new(sessions.serves_role),
             cancelled: watch::Sender::new(false),
             permits: Arc::new(Semaphore::new(MAX_SESSIONS)),
         };
@@ -307,7 +316,27 @@ impl SnowflakeClient {
         })
     }
 
+    /// Logs in. The first refusal is final, for whoever starts looks at it. Later ones pass: a user that is locked for a
+    /// while, a network policy or a clock that somebody corrects, a token that is replaced.
     async fn login(&self) -> Result<connector::Session, SnowflakeError> {
+        let accepted = &self.shared.accepted;
+        match self.login_once().await {
+            Ok(session) => {
+                accepted.store(true, Ordering::Relaxed);
+                Ok(session)
+            }
+            Err(error) if error.kind != Kind::Unreachable && accepted.load(Ordering::Relaxed) => {
+                tracing::error!(%error, "Snowflake refuses a login that it accepted before; nothing is given up, and it is tried again until it is accepted");
+                Err(SnowflakeError {
+                    kind: Kind::Unreachable,
+                    ..error
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn login_once(&self) -> Result<connector::Session, SnowflakeError> {
         let Connection {
             name,
             account,
@@ -354,7 +383,7 @@ impl SnowflakeClient {
         client
             .create_session()
             .await
-            .map_err(|error| placed(error.into()))
+            .map_err(|error| placed(SnowflakeError::from(error).of_login()))
     }
 
     /// Runs a statement, or cancels it.

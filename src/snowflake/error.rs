@@ -24,6 +24,8 @@ pub enum Kind {
     Refused,
 }
 
+const LOGIN_REMEDY: &str = "; check the user and its password, token or key in the connection";
+
 /// A failure of a statement, a login or an upload.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
@@ -43,10 +45,7 @@ impl SnowflakeError {
     pub fn from_code(code: &str, message: &str) -> Self {
         let (kind, remedy) = match code.trim_start_matches('0') {
             "390100" | "390101" | "390102" | "390144" | "390303" | "390318" | "390195"
-            | "390422" => (
-                Kind::Login,
-                "; check the user and its password, token or key in the connection",
-            ),
+            | "390422" => (Kind::Login, LOGIN_REMEDY),
             "390112" | "390114" | "390111" | "390104" => (Kind::SessionExpired, ""),
             "604" => (Kind::Cancelled, ""),
             "625" | "200001" | "628" | "626" => (Kind::Locked, ""),
@@ -88,6 +87,18 @@ impl SnowflakeError {
             message: "the statement was cancelled, because this process stops".to_owned(),
             code: None,
             in_doubt: true,
+        }
+    }
+
+    /// What Snowflake answered to a login: whatever it refuses there is the login.
+    pub(super) fn of_login(self) -> Self {
+        match self.kind {
+            Kind::Refused | Kind::NoPrivilege | Kind::NoSuchObject => Self {
+                kind: Kind::Login,
+                message: format!("{}{LOGIN_REMEDY}", self.message),
+                ..self
+            },
+            _ => self,
         }
     }
 

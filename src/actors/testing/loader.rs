@@ -105,7 +105,7 @@ impl Loader for FakeLoader {
         let lock = self.store.table_lock((owned.id, table_no));
         let Ok(_row) = tokio::time::timeout(LOCK_PATIENCE, lock.lock()).await else {
             *self.locked.lock().unwrap() += 1;
-            return LoadOutcome::Locked("the table's row is locked".to_owned());
+            return LoadOutcome::Held("the table's row is locked".to_owned());
         };
         tokio::time::sleep(self.duration).await;
         let poisoned: Vec<(usize, bool)> = {

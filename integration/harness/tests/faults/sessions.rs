@@ -1,11 +1,12 @@
 //! Sessions that expire while they are used.
 
-use crate::migration::Migration;
+use crate::migration::{DEADLINE, Migration};
+use serde_json::json;
 use snowhaul::failpoint::Step;
 use snowhaul::snowflake::connection::{Surroundings, find};
 use snowhaul::snowflake::error::Kind;
 use snowhaul::snowflake::{Connection, SnowflakeClient};
-use snowhaul_integration::{LocalRedshift, LocalSnowflake, unique_name};
+use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, unique_name, until};
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
@@ -80,6 +81,36 @@ fn nothing_begins_on_a_session_that_is_too_old() {
         begun.rollback().await;
         assert_ne!(session().await, first);
     });
+}
+
+#[test]
+fn logins_that_are_refused_for_a_while_fail_nothing() {
+    let scratch = Scratch::new("users");
+    let users = |password: &str| {
+        let entry = json!({"LOCAL": {"password": password}});
+        scratch.write("users.json", &entry.to_string())
+    };
+    let file = users("local");
+    // What an expired session has locked is free when its transaction has been idle for too long.
+    let expiring = ["--session-lifetime", "3", "--transaction-idle", "5"];
+    let options = [&expiring[..], &["--users", file.to_str().unwrap()]].concat();
+    let snowflake = LocalSnowflake::start(&options);
+    let migration = Migration::new(LocalRedshift::shared(), 4_000, 100, 2_000);
+    let gate = migration.close_gate();
+    let orchestrator = migration.orchestrator(&snowflake);
+    let created = migration.create(&snowflake);
+    let worker = migration.worker(&snowflake);
+    migration.wait_for_extractions();
+    users("another");
+    drop(gate);
+    let told = "Snowflake refuses a login that it accepted before";
+    for role in [&orchestrator, &worker] {
+        assert!(until(DEADLINE, || role.stdout().contains(told)));
+    }
+    // For longer than a statement is tried again.
+    thread::sleep(Duration::from_secs(8));
+    users("local");
+    migration.assert_ends_right(&snowflake, created);
 }
 
 #[test]
