@@ -87,10 +87,11 @@ fn nothing_begins_on_a_session_that_is_too_old() {
 fn logins_that_are_refused_for_a_while_fail_nothing() {
     let scratch = Scratch::new("users");
     let users = |password: &str| {
-        let entry = json!({"LOCAL": {"password": password}});
+        let entry =
+            json!({"LOCAL": {"password": password}, "TESTER": {"password": "tester-password"}});
         scratch.write("users.json", &entry.to_string())
     };
-    let file = users("local");
+    let file = users("right");
     // What an expired session has locked is free when its transaction has been idle for too long.
     let expiring = ["--session-lifetime", "3", "--transaction-idle", "5"];
     let options = [&expiring[..], &["--users", file.to_str().unwrap()]].concat();
@@ -109,7 +110,7 @@ fn logins_that_are_refused_for_a_while_fail_nothing() {
     }
     // For longer than a statement is tried again.
     thread::sleep(Duration::from_secs(8));
-    users("local");
+    users("right");
     migration.assert_ends_right(&snowflake, created);
 }
 
