@@ -219,9 +219,9 @@ impl CopyIntoState {
         outcome: LoadOutcome,
     ) {
         self.loading = false;
-        if let LoadOutcome::Limited | LoadOutcome::Locked(_) = &outcome {
-            if let LoadOutcome::Locked(reason) = outcome {
-                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.source, reason, "the load waits for another transaction on the table's rows in the checkpoint");
+        if let LoadOutcome::Limited | LoadOutcome::Held(_) = &outcome {
+            if let LoadOutcome::Held(reason) = outcome {
+                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.source, reason, "the load is held back");
             }
             let since = *self.held_back.get_or_insert_with(Instant::now);
             self.put_back(batch);
@@ -230,7 +230,7 @@ impl CopyIntoState {
         }
         self.held_back = None;
         match outcome {
-            LoadOutcome::Limited | LoadOutcome::Locked(_) => {}
+            LoadOutcome::Limited | LoadOutcome::Held(_) => {}
             LoadOutcome::Committed => {
                 self.tries = 0;
                 batch

@@ -20,7 +20,7 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::time::Duration;
 
 /// How long a stop waits for the dispatcher to give its leases back.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Settings of an orchestrator.
 #[derive(Clone)]

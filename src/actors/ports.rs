@@ -9,6 +9,7 @@ use crate::domain::task::{ClaimedTask, ExtractionSpec, Manifest, TaskFailure};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A staged partition on its way into the target.
 #[derive(Clone, Debug)]
@@ -33,8 +34,9 @@ pub enum LoadOutcome {
     TryAgain(String),
     /// Nothing was tried: a rate limit forbids it now.
     Limited,
-    /// Nothing was tried: another transaction holds rows of the checkpoint that the load has to lock. It has a load's time.
-    Locked(String),
+    /// Nothing was tried, and the load is not to blame: another transaction, which may take a load's time, holds rows of the
+    /// checkpoint that the load has to lock; or Snowflake is away, or refuses the login for now.
+    Held(String),
     /// Nothing was committed: none of them can be loaded, and trying again will not help.
     Impossible(String),
     /// Somebody else has loaded some of them, or owns the workflow, or the reply to the commit was lost: ask the
@@ -54,6 +56,10 @@ pub trait Loader: Send + Sync {
         extraction: &ExtractionSpec,
         batch: &[StagedPartition],
     ) -> LoadOutcome;
+
+    /// Begins no load any more, and waits so long for those that run. Those that run on are ended: their locks are free when
+    /// this returns, unless Snowflake cannot be asked, which takes `patience` once more at most.
+    async fn stop(&self, patience: Duration);
 
     /// What is left to do when all tables of a workflow have ended: transient tables and staged files go. Best effort, and
     /// safe to repeat. Answers whether it came to its end: it does not once `is_wanted` says no, or another orchestrator has

@@ -1,7 +1,7 @@
 //! TaskEndWriter: the worker's group commit. Ends of tasks that come while a statement is under way go out together.
 
 use super::{Reply, effects};
-use crate::checkpoint::{Applied, WorkerCheckpoint};
+use crate::checkpoint::{Applied, CheckpointError, StoreFailure, WorkerCheckpoint};
 use crate::domain::retry::RetryPolicy;
 use crate::domain::task::{TaskEnd, TaskFailure, TaskOutcome};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -136,7 +136,7 @@ async fn write_singly(checkpoint: &dyn WorkerCheckpoint, batch: Vec<Ending>) -> 
     for (mut end, reply) in batch {
         let mut answer = checkpoint.finish(std::slice::from_ref(&end)).await;
         if let Err(error) = &answer
-            && !error.is_retryable()
+            && error.is_refusal()
             && matches!(end.outcome, TaskOutcome::Completed { .. })
         {
             tracing::error!(task_id = end.task_id, %error, "a task's result was refused; the task fails");
@@ -151,6 +151,11 @@ async fn write_singly(checkpoint: &dyn WorkerCheckpoint, batch: Vec<Ending>) -> 
         match answer {
             Ok(applied) => reply(applied.first().copied().unwrap_or(Applied::No)),
             Err(error) if error.is_retryable() => again.push((end, reply)),
+            // Not the end's doing, and the work is done: should nobody mend it before the lease runs out, it counts for nothing.
+            Err(CheckpointError::Store(error)) if error.what == StoreFailure::Other => {
+                tracing::error!(task_id = end.task_id, %error, "the end of a task could not be written; trying again");
+                again.push((end, reply));
+            }
             Err(error) => {
                 // The lease runs out, and the task is claimed anew.
                 tracing::error!(task_id = end.task_id, %error, "the end of a task was refused");

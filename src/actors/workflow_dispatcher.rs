@@ -33,6 +33,8 @@ const LONGEST_DRIVING_LOOK: Duration = Duration::from_secs(5);
 
 /// How long a stop waits for the workflows' actors.
 const STOP_CHILDREN: Duration = Duration::from_secs(2);
+/// How long a stop waits for loads that run, before they are rolled back: for that it waits as long again.
+const LOAD_PATIENCE: Duration = Duration::from_secs(4);
 /// How long a stop waits for state changes that are on their way.
 const SETTLE_WRITES: Duration = Duration::from_secs(5);
 
@@ -232,11 +234,17 @@ impl Actor for WorkflowDispatcher {
     ) -> Result<(), ActorProcessingErr> {
         let held = state.held();
         if !held.is_empty() {
-            // Nothing may be on its way when the leases are given back: the next owner reads at once.
+            // Nothing may be on its way when the leases are given back: the next owner reads at once, and would wait for the
+            // locks of a load that nobody ends.
             let cell = myself.get_cell();
-            cell.stop_children_and_wait(None, Some(STOP_CHILDREN)).await;
-            let settled = settled_writes(&state.arguments.writer, None);
-            if tokio::time::timeout(SETTLE_WRITES, settled).await.is_err() {
+            let settled = async {
+                cell.stop_children_and_wait(None, Some(STOP_CHILDREN)).await;
+                let settled = settled_writes(&state.arguments.writer, None);
+                tokio::time::timeout(SETTLE_WRITES, settled).await
+            };
+            let loader = &state.arguments.services.loader;
+            let (settled, ()) = tokio::join!(settled, loader.stop(LOAD_PATIENCE));
+            if settled.is_err() {
                 tracing::warn!(
                     "state changes are still on their way; the leases run out by themselves"
                 );

@@ -68,13 +68,29 @@ impl CheckpointError {
 
     /// Whether another transaction held a row for too long.
     pub fn is_locked(&self) -> bool {
-        matches!(self, Self::Store(error) if error.locked)
+        matches!(self, Self::Store(error) if error.what == StoreFailure::Locked)
+    }
+
+    /// Whether Snowflake refused this very statement, and would refuse it again.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Store(error) if error.what == StoreFailure::Refused)
     }
 
     /// Whether Snowflake could not be reached or refused the login.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Store(error) if error.unreachable)
     }
+}
+
+/// What kind of failure of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreFailure {
+    /// Another transaction held a row for too long.
+    Locked,
+    /// The statement was refused for what it says.
+    Refused,
+    /// Anything else: the network, the login, privileges, objects.
+    Other,
 }
 
 /// A failure of the store below the checkpoint.
@@ -87,8 +103,8 @@ pub struct StoreError {
     pub retryable: bool,
     /// Whether Snowflake could not be reached or refused the login (exit code 3).
     pub unreachable: bool,
-    /// Whether another transaction held a row for too long.
-    pub locked: bool,
+    /// What kind of failure, where somebody asks.
+    pub what: StoreFailure,
     /// The cause.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,

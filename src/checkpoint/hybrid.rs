@@ -1,6 +1,6 @@
 //! The checkpoint in hybrid tables.
 
-use super::contract::{CheckpointError, StoreError};
+use super::contract::{CheckpointError, StoreError, StoreFailure};
 use super::limits::KnownLimits;
 use super::schema;
 use crate::domain::retry::RetryPolicy;
@@ -253,7 +253,11 @@ impl From<SnowflakeError> for CheckpointError {
             message: error.message.clone(),
             retryable: error.is_retryable(),
             unreachable: matches!(error.kind, Kind::Unreachable | Kind::Login),
-            locked: error.kind == Kind::Locked,
+            what: match error.kind {
+                Kind::Locked => StoreFailure::Locked,
+                Kind::Refused => StoreFailure::Refused,
+                _ => StoreFailure::Other,
+            },
             source: Some(Box::new(error)),
         })
     }

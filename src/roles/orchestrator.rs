@@ -14,8 +14,9 @@ use crate::config::orchestrator::OrchestratorConfig;
 use crate::snowflake::{Connection, SnowflakeClient};
 use ractor::{Actor, ActorRef};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLock, Semaphore};
 use tokio::task::JoinHandle;
 
 /// How long a stop may take: Snowpark Container Services kill 30 s after SIGTERM.
@@ -71,6 +72,8 @@ impl<'a> Prepared<'a> {
         } = self;
         let loader = TableLoader {
             client: SnowflakeClient::for_loads(connection.clone(), "orchestrator"),
+            open: RwLock::default(),
+            stopping: AtomicBool::default(),
             transactions: SnowflakeClient::for_transactions(connection.clone(), "orchestrator"),
             checkpoint: checkpoint.clone(),
             metadata: config.metadata.clone(),

@@ -21,6 +21,9 @@ use crate::snowflake::{SnowflakeClient, SnowflakeError, Transaction};
 use crate::types::snowflake_name::{quote, quote_table};
 use async_trait::async_trait;
 use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::RwLock;
 
 /// Snowflake's code for a session without a warehouse.
 const NO_WAREHOUSE: &str = "000606";
@@ -31,6 +34,10 @@ pub struct TableLoader {
     pub client: SnowflakeClient,
     /// The same for the transactions, in which nothing is committed by itself.
     pub transactions: SnowflakeClient,
+    /// Held by each transaction while it is open; whoever has it alone knows that none is.
+    pub open: RwLock<()>,
+    /// Whether no transaction begins any more.
+    pub stopping: AtomicBool,
     /// Gives the statements that belong into the transaction.
     pub checkpoint: HybridCheckpoint,
     /// Where staging tables live.
@@ -58,8 +65,8 @@ impl Loader for TableLoader {
             Err(error) => {
                 // The reply may be what was lost, and not the permit.
                 self.checkpoint.end_load(owned, table_no).await;
-                return if error.is_locked() {
-                    LoadOutcome::Locked(error.to_string())
+                return if error.is_locked() || error.is_unreachable() {
+                    LoadOutcome::Held(error.to_string())
                 } else {
                     LoadOutcome::TryAgain(error.to_string())
                 };
@@ -72,6 +79,27 @@ impl Loader for TableLoader {
             self.checkpoint.end_load(owned, table_no).await;
         }
         outcome
+    }
+
+    async fn stop(&self, patience: Duration) {
+        // Those that wait for it now begin when this is over, and end there.
+        let ended = tokio::time::timeout(patience, self.open.write()).await;
+        self.stopping.store(true, Ordering::SeqCst);
+        if ended.is_ok() {
+            return;
+        }
+        tracing::info!(
+            "loads that still run are rolled back; they are done again by whoever goes on"
+        );
+        self.transactions.cancel_all();
+        if tokio::time::timeout(patience, self.open.write())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "loads could not be rolled back in time; Snowflake ends their transactions by itself, after five minutes or when they end"
+            );
+        }
     }
 
     async fn finish(
@@ -255,8 +283,16 @@ impl TableLoader {
         load: &Load,
         staging: Option<&str>,
     ) -> LoadOutcome {
+        let _open = self.open.read().await;
+        if self.stopping.load(Ordering::SeqCst) {
+            return LoadOutcome::TryAgain("the orchestrator stops".to_owned());
+        }
         let transaction = match self.transactions.begin_tagged(Step::LoadBegin, tag).await {
             Ok(transaction) => transaction,
+            // Nothing has begun, whatever becomes of the other sessions.
+            Err(error) if matches!(error.kind, Kind::Unreachable | Kind::Login) => {
+                return LoadOutcome::Held(error.message);
+            }
             Err(error) => return failed(&error, extraction, batch),
         };
         // Within what LOAD_SEQ holds.
@@ -311,7 +347,7 @@ impl TableLoader {
                 .execute(Step::LoadCheckpoint, &sql)
                 .await
                 .map_err(|error| match error.kind {
-                    Kind::Locked => LoadOutcome::Locked(error.message),
+                    Kind::Locked => LoadOutcome::Held(error.message),
                     // Of the metadata, which are not the target: whoever has taken them away may bring them back.
                     Kind::NoSuchObject | Kind::NoPrivilege => LoadOutcome::TryAgain(error.message),
                     _ => failed(&error, extraction, batch),

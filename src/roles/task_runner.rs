@@ -174,7 +174,8 @@ fn source_failure(error: SourceError) -> TaskFailure {
 fn extract_failure(error: ExtractError) -> TaskFailure {
     match error {
         ExtractError::Source(error) => source_failure(error),
-        ExtractError::Stage(error) if error.kind == Kind::Unreachable => {
+        // The worker has logged in before.
+        ExtractError::Stage(error) if matches!(error.kind, Kind::Unreachable | Kind::Login) => {
             TaskFailure::outage(error.message)
         }
         error if error.is_retryable() => TaskFailure::passing(error.to_string()),

@@ -8,14 +8,17 @@ use crate::failpoint::{Step, step};
 use crate::types::snowflake_name::quote_text;
 use serde_json::json;
 use snowflake_connector_rs as connector;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Sessions of one process at most.
 const MAX_SESSIONS: usize = 24;
 /// How long a rollback may take; then the session is thrown away.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a statement that is cancelled may take to end.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 /// How long an answer may take; then the statement counts as lost, and whoever asked asks again. Statements on the
 /// metadata take milliseconds, but may wait for a warehouse that is resumed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -70,6 +73,10 @@ struct Shared {
     role: String,
     sessions: SessionKind,
     idle: Mutex<Vec<PooledSession>>,
+    /// Whether a login has been accepted, of this client or of the role's: a refusal then is an outage.
+    accepted: AtomicBool,
+    /// Whether statements are cancelled, those that run and those that come.
+    cancelled: watch::Sender<bool>,
     permits: Arc<Semaphore>,
 }
 
@@ -82,6 +89,8 @@ struct SessionKind {
     max_age: Duration,
     /// Whether a statement outside a transaction is committed by itself.
     autocommit: bool,
+    /// Whether the role that it is for has logged in before.
+    serves_role: bool,
 }
 
 /// A session with the query tag that it was given last.
@@ -108,16 +117,18 @@ impl SnowflakeClient {
             timeout: RESPONSE_TIMEOUT,
             max_age,
             autocommit: true,
+            serves_role: false,
         };
         Self::with(connection, role, sessions)
     }
 
-    /// The same for statements that may take long, each on a session that is young.
+    /// The same for statements that may take long, each on a session that is young; for a role that has logged in before.
     pub fn for_loads(connection: Connection, role: &str) -> Self {
         let sessions = SessionKind {
             timeout: LOAD_TIMEOUT,
             max_age: LOAD_SESSION_AGE,
             autocommit: true,
+            serves_role: true,
         };
         Self::with(connection, role, sessions)
     }
@@ -129,6 +140,7 @@ impl SnowflakeClient {
             timeout: LOAD_TIMEOUT,
             max_age: LOAD_SESSION_AGE,
             autocommit: false,
+            serves_role: true,
         };
         Self::with(connection, role, sessions)
     }
@@ -139,6 +151,8 @@ impl SnowflakeClient {
             role: role.to_owned(),
             sessions,
             idle: Mutex::new(Vec::new()),
+            accepted: AtomicBool::new(sessions.serves_role),
+            cancelled: watch::Sender::new(false),
             permits: Arc::new(Semaphore::new(MAX_SESSIONS)),
         };
         Self {
@@ -252,6 +266,11 @@ impl SnowflakeClient {
         }
     }
 
+    /// Cancels every statement that runs, and those that come. Only the ends of transactions are still sent.
+    pub fn cancel_all(&self) {
+        self.shared.cancelled.send_replace(true);
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<PooledSession>> {
         self.shared
             .idle
@@ -297,7 +316,27 @@ impl SnowflakeClient {
         })
     }
 
+    /// Logs in. The first refusal is final, for whoever starts looks at it. Later ones pass: a user that is locked for a
+    /// while, a network policy or a clock that somebody corrects, a token that is replaced.
     async fn login(&self) -> Result<connector::Session, SnowflakeError> {
+        let accepted = &self.shared.accepted;
+        match self.login_once().await {
+            Ok(session) => {
+                accepted.store(true, Ordering::Relaxed);
+                Ok(session)
+            }
+            Err(error) if error.kind != Kind::Unreachable && accepted.load(Ordering::Relaxed) => {
+                tracing::error!(%error, "Snowflake refuses a login that it accepted before; nothing is given up, and it is tried again until it is accepted");
+                Err(SnowflakeError {
+                    kind: Kind::Unreachable,
+                    ..error
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn login_once(&self) -> Result<connector::Session, SnowflakeError> {
         let Connection {
             name,
             account,
@@ -344,21 +383,46 @@ impl SnowflakeClient {
         client
             .create_session()
             .await
-            .map_err(|error| placed(error.into()))
+            .map_err(|error| placed(SnowflakeError::from(error).of_login()))
     }
 
+    /// Runs a statement, or cancels it.
     async fn run(
         &self,
         session: &connector::Session,
         sql: &str,
     ) -> Result<Vec<Row>, SnowflakeError> {
+        let mut cancelled = self.shared.cancelled.subscribe();
+        if *cancelled.borrow_and_update() {
+            return Err(SnowflakeError::cancelled());
+        }
+        let handle = session.query_handle(sql.to_owned())?;
+        let canceller = handle.canceller();
+        let answer = Self::run_to_end(handle, sql);
+        let stop = async { drop(cancelled.wait_for(|is| *is).await) };
+        tokio::pin!(answer);
+        tokio::select! {
+            answer = &mut answer => answer,
+            () = stop => {
+                let end = async {
+                    canceller.cancel().await?;
+                    answer.await
+                };
+                // Until it has ended, nothing else can be asked of its session.
+                tokio::time::timeout(CANCEL_PATIENCE, end)
+                    .await
+                    .unwrap_or_else(|_| Err(SnowflakeError::cancelled()))
+            }
+        }
+    }
+
+    async fn run_to_end(
+        handle: connector::QueryHandle,
+        sql: &str,
+    ) -> Result<Vec<Row>, SnowflakeError> {
         let began = Instant::now();
         let result = async {
-            let rows: Vec<TextRow> = session
-                .query_as::<TextRow, _>(sql.to_owned())
-                .await?
-                .collect()
-                .await?;
+            let rows: Vec<TextRow> = handle.execute_as::<TextRow>().await?.collect().await?;
             Ok::<_, connector::Error>(rows.into_iter().map(|row| row.0).collect::<Vec<Row>>())
         }
         .await
@@ -426,7 +490,7 @@ impl Transaction {
     /// # Errors
     /// With `in_doubt`, the commit may have happened: ask the checkpoint.
     pub async fn commit(mut self, at: Step) -> Result<(), SnowflakeError> {
-        match self.run_step(at, "COMMIT").await {
+        match step(at, self.end_with("COMMIT")).await {
             Ok(_) => {
                 self.give_back();
                 Ok(())
@@ -463,12 +527,25 @@ impl Transaction {
 
     /// Rolls back. A session that cannot even do that is thrown away.
     pub async fn rollback(mut self) {
-        let rollback = self.query("ROLLBACK");
+        let rollback = self.end_with("ROLLBACK");
         if matches!(
             tokio::time::timeout(ROLLBACK_PATIENCE, rollback).await,
             Ok(Ok(_))
         ) {
             self.give_back();
+        }
+    }
+
+    /// Runs a statement that is not cancelled.
+    async fn end_with(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
+        match &self.lease {
+            Some(lease) => {
+                let handle = lease.pooled.session.query_handle(sql.to_owned())?;
+                SnowflakeClient::run_to_end(handle, sql).await
+            }
+            None => Err(SnowflakeError::refused(
+                "the transaction has ended".to_owned(),
+            )),
         }
     }
 

@@ -12,6 +12,8 @@ pub enum Kind {
     Unreachable,
     /// The session has expired; a new one helps.
     SessionExpired,
+    /// The statement was cancelled, by whomever: an operator, or a role that stops.
+    Cancelled,
     /// A lock was held too long, or a deadlock was resolved against us.
     Locked,
     /// An object does not exist, or the role may not see it.
@@ -21,6 +23,8 @@ pub enum Kind {
     /// The statement was refused for another reason; trying again will not help.
     Refused,
 }
+
+const LOGIN_REMEDY: &str = "; check the user and its password, token or key in the connection";
 
 /// A failure of a statement, a login or an upload.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -41,11 +45,9 @@ impl SnowflakeError {
     pub fn from_code(code: &str, message: &str) -> Self {
         let (kind, remedy) = match code.trim_start_matches('0') {
             "390100" | "390101" | "390102" | "390144" | "390303" | "390318" | "390195"
-            | "390422" => (
-                Kind::Login,
-                "; check the user and its password, token or key in the connection",
-            ),
+            | "390422" => (Kind::Login, LOGIN_REMEDY),
             "390112" | "390114" | "390111" | "390104" => (Kind::SessionExpired, ""),
+            "604" => (Kind::Cancelled, ""),
             "625" | "200001" | "628" | "626" => (Kind::Locked, ""),
             "2003" | "2043" => (Kind::NoSuchObject, ""),
             "3001" => (
@@ -78,6 +80,28 @@ impl SnowflakeError {
         }
     }
 
+    /// A statement that was not sent, or that was cancelled, because its role stops.
+    pub fn cancelled() -> Self {
+        Self {
+            kind: Kind::Cancelled,
+            message: "the statement was cancelled, because this process stops".to_owned(),
+            code: None,
+            in_doubt: true,
+        }
+    }
+
+    /// What Snowflake answered to a login: whatever it refuses there is the login.
+    pub(super) fn of_login(self) -> Self {
+        match self.kind {
+            Kind::Refused | Kind::NoPrivilege | Kind::NoSuchObject => Self {
+                kind: Kind::Login,
+                message: format!("{}{LOGIN_REMEDY}", self.message),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// A refusal of our own.
     pub fn refused(message: String) -> Self {
         Self {
@@ -92,7 +116,7 @@ impl SnowflakeError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Unreachable | Kind::SessionExpired | Kind::Locked
+            Kind::Unreachable | Kind::SessionExpired | Kind::Cancelled | Kind::Locked
         )
     }
 
@@ -100,7 +124,7 @@ impl SnowflakeError {
     pub fn failure(&self) -> Failure {
         match self.kind {
             Kind::Unreachable => Failure::Outage,
-            Kind::SessionExpired | Kind::Locked => Failure::Passing,
+            Kind::SessionExpired | Kind::Cancelled | Kind::Locked => Failure::Passing,
             _ => Failure::Final,
         }
     }
@@ -133,6 +157,7 @@ impl From<connector::Error> for SnowflakeError {
                 in_doubt: false,
             },
             (_, Some(code)) => Self::from_code(code, &message),
+            (connector::ErrorKind::Cancelled, _) => Self::cancelled(),
             (connector::ErrorKind::Auth, _) => Self {
                 kind: Kind::Login,
                 message: format!(

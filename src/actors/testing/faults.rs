@@ -1,6 +1,6 @@
 //! Faults that a test plans for the checkpoint's calls.
 
-use crate::checkpoint::{CheckpointError, StoreError};
+use crate::checkpoint::{CheckpointError, StoreError, StoreFailure};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,6 +12,8 @@ pub enum Fault {
     Reject,
     /// It fails before its effect, and waiting does not help.
     Refuse,
+    /// It fails before its effect for a reason that is not the statement's: a privilege that was taken away.
+    Forbid,
     /// Its effect is there, and the reply is lost.
     LoseReply,
     /// The caller's code panics before the effect.
@@ -87,6 +89,13 @@ impl Faults {
             Some(Fault::Reject) => Err(store_error("rejected by the test", true)),
             Some(Fault::Refuse) => Err(store_error("refused by the test", false)),
             Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Forbid) => {
+                let mut error = store_error("forbidden by the test", false);
+                if let CheckpointError::Store(error) = &mut error {
+                    error.what = StoreFailure::Other;
+                }
+                Err(error)
+            }
             Some(Fault::Panic) => panic!("{method} panics, as the test planned"),
             Some(Fault::LoseReply) => Ok(After {
                 lost: true,
@@ -125,7 +134,11 @@ pub(super) fn store_error(message: &str, retryable: bool) -> CheckpointError {
         message: message.to_owned(),
         retryable,
         unreachable: false,
-        locked: false,
+        what: if retryable {
+            StoreFailure::Other
+        } else {
+            StoreFailure::Refused
+        },
         source: None,
     })
 }

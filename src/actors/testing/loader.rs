@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How long a row that is locked is waited for.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -113,7 +114,7 @@ impl Loader for FakeLoader {
         let lock = self.store.table_lock((owned.id, table_no));
         let Ok(_row) = tokio::time::timeout(LOCK_PATIENCE, lock.lock()).await else {
             *self.locked.lock().unwrap() += 1;
-            return LoadOutcome::Locked("the table's row is locked".to_owned());
+            return LoadOutcome::Held("the table's row is locked".to_owned());
         };
         let slow = self.slow.lock().unwrap().get(&table_no).copied();
         tokio::time::sleep(slow.unwrap_or(self.duration)).await;
@@ -148,6 +149,8 @@ impl Loader for FakeLoader {
         outcome
     }
 
+    async fn stop(&self, _: Duration) {}
+
     async fn finish(
         &self,
         owned: &OwnedWorkflow,
@@ -161,5 +164,54 @@ impl Loader for FakeLoader {
         *self.ends_of_open_workflows.lock().unwrap() += usize::from(is_open);
         self.removed.lock().unwrap().push(owned.id.0);
         is_wanted()
+    }
+}
+
+/// The loads of one process, which end with it.
+pub struct ProcessLoader {
+    loader: Arc<FakeLoader>,
+    stopped: watch::Sender<bool>,
+}
+
+impl ProcessLoader {
+    /// Those of a process that starts now.
+    pub fn new(loader: Arc<FakeLoader>) -> Self {
+        Self {
+            loader,
+            stopped: watch::Sender::new(false),
+        }
+    }
+}
+
+#[async_trait]
+impl Loader for ProcessLoader {
+    async fn load(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+        extraction: &ExtractionSpec,
+        batch: &[StagedPartition],
+    ) -> LoadOutcome {
+        let mut stopped = self.stopped.subscribe();
+        let stop = async { drop(stopped.wait_for(|is| *is).await) };
+        tokio::select! {
+            outcome = self.loader.load(owned, table_no, extraction, batch) => outcome,
+            () = stop => LoadOutcome::TryAgain("the orchestrator stops".to_owned()),
+        }
+    }
+
+    async fn stop(&self, patience: Duration) {
+        tokio::time::sleep(patience).await;
+        self.stopped.send_replace(true);
+        tokio::task::yield_now().await;
+    }
+
+    async fn finish(
+        &self,
+        owned: &OwnedWorkflow,
+        tables: &[TableState],
+        is_wanted: &(dyn Fn() -> bool + Send + Sync),
+    ) -> bool {
+        self.loader.finish(owned, tables, is_wanted).await
     }
 }

@@ -1,6 +1,6 @@
 //! Both trees over one store.
 
-use super::loader::FakeLoader;
+use super::loader::{FakeLoader, ProcessLoader};
 use super::planner::FakePlanner;
 use super::runner::FakeRunner;
 use super::store::Store;
@@ -130,7 +130,7 @@ impl World {
             max_failures: 5,
             services: WorkflowServices {
                 checkpoint: self.store.clone(),
-                loader: self.loader.clone(),
+                loader: Arc::new(ProcessLoader::new(self.loader.clone())),
                 planner: self.planner.clone(),
                 load_permits: Arc::new(Semaphore::new(4)),
                 load_gates: LoadGates::default(),

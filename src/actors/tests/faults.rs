@@ -84,6 +84,18 @@ async fn a_result_that_cannot_be_stored_fails_its_task_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_result_that_could_not_be_written_for_another_reason_than_itself_is_kept() {
+    let world = World::new(WorldSettings::default());
+    for nth in 1..6 {
+        world.store.faults.plan("finish", nth, Fault::Forbid);
+    }
+    let _orchestrator = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    world.until_complete().await;
+    world.assert_all_loaded_once();
+}
+
+#[tokio::test(start_paused = true)]
 async fn code_that_panics_beside_an_actor_of_the_orchestrator_changes_nothing() {
     for method in ORCHESTRATOR_METHODS {
         survives(method, Fault::Panic).await;

@@ -1,6 +1,7 @@
 //! Rows of the checkpoint that a load, or somebody else, holds for long.
 
 use crate::actors::checkpoint_writer::{Change, CheckpointWriter, CheckpointWriterMsg, Written};
+use crate::actors::orchestrator_supervisor::OrchestratorSupervisorMsg;
 use crate::actors::testing::{World, WorldSettings};
 use crate::checkpoint::{OrchestratorCheckpoint, StateChange, WorkflowSearch};
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
@@ -150,6 +151,31 @@ async fn a_load_of_a_former_owner_holds_up_its_own_workflow_alone() {
         WorkflowPhase::Pending
     );
     drop(held);
+    world.until_complete().await;
+    world.assert_all_loaded_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orchestrator_that_is_drained_ends_its_loads_before_it_gives_its_leases_back() {
+    let world = slow_loads();
+    let one = world.orchestrator("one").await;
+    let _worker = world.worker("w1").await;
+    world
+        .until("both tables are loaded", |w| {
+            w.loader.batches.lock().unwrap().len() == 2
+        })
+        .await;
+    one.cast(OrchestratorSupervisorMsg::Drain).unwrap();
+    world
+        .until("the lease is given back", |w| {
+            w.store.owner(w.workflow).0.is_none()
+        })
+        .await;
+    for no in [0, 1] {
+        let row = world.store.table_lock((world.workflow, TableNo(no)));
+        assert!(row.try_lock().is_ok(), "table {no} is locked");
+    }
+    let _two = world.orchestrator("two").await;
     world.until_complete().await;
     world.assert_all_loaded_once();
 }

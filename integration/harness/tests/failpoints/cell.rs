@@ -61,7 +61,7 @@ fn circumstances(step: Step) -> (&'static str, &'static str) {
         Step::WorkflowRelease => ("file.end.before=1*return(term)", ""),
         Step::TaskReap => ("", "file.end.before=1*return(kill)"),
         // The load is not committed, for a passing reason.
-        Step::LoadWaits | Step::LimitReturn => ("load.begin.before=1*return(error)", ""),
+        Step::LoadWaits | Step::LimitReturn => ("load.checkpoint.before=1*return(error)", ""),
         Step::EndStaging => ("", "load.begin.before=1*return(kill)"),
         _ => ("", ""),
     }

@@ -1,10 +1,12 @@
 //! Sessions that expire while they are used.
 
-use crate::migration::Migration;
+use crate::migration::{DEADLINE, Migration};
+use serde_json::json;
 use snowhaul::failpoint::Step;
 use snowhaul::snowflake::connection::{Surroundings, find};
+use snowhaul::snowflake::error::Kind;
 use snowhaul::snowflake::{Connection, SnowflakeClient};
-use snowhaul_integration::{LocalRedshift, LocalSnowflake};
+use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, unique_name, until};
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
@@ -82,6 +84,37 @@ fn nothing_begins_on_a_session_that_is_too_old() {
 }
 
 #[test]
+fn logins_that_are_refused_for_a_while_fail_nothing() {
+    let scratch = Scratch::new("users");
+    let users = |password: &str| {
+        let entry =
+            json!({"LOCAL": {"password": password}, "TESTER": {"password": "tester-password"}});
+        scratch.write("users.json", &entry.to_string())
+    };
+    let file = users("right");
+    // What an expired session has locked is free when its transaction has been idle for too long.
+    let expiring = ["--session-lifetime", "3", "--transaction-idle", "5"];
+    let options = [&expiring[..], &["--users", file.to_str().unwrap()]].concat();
+    let snowflake = LocalSnowflake::start(&options);
+    let migration = Migration::new(LocalRedshift::shared(), 4_000, 100, 2_000);
+    let gate = migration.close_gate();
+    let orchestrator = migration.orchestrator(&snowflake);
+    let created = migration.create(&snowflake);
+    let worker = migration.worker(&snowflake);
+    migration.wait_for_extractions();
+    users("another");
+    drop(gate);
+    let told = "Snowflake refuses a login that it accepted before";
+    for role in [&orchestrator, &worker] {
+        assert!(until(DEADLINE, || role.stdout().contains(told)));
+    }
+    // For longer than a statement is tried again.
+    thread::sleep(Duration::from_secs(8));
+    users("right");
+    migration.assert_ends_right(&snowflake, created);
+}
+
+#[test]
 fn a_burst_that_meets_nothing_but_expired_sessions_answers_all() {
     const AT_ONCE: usize = 20;
     let snowflake = LocalSnowflake::start(&["--session-lifetime", "3"]);
@@ -102,4 +135,35 @@ fn a_burst_that_meets_nothing_but_expired_sessions_answers_all() {
             tokio::time::sleep(Duration::from_secs(4)).await;
         }
     });
+}
+
+#[test]
+fn statements_that_are_cancelled_end_at_once_and_their_transaction_is_rolled_back() {
+    let snowflake = LocalSnowflake::shared();
+    let sql = snowflake.sql();
+    let database = unique_name("CANCELLED");
+    sql.run(&format!("CREATE DATABASE {database}"));
+    let table = format!("{database}.PUBLIC.T");
+    sql.run(&format!("CREATE TABLE {table} (N NUMBER)"));
+    sql.run(&format!("INSERT INTO {table} VALUES (1)"));
+    let client = SnowflakeClient::for_transactions(local_connection(snowflake), "test");
+    let update = format!("UPDATE {table} SET N = N + 1");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let transaction = client.begin(Step::LoadBegin).await.unwrap();
+        transaction.query(&update).await.unwrap();
+        let running = transaction.query("SELECT SYSTEM$WAIT(600)");
+        let cancel = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            client.cancel_all();
+        };
+        let (answer, ()) = tokio::join!(running, cancel);
+        assert_eq!(answer.unwrap_err().kind, Kind::Cancelled);
+        let late = client.query("SELECT 1").await;
+        assert_eq!(late.unwrap_err().kind, Kind::Cancelled);
+        transaction.rollback().await;
+    });
+    // The row is free, and as it was.
+    sql.run(&update);
+    assert_eq!(sql.number(&format!("SELECT N FROM {table}")), 2);
 }
