@@ -203,25 +203,66 @@ where
     F: FnMut() -> T,
     T: Future<Output = Result<(), CheckpointError>>,
 {
-    let until = tokio::time::Instant::now() + patience;
-    let mut told = false;
+    let mut until = tokio::time::Instant::now() + patience;
+    let mut told: Option<String> = None;
     loop {
         match check().await {
             Err(CheckpointError::NoMetadata { schema, cause }) => {
-                if tokio::time::Instant::now() >= until {
+                let now = tokio::time::Instant::now();
+                if told.as_ref().is_some_and(|before| *before != cause) {
+                    // They come nearer: an orchestrator is at it.
+                    until = now + patience;
+                }
+                if now >= until {
                     return Err(CheckpointError::NoMetadata { schema, cause });
                 }
-                if !told {
+                if told.replace(cause.clone()).is_none() {
                     tracing::info!(
                         schema,
                         cause,
                         "waiting for an orchestrator to create the metadata"
                     );
-                    told = true;
                 }
             }
             result => return result,
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// Waits for metadata that take this long from version to version.
+    async fn waited(step: u64) -> bool {
+        let started = tokio::time::Instant::now();
+        let asked = Cell::new(0);
+        let check = || {
+            asked.set(asked.get() + 1);
+            let version = started.elapsed().as_secs() / step;
+            async move {
+                match version {
+                    3.. => Ok(()),
+                    _ => Err(CheckpointError::NoMetadata {
+                        schema: "S".to_owned(),
+                        cause: format!("it has version {version}"),
+                    }),
+                }
+            }
+        };
+        let came = wait_for_metadata(check, PATIENCE).await.is_ok();
+        assert!(asked.get() > 1);
+        came
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn metadata_are_waited_for_as_long_as_they_come_nearer() {
+        assert!(waited(5).await);
+        assert!(waited(15).await, "three steps take more than its patience");
+        assert!(!waited(40).await);
     }
 }

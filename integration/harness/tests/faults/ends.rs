@@ -37,7 +37,10 @@ fn take(metadata: &Metadata) -> OwnedWorkflow {
     };
     let taken = metadata.checkpoint.take_workflows(&search);
     let taken = metadata.runtime.block_on(taken).unwrap();
-    taken.into_iter().find(|owned| owned.id.0 == 1).unwrap()
+    let owned = taken.into_iter().find(|owned| owned.id.0 == 1).unwrap();
+    let fenced = metadata.checkpoint.fence_tables(&owned);
+    metadata.runtime.block_on(fenced).unwrap();
+    owned
 }
 
 fn complete(metadata: &Metadata, owned: &OwnedWorkflow) -> Result<Applied, CheckpointError> {
