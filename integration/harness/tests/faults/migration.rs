@@ -74,10 +74,10 @@ impl<'server> Migration<'server> {
             scratch,
         };
         migration.configure_workers(
-            "max_parallel_tasks = 2\ntask_fetch_interval = 0.3\nlease_refresh_interval = 1\nlease = 3",
+            "max_parallel_tasks = 2\ntask_fetch_interval = 0.3\nlease_refresh_interval = 2\nlease = 6",
         );
         migration.configure_orchestrators(
-            "poll_interval = 0.2\nlease = 3\nreap_interval = 0.5\nmax_failures = 20",
+            "poll_interval = 0.2\nlease = 6\nreap_interval = 0.5\nmax_failures = 20",
         );
         migration
     }
