@@ -184,6 +184,10 @@ def _drop_stage(session: Session, keys: list[str], shown: str, *, exists_ok: boo
     return single("status", f"{shown} successfully dropped.")
 
 
+def utc_now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
 def context(session: Session, is_ddl: bool, now: str | None = None) -> dict[str, Callable[[], Expr]]:
     """Functions whose answer depends on the session."""
 
@@ -207,7 +211,7 @@ def context(session: Session, is_ddl: bool, now: str | None = None) -> dict[str,
     }
     if not is_ddl:
         # DuckDB's clock stands still within a transaction; SYSDATE is when the statement runs.
-        now = now or datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        now = now or utc_now()
         moment = sqlglot.parse_one(f"CAST('{now}' AS TIMESTAMP)", read="duckdb")
         values["SYSDATE"] = values["UTC_TIMESTAMP"] = moment.copy
     return values

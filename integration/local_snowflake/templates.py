@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fakesnow.statement_type import statement_type_id
 from sqlglot import Expr, exp
 
-from . import names, rewrite
+from . import commands, names, rewrite
 from .engine import PLANNED, Cursor, Plan
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class Template:
         return "".join(parts)
 
     def filled(self, values: list[str]) -> Known:
-        sql = self.fill(values, datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"))
+        sql = self.fill(values, commands.utc_now())
         return Known(self, values, self.plan.with_sql(sql))
 
 

@@ -3,9 +3,9 @@
 
 use super::Reply;
 use super::effects::{self, ask_patiently};
-use super::load_gates::LoadGates;
 use super::ports::{LoadOutcome, Loader, StagedPartition};
 use super::supervision::is_running;
+use super::table_gates::TableGates;
 use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::idle::IdlePolicy;
 use crate::domain::phase::PartitionPhase;
@@ -92,7 +92,7 @@ pub struct CopyIntoArguments {
     /// Loads at once in the whole process.
     pub permits: Arc<Semaphore>,
     /// A load of this table that a predecessor began ends first.
-    pub gates: LoadGates,
+    pub gates: TableGates,
 }
 
 /// Its state.

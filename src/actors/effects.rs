@@ -6,6 +6,7 @@ use crate::domain::retry::RetryPolicy;
 use ractor::{ActorCell, ActorRef, Message};
 use std::future::Future;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Kills the actor when it is dropped before the effect has ended: the effect has panicked.
 struct KillUnlessDone(Option<ActorCell>);
@@ -32,6 +33,33 @@ pub(super) fn run<M: Message>(
         guard.0 = None;
         let _ = actor.cast(message);
     });
+}
+
+/// The timer of whoever holds leases: it comes when the one that ends first does, whatever hangs.
+#[derive(Default)]
+pub(super) struct Expiry(Option<Instant>);
+
+impl Expiry {
+    /// Sees to it that `expire` comes when the first of these leases ends. A timer that comes earlier stays.
+    pub fn watch<M: Message>(
+        &mut self,
+        myself: &ActorRef<M>,
+        ends: impl Iterator<Item = Instant>,
+        expire: fn() -> M,
+    ) {
+        let Some(first) = ends.min() else {
+            return;
+        };
+        if self.0.is_none_or(|due| first < due) {
+            self.0 = Some(first);
+            myself.send_after(first.saturating_duration_since(Instant::now()), expire);
+        }
+    }
+
+    /// The timer has come.
+    pub fn came(&mut self) {
+        self.0 = None;
+    }
 }
 
 /// What a renewal of leases answers within `patience`; `None`: nothing, and it is to be tried again. One that has no

@@ -1,7 +1,7 @@
 //! LeaseKeeper: renews the leases of all tasks this worker holds and reports their progress, in one statement, and
 //! cancels the tasks whose lease is lost. It has a timer of its own at the end of each lease, whatever hangs.
 
-use super::effects::{self, answer_within};
+use super::effects::{self, Expiry, answer_within};
 use super::ports::TaskProgress;
 use crate::checkpoint::{LeaseRenewal, WorkerCheckpoint, WorkerInfo};
 use crate::domain::ClaimToken;
@@ -70,8 +70,8 @@ struct Held {
 pub struct LeaseKeeperState {
     arguments: LeaseKeeperArguments,
     held: HashMap<Claim, Held>,
-    /// When [`LeaseKeeperMsg::Expire`] comes.
-    expiry: Option<Instant>,
+    /// Brings [`LeaseKeeperMsg::Expire`].
+    expiry: Expiry,
     /// The last heartbeat, and whether it told of no work.
     beat: Option<(Instant, bool)>,
     /// The next renewal brings a heartbeat.
@@ -96,7 +96,7 @@ impl Actor for LeaseKeeper {
         Ok(LeaseKeeperState {
             arguments,
             held: HashMap::new(),
-            expiry: None,
+            expiry: Expiry::default(),
             beat: None,
             is_news: false,
             asked_at: now,
@@ -138,7 +138,7 @@ impl Actor for LeaseKeeper {
             }
             LeaseKeeperMsg::Renew => state.renew(&myself),
             LeaseKeeperMsg::Expire => {
-                state.expiry = None;
+                state.expiry.came();
                 state.cancel_expired();
                 state.watch(&myself);
             }
@@ -261,14 +261,8 @@ impl LeaseKeeperState {
 
     /// Sees to it that [`LeaseKeeperMsg::Expire`] comes when the lease that ends first does.
     fn watch(&mut self, myself: &ActorRef<LeaseKeeperMsg>) {
-        let Some(first) = self.held.values().map(|held| held.until).min() else {
-            return;
-        };
-        if self.expiry.is_none_or(|due| first < due) {
-            self.expiry = Some(first);
-            let left = first.saturating_duration_since(Instant::now());
-            myself.send_after(left, || LeaseKeeperMsg::Expire);
-        }
+        let ends = self.held.values().map(|held| held.until);
+        self.expiry.watch(myself, ends, || LeaseKeeperMsg::Expire);
     }
 
     fn cancel_expired(&mut self) {

@@ -257,13 +257,12 @@ impl TaskPullerState {
         self.pulling = false;
         let pause = match answer {
             Ok((tasks, tables)) => {
-                let (mut planned, mut fresh) = (std::mem::take(&mut self.tables), Tables::new());
-                for work in tables {
+                let keyed = tables.into_iter().map(|work| {
                     let key = (work.workflow_id, work.table_no, work.extraction.is_some());
-                    let known = if key.2 { &mut planned } else { &mut fresh };
-                    known.insert(key, Arc::new(work));
-                }
-                self.tables = planned;
+                    (key, Arc::new(work))
+                });
+                let (planned, fresh): (Tables, Tables) = keyed.partition(|(key, _)| key.2);
+                self.tables.extend(planned);
                 let pause = if tasks.is_empty() {
                     self.arguments.tuning.fetch.pause(self.worked.elapsed())
                 } else {

@@ -3,10 +3,10 @@
 use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written};
 use super::copy_into::{CopyIntoActor, CopyIntoArguments, CopyIntoMsg};
 use super::effects::{self, ask_patiently};
-use super::load_gates::LoadGates;
 use super::ports::{Loader, TargetPlanner};
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::supervision::{ChildEnd, Restarts, child_end, is_running};
+use super::table_gates::TableGates;
 use super::table_planner::{TableEnd, TablePlannerActor, TablePlannerArguments};
 use super::workflow_reader::{Outliving, Reader, Started};
 use super::{Reply, reply_to};
@@ -37,8 +37,8 @@ pub struct WorkflowServices {
     pub planner: Arc<dyn TargetPlanner>,
     /// Loads at once in the whole process.
     pub load_permits: Arc<Semaphore>,
-    /// One load at a time for each table.
-    pub load_gates: LoadGates,
+    /// One load at a time for each table: it holds the rows that its successor would lock.
+    pub load_gates: TableGates,
     /// Partitions of one table in flight at most.
     pub partition_window: usize,
 }

@@ -1,7 +1,7 @@
 //! WorkflowDispatcher: finds workflows, owns them by lease, starts their actors, and lets go of those it has lost.
 
 use super::checkpoint_writer::{CheckpointWriterMsg, settled_writes};
-use super::effects::{self, answer_within, ask_patiently};
+use super::effects::{self, Expiry, answer_within, ask_patiently};
 use super::lease_reaper::LeaseReaperMsg;
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::reply_to;
@@ -108,8 +108,8 @@ struct Driven {
 pub struct WorkflowDispatcherState {
     arguments: WorkflowDispatcherArguments,
     driven: HashMap<WorkflowId, Driven>,
-    /// When [`WorkflowDispatcherMsg::Expire`] comes.
-    expiry: Option<Instant>,
+    /// Brings [`WorkflowDispatcherMsg::Expire`].
+    expiry: Expiry,
     /// When a look brought something the last time.
     found: Instant,
     /// Fences under way.
@@ -133,7 +133,7 @@ impl Actor for WorkflowDispatcher {
         Ok(WorkflowDispatcherState {
             arguments,
             driven: HashMap::new(),
-            expiry: None,
+            expiry: Expiry::default(),
             found: Instant::now(),
             fences: Arc::new(Semaphore::new(MAX_FENCES)),
         })
@@ -172,7 +172,7 @@ impl Actor for WorkflowDispatcher {
                 state.fenced(&myself, (id, epoch), fenced).await;
             }
             WorkflowDispatcherMsg::Expire => {
-                state.expiry = None;
+                state.expiry.came();
                 state.let_go_expired(&myself);
                 state.watch(&myself);
             }
@@ -384,14 +384,9 @@ impl WorkflowDispatcherState {
 
     /// Sees to it that [`WorkflowDispatcherMsg::Expire`] comes when the lease that ends first does.
     fn watch(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
-        let Some(first) = self.driven.values().map(|d| d.lease_until).min() else {
-            return;
-        };
-        if self.expiry.is_none_or(|due| first < due) {
-            self.expiry = Some(first);
-            let left = first.saturating_duration_since(Instant::now());
-            myself.send_after(left, || WorkflowDispatcherMsg::Expire);
-        }
+        let ends = self.driven.values().map(|d| d.lease_until);
+        self.expiry
+            .watch(myself, ends, || WorkflowDispatcherMsg::Expire);
     }
 
     async fn drive(

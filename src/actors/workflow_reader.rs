@@ -3,13 +3,13 @@
 use super::checkpoint_writer::{CheckpointWriterMsg, settled_writes};
 use super::effects::ask_patiently;
 use super::supervision::is_running;
+use super::table_gates::TableGates;
 use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, TableState};
 use crate::domain::phase::{TablePhase, WorkflowPhase};
 use crate::domain::request::{Orders, Request, orders};
 use crate::domain::{TableNo, WorkflowId};
 use ractor::{ActorCell, ActorRef};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{RwLock, RwLockWriteGuard};
 
 /// What the effects of a workflow's actors hold while they run, and whoever drives it after them waits for: effects outlive
@@ -19,15 +19,8 @@ pub struct Outliving {
     /// Shared while a plan is written and while the workflow's end is taken, alone while the workflow or one of its tables is
     /// read to be rebuilt.
     pub whole: RwLock<()>,
-    orders: Mutex<HashMap<TableNo, Arc<tokio::sync::Mutex<()>>>>,
-}
-
-impl Outliving {
-    /// Held while what operators asked of a table is carried out, which may wait for a load.
-    fn order(&self, table_no: TableNo) -> Arc<tokio::sync::Mutex<()>> {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        orders.entry(table_no).or_default().clone()
-    }
+    /// Entered while what operators asked of a table is carried out, which may wait for a load.
+    orders: TableGates,
 }
 
 /// A workflow's tables at its actor's start.
@@ -94,8 +87,7 @@ impl Reader {
         owned: &OwnedWorkflow,
         table_no: TableNo,
     ) -> Result<Option<TableState>, CheckpointError> {
-        let order = self.outliving.order(table_no);
-        let _alone = order.lock().await;
+        let _alone = self.outliving.orders.enter(owned.id, table_no).await;
         let table = self.load_table(owned, table_no).await?;
         // Whoever has asked for a new actor waits for nothing that this one begins.
         if !is_running(&self.asker) {

@@ -145,7 +145,7 @@ impl HybridCheckpoint {
             .collect();
         self.execute(Step::TableEnd, &format!(
             "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE(), LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} FROM ({}) v \
-             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')",
+             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN {ENDED_TABLE}",
             values(&["T", "F", "E"], &rows),
             owned.id,
             owned.epoch,

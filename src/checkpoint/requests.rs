@@ -106,7 +106,7 @@ impl HybridCheckpoint {
         vec![
             format!(
                 "UPDATE {s}.TABLE_STATE SET PHASE = 'CANCELLED', ENDED_AT = SYSDATE(), LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE {of} \
-                 AND OWNER_EPOCH = {} AND PHASE NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')",
+                 AND OWNER_EPOCH = {} AND PHASE NOT IN {ENDED_TABLE}",
                 owned.epoch
             ),
             format!(

@@ -21,8 +21,13 @@ pub struct SyncSnapshot {
 /// # Errors
 /// None that is known: a snapshot can be written as JSON.
 pub fn fingerprint(snapshot: Option<&SyncSnapshot>) -> Result<String, serde_json::Error> {
-    let hash = Sha256::digest(serde_json::to_vec(&snapshot)?);
-    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest(serde_json::to_vec(&snapshot)?))
+}
+
+/// A name of 64 hexadecimal digits that stands for these bytes (SHA-256).
+pub fn digest(bytes: impl AsRef<[u8]>) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What stored partitions, checksums and watermarks depend on.

@@ -2,12 +2,11 @@
 
 use crate::checkpoint::{PlannedPartition, SyncPlan};
 use crate::dialect::Dialect;
-use crate::domain::analysis::{AnalyzedPartition, SyncSettings, TableAnalysis};
+use crate::domain::analysis::{AnalyzedPartition, SyncSettings, TableAnalysis, digest};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{Content, KeyRange, Platform, Slice};
 use crate::domain::task::LoadMode;
 use crate::types::snowflake_name::exact_name;
-use sha2::{Digest, Sha256};
 
 /// Names the state that runs of this table leave behind: the same source table into the same target. `None`: its
 /// strategy leaves none, or this is a dry run.
@@ -28,18 +27,13 @@ pub fn sync_key(platform: Platform, dialect: &dyn Dialect, spec: &TableSpec) -> 
     let parts = std::iter::once(platform.to_string())
         .chain(source.map(|part| dialect.exact_name(part)))
         .chain(target.map(exact_name));
-    let mut hash = Sha256::new();
+    let mut named = Vec::new();
     for part in parts {
         // With its length: names may hold any character.
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
+        named.extend((part.len() as u64).to_be_bytes());
+        named.extend(part.as_bytes());
     }
-    Some(
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
-    )
+    Some(digest(named))
 }
 
 /// What loads of the table do with rows that are there already. `target_is_empty`: at the time of the plan.

@@ -4,10 +4,10 @@ use super::shutdown::{Reload, tell_reload};
 use super::table_loader::TableLoader;
 use super::target_planner::SnowflakeTargetPlanner;
 use super::{RoleError, process_name};
-use crate::actors::load_gates::LoadGates;
 use crate::actors::orchestrator_supervisor::{
     OrchestratorSettings, OrchestratorSupervisor, OrchestratorSupervisorMsg,
 };
+use crate::actors::table_gates::TableGates;
 use crate::actors::workflow::WorkflowServices;
 use crate::checkpoint::{HybridCheckpoint, OrchestratorCheckpoint};
 use crate::config::orchestrator::OrchestratorConfig;
@@ -100,7 +100,7 @@ impl<'a> Prepared<'a> {
                 loader: Arc::new(loader),
                 planner: Arc::new(SnowflakeTargetPlanner { client }),
                 load_permits: load_permits.clone(),
-                load_gates: LoadGates::default(),
+                load_gates: TableGates::default(),
                 partition_window: config.partition_window,
             },
         };

@@ -93,6 +93,13 @@ struct SessionKind {
     serves_role: bool,
 }
 
+const LOADS: SessionKind = SessionKind {
+    timeout: LOAD_TIMEOUT,
+    max_age: LOAD_SESSION_AGE,
+    autocommit: true,
+    serves_role: true,
+};
+
 /// A session with the query tag that it was given last.
 struct PooledSession {
     session: connector::Session,
@@ -124,23 +131,15 @@ impl SnowflakeClient {
 
     /// The same for statements that may take long, each on a session that is young; for a role that has logged in before.
     pub fn for_loads(connection: Connection, role: &str) -> Self {
-        let sessions = SessionKind {
-            timeout: LOAD_TIMEOUT,
-            max_age: LOAD_SESSION_AGE,
-            autocommit: true,
-            serves_role: true,
-        };
-        Self::with(connection, role, sessions)
+        Self::with(connection, role, LOADS)
     }
 
     /// The same for transactions alone: a statement that finds its transaction ended by Snowflake, as idle, is not
     /// committed by itself. It opens another one, which [`Transaction::rollback`] takes back.
     pub fn for_transactions(connection: Connection, role: &str) -> Self {
         let sessions = SessionKind {
-            timeout: LOAD_TIMEOUT,
-            max_age: LOAD_SESSION_AGE,
             autocommit: false,
-            serves_role: true,
+            ..LOADS
         };
         Self::with(connection, role, sessions)
     }

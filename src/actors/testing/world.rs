@@ -4,10 +4,10 @@ use super::loader::{FakeLoader, ProcessLoader};
 use super::planner::FakePlanner;
 use super::runner::FakeRunner;
 use super::store::Store;
-use crate::actors::load_gates::LoadGates;
 use crate::actors::orchestrator_supervisor::{
     OrchestratorSettings, OrchestratorSupervisor, OrchestratorSupervisorMsg,
 };
+use crate::actors::table_gates::TableGates;
 use crate::actors::task_puller::WorkerTuning;
 use crate::actors::worker_supervisor::{WorkerSettings, WorkerSupervisor, WorkerSupervisorMsg};
 use crate::actors::workflow::WorkflowServices;
@@ -133,7 +133,7 @@ impl World {
                 loader: Arc::new(ProcessLoader::new(self.loader.clone())),
                 planner: self.planner.clone(),
                 load_permits: Arc::new(Semaphore::new(4)),
-                load_gates: LoadGates::default(),
+                load_gates: TableGates::default(),
                 partition_window: self.settings.window,
             },
         };

@@ -1,5 +1,4 @@
-//! One load at a time for each table, whoever asks: a load goes on when its actor is gone, and holds the rows that its
-//! successor would lock.
+//! One at a time for each table, whoever asks: an effect goes on when its actor is gone, and its successor's waits for it.
 
 use crate::domain::{TableNo, WorkflowId};
 use std::collections::HashMap;
@@ -8,12 +7,12 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 type Gates = HashMap<(WorkflowId, TableNo), Weak<Mutex<()>>>;
 
-/// The gates of all tables that are loaded in this process. Clones share them.
+/// The gates of all tables for one kind of effect. Clones share them.
 #[derive(Clone, Default)]
-pub struct LoadGates(Arc<StdMutex<Gates>>);
+pub struct TableGates(Arc<StdMutex<Gates>>);
 
-impl LoadGates {
-    /// Waits, in turn, until no load of this table runs. The gate is open again when the guard goes.
+impl TableGates {
+    /// Waits, in turn, until nobody has entered for this table. The gate is open again when the guard goes.
     pub async fn enter(&self, id: WorkflowId, table_no: TableNo) -> OwnedMutexGuard<()> {
         self.gate(id, table_no).lock_owned().await
     }
@@ -23,7 +22,7 @@ impl LoadGates {
         if let Some(gate) = gates.get(&(id, table_no)).and_then(Weak::upgrade) {
             return gate;
         }
-        // Those that nobody waits for and no load holds.
+        // Those that nobody waits for and nobody holds.
         gates.retain(|_, gate| gate.strong_count() > 0);
         let gate = Arc::default();
         gates.insert((id, table_no), Arc::downgrade(&gate));
@@ -37,8 +36,8 @@ mod tests {
     use futures::FutureExt;
 
     #[tokio::test]
-    async fn a_table_is_loaded_by_one_at_a_time_and_others_beside_it() {
-        let gates = LoadGates::default();
+    async fn one_at_a_time_has_entered_for_a_table_and_others_beside_it() {
+        let gates = TableGates::default();
         let (id, other) = (WorkflowId(1), WorkflowId(2));
         let first = gates.enter(id, TableNo(0)).await;
         let clone = gates.clone();
