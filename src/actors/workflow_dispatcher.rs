@@ -17,7 +17,7 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
 /// Workflows driven at once; more wait for another orchestrator or for room here.
@@ -112,6 +112,8 @@ pub struct WorkflowDispatcherState {
     expiry: Expiry,
     /// When a look brought something the last time.
     found: Instant,
+    /// Of the look that is under way, or whose answer has not been handled: ends when it is answered.
+    look_ends: Option<oneshot::Receiver<()>>,
     /// Fences under way.
     fences: Arc<Semaphore>,
 }
@@ -135,6 +137,7 @@ impl Actor for WorkflowDispatcher {
             driven: HashMap::new(),
             expiry: Expiry::default(),
             found: Instant::now(),
+            look_ends: None,
             fences: Arc::new(Semaphore::new(MAX_FENCES)),
         })
     }
@@ -148,6 +151,7 @@ impl Actor for WorkflowDispatcher {
         match message {
             WorkflowDispatcherMsg::Look => state.look(&myself),
             WorkflowDispatcherMsg::Looked(taken, asked_at) => {
+                state.look_ends = None;
                 match taken {
                     Ok(taken) => {
                         if !taken.is_empty() {
@@ -232,18 +236,23 @@ impl Actor for WorkflowDispatcher {
         myself: ActorRef<Self::Msg>,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let held = state.held();
-        if !held.is_empty() {
+        let look_ends = state.look_ends.take();
+        if look_ends.is_some() || !state.driven.is_empty() {
             // Nothing may be on its way when the leases are given back: the next owner reads at once, and would wait for the
-            // locks of a load that nobody ends.
+            // locks of a load that nobody ends. A look would take again what has just been given back.
             let cell = myself.get_cell();
+            let looked = async {
+                if let Some(ends) = look_ends {
+                    let _ = tokio::time::timeout(SETTLE_WRITES, ends).await;
+                }
+            };
             let settled = async {
                 cell.stop_children_and_wait(None, Some(STOP_CHILDREN)).await;
                 let settled = settled_writes(&state.arguments.writer, None);
                 tokio::time::timeout(SETTLE_WRITES, settled).await
             };
             let loader = &state.arguments.services.loader;
-            let (settled, ()) = tokio::join!(settled, loader.stop(LOAD_PATIENCE));
+            let (settled, (), ()) = tokio::join!(settled, loader.stop(LOAD_PATIENCE), looked);
             if settled.is_err() {
                 tracing::warn!(
                     "state changes are still on their way; the leases run out by themselves"
@@ -255,7 +264,7 @@ impl Actor for WorkflowDispatcher {
                 .arguments
                 .services
                 .checkpoint
-                .release_workflows(&state.arguments.owner, &held)
+                .release_workflows(&state.arguments.owner)
                 .await
             {
                 tracing::warn!(%error, "leases could not be given back; they run out by themselves");
@@ -305,7 +314,10 @@ impl WorkflowDispatcherState {
             self.arguments.lease,
         );
         let checkpoint = self.arguments.services.checkpoint.clone();
+        let (answered, look_ends) = oneshot::channel();
+        self.look_ends = Some(look_ends);
         effects::run(myself, async move {
+            let _answered: oneshot::Sender<()> = answered;
             let asked_at = Instant::now();
             let search = WorkflowSearch {
                 owner: &owner,

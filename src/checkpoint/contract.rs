@@ -304,12 +304,8 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         owned: &[(WorkflowId, OwnerEpoch)],
         lease: Duration,
     ) -> Result<Vec<WorkflowId>, CheckpointError>;
-    /// Gives the leases back, so that a standby takes over at once. One statement.
-    async fn release_workflows(
-        &self,
-        owner: &str,
-        owned: &[(WorkflowId, OwnerEpoch)],
-    ) -> Result<(), CheckpointError>;
+    /// Gives back every lease of an owner that stops, so that a standby takes over at once. One statement.
+    async fn release_workflows(&self, owner: &str) -> Result<(), CheckpointError>;
     /// All tables of a workflow. One statement.
     async fn load_tables(&self, id: WorkflowId) -> Result<Vec<TableState>, CheckpointError>;
     /// Partitions of a table in one of `phases`, with `partition_no >= from`, in order, at most `limit`. One statement.

@@ -211,23 +211,10 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             .collect())
     }
 
-    async fn release_workflows(
-        &self,
-        owner: &str,
-        owned: &[(WorkflowId, OwnerEpoch)],
-    ) -> Result<(), CheckpointError> {
-        if owned.is_empty() {
-            return Ok(());
-        }
-        // By epoch as well: the same owner may have taken the workflow anew.
-        let held: Vec<String> = owned
-            .iter()
-            .map(|(id, epoch)| format!("(WORKFLOW_ID = {id} AND OWNER_EPOCH = {epoch})"))
-            .collect();
+    async fn release_workflows(&self, owner: &str) -> Result<(), CheckpointError> {
         let sql = format!(
-            "UPDATE {}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = SYSDATE() WHERE ({}) AND OWNER = {}",
+            "UPDATE {}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = SYSDATE() WHERE OWNER = {}",
             self.s,
-            held.join(" OR "),
             text(owner)
         );
         self.execute(Step::WorkflowRelease, &sql).await?;

@@ -73,17 +73,10 @@ impl OrchestratorCheckpoint for Store {
         after.leave(Ok(lost)).await
     }
 
-    async fn release_workflows(
-        &self,
-        owner: &str,
-        owned: &[(WorkflowId, OwnerEpoch)],
-    ) -> Result<(), CheckpointError> {
+    async fn release_workflows(&self, owner: &str) -> Result<(), CheckpointError> {
         let after = self.faults.enter("release_workflows").await?;
-        for (id, epoch) in owned {
-            if let Some(row) = self.rows().workflows.get_mut(id)
-                && row.owner.as_deref() == Some(owner)
-                && row.epoch == *epoch
-            {
+        for row in self.rows().workflows.values_mut() {
+            if row.owner.as_deref() == Some(owner) {
                 (row.owner, row.lease_until) = (None, None);
             }
         }

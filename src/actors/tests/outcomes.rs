@@ -6,6 +6,7 @@ use crate::actors::worker_supervisor::WorkerSupervisorMsg;
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::task::TaskFailure;
 use crate::domain::{PartitionNo, TableNo};
+use ractor::ActorStatus;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -230,6 +231,32 @@ async fn a_standby_takes_over_at_once_from_an_orchestrator_that_is_drained() {
         }
         world.until_complete().await;
         world.assert_all_loaded_once();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_under_way_when_an_orchestrator_stops_takes_nothing_with_it() {
+    // The first look finds the workflow free; a later one what has been given back while it was on its way.
+    for looks in [1, 5] {
+        let world = World::new(WorldSettings::default());
+        let faults = &world.store.faults;
+        // Longer than the world's loads take to stop.
+        faults.slow_down("take_workflows", Duration::from_millis(4_500));
+        let one = world.orchestrator("one").await;
+        world
+            .until("the look is under way", |w| {
+                w.store.faults.calls("take_workflows") == looks
+            })
+            .await;
+        assert_eq!(world.store.owner(world.workflow).0.is_some(), looks > 1);
+        one.cast(OrchestratorSupervisorMsg::Drain).unwrap();
+        world
+            .until("the orchestrator has stopped", |_| {
+                one.get_status() == ActorStatus::Stopped
+            })
+            .await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(world.store.owner(world.workflow).0, None);
     }
 }
 

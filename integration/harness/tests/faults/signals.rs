@@ -48,7 +48,8 @@ fn an_orchestrator_that_is_terminated_gives_its_leases_back_and_the_next_continu
     let ended = first.terminate(STOP);
     assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
     let free = "OWNER IS NULL AND LEASE_UNTIL <= SYSDATE() AND STATUS = 'EXECUTING'";
-    assert_eq!(migration.count(&sql, "WORKFLOW", free), 1);
+    let given_back = migration.count(&sql, "WORKFLOW", free);
+    assert_eq!(given_back, 1, "{}{}", ended.stdout, ended.stderr);
     let _second = migration.orchestrator(snowflake);
     drop(gate);
     migration.assert_ends_right(snowflake, created);
