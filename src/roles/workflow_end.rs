@@ -16,6 +16,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// What the log says when identity columns are not led on.
+const NOT_CONTINUED: &str = "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does";
+
 /// The end of a workflow.
 pub(super) struct WorkflowEnd<'a> {
     /// What it is done with.
@@ -85,7 +88,7 @@ impl WorkflowEnd<'_> {
         let new = match new.await? {
             Ok(new) => new,
             Err(error) => {
-                tracing::warn!(%workflow, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
+                tracing::warn!(%workflow, %error, "{NOT_CONTINUED}");
                 return Ok(());
             }
         };
@@ -93,7 +96,7 @@ impl WorkflowEnd<'_> {
             let target = &table.spec.target;
             let continued = self.patiently(|| self.loader.continue_identity(target));
             if let Err(error) = continued.await? {
-                tracing::warn!(%workflow, table = %table.spec.source, %target, %error, "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does");
+                tracing::warn!(%workflow, table = %table.spec.source, %target, %error, "{NOT_CONTINUED}");
             }
         }
         Ok(())

@@ -31,22 +31,12 @@ pub(super) async fn check(session: &Session, tables: &[TableSpec], findings: &mu
         .buffered(AT_ONCE)
         .collect()
         .await;
-    // A schema is tried once, whatever the number of its tables.
-    let mut places: BTreeMap<Place, Finding> = BTreeMap::new();
-    let mut copies: BTreeMap<String, Finding> = BTreeMap::new();
+    let mut places = Places::default();
     for (spec, found) in found {
         let target = quote_table(&spec.target);
         let finding = match found {
             _ if spec.preflight.is_some() && !matches!(found, Found::Error(_)) => {
-                let database = quote(&exact_name(&spec.target.database));
-                let tried = match copies.get(&database) {
-                    Some(tried) => tried.clone(),
-                    None => {
-                        let tried = dry_run_schema(session, &database, findings).await;
-                        copies.insert(database, tried.clone());
-                        tried
-                    }
-                };
+                let tried = places.tried(session, spec, findings).await;
                 Finding {
                     message: format!("{target}: {}", tried.message),
                     ..tried
@@ -88,15 +78,7 @@ pub(super) async fn check(session: &Session, tables: &[TableSpec], findings: &mu
                 ),
             ),
             Found::Nothing => {
-                let place = Place::of(spec);
-                let tried = match places.get(&place) {
-                    Some(tried) => tried.clone(),
-                    None => {
-                        let tried = creatable(session, &place, findings).await;
-                        places.insert(place, tried.clone());
-                        tried
-                    }
-                };
+                let tried = places.tried(session, spec, findings).await;
                 Finding {
                     message: format!(
                         "{target} is not there, or the role may not see it: {}",
@@ -110,23 +92,59 @@ pub(super) async fn check(session: &Session, tables: &[TableSpec], findings: &mu
     }
 }
 
-/// Where a target is created.
+/// Where a target is created. Names are quoted.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    /// Quoted, as the schema.
-    database: String,
-    schema: String,
-    /// Whether the numbers of an identity column go on from a sequence.
-    with_sequence: bool,
+enum Place {
+    /// The copy of a dry run, in a schema of its own.
+    Copy { database: String },
+    Table {
+        database: String,
+        schema: String,
+        /// Whether the numbers of an identity column go on from a sequence.
+        with_sequence: bool,
+    },
 }
 
 impl Place {
     fn of(spec: &TableSpec) -> Self {
-        Self {
-            database: quote(&exact_name(&spec.target.database)),
-            schema: quote(&exact_name(&spec.target.schema)),
-            with_sequence: spec.continue_identity && spec.preflight.is_none(),
+        let database = quote(&exact_name(&spec.target.database));
+        if spec.preflight.is_some() {
+            return Self::Copy { database };
         }
+        Self::Table {
+            database,
+            schema: quote(&exact_name(&spec.target.schema)),
+            with_sequence: spec.continue_identity,
+        }
+    }
+}
+
+/// What was found of each place: it is tried once, whatever the number of its tables.
+#[derive(Default)]
+struct Places(BTreeMap<Place, Finding>);
+
+impl Places {
+    /// Whether the place takes a new table.
+    async fn tried(
+        &mut self,
+        session: &Session,
+        spec: &TableSpec,
+        findings: &mut Vec<Finding>,
+    ) -> Finding {
+        let place = Place::of(spec);
+        if let Some(tried) = self.0.get(&place) {
+            return tried.clone();
+        }
+        let tried = match &place {
+            Place::Copy { database } => dry_run_schema(session, database, findings).await,
+            Place::Table {
+                database,
+                schema,
+                with_sequence,
+            } => creatable(session, database, schema, *with_sequence, findings).await,
+        };
+        self.0.insert(place, tried.clone());
+        tried
     }
 }
 
@@ -212,15 +230,20 @@ async fn dry_run_schema(session: &Session, database: &str, findings: &mut Vec<Fi
 }
 
 /// Whether a table can be created in the schema, or the schema in the database.
-async fn creatable(session: &Session, place: &Place, findings: &mut Vec<Finding>) -> Finding {
+async fn creatable(
+    session: &Session,
+    database: &str,
+    schema: &str,
+    with_sequence: bool,
+    findings: &mut Vec<Finding>,
+) -> Finding {
     let role = quote(&session.role);
-    let (database, schema) = (&place.database, &place.schema);
     let table = format!("{database}.{schema}.{}", quote(&probe_name()));
     let create = format!("CREATE TRANSIENT TABLE {table} (ID NUMBER(10,0))");
     match session.client.query(&create).await {
         Ok(_) => {
             drop_probe(session, "TABLE", &table, findings).await;
-            if place.with_sequence {
+            if with_sequence {
                 let sequence = format!("{database}.{schema}.{}", quote(&probe_name()));
                 let create = format!("CREATE SEQUENCE {sequence}");
                 if let Err(error) = session.client.query(&create).await {
