@@ -13,7 +13,10 @@ use std::time::Duration;
 
 #[test]
 fn sessions_that_expire_in_the_middle_change_nothing() {
-    let snowflake = LocalSnowflake::start(&["--session-lifetime", "3"]);
+    const LIFETIME: &str = "3";
+    // A load whose session expires leaves its transaction behind, with its locks.
+    let snowflake =
+        LocalSnowflake::start(&["--session-lifetime", LIFETIME, "--transaction-idle", "5"]);
     let migration = Migration::new(LocalRedshift::shared(), 4_000, 100, 2_000);
     let gate = migration.close_gate();
     let _orchestrator = migration.orchestrator(&snowflake);
