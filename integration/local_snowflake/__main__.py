@@ -39,6 +39,7 @@ def _arguments() -> argparse.Namespace:
     serve.add_argument("--presigned-lifetime", type=float, default=3600.0, help="seconds an upload URL is valid (3600)")
     serve.add_argument("--async-after", type=float, default=45.0, help="seconds until a statement is answered as still running")
     serve.add_argument("--memory-limit", default="4GB", help="DuckDB's memory (4GB)")
+    serve.add_argument("--threads", type=int, default=2, help="DuckDB's threads (2); one does small statements with less")
     serve.add_argument("--exit-with-stdin", action="store_true", help="end when standard input ends")
     return parser.parse_args()
 

@@ -50,6 +50,7 @@ class Options:
     presigned_lifetime: float = 3600.0
     async_after: float = 45.0
     memory_limit: str = "4GB"
+    threads: int = 2
     warehouses: Path | None = None
     region: str = "LOCAL"
     no_hybrid_tables: bool = False
@@ -58,7 +59,9 @@ class Options:
 class Server:
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.account = Account(options.data, memory_limit=options.memory_limit, lock_wait=options.lock_wait)
+        self.account = Account(
+            options.data, memory_limit=options.memory_limit, threads=options.threads, lock_wait=options.lock_wait
+        )
         transactions.recover(self.account, self.replay)
         self.users = Users(options.users)
         self.templates = Templates()

@@ -46,13 +46,9 @@ impl LocalSnowflake {
         assert!(self.served.is_none(), "the local Snowflake runs");
         let mut command = places::python();
         command
-            .args([
-                "-m",
-                "local_snowflake",
-                "serve",
-                "--exit-with-stdin",
-                "--data",
-            ])
+            .args(["-m", "local_snowflake", "serve", "--exit-with-stdin"])
+            // Its statements are small, and other tests want the processors.
+            .args(["--threads", "1", "--data"])
             .arg(self.home())
             .args(&self.options);
         self.served = Some(Served::start(command, &self.home().join("server.log")));
