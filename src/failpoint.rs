@@ -122,6 +122,8 @@ steps! {
     StagingCopy = "staging.copy",
     /// The staging table is dropped.
     StagingDrop = "staging.drop",
+    /// A load counts as running, from before its first statement.
+    LoadPermit = "load.permit",
     /// A load's transaction begins.
     LoadBegin = "load.begin",
     /// The checkpoint's rows in the load's transaction.

@@ -3,6 +3,7 @@
 //! All methods are safe to repeat after a lost reply: a change that was applied already is reported as applied.
 //! "Fenced" means: applied only while the workflow's `OWNER_EPOCH` is the caller's.
 
+use super::load_permit::Admission;
 use crate::domain::analysis::SyncSettings;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::{Orders, Request};
@@ -411,7 +412,9 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     /// The statements of a load's transaction that touch the checkpoint, in order, each with the number of rows that
     /// it must change (anything else: roll back and reload). They fence by epoch, lock the table's row first, and
     /// lead Staged → Loaded by attempt, and store what the next run shall find. `load` is a number that no other load has; the
-    /// table's row carries it from then on. Pure text: the load itself is one transaction of [`crate::snowflake`].
+    /// table's row carries it from then on. The load counts under rate limits until it is committed, and if nobody was asked
+    /// whether it may start, the first statement finds nothing as soon as a limit is set. Pure text: the load itself is one
+    /// transaction of [`crate::snowflake`].
     fn load_statements(
         &self,
         owned: &OwnedWorkflow,
@@ -419,6 +422,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         extraction: &ExtractionSpec,
         units: &[LoadUnit],
         load: u64,
+        admission: Admission,
     ) -> Vec<(String, u64)>;
 }
 

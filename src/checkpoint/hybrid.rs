@@ -222,6 +222,19 @@ impl HybridCheckpoint {
     pub(super) async fn execute(&self, at: Step, sql: &str) -> Result<u64, CheckpointError> {
         self.repeat(|| self.client.execute(at, sql)).await
     }
+
+    /// The same, but a row that is locked is not waited for again: whoever was left behind may hold it for minutes.
+    pub(super) async fn execute_unless_locked(
+        &self,
+        at: Step,
+        sql: &str,
+    ) -> Result<u64, CheckpointError> {
+        let change = async || match self.client.execute(at, sql).await {
+            Err(error) if error.kind == Kind::Locked => Ok(Err(error)),
+            answer => answer.map(Ok),
+        };
+        Ok(self.repeat(change).await??)
+    }
 }
 
 /// Whether Snowflake answered that there is no such object, or none that the role may see.

@@ -1,4 +1,5 @@
-//! Loads under rate limits: each has a permit in its table's row, while limits are set.
+//! Loads under rate limits: each has a permit in its table's row, by which it counts. Also while no limit is set: the first one
+//! that is finds those that run.
 
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint};
@@ -12,9 +13,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Whether a load may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// No limit is known to be set. Nobody has been asked: the first statement of the load's transaction tells.
+    /// No limit is known to be set, and nobody has been asked: the first statement of the load's transaction tells. It
+    /// counts until it is committed or [`HybridCheckpoint::end_load`] is called.
     Unasked,
-    /// It may, and counts until it is committed or [`HybridCheckpoint::end_load`] is called.
+    /// It may, and counts as long.
     Permitted,
     /// A limit forbids it now.
     Forbidden,
@@ -59,9 +61,10 @@ impl UnreturnedPermits {
 }
 
 impl HybridCheckpoint {
-    /// Whether a load of this table may start. Nothing is asked while no limit is known; a load that begins although one
-    /// is set finds its first statement without effect ([`Self::limits_are_set`] tells). One statement while limits
-    /// forbid it, a transaction of four when they do not.
+    /// Whether a load of this table may start. While no limit is set, nobody is asked: the load counts from now on, and its
+    /// first statement, which comes after that, is without effect if there is a limit then ([`Self::limits_are_set`] tells).
+    /// A limit that it does not see is set later, and whoever chooses under it sees the load. One statement while there are
+    /// no limits or they forbid it, a transaction of four when they do not.
     ///
     /// # Errors
     /// [`CheckpointError::Fenced`], or why Snowflake cannot be asked; then it may have a permit nevertheless.
@@ -71,7 +74,7 @@ impl HybridCheckpoint {
         table_no: TableNo,
         source: &str,
     ) -> Result<Admission, CheckpointError> {
-        if !self.limits.are_there() {
+        if !self.limits.are_there() && self.count_load(owned, table_no).await? {
             return Ok(Admission::Unasked);
         }
         let scope = Scope {
@@ -99,7 +102,13 @@ impl HybridCheckpoint {
         let picture = read(&self.query(&sql).await?)?;
         self.limits.found(!picture.limits.is_empty());
         if picture.limits.is_empty() {
-            return Ok(Admission::Unasked);
+            return if self.count_load(owned, table_no).await? {
+                Ok(Admission::Unasked)
+            } else if self.limits_are_set().await? {
+                Ok(Admission::Forbidden)
+            } else {
+                Err(CheckpointError::Fenced(owned.id))
+            };
         }
         if has_it(&picture) {
             self.limits.unreturned.remove(permit);
@@ -116,10 +125,7 @@ impl HybridCheckpoint {
             if !may(&read(&transaction.query(&sql).await?)?) {
                 return Ok(false);
             }
-            let permit = format!(
-                "UPDATE {}.TABLE_STATE SET LOAD_PERMIT = OWNER_EPOCH WHERE WORKFLOW_ID = {} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {}",
-                self.s, owned.id, owned.epoch
-            );
+            let permit = self.permit_sql(owned, table_no);
             if transaction.execute(Step::LimitPermit, &permit).await? == 0 {
                 return Err(CheckpointError::Fenced(owned.id));
             }
@@ -135,6 +141,27 @@ impl HybridCheckpoint {
         } else {
             Admission::Forbidden
         })
+    }
+
+    /// Lets a load count that nobody has been asked for, unless a limit is set or the workflow has another owner.
+    async fn count_load(
+        &self,
+        owned: &OwnedWorkflow,
+        table_no: TableNo,
+    ) -> Result<bool, CheckpointError> {
+        self.limits.unreturned.remove(permit_of(owned, table_no));
+        let permit = self.permit_sql(owned, table_no);
+        let sql = format!("{permit} AND {}", self.no_limits());
+        // Other tables wait for their turn.
+        let counted = self.execute_unless_locked(Step::LoadPermit, &sql);
+        Ok(counted.await? > 0)
+    }
+
+    fn permit_sql(&self, owned: &OwnedWorkflow, table_no: TableNo) -> String {
+        format!(
+            "UPDATE {}.TABLE_STATE SET LOAD_PERMIT = OWNER_EPOCH WHERE WORKFLOW_ID = {} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {}",
+            self.s, owned.id, owned.epoch
+        )
     }
 
     /// Ends a load that was not committed; one that was has ended its permit itself. One statement, and more beside the
@@ -156,7 +183,7 @@ impl HybridCheckpoint {
             "UPDATE {}.TABLE_STATE SET LOAD_PERMIT = NULL WHERE WORKFLOW_ID = {} AND TABLE_NO = {} AND LOAD_PERMIT = {}",
             self.s, permit.workflow_id, permit.table_no, permit.epoch
         );
-        self.execute(Step::LimitReturn, &sql).await?;
+        self.execute_unless_locked(Step::LimitReturn, &sql).await?;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use super::contract::*;
 use super::hybrid::{
     Cells, HybridCheckpoint, corrupt, kind_text, parse_kind, parse_platform, task_id, to_json,
 };
+use super::load_permit::Admission;
 use super::requests::{ENDED_TABLE, NO_LOAD_FAILURES, request};
 use super::sql::{from_now, number_list, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
@@ -477,8 +478,13 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         extraction: &ExtractionSpec,
         units: &[LoadUnit],
         load: u64,
+        admission: Admission,
     ) -> Vec<(String, u64)> {
         let (s, id) = (&self.s, owned.id);
+        let unasked = match admission {
+            Admission::Unasked => format!(" AND {}", self.no_limits()),
+            Admission::Permitted | Admission::Forbidden => String::new(),
+        };
         let rows: Vec<_> = units
             .iter()
             .map(|unit| {
@@ -493,9 +499,8 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             (
                 format!(
                     "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = {load}, LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
-                     AND (LOAD_PERMIT = {epoch} OR {no_limits})",
+                     AND LOAD_PERMIT = {epoch}{unasked}",
                     epoch = owned.epoch,
-                    no_limits = self.no_limits(),
                 ),
                 1,
             ),

@@ -62,10 +62,11 @@ impl Loader for TableLoader {
             Err(CheckpointError::Fenced(_)) => {
                 return LoadOutcome::AskCheckpoint("the workflow has another owner".to_owned());
             }
+            Err(error) if error.is_locked() => return LoadOutcome::Held(error.to_string()),
             Err(error) => {
                 // The reply may be what was lost, and not the permit.
                 self.checkpoint.end_load(owned, table_no).await;
-                return if error.is_locked() || error.is_unreachable() {
+                return if error.is_unreachable() {
                     LoadOutcome::Held(error.to_string())
                 } else {
                     LoadOutcome::TryAgain(error.to_string())
@@ -75,7 +76,7 @@ impl Loader for TableLoader {
         let outcome = self
             .load_batch(owned, table_no, extraction, batch, admission)
             .await;
-        if admission == Admission::Permitted && !matches!(outcome, LoadOutcome::Committed) {
+        if !matches!(outcome, LoadOutcome::Committed) {
             self.checkpoint.end_load(owned, table_no).await;
         }
         outcome
@@ -195,6 +196,7 @@ impl TableLoader {
                 batch,
                 &load,
                 staging.as_deref(),
+                admission,
             )
             .await;
         if let Some(name) = &staging {
@@ -282,6 +284,7 @@ impl TableLoader {
         batch: &[StagedPartition],
         load: &Load,
         staging: Option<&str>,
+        admission: Admission,
     ) -> LoadOutcome {
         let _open = self.open.read().await;
         if self.stopping.load(Ordering::SeqCst) {
@@ -298,7 +301,11 @@ impl TableLoader {
         // Within what LOAD_SEQ holds.
         let number = rand::random::<u64>() >> 1;
         let filled = async {
-            self.move_checkpoint(&transaction, owned, table_no, extraction, batch, number)
+            let units: Vec<_> = batch.iter().map(|staged| staged.unit.clone()).collect();
+            let statements = self
+                .checkpoint
+                .load_statements(owned, table_no, extraction, &units, number, admission);
+            self.move_checkpoint(&transaction, statements, extraction, batch)
                 .await?;
             self.move_rows(&transaction, extraction, batch, load, staging)
                 .await?;
@@ -332,16 +339,10 @@ impl TableLoader {
     async fn move_checkpoint(
         &self,
         transaction: &Transaction,
-        owned: &OwnedWorkflow,
-        table_no: TableNo,
+        statements: Vec<(String, u64)>,
         extraction: &ExtractionSpec,
         batch: &[StagedPartition],
-        load: u64,
     ) -> Result<(), LoadOutcome> {
-        let units: Vec<_> = batch.iter().map(|staged| staged.unit.clone()).collect();
-        let statements = self
-            .checkpoint
-            .load_statements(owned, table_no, extraction, &units, load);
         for (place, (sql, expected)) in statements.into_iter().enumerate() {
             let changed = transaction
                 .execute(Step::LoadCheckpoint, &sql)

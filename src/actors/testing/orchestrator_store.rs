@@ -4,8 +4,9 @@ use super::faults::store_error;
 use super::loader::LOCK_PATIENCE;
 use super::store::{PLATFORM, PartitionRow, Rows, Store, TableKey, TaskRow, task_id};
 use crate::checkpoint::{
-    Applied, CheckpointError, EndedTask, LoadUnit, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
-    PartitionKey, PartitionState, StateChange, TablePlan, TableState, WorkflowSearch,
+    Admission, Applied, CheckpointError, EndedTask, LoadUnit, NewTask, OrchestratorCheckpoint,
+    OwnedWorkflow, PartitionKey, PartitionState, StateChange, TablePlan, TableState,
+    WorkflowSearch,
 };
 use crate::domain::analysis::fingerprint;
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
@@ -336,6 +337,7 @@ impl OrchestratorCheckpoint for Store {
         _: &ExtractionSpec,
         _: &[LoadUnit],
         _: u64,
+        _: Admission,
     ) -> Vec<(String, u64)> {
         Vec::new()
     }

@@ -17,7 +17,7 @@ enum Grows {
 }
 
 /// Part of a statement in upper case, what it is for, whether it grows. The first that fits counts.
-const KINDS: [(&str, &str, Grows); 21] = [
+const KINDS: [(&str, &str, Grows); 22] = [
     ("COPY INTO", "load: COPY INTO", Grows::No),
     ("PUT ", "upload: PUT", Grows::No),
     ("SET STATUS = 'CLAIMED'", "poll: claims", Grows::No),
@@ -39,6 +39,7 @@ const KINDS: [(&str, &str, Grows); 21] = [
     ("ALTER SESSION", "load: session's tag", Grows::Yes),
     ("BEGIN", "load: BEGIN", Grows::Yes),
     ("COMMIT", "load: COMMIT", Grows::Yes),
+    ("SET LOAD_PERMIT", "load: counts as running", Grows::Yes),
     ("SET LOAD_SEQ", "load: the table's lock", Grows::Yes),
     (
         "SET PHASE = 'LOADED'",

@@ -193,3 +193,44 @@ fn orchestrators_together_never_load_more_at_once_than_a_limit_allows() {
     };
     assert!(of("SET LOAD_PERMIT = OWNER_EPOCH") >= 6);
 }
+
+#[test]
+fn loads_that_began_before_the_first_limit_was_set_count() {
+    let server = LocalRedshift::shared();
+    let database = server.database();
+    let source = database.sql();
+    source.run("CREATE TABLE items AS SELECT id::bigint AS id FROM generate_series(1, 200) id");
+    // Creates the metadata.
+    let first = with(
+        snowhaul_integration::Migration::from(&database).on(snowflake()),
+        &["A"],
+    );
+    let first_run = first.run(0);
+    let sql = snowflake().sql();
+    let metadata = format!("{}.DATA_MIGRATION", first.metadata_database());
+    let slow = with(first.clone().without_tables().again(), &["B"]);
+    let other = with(slow.clone().without_tables().again(), &["C", "D"]);
+    let loading =
+        format!("SELECT COUNT(*) FROM {metadata}.TABLE_STATE WHERE LOAD_PERMIT IS NOT NULL");
+    let mut most = 0;
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| slow.run_with("load.copy.before=return(slow)").0);
+        assert!(until(DEADLINE, || sql.number(&loading) > 0));
+        sql.run(&format!(
+            "INSERT INTO {metadata}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('Table[%]::Loading', 1)"
+        ));
+        let other = scope.spawn(|| drop(other.run(0)));
+        assert!(until(DEADLINE, || {
+            most = most.max(sql.number(&loading));
+            thread::sleep(SAMPLE);
+            slow.is_finished() && other.is_finished()
+        }));
+        let slow = slow.join().unwrap();
+        assert_eq!(slow.code(), Some(0), "{}{}", slow.stdout, slow.stderr);
+    });
+    assert_eq!(most, 1);
+    for table in ["A", "B", "C", "D"] {
+        let rows = format!("SELECT COUNT(*) FROM {table}");
+        assert_eq!(first_run.sql.number(&rows), 200);
+    }
+}
