@@ -2,13 +2,16 @@
 
 use crate::migration::{DEADLINE, Migration, snowflake};
 use serde_json::json;
-use snowhaul_integration::{LocalRedshift, Running, Sql, until};
+use snowhaul_integration::{Database, LocalRedshift, Migrated, Running, Sql, until};
 use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
 /// Between two looks at what runs.
 const SAMPLE: Duration = Duration::from_millis(100);
+
+/// Rows of the table `items`.
+const ITEMS: i64 = 200;
 
 /// Leases that outlast a busy machine: nothing here fails.
 pub fn migration(rows: u32, partition_rows: u32, guarded: u32) -> Migration<'static> {
@@ -140,50 +143,62 @@ fn with<'a>(
     })
 }
 
+/// A migration of [`ITEMS`] rows into the table `A`, and what its run has left: the metadata too.
+fn first_run<'a>(database: &'a Database<'a>) -> (snowhaul_integration::Migration<'a>, Migrated) {
+    database.sql().run(&format!(
+        "CREATE TABLE items AS SELECT id::bigint AS id FROM generate_series(1, {ITEMS}) id"
+    ));
+    let migration = snowhaul_integration::Migration::from(database).on(snowflake());
+    let migration = with(migration, &["A"]);
+    let run = migration.run(0);
+    (migration, run)
+}
+
+fn allow_one_load(sql: &Sql, metadata: &str) {
+    sql.run(&format!(
+        "INSERT INTO {metadata}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('Table[%]::Loading', 1)"
+    ));
+}
+
+/// Each of the target's tables has as many rows as the source.
+fn assert_loaded(run: &Migrated, tables: &[&str]) {
+    for table in tables {
+        let rows = format!("SELECT COUNT(*) FROM {table}");
+        assert_eq!(run.sql.number(&rows), ITEMS, "{table}");
+    }
+}
+
 #[test]
 fn orchestrators_together_never_load_more_at_once_than_a_limit_allows() {
     let server = LocalRedshift::shared();
     let database = server.database();
-    let source = database.sql();
-    source.run("CREATE TABLE items AS SELECT id::bigint AS id FROM generate_series(1, 200) id");
-    // Creates the metadata.
-    let first = with(
-        snowhaul_integration::Migration::from(&database).on(snowflake()),
-        &["A"],
-    );
-    let first_run = first.run(0);
+    let (first, first_run) = first_run(&database);
     let sql = snowflake().sql();
     let metadata = format!("{}.DATA_MIGRATION", first.metadata_database());
-    sql.run(&format!(
-        "INSERT INTO {metadata}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('Table[%]::Loading', 1)"
-    ));
+    allow_one_load(&sql, &metadata);
     let one = first.clone().without_tables().again();
     let (one, other) = (
         with(one.clone(), &["B", "C", "D"]),
         with(one.again(), &["E", "F", "G"]),
     );
-    let loading =
-        format!("SELECT COUNT(*) FROM {metadata}.TABLE_STATE WHERE LOAD_PERMIT IS NOT NULL");
+    let loads = || {
+        sql.number(&format!(
+            "SELECT COUNT(*) FROM {metadata}.TABLE_STATE WHERE LOAD_PERMIT IS NOT NULL"
+        ))
+    };
     let (mut most, mut some) = (0, false);
     thread::scope(|scope| {
         let runs = [&one, &other].map(|migration| scope.spawn(|| drop(migration.run(0))));
         assert!(until(DEADLINE, || {
-            let loads = sql.number(&loading);
-            most = most.max(loads);
-            some |= loads > 0;
+            let now = loads();
+            most = most.max(now);
+            some |= now > 0;
             thread::sleep(SAMPLE);
             runs.iter().all(|run| run.is_finished())
         }));
     });
     assert!(some && most <= 1, "{most} at once");
-    for table in ["A", "B", "C", "D", "E", "F", "G"] {
-        assert_eq!(
-            first_run
-                .sql
-                .number(&format!("SELECT COUNT(*) FROM {table}")),
-            200
-        );
-    }
+    assert_loaded(&first_run, &["A", "B", "C", "D", "E", "F", "G"]);
     // Each load of the two had its permit.
     let of = |part: &str| {
         let statements = snowflake().statements();
@@ -198,30 +213,24 @@ fn orchestrators_together_never_load_more_at_once_than_a_limit_allows() {
 fn loads_that_began_before_the_first_limit_was_set_count() {
     let server = LocalRedshift::shared();
     let database = server.database();
-    let source = database.sql();
-    source.run("CREATE TABLE items AS SELECT id::bigint AS id FROM generate_series(1, 200) id");
-    // Creates the metadata.
-    let first = with(
-        snowhaul_integration::Migration::from(&database).on(snowflake()),
-        &["A"],
-    );
-    let first_run = first.run(0);
+    let (first, first_run) = first_run(&database);
     let sql = snowflake().sql();
     let metadata = format!("{}.DATA_MIGRATION", first.metadata_database());
     let slow = with(first.clone().without_tables().again(), &["B"]);
     let other = with(slow.clone().without_tables().again(), &["C", "D"]);
-    let loading =
-        format!("SELECT COUNT(*) FROM {metadata}.TABLE_STATE WHERE LOAD_PERMIT IS NOT NULL");
+    let loads = || {
+        sql.number(&format!(
+            "SELECT COUNT(*) FROM {metadata}.TABLE_STATE WHERE LOAD_PERMIT IS NOT NULL"
+        ))
+    };
     let mut most = 0;
     thread::scope(|scope| {
         let slow = scope.spawn(|| slow.run_with("load.copy.before=return(slow)").0);
-        assert!(until(DEADLINE, || sql.number(&loading) > 0));
-        sql.run(&format!(
-            "INSERT INTO {metadata}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('Table[%]::Loading', 1)"
-        ));
+        assert!(until(DEADLINE, || loads() > 0));
+        allow_one_load(&sql, &metadata);
         let other = scope.spawn(|| drop(other.run(0)));
         assert!(until(DEADLINE, || {
-            most = most.max(sql.number(&loading));
+            most = most.max(loads());
             thread::sleep(SAMPLE);
             slow.is_finished() && other.is_finished()
         }));
@@ -229,8 +238,5 @@ fn loads_that_began_before_the_first_limit_was_set_count() {
         assert_eq!(slow.code(), Some(0), "{}{}", slow.stdout, slow.stderr);
     });
     assert_eq!(most, 1);
-    for table in ["A", "B", "C", "D"] {
-        let rows = format!("SELECT COUNT(*) FROM {table}");
-        assert_eq!(first_run.sql.number(&rows), 200);
-    }
+    assert_loaded(&first_run, &["A", "B", "C", "D"]);
 }

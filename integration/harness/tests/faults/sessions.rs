@@ -11,12 +11,15 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
+/// Sessions live for three seconds. A load whose session expires leaves its transaction behind, with its locks: that ends
+/// soon, too.
+fn with_short_sessions() -> LocalSnowflake {
+    LocalSnowflake::start(&["--session-lifetime", "3", "--transaction-idle", "5"])
+}
+
 #[test]
 fn sessions_that_expire_in_the_middle_change_nothing() {
-    const LIFETIME: &str = "3";
-    // A load whose session expires leaves its transaction behind, with its locks.
-    let snowflake =
-        LocalSnowflake::start(&["--session-lifetime", LIFETIME, "--transaction-idle", "5"]);
+    let snowflake = with_short_sessions();
     let migration = Migration::new(LocalRedshift::shared(), 4_000, 100, 2_000);
     let gate = migration.close_gate();
     let _orchestrator = migration.orchestrator(&snowflake);
@@ -31,9 +34,7 @@ fn sessions_that_expire_in_the_middle_change_nothing() {
 
 #[test]
 fn sessions_that_expire_all_the_time_are_renewed_by_both_roles() {
-    const LIFETIME: &str = "3";
-    let snowflake =
-        LocalSnowflake::start(&["--session-lifetime", LIFETIME, "--transaction-idle", "5"]);
+    let snowflake = with_short_sessions();
     let migration = Migration::new(LocalRedshift::shared(), 800, 20, 801);
     migration.configure_workers("max_parallel_tasks = 2\ntask_fetch_interval = 0.5");
     migration.configure_orchestrators("poll_interval = 0.5");
