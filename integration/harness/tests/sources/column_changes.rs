@@ -1,0 +1,1 @@
+//! Columns that come and go between two runs of a table.

@@ -1,0 +1,1 @@
+//! Databases whose encoding is not UTF-8.

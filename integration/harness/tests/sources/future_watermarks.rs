@@ -1,0 +1,1 @@
+//! Watermarks that lie in the future, or go back.

@@ -1,0 +1,1 @@
+//! `workflow generate` on inheritance trees, and what it leaves out.

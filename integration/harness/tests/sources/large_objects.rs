@@ -1,0 +1,1 @@
+//! Columns that name large objects.

@@ -1,0 +1,1 @@
+//! NULL in columns that the catalog calls NOT NULL.

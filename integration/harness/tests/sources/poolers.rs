@@ -1,0 +1,1 @@
+//! Connection poolers in transaction mode (PgBouncer).

@@ -1,0 +1,1 @@
+//! What Redshift refuses and PostgreSQL takes.

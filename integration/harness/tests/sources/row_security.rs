@@ -1,0 +1,1 @@
+//! Row-level security: a login that does not see all rows is told so.

@@ -1,0 +1,1 @@
+//! `run` beside workflows that are there already.

@@ -1,0 +1,1 @@
+//! Sources whose tables change while they are migrated.

@@ -1,0 +1,1 @@
+//! Rows of a megabyte stay within the task's memory.
