@@ -3,6 +3,7 @@
 //! No string comparison with a platform's name stands outside [`for_platform`].
 
 mod postgres_family;
+pub mod transaction;
 
 use crate::domain::table::{
     Content, KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, Slice, SourceColumn, TableRef,
@@ -11,7 +12,7 @@ use crate::domain::table::{
 use crate::domain::task::ExtractionSpec;
 use crate::types::{ColumnPlan, PlannedColumn};
 use postgres_family::PostgresFamily;
-use std::time::Duration;
+use transaction::{Opening, TransactionSettings};
 
 /// The SQL of one platform. Every name that enters a statement is quoted here.
 pub trait Dialect: Send + Sync {
@@ -24,11 +25,24 @@ pub trait Dialect: Send + Sync {
     /// Quotes text as a literal.
     fn quote_text(&self, text: &str) -> String;
 
-    /// Statements that a new session runs first, so that values come in one text form.
-    fn session_statements(&self) -> &'static [&'static str];
+    /// How each transaction on the source begins.
+    fn opening(&self, settings: &TransactionSettings) -> Opening;
 
-    /// Statements of the same kind that a version of the platform may lack: a failure is no more than a log line.
-    fn optional_session_statements(&self) -> &'static [&'static str];
+    /// Opens a cursor of this name over a query, within a transaction.
+    fn declare_cursor(&self, name: &str, query: &str) -> String;
+
+    /// The next rows of a cursor.
+    fn fetch_forward(&self, name: &str, rows: usize) -> String;
+
+    /// The most rows that one fetch may ask for.
+    fn most_fetched_rows(&self) -> usize;
+
+    /// A statement whose rows of one text say so where a policy hides rows of the table from this login; with
+    /// [`hides_rows`](Self::hides_rows). `None`: the platform refuses such a statement by itself.
+    fn policy_query(&self, scope: &Scope<'_>) -> Option<String>;
+
+    /// Whether a row of [`policy_query`](Self::policy_query) says that rows are hidden.
+    fn hides_rows(&self, line: &str) -> bool;
 
     /// What the server is, and the time by its clock in seconds since 1970: one row of two texts.
     fn server_query(&self) -> &'static str;
@@ -54,9 +68,6 @@ pub trait Dialect: Send + Sync {
     /// In table order; no row: the table does not exist or is not visible.
     fn columns_query(&self, table: &TableRef) -> String;
 
-    /// Makes each later statement of the session fail when it takes longer.
-    fn timeout_statement(&self, limit: Duration) -> String;
-
     /// Queries for estimates, best first; each gives at most one row of (rows, bytes) as text. A query that fails
     /// or gives no row passes on to the next. Those that ask the catalog speak of the whole table.
     fn estimate_queries(&self, scope: &Scope<'_>) -> Vec<String>;
@@ -80,8 +91,13 @@ pub trait Dialect: Send + Sync {
     /// than n - 1 rows. Rows with a NULL in the key take no part. `share`: from about this part of the rows.
     fn boundary_query(&self, scope: &Scope<'_>, partitions: u64, share: Option<f64>) -> String;
 
-    /// The longest value of each expression in bytes: what buffers must hold.
-    fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str]) -> String;
+    /// The longest value of each text in bytes of UTF-8: what buffers must hold. `encoding`: the database's own, as the
+    /// [`Opening`] tells it.
+    fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str], encoding: &str) -> String;
+
+    /// The first row, in the key's order, in which a text has these bytes in the database's own encoding: each key column
+    /// as text. At most one row. `hex`: the bytes.
+    fn bytes_query(&self, scope: &Scope<'_>, expression: &str, hex: &str) -> String;
 
     /// The value of an aggregate over the scope, as text: one row of one column.
     fn aggregate_query(&self, scope: &Scope<'_>, aggregate: &str) -> String;
@@ -109,8 +125,8 @@ pub trait Dialect: Send + Sync {
         aggregates: &[&str],
     ) -> String;
 
-    /// Statements for before and after a [`Self::partition_summary_query`], where the platform would take it the long
-    /// way. `None`: it does not.
+    /// Statements for before and after a [`Self::partition_summary_query`] in its transaction, where the platform would
+    /// take it the long way. `None`: it does not.
     fn around_summary(&self) -> Option<[&'static str; 2]>;
 
     /// The transactions that run now and may yet commit rows that they wrote before, as rows of one text. `None`: on

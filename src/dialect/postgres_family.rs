@@ -4,11 +4,12 @@ mod catalog;
 mod checksum;
 mod columns;
 mod keys;
+mod transaction;
 
+use super::transaction::{Opening, TransactionSettings};
 use super::{Dialect, Scope};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, SourceColumn, TableRef, WrittenName};
 use crate::types::{ColumnPlan, PlannedColumn, postgres_family};
-use std::time::Duration;
 
 /// The dialect of both.
 pub(super) struct PostgresFamily {
@@ -59,6 +60,36 @@ impl PostgresFamily {
         self.where_text(terms, scope.where_clause)
     }
 
+    /// The first row, in the key's order, that meets a condition: `list` and each key column as text.
+    fn first_row(&self, scope: &Scope<'_>, mut list: Vec<String>, condition: String) -> String {
+        list.extend(
+            scope
+                .key
+                .iter()
+                .map(|c| self.key_text(c, &self.quote_name(&c.name))),
+        );
+        let order: Vec<String> = scope
+            .key
+            .iter()
+            .map(|c| self.ordered(c, &self.quote_name(&c.name)))
+            .collect();
+        let order = if order.is_empty() {
+            String::new()
+        } else {
+            format!(" ORDER BY {}", order.join(", "))
+        };
+        if list.is_empty() {
+            list.push("1".to_owned());
+        }
+        format!(
+            "{} {} FROM {}{}{order} LIMIT 1",
+            self.select(scope),
+            list.join(", "),
+            self.from(scope),
+            self.condition(scope, vec![condition])
+        )
+    }
+
     fn where_text(&self, mut terms: Vec<String>, where_clause: Option<&str>) -> String {
         // On a line of its own: the user's predicate may end in a comment.
         terms.extend(where_clause.map(|predicate| format!("({predicate}\n)")));
@@ -95,23 +126,38 @@ impl Dialect for PostgresFamily {
         }
     }
 
-    fn session_statements(&self) -> &'static [&'static str] {
-        &[
-            "SET extra_float_digits TO 2",
-            "SET datestyle TO ISO",
-            "SET timezone TO 'UTC'",
-        ]
+    fn opening(&self, settings: &TransactionSettings) -> Opening {
+        self.opening(settings)
     }
 
-    fn optional_session_statements(&self) -> &'static [&'static str] {
-        &[
-            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-            "SET intervalstyle TO iso_8601",
-            "SET default_transaction_read_only TO on",
-            // What a backslash in a user's predicate means is checked when the file is read.
-            "SET standard_conforming_strings TO on",
-            catalog::NAME_SESSION,
-        ]
+    fn declare_cursor(&self, name: &str, query: &str) -> String {
+        // As both have it; a query may end in a comment of the user's.
+        format!("DECLARE {name} CURSOR FOR {query}")
+    }
+
+    fn fetch_forward(&self, name: &str, rows: usize) -> String {
+        format!("FETCH FORWARD {rows} FROM {name}")
+    }
+
+    fn most_fetched_rows(&self) -> usize {
+        if self.is_redshift {
+            // Of a cluster of one node, and who knows whose cluster it is.
+            // https://docs.aws.amazon.com/redshift/latest/dg/fetch.html
+            1_000
+        } else {
+            10_000
+        }
+    }
+
+    fn policy_query(&self, scope: &Scope<'_>) -> Option<String> {
+        // Whoever may read a table sees in the plan that policies filter it, though not how; the catalog's views of
+        // policies are for security administrators. https://docs.aws.amazon.com/redshift/latest/dg/r_EXPLAIN.html
+        self.is_redshift
+            .then(|| format!("EXPLAIN {}", self.any_row_query(scope)))
+    }
+
+    fn hides_rows(&self, line: &str) -> bool {
+        line.contains("RLS SecureScan")
     }
 
     fn server_query(&self) -> &'static str {
@@ -173,12 +219,6 @@ impl Dialect for PostgresFamily {
 
     fn columns_query(&self, table: &TableRef) -> String {
         self.columns_of(table)
-    }
-
-    fn timeout_statement(&self, limit: Duration) -> String {
-        // The setting's largest value is 24 days: more than that is no limit either.
-        let millis = limit.as_millis().min(i32::MAX.unsigned_abs().into());
-        format!("SET statement_timeout TO {millis}")
     }
 
     fn estimate_queries(&self, scope: &Scope<'_>) -> Vec<String> {
@@ -244,10 +284,22 @@ impl Dialect for PostgresFamily {
         )
     }
 
-    fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str]) -> String {
+    fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str], encoding: &str) -> String {
+        let is_sent_as_stored = self.is_redshift || matches!(encoding, "UTF8" | "SQL_ASCII");
+        let bytes = |expression: &str| {
+            if is_sent_as_stored {
+                format!("octet_length({expression})")
+            } else {
+                // What the conversion adds: of a char its blanks count, and a cast would take them.
+                let text = format!("CAST({expression} AS varchar)");
+                format!(
+                    "octet_length({expression}) + octet_length(convert_to({text}, 'UTF8')) - octet_length({text})"
+                )
+            }
+        };
         let longest: Vec<String> = expressions
             .iter()
-            .map(|e| format!("CAST(COALESCE(max(octet_length({e})), 0) AS varchar)"))
+            .map(|e| format!("CAST(COALESCE(max({}), 0) AS varchar)", bytes(e)))
             .collect();
         format!(
             "{} {} FROM {}{}",
@@ -256,6 +308,13 @@ impl Dialect for PostgresFamily {
             self.from(scope),
             self.condition(scope, Vec::new())
         )
+    }
+
+    fn bytes_query(&self, scope: &Scope<'_>, expression: &str, hex: &str) -> String {
+        let holds = format!(
+            "position(decode('{hex}', 'hex') IN convert_to(CAST({expression} AS varchar), getdatabaseencoding())) > 0"
+        );
+        self.first_row(scope, Vec::new(), holds)
     }
 
     fn aggregate_query(&self, scope: &Scope<'_>, aggregate: &str) -> String {
@@ -302,7 +361,10 @@ impl Dialect for PostgresFamily {
     fn around_summary(&self) -> Option<[&'static str; 2]> {
         // PostgreSQL guesses that an expression over the key has about as many values as the key, and would sort all rows,
         // on disk when they are many. They are few: a hash table holds them.
-        (!self.is_redshift).then_some(["SET enable_sort TO off", "SET enable_sort TO DEFAULT"])
+        (!self.is_redshift).then_some([
+            "SET LOCAL enable_sort TO off",
+            "SET LOCAL enable_sort TO DEFAULT",
+        ])
     }
 
     fn partition_summary_query(
@@ -336,32 +398,9 @@ impl Dialect for PostgresFamily {
 
     fn time_outside_years_query(&self, scope: &Scope<'_>, column: &str) -> String {
         let column = self.quote_name(column);
-        let mut list = vec![format!("CAST({column} AS varchar)")];
-        list.extend(
-            scope
-                .key
-                .iter()
-                .map(|c| self.key_text(c, &self.quote_name(&c.name))),
-        );
         // A text without a type of its own takes the column's.
         let outside = format!("({column} < '0001-01-01' OR {column} >= '10000-01-01')");
-        let order: Vec<String> = scope
-            .key
-            .iter()
-            .map(|c| self.ordered(c, &self.quote_name(&c.name)))
-            .collect();
-        let order = if order.is_empty() {
-            String::new()
-        } else {
-            format!(" ORDER BY {}", order.join(", "))
-        };
-        format!(
-            "{} {} FROM {}{}{order} LIMIT 1",
-            self.select(scope),
-            list.join(", "),
-            self.from(scope),
-            self.condition(scope, vec![outside])
-        )
+        self.first_row(scope, vec![format!("CAST({column} AS varchar)")], outside)
     }
 
     fn extraction_query(&self, scope: &Scope<'_>, columns: &[ColumnPlan]) -> String {

@@ -33,6 +33,9 @@ pub struct TableSpec {
     /// Pieces of SQL for every statement that reads rows.
     #[serde(default)]
     pub query_modifiers: QueryModifiers,
+    /// What happens where a policy of the source hides rows.
+    #[serde(default)]
+    pub row_security: RowSecurity,
     /// When boundaries come from a sample.
     #[serde(default)]
     pub sampling: Sampling,
@@ -71,6 +74,7 @@ impl TableSpec {
             primary_key: Vec::new(),
             excluded_columns: Vec::new(),
             query_modifiers: QueryModifiers::default(),
+            row_security: RowSecurity::default(),
             sampling: Sampling::default(),
             analysis_timeout_minutes: None,
             reset_partitions: ResetPartitions::Disabled,
@@ -124,6 +128,17 @@ impl Synchronization {
     pub fn is_stateful(&self) -> bool {
         matches!(self, Self::Checksum { .. } | Self::Watermark { .. })
     }
+}
+
+/// What happens where a policy of the source hides rows of a table from the login (row-level security).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RowSecurity {
+    /// The table fails: what cannot be seen would be missing in the target, or be deleted there.
+    #[default]
+    Refuse,
+    /// The rows that the login sees are what the user wants.
+    Accept,
 }
 
 /// When boundaries come from a sample, and of how many rows.

@@ -88,6 +88,27 @@ pub struct SourceColumn {
     pub identity: bool,
 }
 
+impl SourceColumn {
+    /// Its type as messages show it: `numeric(10,2)`, `int4[]`.
+    pub fn type_text(&self) -> String {
+        let arguments: Vec<String> = self
+            .length_or_precision
+            .map(|n| n.to_string())
+            .into_iter()
+            .chain(self.scale.map(|n| n.to_string()))
+            .collect();
+        let brackets = match self.class {
+            TypeClass::Array => "[]",
+            _ => "",
+        };
+        if arguments.is_empty() {
+            format!("{}{brackets}", self.type_name)
+        } else {
+            format!("{}({}){brackets}", self.type_name, arguments.join(","))
+        }
+    }
+}
+
 /// What a type is, where its name alone does not tell: users name their types as they like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -3,6 +3,7 @@
 
 use super::analysis::Watermark;
 use super::retry::Failure;
+use super::spec::RowSecurity;
 use super::table::{Content, KeyColumn, Platform, QueryModifiers, Slice, SourceColumn, TableRef};
 use super::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct ExtractionSpec {
     /// Pieces of SQL for every statement.
     #[serde(default)]
     pub query_modifiers: QueryModifiers,
+    /// What happens where a policy of the source hides rows.
+    #[serde(default)]
+    pub row_security: RowSecurity,
     /// The checksum that each extraction takes of exactly the rows that it reads: an aggregate in the source's SQL.
     #[serde(default)]
     pub checksum: Option<String>,

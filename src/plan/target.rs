@@ -77,7 +77,7 @@ pub fn wanted_columns(
                 problems.push(format!(
                     "column {} of type {}: {why}, which columnTypeMappings asks for",
                     column.name,
-                    type_text(column)
+                    column.type_text()
                 ));
             }
         }
@@ -203,25 +203,6 @@ fn has_arguments(column: &SourceColumn, mut written: Vec<&str>) -> bool {
     own == written
 }
 
-/// A column's type as messages show it.
-fn type_text(column: &SourceColumn) -> String {
-    let arguments: Vec<String> = column
-        .length_or_precision
-        .map(|n| n.to_string())
-        .into_iter()
-        .chain(column.scale.map(|n| n.to_string()))
-        .collect();
-    let brackets = match column.class {
-        TypeClass::Array => "[]",
-        _ => "",
-    };
-    if arguments.is_empty() {
-        format!("{}{brackets}", column.type_name)
-    } else {
-        format!("{}({}){brackets}", column.type_name, arguments.join(","))
-    }
-}
-
 /// The columns of a target to create.
 pub fn new_columns(wanted: &[WantedColumn]) -> Vec<NewColumn> {
     wanted
@@ -264,7 +245,7 @@ pub fn match_columns(
                 warnings.extend(found.map(|why| {
                     format!(
                         "column {name} of type {} into {}: {why}",
-                        type_text(&column.source),
+                        column.source.type_text(),
                         existing.target_type
                     )
                 }));
@@ -277,7 +258,7 @@ pub fn match_columns(
             }
             Err(why) => problems.push(format!(
                 "column {name} of type {}: {why}; change the target column {}",
-                type_text(&column.source),
+                column.source.type_text(),
                 existing.name
             )),
         }

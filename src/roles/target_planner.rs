@@ -148,6 +148,7 @@ pub(super) fn extraction_spec(
         columns,
         where_clause: spec.where_clause.clone(),
         query_modifiers: spec.query_modifiers.clone(),
+        row_security: spec.row_security,
         checksum: analysis.checksum.clone(),
         watermark: analysis.watermark.clone(),
         load,

@@ -36,7 +36,12 @@ pub fn analyze(
     spec: &TableSpec,
     previous: Option<&SyncSnapshot>,
 ) -> Result<TableAnalysis, SourceError> {
-    let session = Session::open(settings, dialect, spec.analysis_timeout_minutes)?;
+    let session = Session::open(
+        settings,
+        dialect,
+        spec.analysis_timeout_minutes,
+        spec.row_security,
+    )?;
     let (columns, comment) = session.columns(&spec.source)?;
     if columns.is_empty() {
         return Err(SourceError::new(
@@ -84,6 +89,7 @@ pub fn analyze(
             });
         }
     }
+    session.rest()?;
     let Subject {
         warnings, notes, ..
     } = subject;

@@ -2,8 +2,10 @@
 
 use super::error::{SourceError, SourceErrorKind};
 use super::probe::installed_drivers;
+use super::session::SourceSession;
 use super::tls::is_postgresqls;
 use crate::dialect::Dialect;
+use crate::dialect::transaction::TransactionSettings;
 use crate::domain::table::Platform;
 use odbc_api::{Connection, ConnectionOptions, environment};
 use secrecy::{ExposeSecret, SecretString};
@@ -11,15 +13,6 @@ use std::collections::BTreeMap;
 
 /// Seconds that a login may take.
 const LOGIN_TIMEOUT: u32 = 30;
-
-/// What a session's statements answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Results {
-    /// Few rows, after much work for the source.
-    Small,
-    /// Any number of rows.
-    Large,
-}
 
 /// How to reach a source.
 #[derive(Clone)]
@@ -101,35 +94,22 @@ impl SourceSettings {
         )
     }
 
-    /// Connects, and makes the session give values in one text form.
-    pub(super) fn connect(
-        &self,
-        dialect: &dyn Dialect,
-        results: Results,
-    ) -> Result<Connection<'static>, SourceError> {
-        let fail = |error: &odbc_api::Error| SourceError::from_odbc(error, &self.place());
+    /// Connects. The connection's first statement begins a transaction.
+    pub(super) fn connect(&self) -> Result<Connection<'static>, SourceError> {
+        let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, &self.place());
         let driver = self.chosen_driver()?;
-        let environment = environment().map_err(|error| fail(&error))?;
+        let environment = environment().map_err(fail)?;
         let options = ConnectionOptions {
             login_timeout_sec: Some(LOGIN_TIMEOUT),
             ..ConnectionOptions::default()
         };
         let connection = environment
             .connect_with_connection_string(
-                self.connection_string(&driver, results).expose_secret(),
+                self.connection_string(&driver).expose_secret(),
                 options,
             )
-            .map_err(|error| fail(&error))?;
-        for statement in dialect.session_statements() {
-            connection
-                .execute(statement, (), None)
-                .map_err(|error| fail(&error))?;
-        }
-        for statement in dialect.optional_session_statements() {
-            if let Err(error) = connection.execute(statement, (), None) {
-                tracing::debug!(statement, %error, "the source does not know this setting");
-            }
-        }
+            .map_err(fail)?;
+        connection.set_autocommit(false).map_err(fail)?;
         Ok(connection)
     }
 
@@ -147,7 +127,9 @@ impl SourceSettings {
     /// # Errors
     /// As [`SourceError`] says.
     pub fn check(&self, dialect: &dyn Dialect) -> Result<(), SourceError> {
-        self.connect(dialect, Results::Small)?;
+        let session = SourceSession::open(self, dialect, &TransactionSettings::default())?;
+        session.begin()?;
+        session.end()?;
         self.tell_protection();
         Ok(())
     }
@@ -186,19 +168,15 @@ impl SourceSettings {
         })
     }
 
-    fn connection_string(&self, driver: &str, results: Results) -> SecretString {
+    fn connection_string(&self, driver: &str) -> SecretString {
         let mut keywords: BTreeMap<&str, String> = BTreeMap::new();
         if is_postgresqls(driver) {
-            // Without a cursor the driver holds the whole result in memory; with one the server makes no use of parallel
-            // workers. Booleans come as bits, long text untruncated. A server that is gone without a word is noticed in
-            // minutes: the system's keepalive alone takes hours, and the task's lease is renewed meanwhile.
-            let cursor = match results {
-                Results::Small => "0",
-                Results::Large => "1",
-            };
+            // Results come as they are asked for, through cursors of our own. No savepoint before each statement, which
+            // Redshift refuses. Booleans come as bits, long text untruncated. A server that is gone without a word is
+            // noticed in minutes: the system's keepalive alone takes hours, and the task's lease is renewed meanwhile.
             for (key, value) in [
-                ("UseDeclareFetch", cursor),
-                ("Fetch", "10000"),
+                ("UseDeclareFetch", "0"),
+                ("Protocol", "7.4-0"),
                 ("BoolsAsChar", "0"),
                 ("UnknownSizes", "2"),
                 ("MaxLongVarcharSize", "0"),
@@ -250,32 +228,6 @@ fn escape_always(value: &str) -> String {
     format!("{{{}}}", value.replace('}', "}}"))
 }
 
-/// Runs a small query and answers its cells as text.
-pub(super) fn query_text(
-    connection: &Connection<'_>,
-    sql: &str,
-    place: &str,
-) -> Result<Vec<Vec<Option<String>>>, SourceError> {
-    use odbc_api::{Cursor, ResultSetMetadata};
-    let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, place);
-    let Some(mut cursor) = connection.execute(sql, (), None).map_err(fail)? else {
-        return Ok(Vec::new());
-    };
-    let columns = u16::try_from(cursor.num_result_cols().map_err(fail)?).unwrap_or(0);
-    let mut rows = Vec::new();
-    // Row by row: these results are small, and their values of any length.
-    while let Some(mut row) = cursor.next_row().map_err(fail)? {
-        let mut cells = Vec::with_capacity(usize::from(columns));
-        for column in 1..=columns {
-            let mut bytes = Vec::new();
-            let present = row.get_text(column, &mut bytes).map_err(fail)?;
-            cells.push(present.then(|| String::from_utf8_lossy(&bytes).into_owned()));
-        }
-        rows.push(cells);
-    }
-    Ok(rows)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,14 +244,14 @@ mod tests {
             odbc_driver: None,
             extra_options: BTreeMap::from([("SSLKeyPassword".into(), "k3y".to_owned().into())]),
         };
-        let text = settings.connection_string("PostgreSQL Unicode", Results::Large);
+        let text = settings.connection_string("PostgreSQL Unicode");
         assert!(
             text.expose_secret().contains("PWD={p;w}}d {x}"),
             "{}",
             text.expose_secret()
         );
         assert!(text.expose_secret().contains("Database=my db;"));
-        let text = settings.connection_string("Amazon Redshift (x64)", Results::Small);
+        let text = settings.connection_string("Amazon Redshift (x64)");
         assert!(text.expose_secret().contains("Database={my db};"));
         let shown = format!("{settings:?}");
         assert!(!shown.contains("p;w") && !shown.contains("k3y"), "{shown}");

@@ -19,6 +19,10 @@ pub enum SourceErrorKind {
     Value,
     /// A value grew while it was read.
     Moved,
+    /// Text that cannot be sent as UTF-8.
+    Encoding,
+    /// The table is not the one any more that was planned.
+    Changed,
     /// The source ended a statement that took too long.
     TimedOut,
     /// The task was cancelled.
@@ -43,6 +47,14 @@ impl SourceError {
         Self {
             kind,
             message: message.into(),
+        }
+    }
+
+    /// The same, and where.
+    pub(super) fn at(self, place: &str) -> Self {
+        Self {
+            message: format!("{place}: {}", self.message),
+            ..self
         }
     }
 
@@ -134,6 +146,61 @@ fn classify(state: &str, words: &str) -> (SourceErrorKind, &'static str) {
         (
             SourceErrorKind::Refused,
             "the server's certificate is not trusted: name its authority's certificate with pqopt = \"sslrootcert=FILE\" in extra_options, together with sslmode = \"verify-full\"; sslmode = \"require\" does without (insecure)",
+        )
+    } else if says(&["row-level security", "row security"]) {
+        (SourceErrorKind::NoPrivilege, super::policies::REMEDY)
+    } else if says(&["statement pooling mode"]) {
+        (
+            SourceErrorKind::Refused,
+            "the pooler in front of the source allows no transactions: set its pool_mode to transaction or session, or connect to the server itself",
+        )
+    } else if says(&[
+        "too many connections",
+        "too many clients",
+        "remaining connection slots",
+        "no more connections allowed",
+        "query_wait_timeout",
+    ]) || is(&["53300"])
+    {
+        (
+            SourceErrorKind::Unreachable,
+            "each running task holds one connection: lower max_parallel_tasks of the workers, or raise the role's CONNECTION LIMIT, the server's max_connections or the pooler's pool size",
+        )
+    } else if says(&["conflict with recovery"]) {
+        (
+            SourceErrorKind::Other,
+            "the standby had to apply changes of the primary to rows that the statement still read: set hot_standby_feedback = on or raise max_standby_streaming_delay on the standby, make partitions smaller (partitionSize), or migrate from the primary",
+        )
+    } else if is(&["25P03", "25P04"])
+        || says(&[
+            "idle-in-transaction timeout",
+            "idle transaction timeout",
+            "transaction timeout",
+        ])
+    {
+        (
+            SourceErrorKind::Other,
+            "the source or a pooler ended the transaction while the worker was waiting for the stage: raise its idle_transaction_timeout or transaction_timeout for this login, or make partitions smaller (partitionSize)",
+        )
+    } else if is(&["55P03"]) || says(&["lock timeout", "could not obtain lock"]) {
+        (
+            SourceErrorKind::Other,
+            "another session holds a lock on the table (ALTER, TRUNCATE, VACUUM FULL …): let that end first, or raise lock_timeout for this login",
+        )
+    } else if is(&["22021", "22P05"])
+        || says(&[
+            "invalid byte sequence for encoding",
+            "has no equivalent in encoding",
+        ])
+    {
+        (
+            SourceErrorKind::Encoding,
+            "mend the value, leave its row out with whereClauseCriteria, or migrate a view that reads the column in its true encoding",
+        )
+    } else if says(&["canceling statement due to user request"]) {
+        (
+            SourceErrorKind::Other,
+            "somebody at the source cancelled the statement; ask who runs it",
         )
     } else if is(&["28"]) || says(&["authentication failed", "no pg_hba.conf entry"]) {
         (
@@ -265,6 +332,51 @@ mod tests {
                 DriverMissing,
             ),
             ("HY000", "out of shared memory", Other),
+            (
+                "42501",
+                "ERROR: query would be affected by row-level security policy for table \"t\"",
+                NoPrivilege,
+            ),
+            (
+                "08001",
+                "FATAL: too many connections for role \"u\"",
+                Unreachable,
+            ),
+            (
+                "53300",
+                "FATAL: sorry, too many clients already",
+                Unreachable,
+            ),
+            (
+                "40001",
+                "FATAL: terminating connection due to conflict with recovery",
+                Other,
+            ),
+            (
+                "25P03",
+                "FATAL: terminating connection due to idle-in-transaction timeout",
+                Other,
+            ),
+            (
+                "55P03",
+                "ERROR: canceling statement due to lock timeout",
+                Other,
+            ),
+            (
+                "22021",
+                "ERROR: invalid byte sequence for encoding \"UTF8\": 0xe9",
+                Encoding,
+            ),
+            (
+                "57014",
+                "ERROR: canceling statement due to user request",
+                Other,
+            ),
+            (
+                "08P01",
+                "FATAL: transaction blocks not allowed in statement pooling mode",
+                Refused,
+            ),
         ] {
             let error = SourceError::new(classify(state, words).0, "");
             assert_eq!(error.kind, kind, "{state} {words}");

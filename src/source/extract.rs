@@ -1,24 +1,27 @@
 //! The extraction of one partition: one statement, one or more files, streamed.
 //!
-//! Four stages overlap: the driver's thread (fetch into buffers), the batch thread (buffers to Arrow), the encode thread
+//! Four stages overlap: the fetch thread (rows into buffers), the batch thread (buffers to Arrow), the encode thread
 //! (Arrow to Parquet), and the upload. The channels between them are bounded, so memory does not depend on the
 //! partition's size.
 
-use super::connection::{Results, SourceSettings, query_text};
+use super::connection::SourceSettings;
+use super::diagnosis::{explained, same_columns};
 use super::error::{SourceError, SourceErrorKind};
-use super::fetch::{buffer, record_batch, schema, unfit_value};
-use super::times::OUTSIDE_YEARS;
+use super::fetch::schema;
+use super::policies::refuse_policies;
+use super::session::SourceSession;
+use super::stream::Rows;
 use crate::actors::ports::TaskProgress;
+use crate::dialect::transaction::{Isolation, TransactionSettings};
 use crate::dialect::{Dialect, Scope};
 use crate::domain::table::Slice;
 use crate::domain::task::{ExtractionSpec, Manifest, StagedFile};
 use crate::file::{FileContent, ParquetFile};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::stage::Stage;
-use crate::types::{ColumnPlan, Fetch};
+use crate::types::ColumnPlan;
 use arrow::array::RecordBatch;
 use futures::StreamExt;
-use odbc_api::{ConcurrentBlockCursor, Cursor};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tokio::sync::mpsc;
@@ -48,12 +51,12 @@ pub struct ExtractRequest {
 }
 
 impl ExtractRequest {
-    fn scope(&self) -> Scope<'_> {
+    pub(super) fn scope(&self) -> Scope<'_> {
         Scope::of(&self.extraction, &self.slice)
     }
 
     /// What messages call it.
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         format!(
             "{}, table {}",
             self.settings.place(),
@@ -182,13 +185,8 @@ fn fetch(
     batches: &SyncSender<Result<RecordBatch, ()>>,
     progress: &TaskProgress,
 ) -> Result<Option<String>, SourceError> {
-    let result = fetch_all(request, schema, batches, progress).map_err(|error| {
-        if error.kind == SourceErrorKind::Value {
-            time_outside_years(request).unwrap_or(error)
-        } else {
-            error
-        }
-    });
+    let result =
+        fetch_all(request, schema, batches, progress).map_err(|error| explained(request, error));
     if result.is_err() {
         // The encoder must not take a broken stream for a short table.
         let _ = batches.send(Err(()));
@@ -203,105 +201,52 @@ fn fetch_all(
     progress: &TaskProgress,
 ) -> Result<Option<String>, SourceError> {
     let place = request.place();
-    let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, &place);
-    let connection = request.settings.connect(request.dialect, Results::Large)?;
+    let dialect = request.dialect;
     // One transaction, whose statements see one snapshot: the lengths and the checksum are those of the rows that follow.
-    connection.set_autocommit(false).map_err(fail)?;
+    let transaction = TransactionSettings {
+        isolation: Isolation::OneSnapshot,
+        statement_timeout: None,
+        row_security: request.extraction.row_security,
+    };
+    let session = SourceSession::open(&request.settings, dialect, &transaction)?;
     let scope = request.scope();
-    let longest = measure(request, &connection, &place)?;
+    same_columns(request, &session)?;
+    refuse_policies(&session, &scope, request.extraction.row_security, &place)?;
+    let longest = measure(request, &session, &place)?;
     let checksum = match &request.extraction.checksum {
         Some(aggregate) => {
-            let sql = request.dialect.aggregate_query(&scope, aggregate);
+            let value = session.value(&dialect.aggregate_query(&scope, aggregate), &place)?;
             // An aggregate over no rows may be NULL.
-            let rows = query_text(&connection, &sql, &place)?;
-            Some(
-                rows.into_iter()
-                    .flatten()
-                    .next()
-                    .flatten()
-                    .unwrap_or_default(),
-            )
+            Some(value.unwrap_or_default())
         }
         None => None,
     };
-    let sql = request.dialect.extraction_query(&scope, &request.columns);
-    let cursor = connection
-        .into_cursor(&sql, (), None)
-        .map_err(|error| fail(error.error))?;
-    let Some(cursor) = cursor else {
-        return Err(SourceError::new(
-            SourceErrorKind::Other,
-            format!("{place}: the extraction statement gave no result"),
-        ));
+    let rows = Rows {
+        sql: &dialect.extraction_query(&scope, &request.columns),
+        columns: &request.columns,
+        longest: &longest,
+        schema,
+        memory_bytes: request.memory_bytes,
+        place: &place,
     };
-    // Two buffers: the driver fills one, in a thread of its own, while the other becomes a batch.
-    let mut spare = buffer(&request.columns, &longest, request.memory_bytes)?;
-    let filling = buffer(&request.columns, &longest, request.memory_bytes)?;
-    let mut fetcher =
-        ConcurrentBlockCursor::from_block_cursor(cursor.bind_buffer(filling).map_err(fail)?);
-    while fetcher.fetch_into(&mut spare).map_err(fail)? {
+    rows.read(&session, |batch| {
         if progress.is_cancelled() {
             return Err(SourceError::new(SourceErrorKind::Cancelled, "cancelled"));
         }
-        let batch = record_batch(&request.columns, schema, &spare)
-            .map_err(|error| SourceError::new(error.kind, format!("{place}: {}", error.message)))?;
-        if batches.send(Ok(batch)).is_err() {
-            // The encoder is gone, and says why itself.
-            break;
-        }
-    }
+        // An encoder that is gone says why itself.
+        Ok(batches.send(Ok(batch)).is_ok())
+    })?;
+    session.end()?;
     Ok(checksum)
-}
-
-/// The row that a date or timestamp outside the years 1 to 9999 stands in. Sources do not say it: infinity fails in
-/// their arithmetic without a word of the column. `None`: there is none, or the source does not tell.
-fn time_outside_years(request: &ExtractRequest) -> Option<SourceError> {
-    let place = request.place();
-    // A new connection: the other one may be in a transaction that failed.
-    let connection = request
-        .settings
-        .connect(request.dialect, Results::Small)
-        .ok()?;
-    let is_time =
-        |column: &&ColumnPlan| matches!(column.fetch, Fetch::EpochDays | Fetch::EpochMicros);
-    request.columns.iter().filter(is_time).find_map(|column| {
-        let sql = request
-            .dialect
-            .time_outside_years_query(&request.scope(), &column.source_name);
-        let mut cells = query_text(&connection, &sql, &place)
-            .ok()?
-            .into_iter()
-            .next()?
-            .into_iter();
-        let value = cells.next().flatten()?;
-        let key: Vec<String> = request
-            .extraction
-            .key
-            .iter()
-            .zip(cells)
-            .map(|(column, cell)| {
-                format!("{} = {}", column.name, cell.as_deref().unwrap_or("NULL"))
-            })
-            .collect();
-        let row = if key.is_empty() {
-            String::new()
-        } else {
-            format!(" in the row with {}", key.join(", "))
-        };
-        let error = unfit_value(column, &format!("{value}{row}"), OUTSIDE_YEARS);
-        Some(SourceError::new(
-            error.kind,
-            format!("{place}: {}", error.message),
-        ))
-    })
 }
 
 /// The longest value, in bytes, of each column that its type does not bound, or bounds too far.
 fn measure(
     request: &ExtractRequest,
-    connection: &odbc_api::Connection<'_>,
+    session: &SourceSession<'_>,
     place: &str,
 ) -> Result<Vec<Option<usize>>, SourceError> {
+    let encoding = session.begin()?.encoding;
     let wide = |column: &ColumnPlan| {
         let bound = column.fetch.text_bound();
         bound.is_some_and(|bound| bound.is_none_or(|max| max > MEASURE_ABOVE))
@@ -317,8 +262,8 @@ fn measure(
     }
     let sql = request
         .dialect
-        .longest_query(&request.scope(), &expressions);
-    let rows = query_text(connection, &sql, place)?;
+        .longest_query(&request.scope(), &expressions, &encoding);
+    let rows = session.query(&sql, place)?;
     let mut measured = rows.first().into_iter().flatten().map(|cell| {
         cell.as_deref()
             .and_then(|text| text.parse::<usize>().ok())

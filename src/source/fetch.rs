@@ -12,8 +12,6 @@ use odbc_api::Bit;
 use odbc_api::buffers::{AnyColumnBufferSlice, BufferDesc, ColumnarDynBuffer};
 use std::sync::Arc;
 
-/// Rows of a batch at most: as many as the driver fetches at once.
-const MAX_BATCH_ROWS: usize = 10_000;
 /// Text of a double.
 const FLOAT_TEXT: usize = 32;
 /// The Arrow schema of the columns.
@@ -25,13 +23,9 @@ pub(super) fn schema(columns: &[ColumnPlan]) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The buffers of a batch: `longest` gives the measured bytes of columns whose type does not bound them.
-pub(super) fn buffer(
-    columns: &[ColumnPlan],
-    longest: &[Option<usize>],
-    memory_bytes: usize,
-) -> Result<ColumnarDynBuffer, SourceError> {
-    let descriptions: Vec<BufferDesc> = columns
+/// How each column is bound: `longest` gives the measured bytes of columns whose type does not bound them.
+fn descriptions(columns: &[ColumnPlan], longest: &[Option<usize>]) -> Vec<BufferDesc> {
+    columns
         .iter()
         .zip(longest)
         .map(|(column, longest)| match column.fetch {
@@ -51,12 +45,30 @@ pub(super) fn buffer(
                 max_str_len: longest.or(max_bytes).unwrap_or(1).max(1),
             },
         })
-        .collect();
-    let row_bytes: usize = descriptions.iter().map(BufferDesc::bytes_per_row).sum();
-    // An eighth of the task's memory for each of the two buffers: Arrow's copies, the row group and the parts on their
-    // way need the rest.
-    let rows = (memory_bytes / 8 / row_bytes.max(1)).clamp(1, MAX_BATCH_ROWS);
-    ColumnarDynBuffer::try_from_descs(rows, descriptions).map_err(|error| {
+        .collect()
+}
+
+/// As many rows as a sixteenth of the task's memory holds, at least one. So much is held by the driver, by each of two
+/// buffers, and by each of up to four batches on their way; the row group and the upload need the rest.
+pub(super) fn most_rows(
+    columns: &[ColumnPlan],
+    longest: &[Option<usize>],
+    memory_bytes: usize,
+) -> usize {
+    let row_bytes: usize = descriptions(columns, longest)
+        .iter()
+        .map(BufferDesc::bytes_per_row)
+        .sum();
+    (memory_bytes / 16 / row_bytes.max(1)).max(1)
+}
+
+/// A buffer for so many rows.
+pub(super) fn buffer(
+    columns: &[ColumnPlan],
+    longest: &[Option<usize>],
+    rows: usize,
+) -> Result<ColumnarDynBuffer, SourceError> {
+    ColumnarDynBuffer::try_from_descs(rows, descriptions(columns, longest)).map_err(|error| {
         SourceError::new(
             SourceErrorKind::Value,
             format!("no buffer for a batch: {error}"),

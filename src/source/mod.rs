@@ -4,10 +4,14 @@ mod analyze;
 mod catalog;
 mod columns;
 mod connection;
+mod diagnosis;
 mod error;
 mod extract;
 mod fetch;
+mod policies;
 mod probe;
+mod session;
+mod stream;
 mod times;
 mod tls;
 

@@ -1,8 +1,10 @@
 //! What can be known of a source without moving anything.
 
-use super::connection::{Results, SourceSettings, query_text};
+use super::connection::SourceSettings;
 use super::error::{SourceError, SourceErrorKind};
+use super::session::SourceSession;
 use super::tls::Protection;
+use crate::dialect::transaction::TransactionSettings;
 use crate::dialect::{Dialect, Scope};
 use crate::domain::spec::TableSpec;
 use crate::domain::table::KeyRange;
@@ -19,6 +21,8 @@ pub struct SourceFacts {
     pub clock: Option<f64>,
     /// How the connection is protected.
     pub protection: Protection,
+    /// Whether a pooler shares the server's sessions between transactions of its clients.
+    pub is_pooled: bool,
 }
 
 /// The installed ODBC drivers, by name.
@@ -40,22 +44,38 @@ pub fn installed_drivers() -> Result<Vec<String>, SourceError> {
 /// # Errors
 /// As [`SourceError`] says.
 pub fn probe(settings: &SourceSettings, dialect: &dyn Dialect) -> Result<SourceFacts, SourceError> {
-    let connection = settings.connect(dialect, Results::Small)?;
-    let rows = query_text(&connection, dialect.server_query(), &settings.place())?;
+    let session = SourceSession::open(settings, dialect, &TransactionSettings::default())?;
+    let rows = session.query(dialect.server_query(), session.source())?;
     let mut row = rows.into_iter().next().unwrap_or_default().into_iter();
     let (server, clock) = (row.next().flatten(), row.next().flatten());
     let is_encrypted = dialect.encryption_query().and_then(|sql| {
         // A version that cannot tell leaves it to the settings.
-        let rows = query_text(&connection, sql, &settings.place()).ok()?;
-        Some(rows.first()?.first()?.as_deref() == Some("true"))
+        let told = session.value(sql, session.source()).ok()?;
+        Some(told.as_deref() == Some("true"))
     });
+    let is_pooled = is_pooled(settings, &session)?;
     let driver = settings.chosen_driver()?;
     Ok(SourceFacts {
         server: server.unwrap_or_default(),
         clock: clock.and_then(|seconds| seconds.parse().ok()),
         protection: settings.protection(&driver, is_encrypted),
+        is_pooled,
         driver,
     })
+}
+
+/// Whether something gives each transaction whichever of the server's sessions is free. A session of the client's own
+/// stays the same, and is nobody else's.
+fn is_pooled(settings: &SourceSettings, one: &SourceSession<'_>) -> Result<bool, SourceError> {
+    one.end()?;
+    let other = SourceSession::open(settings, one.dialect, &TransactionSettings::default())?;
+    let next = |session: &SourceSession<'_>| {
+        let facts = session.begin()?;
+        session.end()?;
+        Ok::<_, SourceError>(facts.session)
+    };
+    let (first, second) = (next(one)?, next(&other)?);
+    Ok(first == second || next(one)? != first || next(&other)? != second)
 }
 
 /// For each table, of one database, how many columns it has, once no row of it has been selected. Blocking.
@@ -67,10 +87,15 @@ pub fn probe_tables(
     dialect: &dyn Dialect,
     tables: &[TableSpec],
 ) -> Result<Vec<Result<usize, SourceError>>, SourceError> {
-    let connection = settings.connect(dialect, Results::Small)?;
+    let session = SourceSession::open(settings, dialect, &TransactionSettings::default())?;
+    session.begin()?;
     let each = |spec: &TableSpec| {
+        session.switch(&TransactionSettings {
+            row_security: spec.row_security,
+            ..TransactionSettings::default()
+        })?;
         let place = format!("{}, table {}", settings.place(), spec.source);
-        let columns = query_text(&connection, &dialect.columns_query(&spec.source), &place)?;
+        let columns = session.query(&dialect.columns_query(&spec.source), &place)?;
         if columns.is_empty() {
             return Err(SourceError::new(
                 SourceErrorKind::NoSuchObject,
@@ -94,7 +119,7 @@ pub fn probe_tables(
             where_clause: Some(&none),
             modifiers: &spec.query_modifiers,
         };
-        query_text(&connection, &dialect.any_row_query(&scope), &place)?;
+        session.query(&dialect.any_row_query(&scope), &place)?;
         Ok(columns.len())
     };
     Ok(tables.iter().map(each).collect())

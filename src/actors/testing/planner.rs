@@ -68,6 +68,7 @@ impl TargetPlanner for FakePlanner {
                 columns: Vec::new(),
                 where_clause: None,
                 query_modifiers: QueryModifiers::default(),
+                row_security: crate::domain::spec::RowSecurity::default(),
                 checksum: None,
                 watermark: None,
                 load: LoadMode::Append,

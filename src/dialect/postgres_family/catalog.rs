@@ -4,9 +4,6 @@ use super::PostgresFamily;
 use crate::dialect::{Dialect, Scope};
 use crate::domain::table::{TableRef, WrittenName};
 
-/// The session of a worker says so to the source: such sessions only read.
-pub(super) const NAME_SESSION: &str = "SET application_name TO 'snowhaul'";
-
 /// Every transaction holds a lock on its own virtual number, from its first statement to after its commit can be seen;
 /// one that has not written yet may still write a time at which it began. Prepared ones have no session, and on a standby
 /// the primary's sessions are not seen, but their numbers are. Who is no member of a session's role sees of it only

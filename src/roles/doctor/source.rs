@@ -103,6 +103,9 @@ async fn log_in(
                 ),
             ));
             findings.push(protection(settings, &facts));
+            if facts.is_pooled {
+                findings.push(pooled(settings));
+            }
             findings.push(clock(
                 &format!("{platform}'s"),
                 facts.clock,
@@ -156,6 +159,17 @@ fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
             format!("let the server offer TLS; {VERIFY}"),
         ),
     }
+}
+
+fn pooled(settings: &SourceSettings) -> Finding {
+    Finding::warn(
+        "source_pooler",
+        format!(
+            "{}: a pooler gives each transaction whichever session of the server is free",
+            settings.place()
+        ),
+        "nothing is set for a session, and each transaction checks that it has what it needs, so that this works; each running task holds one of the pool's sessions for as long as its statement takes: connect to the server itself where you can, or give the pool at least max_parallel_tasks sessions more",
+    )
 }
 
 async fn each_table(

@@ -132,6 +132,9 @@ impl Subject<'_> {
                 };
             }
             waiting = Some(left);
+            if let Err(error) = self.session.rest() {
+                break format!("what runs there cannot be seen ({})", error.message);
+            }
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         };

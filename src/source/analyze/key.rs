@@ -3,7 +3,7 @@
 use super::session::{Session, Subject};
 use crate::dialect::Dialect;
 use crate::domain::analysis::SyncSnapshot;
-use crate::domain::spec::{ResetPartitions, Synchronization};
+use crate::domain::spec::{ResetPartitions, RowSecurity, Synchronization};
 use crate::domain::table::{KeyColumn, KeyKind, SourceColumn, TableRef};
 use crate::plan::key::{KeyCandidate, KeyOrigin, LayoutColumn, choose_key, layout_key};
 use crate::source::{SourceError, SourceErrorKind, SourceSettings};
@@ -18,7 +18,7 @@ pub fn infer_keys(
     dialect: &dyn Dialect,
     tables: &[TableRef],
 ) -> Result<Vec<Option<KeyCandidate>>, SourceError> {
-    let session = Session::open(settings, dialect, None)?;
+    let session = Session::open(settings, dialect, None, RowSecurity::Refuse)?;
     let infer = |table: &TableRef| {
         let (columns, _) = session.columns(table)?;
         let constraints = constraints(&session, table)?;

@@ -1,13 +1,13 @@
 //! The session of an analysis.
 
+use crate::dialect::transaction::{Isolation, TransactionSettings};
 use crate::dialect::{Dialect, Scope, Window};
-use crate::domain::spec::TableSpec;
+use crate::domain::spec::{RowSecurity, TableSpec};
 use crate::domain::table::{KeyColumn, KeyRange, SourceColumn, TableRef};
 use crate::source::columns::{source_column, table_comment};
-use crate::source::connection::{Results, SourceSettings, query_text};
+use crate::source::connection::SourceSettings;
+use crate::source::session::SourceSession;
 use crate::source::{SourceError, SourceErrorKind};
-use odbc_api::Connection;
-use std::cell::Cell;
 use std::time::Duration;
 
 /// Minutes that a statement of an analysis may take.
@@ -15,11 +15,9 @@ const TIMEOUT_MINUTES: u64 = 20;
 
 /// A session whose statements end after a time.
 pub(super) struct Session<'a> {
-    connection: Connection<'static>,
+    session: SourceSession<'a>,
     pub(super) dialect: &'a dyn Dialect,
-    source: String,
     minutes: u64,
-    statements: Cell<u32>,
 }
 
 impl<'a> Session<'a> {
@@ -27,30 +25,33 @@ impl<'a> Session<'a> {
         settings: &SourceSettings,
         dialect: &'a dyn Dialect,
         minutes: Option<u64>,
+        row_security: RowSecurity,
     ) -> Result<Self, SourceError> {
         let minutes = minutes.unwrap_or(TIMEOUT_MINUTES);
-        let connection = settings.connect(dialect, Results::Small)?;
-        let limit = Duration::from_secs(minutes.saturating_mul(60));
-        let source = settings.place();
-        connection
-            .execute(&dialect.timeout_statement(limit), (), None)
-            .map_err(|error| SourceError::from_odbc(&error, &source))?;
+        let transactions = TransactionSettings {
+            isolation: Isolation::EachStatement,
+            statement_timeout: Some(Duration::from_secs(minutes.saturating_mul(60))),
+            row_security,
+        };
         Ok(Self {
-            connection,
+            session: SourceSession::open(settings, dialect, &transactions)?,
             dialect,
-            source,
             minutes,
-            statements: Cell::new(1),
         })
     }
 
     /// Statements so far, apart from the login's.
     pub(super) fn statements(&self) -> u32 {
-        self.statements.get()
+        self.session.statements()
     }
 
     pub(super) fn place(&self, table: &TableRef) -> String {
-        format!("{}, table {table}", self.source)
+        format!("{}, table {table}", self.session.source())
+    }
+
+    /// Ends the transaction, so that no lock on a table outlives the work on it.
+    pub(super) fn rest(&self) -> Result<(), SourceError> {
+        self.session.end()
     }
 
     /// The rows of a statement about a table, as text.
@@ -59,9 +60,8 @@ impl<'a> Session<'a> {
         table: &TableRef,
         sql: &str,
     ) -> Result<Vec<Vec<Option<String>>>, SourceError> {
-        self.statements.set(self.statements.get() + 1);
         let place = self.place(table);
-        query_text(&self.connection, sql, &place).map_err(|error| match error.kind {
+        self.session.query(sql, &place).map_err(|error| match error.kind {
             SourceErrorKind::TimedOut => SourceError::new(
                 error.kind,
                 format!(

@@ -1,0 +1,107 @@
+//! How transactions begin.
+//!
+//! Nothing is set for a session: poolers in transaction mode (PgBouncer, RDS Proxy, Supavisor, Odyssey) give one server
+//! session to many clients. And nothing is set that the user's SQL could see the values of: a view's `created_at::date` and
+//! a predicate's literals mean what they mean to every other client of this login.
+
+use super::PostgresFamily;
+use crate::dialect::transaction::{Isolation, Opening, TransactionSettings};
+use crate::domain::spec::RowSecurity;
+
+/// How sessions of ours are called while they work.
+pub(super) const APPLICATION: &str = "snowhaul";
+
+/// The session, and the time at which the transaction began.
+const POSTGRES_IDENTITY: &str = "CAST(pg_catalog.pg_backend_pid() AS varchar) || ' ' || CAST(EXTRACT(epoch FROM pg_catalog.now()) AS varchar)";
+
+impl PostgresFamily {
+    pub(super) fn opening(&self, settings: &TransactionSettings) -> Opening {
+        if self.is_redshift {
+            redshift(settings)
+        } else {
+            postgres(settings)
+        }
+    }
+}
+
+fn millis(settings: &TransactionSettings) -> Option<String> {
+    // The setting's largest value is 24 days: more than that is no limit either.
+    settings.statement_timeout.map(|limit| {
+        let millis = limit.as_millis().min(i32::MAX.unsigned_abs().into());
+        millis.to_string()
+    })
+}
+
+fn postgres(settings: &TransactionSettings) -> Opening {
+    let isolation = match settings.isolation {
+        Isolation::EachStatement => "read committed",
+        Isolation::OneSnapshot => "repeatable read",
+    };
+    let row_security = match settings.row_security {
+        // A statement that a policy would filter fails instead.
+        // https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-ROW-SECURITY
+        RowSecurity::Refuse => "off",
+        RowSecurity::Accept => "on",
+    };
+    let mut wanted = vec![
+        ("application_name", APPLICATION.to_owned()),
+        ("row_security", row_security.to_owned()),
+        // While the stage is slow, a transaction waits for it.
+        ("idle_in_transaction_session_timeout", "0".to_owned()),
+        ("transaction_timeout", "0".to_owned()),
+    ];
+    wanted.extend(millis(settings).map(|limit| ("statement_timeout", limit)));
+    let list: Vec<String> = wanted
+        .iter()
+        .map(|(name, value)| format!("('{name}', '{value}')"))
+        .collect();
+    // Settings that a version lacks are in no row of pg_settings. What the driver, or another client of the same server
+    // session, has set for the session goes back to the login's default; the encoding is the driver's way of receiving.
+    let settings = format!(
+        "SELECT w.name, pg_catalog.set_config(w.name, w.value, true) FROM (\
+         SELECT s.name, COALESCE(v.value, s.reset_val) AS value FROM pg_catalog.pg_settings s LEFT JOIN (VALUES {}) v (name, value) ON v.name = s.name \
+         WHERE v.name IS NOT NULL OR (s.source = 'session' AND s.context = 'user' AND s.name NOT IN ('client_encoding', 'transaction_isolation', \
+         'transaction_read_only', 'transaction_deferrable'))) w \
+         UNION ALL SELECT f.name, pg_catalog.current_setting(f.name) FROM (VALUES ('transaction_isolation'), ('transaction_read_only'), \
+         ('server_encoding'), ('client_encoding')) f (name) \
+         UNION ALL SELECT 'session', CAST(pg_catalog.pg_backend_pid() AS varchar) UNION ALL SELECT 'identity', {POSTGRES_IDENTITY}",
+        list.join(", ")
+    );
+    let mut expected = vec![
+        ("transaction_isolation", isolation.to_owned()),
+        ("transaction_read_only", "on".to_owned()),
+        ("client_encoding", "UTF8".to_owned()),
+        ("row_security", row_security.to_owned()),
+    ];
+    expected.sort_unstable();
+    Opening {
+        statements: vec![format!(
+            "SET TRANSACTION ISOLATION LEVEL {}, READ ONLY",
+            isolation.to_uppercase()
+        )],
+        settings,
+        expected,
+        identity: format!("SELECT {POSTGRES_IDENTITY}"),
+    }
+}
+
+/// Its isolation is always that of one snapshot. It has no other exact text of a double than this setting gives; the
+/// driver sets it as well, so that clients of the same driver see nothing else.
+/// <https://docs.aws.amazon.com/redshift/latest/dg/r_extra_float_digits.html>
+fn redshift(settings: &TransactionSettings) -> Opening {
+    let mut statements = vec![
+        "SET LOCAL extra_float_digits TO 2".to_owned(),
+        // The driver's own choice, which the user's SQL would see.
+        "SET LOCAL datestyle TO DEFAULT".to_owned(),
+    ];
+    statements
+        .extend(millis(settings).map(|limit| format!("SET LOCAL statement_timeout TO {limit}")));
+    Opening {
+        statements,
+        settings: "SELECT 'extra_float_digits', current_setting('extra_float_digits') UNION ALL SELECT 'server_encoding', 'UTF8' \
+                   UNION ALL SELECT 'session', CAST(pg_backend_pid() AS varchar) UNION ALL SELECT 'identity', CAST(pg_backend_pid() AS varchar)"
+            .to_owned(),
+        expected: vec![("extra_float_digits", "2".to_owned())],
+        identity: "SELECT CAST(pg_backend_pid() AS varchar)".to_owned(),
+    }
+}

@@ -1,0 +1,40 @@
+//! How a transaction on the source begins: pure.
+
+use crate::domain::spec::RowSecurity;
+use std::time::Duration;
+
+/// What a transaction on the source is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransactionSettings {
+    /// What its statements see.
+    pub isolation: Isolation,
+    /// How long one of its statements may take; `None`: as long as the source allows the login.
+    pub statement_timeout: Option<Duration>,
+    /// What happens where a policy hides rows from the login.
+    pub row_security: RowSecurity,
+}
+
+/// What the statements of a transaction see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// Each what is committed when it begins.
+    #[default]
+    EachStatement,
+    /// All the same.
+    OneSnapshot,
+}
+
+/// How a transaction begins. Everything that it sets ends with it: behind a pooler, the next transaction of the same
+/// server session may be another client's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Statements that come first, in order.
+    pub statements: Vec<String>,
+    /// The query that comes next: rows of two texts, a setting's name and its value. Besides settings it tells `session`,
+    /// what names the server's session, `server_encoding`, and `identity`.
+    pub settings: String,
+    /// What it must answer, for those settings that this version of the platform has.
+    pub expected: Vec<(&'static str, String)>,
+    /// A query of one text, `identity`. Within one transaction it always answers the same, and elsewhere something else.
+    pub identity: String,
+}

@@ -1,0 +1,39 @@
+//! Policies that hide rows of a table from the login.
+
+use super::error::{SourceError, SourceErrorKind};
+use super::session::SourceSession;
+use crate::dialect::Scope;
+use crate::domain::spec::RowSecurity;
+
+/// What to do where a policy hides rows, for every platform.
+pub(super) const REMEDY: &str = "let the worker log in as one who sees all rows (PostgreSQL: the table's owner or a role with BYPASSRLS; Redshift: GRANT IGNORE RLS), and name the wanted part with whereClauseCriteria if it is to be a part; or set rowLevelSecurity of the table to \"accept\": then what this login sees is the whole table, and rows that it does not see are deleted in the target where the synchronization deletes";
+
+/// Refuses a table whose rows a policy hides, on platforms that would answer the others without a word.
+pub(super) fn refuse_policies(
+    session: &SourceSession<'_>,
+    scope: &Scope<'_>,
+    row_security: RowSecurity,
+    place: &str,
+) -> Result<(), SourceError> {
+    if row_security == RowSecurity::Accept {
+        return Ok(());
+    }
+    let Some(sql) = session.dialect.policy_query(scope) else {
+        return Ok(());
+    };
+    let lines = session.query(&sql, place)?;
+    let hides = lines
+        .iter()
+        .flatten()
+        .flatten()
+        .any(|line| session.dialect.hides_rows(line));
+    if hides {
+        return Err(SourceError::new(
+            SourceErrorKind::NoPrivilege,
+            format!(
+                "{place}: row-level security hides rows of the table from this login — {REMEDY}"
+            ),
+        ));
+    }
+    Ok(())
+}

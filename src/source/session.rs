@@ -1,0 +1,196 @@
+//! Sessions on a source, whose every statement stands in a transaction that sets what it needs and gives it up at its end.
+//!
+//! A server's session may be shared with other clients (PgBouncer, RDS Proxy and their kind in transaction mode). So nothing
+//! is set for a session, and each transaction looks whether it has what it asked for.
+
+use super::connection::SourceSettings;
+use super::error::{SourceError, SourceErrorKind};
+use crate::dialect::Dialect;
+use crate::dialect::transaction::{Opening, TransactionSettings};
+use odbc_api::Connection;
+use std::cell::{Cell, RefCell};
+
+/// What a transaction has told of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct TransactionFacts {
+    /// Names the server's session.
+    pub(super) session: String,
+    /// The database's own encoding.
+    pub(super) encoding: String,
+    /// See [`Opening::identity`].
+    identity: String,
+}
+
+/// A session, in a transaction or between two.
+pub(super) struct SourceSession<'a> {
+    connection: Connection<'static>,
+    pub(super) dialect: &'a dyn Dialect,
+    source: String,
+    opening: RefCell<Opening>,
+    open: RefCell<Option<TransactionFacts>>,
+    statements: Cell<u32>,
+}
+
+impl<'a> SourceSession<'a> {
+    /// Logs in. The first transaction begins with the first statement.
+    pub(super) fn open(
+        settings: &SourceSettings,
+        dialect: &'a dyn Dialect,
+        transactions: &TransactionSettings,
+    ) -> Result<Self, SourceError> {
+        Ok(Self {
+            connection: settings.connect()?,
+            dialect,
+            source: settings.place(),
+            opening: RefCell::new(dialect.opening(transactions)),
+            open: RefCell::new(None),
+            statements: Cell::new(0),
+        })
+    }
+
+    /// What messages call the source.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Statements so far, those that begin and end transactions included.
+    pub(super) fn statements(&self) -> u32 {
+        self.statements.get()
+    }
+
+    /// Begins a transaction, if none has begun, and looks whether it is as it was asked for.
+    pub(super) fn begin(&self) -> Result<TransactionFacts, SourceError> {
+        if let Some(facts) = self.open.borrow().as_ref() {
+            return Ok(facts.clone());
+        }
+        let begun = self.begin_anew();
+        match &begun {
+            Ok(facts) => *self.open.borrow_mut() = Some(facts.clone()),
+            Err(_) => self.abandon(),
+        }
+        begun
+    }
+
+    /// Ends the transaction, if one has begun; the next ones are as these settings say.
+    pub(super) fn switch(&self, transactions: &TransactionSettings) -> Result<(), SourceError> {
+        self.end()?;
+        *self.opening.borrow_mut() = self.dialect.opening(transactions);
+        Ok(())
+    }
+
+    fn begin_anew(&self) -> Result<TransactionFacts, SourceError> {
+        let opening = self.opening.borrow();
+        for statement in &opening.statements {
+            self.run(statement, &self.source)?;
+        }
+        let rows = self.run(&opening.settings, &self.source)?;
+        let value_of = |name: &str| {
+            let row = rows.iter().find(|row| {
+                row.first()
+                    .is_some_and(|cell| cell.as_deref() == Some(name))
+            })?;
+            row.get(1)?.as_deref()
+        };
+        for (name, wanted) in &opening.expected {
+            if let Some(value) = value_of(name)
+                && value != wanted
+            {
+                return Err(self.is_not_ours(&format!("{name} is {value} instead of {wanted}")));
+            }
+        }
+        let text = |name| value_of(name).unwrap_or_default().to_owned();
+        Ok(TransactionFacts {
+            session: text("session"),
+            encoding: text("server_encoding"),
+            identity: text("identity"),
+        })
+    }
+
+    fn identity(&self) -> Result<String, SourceError> {
+        let rows = self.run(&self.opening.borrow().identity, &self.source)?;
+        Ok(rows
+            .into_iter()
+            .flatten()
+            .next()
+            .flatten()
+            .unwrap_or_default())
+    }
+
+    fn is_not_ours(&self, what: &str) -> SourceError {
+        SourceError::new(
+            SourceErrorKind::Refused,
+            format!(
+                "{}: statements of one transaction do not reach one session of the server ({what}) — something between the worker and the server gives each statement another session; connect to the server itself, or set the pooler to transaction or session mode",
+                self.source
+            ),
+        )
+    }
+
+    /// Ends the transaction, once it is sure that all of it was one.
+    pub(super) fn end(&self) -> Result<(), SourceError> {
+        let Some(facts) = self.open.borrow_mut().take() else {
+            return Ok(());
+        };
+        let ended = self.identity().and_then(|identity| {
+            if identity == facts.identity {
+                Ok(())
+            } else {
+                Err(self.is_not_ours("it has ended under way"))
+            }
+        });
+        // There is nothing to commit.
+        self.abandon();
+        ended
+    }
+
+    /// Rolls back; a connection that is gone has nothing to roll back.
+    fn abandon(&self) {
+        self.open.borrow_mut().take();
+        if let Err(error) = self.connection.rollback() {
+            tracing::debug!(%error, "the transaction on the source could not be rolled back");
+        }
+    }
+
+    /// The rows of a statement as text. A failed one ends its transaction, and the next statement begins another.
+    pub(super) fn query(
+        &self,
+        sql: &str,
+        place: &str,
+    ) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+        self.begin()?;
+        self.run(sql, place).inspect_err(|_| self.abandon())
+    }
+
+    /// The first value of a statement.
+    pub(super) fn value(&self, sql: &str, place: &str) -> Result<Option<String>, SourceError> {
+        let rows = self.query(sql, place)?;
+        Ok(rows.into_iter().flatten().next().flatten())
+    }
+
+    fn run(&self, sql: &str, place: &str) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+        use odbc_api::{Cursor, ResultSetMetadata};
+        self.statements.set(self.statements.get() + 1);
+        let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, place);
+        let Some(mut cursor) = self.connection.execute(sql, (), None).map_err(fail)? else {
+            return Ok(Vec::new());
+        };
+        let columns = u16::try_from(cursor.num_result_cols().map_err(fail)?).unwrap_or(0);
+        let mut rows = Vec::new();
+        // Row by row: these results are small, and their values of any length.
+        while let Some(mut row) = cursor.next_row().map_err(fail)? {
+            let mut cells = Vec::with_capacity(usize::from(columns));
+            for column in 1..=columns {
+                let mut bytes = Vec::new();
+                let present = row.get_text(column, &mut bytes).map_err(fail)?;
+                cells.push(present.then(|| String::from_utf8_lossy(&bytes).into_owned()));
+            }
+            rows.push(cells);
+        }
+        Ok(rows)
+    }
+
+    /// The connection, for a statement whose rows are many. A transaction has begun.
+    pub(super) fn connection(&self) -> &Connection<'static> {
+        &self.connection
+    }
+}
