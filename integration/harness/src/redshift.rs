@@ -47,7 +47,7 @@ impl LocalRedshift {
         let served = Served::start(command, &scratch.path().join("serve.log"));
         let logins = Logins {
             port: served.port(),
-            redshift_port: served.port(),
+            redshift_port: served.port_named("redshift_port"),
             worker_password: password(
                 scratch.path(),
                 "source.toml",
