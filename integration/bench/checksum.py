@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from demo import source
+from demo.configure import write_worker
 
 from .extraction import ROLE, Bench
 
@@ -33,9 +34,9 @@ class Synchronized:
     def __init__(self, bench: Bench, platform: str) -> None:
         self.bench, self.platform, self.runs = bench, platform, 0
         self.log = f"checksum_{platform}"
-        worker = (bench.data / "configuration.toml").read_text()
         self.config = bench.data / f"{self.log}.toml"
-        self.config.write_text(worker.replace("connections.source.redshift", f"connections.source.{platform}"))
+        login = {"redshift": "source.toml", "postgresql": "postgresql.toml"}[platform]
+        write_worker(self.config, bench.data / "redshift" / login)
         self.file = bench.data / f"{self.log}.json"
         table = {
             "source": {"databaseName": bench.login["database"], "schemaName": "tpch", "tableName": "lineitem"},
@@ -68,7 +69,7 @@ def main() -> None:
     parser.add_argument("--snowhaul", type=Path, required=True)
     arguments = parser.parse_args()
     bench = Bench(arguments.data, arguments.snowhaul, Path())
-    count = statistics.median(count_seconds(arguments.data / "redshift" / "source.toml") for _ in range(ROUNDS))
+    count = statistics.median(count_seconds(arguments.data / "redshift" / "postgresql.toml") for _ in range(ROUNDS))
     print(f"SELECT count(*) of lineitem: {count:.2f} s")
     for platform in ("redshift", "postgresql"):
         table = Synchronized(bench, platform)

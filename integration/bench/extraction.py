@@ -1,5 +1,5 @@
 """`python -m bench.extraction --data DIR --snowhaul FILE --peer FILE`: one partition of TPC-H lineitem, extracted by a
-worker and by odbc2parquet in turn, over the same driver; medians, and the ratio of each pair. Then the worker's peak
+worker and by odbc2parquet in turn, over the same driver from the same PostgreSQL; medians, and the ratio of each pair. Then the worker's peak
 memory for a quarter of the rows and for all, and the statements of a workflow of 200 partitions."""
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from demo import source
+from demo.configure import write_worker
 
 ROLE = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
 
@@ -21,7 +22,10 @@ ROLE = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
 class Bench:
     def __init__(self, data: Path, snowhaul: Path, peer: Path) -> None:
         self.data, self.snowhaul, self.peer = data, snowhaul, peer
-        self.login = source.login(data / "redshift" / "source.toml")
+        login = data / "redshift" / "postgresql.toml"
+        self.login = source.login(login)
+        self.config = data / "postgresql_worker.toml"
+        write_worker(self.config, login)
         self.environment = {**os.environ, "SNOWFLAKE_HOME": str(data / "snowflake"), "SNOWFLAKE_CONNECTION_NAME": "local"}
         self.workflows = 0
         self.roles: list[subprocess.Popen[bytes]] = []
@@ -33,7 +37,7 @@ class Bench:
         return process
 
     def worker(self, name: str, tasks: int) -> subprocess.Popen[bytes]:
-        return self.start(name, "worker", "-c", str(self.data / "configuration.toml"), "-w", str(tasks), "-i", "1")
+        return self.start(name, "worker", "-c", str(self.config), "-w", str(tasks), "-i", "1")
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
         process.terminate()
@@ -53,7 +57,7 @@ class Bench:
             table["partitionSize"] = {"maxRowsPerPartition": rows}
         file = self.data / f"{name}.json"
         file.write_text(json.dumps({"tables": [table]}))
-        command = [self.snowhaul, "workflow", "create", file, "--source-platform", "redshift", "--name", name, "--wait"]
+        command = [self.snowhaul, "workflow", "create", file, "--source-platform", "postgresql", "--name", name, "--wait"]
         subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return name
 
@@ -130,7 +134,7 @@ def main() -> None:
     parser.add_argument("--peer", type=Path, required=True)
     parser.add_argument("--pairs", type=int, default=3)
     arguments = parser.parse_args()
-    connection = source.connect(arguments.data / "redshift" / "source.toml")
+    connection = source.connect(arguments.data / "redshift" / "postgresql.toml")
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(

@@ -29,7 +29,7 @@ def server(name: str, command: str, data: Path) -> None:
 
 
 def configure(data: Path, partitions: int) -> None:
-    login = source.login(data / "local-redshift" / "source.toml")
+    login = source.login(data / "local-redshift" / "postgresql.toml")
     connection = psycopg2.connect(
         host=login["host"], port=login["port"], dbname=login["database"], user=login["username"], password=login["password"]
     )  # fmt: skip
@@ -52,7 +52,7 @@ def configure(data: Path, partitions: int) -> None:
     keys = "\n".join(f"{key} = {json.dumps(value)}" for key, value in login.items())
     (data / "configuration.toml").write_text(
         'selected_task_source = "snowflake_stored_procedure"\n\n[application]\nmax_parallel_tasks = 4\ntask_fetch_interval = 1\n\n'
-        f'[connections.target.snowflake_connection_name]\nconnection_name = "local"\n\n[connections.source.redshift]\n{keys}\n'
+        f'[connections.target.snowflake_connection_name]\nconnection_name = "local"\n\n[connections.source.postgresql]\n{keys}\n'
     )
 
 
@@ -64,7 +64,7 @@ def measure(data: Path, snowhaul: Path, marks: list[int]) -> None:
             with open(data / f"{role}.log", "wb") as log:
                 command = [snowhaul, role, *arguments]
                 roles[role] = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        create = [snowhaul, "workflow", "create", data / "workflow.json", "--source-platform", "redshift", "--name", "many"]
+        create = [snowhaul, "workflow", "create", data / "workflow.json", "--source-platform", "postgresql", "--name", "many"]
         subprocess.run(create, env=environment, check=True, stdout=subprocess.DEVNULL)
         began = time.monotonic()
         left = list(marks)

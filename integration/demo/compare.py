@@ -1,4 +1,4 @@
-"""`python -m demo.compare --source source.toml --snowflake connections.toml`: counts and checksums both sides of the
+"""`python -m demo.compare --source postgresql.toml --snowflake connections.toml`: counts and checksums both sides of the
 demo, by PostgreSQL's and Snowflake's own Python drivers. Ends with 1 on any difference."""
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _print(rows: list[tuple[str, ...]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="compare", description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="source.toml of the local Redshift")
+    parser.add_argument("--source", type=Path, required=True, help="postgresql.toml of the local Redshift")
     parser.add_argument("--snowflake", type=Path, required=True, help="connections.toml of the local Snowflake")
     parser.add_argument("--connection", default="local")
     parser.add_argument("--schema", default="tpch")

@@ -24,15 +24,20 @@ connection_name = "local"
 """
 
 
+def write_worker(file: Path, login: Path) -> None:
+    """The worker's configuration with the login of a source."""
+    worker = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(worker, "w") as output:
+        output.write(WORKER + login.read_text())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="configure", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--scale", type=float, default=0.1)
     arguments = parser.parse_args()
     login = arguments.data / "redshift" / "source.toml"
-    worker = os.open(arguments.data / "configuration.toml", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(worker, "w") as file:
-        file.write(WORKER + login.read_text())
+    write_worker(arguments.data / "configuration.toml", login)
     database = source.login(login)["database"]
     workflow = {
         "schemaVersion": "1.0.0",

@@ -1,4 +1,4 @@
-"""`python -m demo.fill --source source.toml --scale 0.1`: loads TPC-H into schema tpch, replacing what is there."""
+"""`python -m demo.fill --source postgresql.toml --scale 0.1`: loads TPC-H into schema tpch, replacing what is there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _load(login: Path, schema: str, directory: str, table: Table) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="fill", description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="source.toml of the local Redshift")
+    parser.add_argument("--source", type=Path, required=True, help="postgresql.toml of the local Redshift")
     parser.add_argument("--scale", type=float, default=0.1, help="scale factor: 1 is 6,000,000 lineitems (0.1)")
     parser.add_argument("--schema", default="tpch")
     arguments = parser.parse_args()

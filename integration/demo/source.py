@@ -1,4 +1,4 @@
-"""The login that scripts/local-redshift writes."""
+"""The logins that scripts/local-redshift writes: source.toml as a Redshift, postgresql.toml as a PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import psycopg2
 
 
 def login(file: Path) -> dict[str, Any]:
-    return tomllib.loads(file.read_text())["connections"]["source"]["redshift"]
+    (login,) = tomllib.loads(file.read_text())["connections"]["source"].values()
+    return login
 
 
 def connect(file: Path) -> psycopg2.extensions.connection:

@@ -82,8 +82,9 @@ CREATE TYPE pg_catalog.super;
 CREATE FUNCTION pg_catalog.super_in(cstring) RETURNS super LANGUAGE internal IMMUTABLE STRICT AS 'textin';
 CREATE FUNCTION pg_catalog.super_out(super) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
 CREATE TYPE pg_catalog.super (INPUT = super_in, OUTPUT = super_out, LIKE = text);
-CREATE FUNCTION pg_catalog.json_serialize(super) RETURNS varchar LANGUAGE sql IMMUTABLE STRICT
-AS 'SELECT CAST($1 AS varchar)';
+-- Of NULL the text `null`: https://docs.aws.amazon.com/redshift/latest/dg/json_serialize.html
+CREATE FUNCTION pg_catalog.json_serialize(super) RETURNS varchar LANGUAGE sql IMMUTABLE
+AS 'SELECT COALESCE(CAST($1 AS varchar), ''null'')';
 
 CREATE TYPE pg_catalog.varbyte;
 CREATE FUNCTION pg_catalog.varbyte_in(cstring) RETURNS varbyte LANGUAGE internal IMMUTABLE STRICT AS 'byteain';
@@ -110,3 +111,86 @@ CREATE TYPE pg_catalog.hllsketch;
 CREATE FUNCTION pg_catalog.hllsketch_in(cstring) RETURNS hllsketch LANGUAGE internal IMMUTABLE STRICT AS 'textin';
 CREATE FUNCTION pg_catalog.hllsketch_out(hllsketch) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
 CREATE TYPE pg_catalog.hllsketch (INPUT = hllsketch_in, OUTPUT = hllsketch_out, LIKE = text);
+
+-- Row-level security: PostgreSQL's policies, as Redshift shows them.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_RLS_ATTACHED_POLICY.html: only sys:secadmin may query it.
+CREATE ROLE "sys:secadmin";
+CREATE VIEW pg_catalog.svv_rls_attached_policy AS
+SELECT
+    n.nspname::text AS relschema,
+    c.relname::text AS relname,
+    CASE c.relkind WHEN 'v' THEN 'view' ELSE 'table' END::text AS relkind,
+    p.polname::text AS polname,
+    pg_get_userbyid(c.relowner)::text AS grantor,
+    COALESCE(r.rolname, 'public')::text AS grantee,
+    CASE WHEN r.rolcanlogin THEN 'user' ELSE 'role' END::text AS granteekind,
+    TRUE AS is_pol_on,
+    c.relrowsecurity AS is_rls_on,
+    'and'::character(3) AS rls_conjunction_type
+FROM pg_policy p
+JOIN pg_class c ON c.oid = p.polrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL unnest(p.polroles) AS granted (role)
+LEFT JOIN pg_roles r ON r.oid = granted.role;
+
+REVOKE ALL ON pg_catalog.svv_rls_attached_policy FROM PUBLIC;
+GRANT SELECT ON pg_catalog.svv_rls_attached_policy TO "sys:secadmin";
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ATTACHED_MASKING_POLICY.html: others than superusers and
+-- sys:secadmin see no rows. PostgreSQL masks nothing: here a column's comment says `masked by POLICY`.
+CREATE VIEW pg_catalog.svv_attached_masking_policy AS
+SELECT
+    substring(col_description(c.oid, a.attnum) FROM 'masked by ([[:alnum:]_]+)')::text AS policy_name,
+    n.nspname::text AS schema_name,
+    c.relname::text AS table_name,
+    'table'::text AS table_type,
+    pg_get_userbyid(c.relowner)::text AS grantor,
+    'public'::text AS grantee,
+    'public'::text AS grantee_type,
+    0 AS priority,
+    '["' || a.attname || '"]' AS input_columns,
+    '["' || a.attname || '"]' AS output_columns,
+    FALSE AS is_masking_datashare_on
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE
+    col_description(c.oid, a.attnum) ~ 'masked by [[:alnum:]_]+'
+    AND pg_has_role('sys:secadmin', 'MEMBER');
+
+GRANT SELECT ON pg_catalog.svv_attached_masking_policy TO PUBLIC;
+
+-- What the port that plays Redshift puts in the place of PostgreSQL's own.
+CREATE SCHEMA pg_redshift;
+GRANT USAGE ON SCHEMA pg_redshift TO PUBLIC;
+
+CREATE FUNCTION pg_redshift.version() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.106452'::text;
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_EXPLAIN.html: a table with a policy for whoever asks shows as a node of
+-- its own, which tells nothing of the policy. Of several such tables the first one shows.
+CREATE FUNCTION pg_redshift.explain(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+    refused text;
+BEGIN
+    BEGIN
+        PERFORM set_config('row_security', 'off', TRUE);
+        EXECUTE 'EXPLAIN ' || query;
+        PERFORM set_config('row_security', 'on', TRUE);
+    EXCEPTION WHEN insufficient_privilege THEN
+        -- The setting is what it was.
+        refused := substring(SQLERRM FROM '^query would be affected by row-level security policy for table "(.*)"$');
+    END;
+    IF refused IS NOT NULL THEN
+        RETURN NEXT 'XN RLS SecureScan ' || refused || '  (cost=0.00..0.01 rows=1 width=4)';
+        RETURN;
+    END IF;
+    FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
+        IF line ~ '[(]cost=' THEN
+            line := overlay(line PLACING 'XN ' FROM 1 + length(substring(line FROM '^ *(?:-> +)?')) FOR 0);
+        END IF;
+        RETURN NEXT line;
+    END LOOP;
+END
+$$;

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`snowflake`] | a local Snowflake: shared by a test process, or a test's own to kill and start again |
 //! | [`parser`] | whether statements parse, by sqlglot |
-//! | [`redshift`] | a local Redshift, the same; a [`redshift::Database`] for each test |
+//! | [`redshift`] | a local Redshift, the same, which is a PostgreSQL at another port |
+//! | [`database`] | a database of it for each test |
+//! | [`pooler`] | a PgBouncer before a database |
 //! | [`sql`] | SQL on either, by its own Python driver |
 //! | [`snowhaul`] | the binary as a process: its output, signals, its end |
 //! | [`migration`] | one workflow from a database into the shared Snowflake, by `snowhaul run` |
@@ -15,8 +17,10 @@
 //! What a test process leaves behind when it is killed ends by itself: servers run until their standard input ends,
 //! the binary asks the kernel to be killed with its parent.
 
+pub mod database;
 pub mod migration;
 pub mod parser;
+pub mod pooler;
 pub mod proxy;
 pub mod redshift;
 pub mod scratch;
@@ -27,10 +31,12 @@ pub mod sql;
 mod places;
 mod served;
 
+pub use database::{Database, worker_configuration};
 pub use migration::{Migrated, Migration};
 pub use parser::unparsed;
+pub use pooler::{Pooler, Pooling};
 pub use proxy::{Direction, Proxy};
-pub use redshift::{Database, LocalRedshift};
+pub use redshift::LocalRedshift;
 pub use rustix::process::Signal;
 pub use scratch::Scratch;
 pub use snowflake::LocalSnowflake;

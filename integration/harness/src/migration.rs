@@ -1,11 +1,13 @@
 //! One migration from a [`Database`] into the shared local Snowflake by `snowhaul run`, with names of its own.
 
-use crate::redshift::Database;
+use crate::database::{Database, worker_configuration};
+use crate::pooler::Pooler;
 use crate::scratch::Scratch;
 use crate::snowflake::{LocalSnowflake, unique_name};
 use crate::snowhaul::{Ended, Snowhaul, until};
 use crate::sql::{Row, Sql};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Generous: the machine may be busy with other tests.
@@ -22,6 +24,8 @@ pub struct Migration<'a> {
     name: String,
     application: String,
     platform: &'static str,
+    login: Option<(String, String)>,
+    port: Option<u16>,
     top: Value,
     server: &'a LocalSnowflake,
 }
@@ -38,6 +42,8 @@ impl<'a> Migration<'a> {
             name: unique_name("workflow"),
             application: "max_parallel_tasks = 4\ntask_fetch_interval = 1".to_owned(),
             platform: "redshift",
+            login: None,
+            port: None,
             top: json!({}),
             server: LocalSnowflake::shared(),
         }
@@ -47,6 +53,20 @@ impl<'a> Migration<'a> {
     #[must_use]
     pub fn platform(self, platform: &'static str) -> Self {
         Self { platform, ..self }
+    }
+
+    /// The same by another login than the database's owner.
+    #[must_use]
+    pub fn login(self, user: &str, password: &str) -> Self {
+        let login = Some((user.to_owned(), password.to_owned()));
+        Self { login, ..self }
+    }
+
+    /// The same from a PostgreSQL behind a pooler.
+    #[must_use]
+    pub fn through(self, pooler: &Pooler<'_>) -> Self {
+        let port = Some(pooler.port());
+        Self { port, ..self }.platform("postgresql")
     }
 
     /// Keys of the workflow's file beside its tables.
@@ -259,22 +279,52 @@ impl<'a> Migration<'a> {
         workflow
     }
 
-    fn command(&self, scratch: &Scratch) -> Snowhaul {
-        let file = scratch.write("workflow.json", &self.workflow().to_string());
+    /// `snowhaul workflow plan`, to whatever end it comes to; `more` are more arguments.
+    #[must_use]
+    pub fn plan(&self, more: &[&str]) -> Ended {
+        self.before(&["workflow", "plan"], more)
+    }
+
+    /// `snowhaul doctor`, the same.
+    #[must_use]
+    pub fn doctor(&self, more: &[&str]) -> Ended {
+        self.before(&["doctor"], more)
+    }
+
+    fn before(&self, command: &[&str], more: &[&str]) -> Ended {
+        let scratch = Scratch::new("before");
+        let (workflow, worker) = self.files(&scratch);
+        let (workflow, worker) = (workflow.to_string_lossy(), worker.to_string_lossy());
+        let files = [&workflow[..], "-c", &worker];
+        let platform = ["--source-platform", self.platform];
+        Snowhaul::new([command, &files, &platform, more].concat())
+            .snowflake(self.server)
+            .metadata(&self.metadata)
+            .run(DEADLINE)
+    }
+
+    /// The workflow's file and the worker's.
+    fn files(&self, scratch: &Scratch) -> (PathBuf, PathBuf) {
+        let workflow = scratch.write("workflow.json", &self.workflow().to_string());
         let application = format!(
             "{}\nsnowflake_database_for_metadata = \"{}\"",
             self.application, self.metadata
         );
-        let worker = scratch.write(
-            "configuration.toml",
-            &self.database.worker_configuration(&application).replace(
-                "[connections.source.redshift]",
-                &format!("[connections.source.{}]", self.platform),
-            ),
-        );
+        let port = self.port.unwrap_or(self.database.port_of(self.platform));
+        let (user, password) = match &self.login {
+            Some((user, password)) => (user.as_str(), password.as_str()),
+            None => self.database.login(),
+        };
+        let source = self.database.section(self.platform, port, user, password);
+        let worker = worker_configuration(&application, &source);
+        (workflow, scratch.write("configuration.toml", &worker))
+    }
+
+    fn command(&self, scratch: &Scratch) -> Snowhaul {
+        let (workflow, worker) = self.files(scratch);
         let arguments = [
             "run".as_ref(),
-            file.as_os_str(),
+            workflow.as_os_str(),
             "-c".as_ref(),
             worker.as_os_str(),
         ];

@@ -1,5 +1,6 @@
-//! A local Redshift (`scripts/local-redshift`), and databases in it.
+//! A local Redshift (`scripts/local-redshift`), which is a PostgreSQL as well.
 
+use crate::database::{Database, quote};
 use crate::places;
 use crate::scratch::Scratch;
 use crate::served::Served;
@@ -9,7 +10,7 @@ use crate::sql::{Sql, SqlError};
 use rustix::process::Signal;
 use serde_json::json;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -25,6 +26,7 @@ pub struct LocalRedshift {
 #[derive(Debug)]
 struct Logins {
     port: u16,
+    redshift_port: u16,
     worker_password: String,
     admin_password: String,
 }
@@ -45,6 +47,7 @@ impl LocalRedshift {
         let served = Served::start(command, &scratch.path().join("serve.log"));
         let logins = Logins {
             port: served.port(),
+            redshift_port: served.port_named("redshift_port"),
             worker_password: password(
                 scratch.path(),
                 "source.toml",
@@ -59,10 +62,16 @@ impl LocalRedshift {
         }
     }
 
-    /// Where it listens, on 127.0.0.1. The same after a restart.
+    /// Where it listens as a PostgreSQL, on 127.0.0.1. The same after a restart.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.logins.port
+    }
+
+    /// Where it listens as a Redshift, on 127.0.0.1. The same after a restart.
+    #[must_use]
+    pub fn redshift_port(&self) -> u16 {
+        self.logins.redshift_port
     }
 
     /// A new database that belongs to the worker's login, dropped with the value.
@@ -74,18 +83,47 @@ impl LocalRedshift {
     /// The same with a name that may be odd.
     #[must_use]
     pub fn database_named(&self, name: &str) -> Database<'_> {
+        self.create(name, "")
+    }
+
+    /// A new database with another encoding (`LATIN1`, `WIN1252`, `EUC_JP`, `SQL_ASCII`) and the locale C. It lacks what
+    /// Redshift has and PostgreSQL has not: its platform is `postgresql`.
+    #[must_use]
+    pub fn database_with(&self, encoding: &str) -> Database<'_> {
+        let options =
+            format!("TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'");
+        self.create(&unique_name("db").to_lowercase(), &options)
+    }
+
+    fn create(&self, name: &str, options: &str) -> Database<'_> {
+        let create = format!("CREATE DATABASE {} OWNER snowhaul {options}", quote(name));
+        self.admin("postgres").run(&create);
+        Database::new(self, name)
+    }
+
+    /// A new login that may do nothing yet: name and password.
+    #[must_use]
+    pub fn login(&self) -> (String, String) {
+        let name = unique_name("login").to_lowercase();
+        let password = format!("password of {name}");
         self.admin("postgres")
-            .run(&format!("CREATE DATABASE {} OWNER snowhaul", quote(name)));
-        Database {
-            server: self,
-            name: name.to_owned(),
-        }
+            .run(&format!("CREATE ROLE {name} LOGIN PASSWORD '{password}'"));
+        (name, password)
     }
 
     /// A superuser's session.
     #[must_use]
     pub fn admin(&self, database: &str) -> Sql {
-        self.session(database, "postgres", &self.logins.admin_password)
+        self.try_admin(database)
+            .unwrap_or_else(|error| panic!("login refused: {}", error.message))
+    }
+
+    /// The same where the server may be down.
+    ///
+    /// # Errors
+    /// As [`try_session`](Self::try_session) says.
+    pub fn try_admin(&self, database: &str) -> Result<Sql, SqlError> {
+        self.try_session(database, "postgres", &self.logins.admin_password)
     }
 
     /// A session of any login, e.g. of one that may read nothing.
@@ -100,16 +138,43 @@ impl LocalRedshift {
     /// # Errors
     /// What the server, or the driver that did not reach it, says.
     pub fn try_session(&self, database: &str, user: &str, password: &str) -> Result<Sql, SqlError> {
+        self.try_session_at(self.port(), database, user, password)
+    }
+
+    /// The same at another port, of something that stands before the server.
+    ///
+    /// # Errors
+    /// As [`try_session`](Self::try_session) says.
+    pub fn try_session_at(
+        &self,
+        port: u16,
+        database: &str,
+        user: &str,
+        password: &str,
+    ) -> Result<Sql, SqlError> {
         Sql::try_open(json!({
-            "kind": "postgres", "host": "127.0.0.1", "port": self.port(), "dbname": database,
+            "kind": "postgres", "host": "127.0.0.1", "port": port, "dbname": database,
             "user": user, "password": password, "connect_timeout": 20,
+            // Otherwise the driver takes the database's own.
+            "client_encoding": "UTF8",
         }))
+    }
+
+    /// Password of the login `snowhaul`, which owns the databases.
+    pub(crate) fn owner_password(&self) -> &str {
+        &self.logins.worker_password
+    }
+
+    /// A directory of the server's user, which may be another one than the tests'.
+    pub(crate) fn cluster(&self) -> PathBuf {
+        let link = self.scratch.path().join("cluster");
+        fs::canonicalize(&link).unwrap_or_else(|error| panic!("{}: {error}", link.display()))
     }
 
     /// The postmaster's.
     #[must_use]
     pub fn process_id(&self) -> u32 {
-        let file = self.scratch.path().join("cluster/pgdata/postmaster.pid");
+        let file = self.cluster().join("pgdata/postmaster.pid");
         let text = fs::read_to_string(&file).unwrap_or_default();
         let pid = text.lines().next().and_then(|line| line.parse().ok());
         pid.unwrap_or_else(|| panic!("the local Redshift does not run: {}", file.display()))
@@ -118,7 +183,7 @@ impl LocalRedshift {
     /// SIGKILL to the postmaster and to all its sessions, which would finish their statements otherwise.
     pub fn kill(&self) {
         send_signal(self.process_id(), Signal::KILL);
-        let directory = fs::canonicalize(self.scratch.path().join("cluster/pgdata")).ok();
+        let directory = self.cluster().join("pgdata");
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let process = entry
                 .file_name()
@@ -128,7 +193,7 @@ impl LocalRedshift {
             else {
                 continue;
             };
-            if directory.as_ref() == Some(&place) {
+            if directory == place {
                 send_signal(process, Signal::KILL);
             }
         }
@@ -145,141 +210,6 @@ impl LocalRedshift {
         command.args(["--port", &self.port().to_string()]);
         run(command);
     }
-}
-
-/// A database of a test's own, which belongs to the login `snowhaul`.
-#[derive(Debug)]
-pub struct Database<'server> {
-    server: &'server LocalRedshift,
-    name: String,
-}
-
-impl Database<'_> {
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// A session of its owner, by PostgreSQL's Python driver.
-    #[must_use]
-    pub fn sql(&self) -> Sql {
-        let password = &self.server.logins.worker_password;
-        self.server.session(&self.name, "snowhaul", password)
-    }
-
-    /// What sessions that `run` opens send to this database, as the server writes it down; queries without the cursor
-    /// that the driver puts them into.
-    #[must_use]
-    pub fn statements_of(&self, run: impl FnOnce()) -> Vec<String> {
-        let admin = self.server.admin("postgres");
-        let set = format!(
-            "ALTER DATABASE {} SET log_statement = 'all'",
-            quote(&self.name)
-        );
-        admin.run(&set);
-        run();
-        admin.run(&set.replace("'all'", "'none'"));
-        let file = self.server.scratch.path().join("cluster/server.log");
-        let log =
-            fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        logged(&log, &self.name)
-    }
-
-    /// Where its server listens, on 127.0.0.1.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.server.port()
-    }
-
-    /// Name and password of its owner.
-    #[must_use]
-    pub fn login(&self) -> (&str, &str) {
-        ("snowhaul", &self.server.logins.worker_password)
-    }
-
-    /// `[connections.source.redshift]` of a worker's configuration, for its owner.
-    #[must_use]
-    pub fn worker_section(&self) -> String {
-        self.worker_section_of("snowhaul", &self.server.logins.worker_password)
-    }
-
-    /// The same for another login.
-    #[must_use]
-    pub fn worker_section_of(&self, user: &str, password: &str) -> String {
-        let section = toml::toml! { auth_method = "standard" host = "127.0.0.1" };
-        let mut section = section;
-        for (key, value) in [
-            ("username", user),
-            ("password", password),
-            ("database", &self.name),
-        ] {
-            section.insert(key.to_owned(), value.into());
-        }
-        section.insert("port".to_owned(), i64::from(self.server.port()).into());
-        format!("[connections.source.redshift]\n{section}")
-    }
-
-    /// A worker's whole configuration: this source, the connection `local`, and `application` as the lines of
-    /// `[application]`.
-    #[must_use]
-    pub fn worker_configuration(&self, application: &str) -> String {
-        format!(
-            "selected_task_source = \"snowflake_stored_procedure\"\n\n[application]\n{application}\n\n\
-             [connections.target.snowflake_connection_name]\nconnection_name = \"local\"\n\n{}",
-            self.worker_section()
-        )
-    }
-}
-
-impl Drop for Database<'_> {
-    fn drop(&mut self) {
-        // A failed test's goes with its server, which may be down.
-        if !std::thread::panicking()
-            && let Ok(admin) =
-                self.server
-                    .try_session("postgres", "postgres", &self.server.logins.admin_password)
-        {
-            let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&self.name));
-            admin.run(&drop);
-        }
-    }
-}
-
-/// The statements of a database in the server's log, whose entries go on in lines that begin with a tab.
-fn logged(log: &str, database: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut is_ours = false;
-    for line in log.lines() {
-        if let (Some(more), true) = (line.strip_prefix('\t'), is_ours) {
-            if let Some(statement) = found.last_mut() {
-                statement.push('\n');
-                statement.push_str(more);
-            }
-            continue;
-        }
-        let entry = line.split_once(&format!("@{database} LOG:  "));
-        let statement = entry.and_then(|(_, entry)| entry.split_once(": "));
-        is_ours = statement.is_some();
-        found.extend(statement.map(|(_, statement)| statement.to_owned()));
-    }
-    for statement in &mut found {
-        // The driver puts a query into a cursor, in one message with BEGIN and the first FETCH.
-        let query = statement.find("declare \"").and_then(|start| {
-            let place = statement[start..].find(" for ")?;
-            let query = &statement[start + place + " for ".len()..];
-            let end = query.rfind(";fetch ").unwrap_or(query.len());
-            Some(query[..end].to_owned())
-        });
-        if let Some(query) = query {
-            *statement = query;
-        }
-    }
-    found
-}
-
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn script(data: &Path, command: &str) -> Command {

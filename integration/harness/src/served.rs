@@ -50,9 +50,14 @@ impl Served {
 
     /// The port in the greeting.
     pub(crate) fn port(&self) -> u16 {
-        let port = self.greeting["port"].as_u64();
+        self.port_named("port")
+    }
+
+    /// Another port in the greeting.
+    pub(crate) fn port_named(&self, key: &str) -> u16 {
+        let port = self.greeting[key].as_u64();
         port.and_then(|port| u16::try_from(port).ok())
-            .unwrap_or_else(|| panic!("no port in {}", self.greeting))
+            .unwrap_or_else(|| panic!("no {key} in {}", self.greeting))
     }
 
     pub(crate) fn process_id(&self) -> u32 {

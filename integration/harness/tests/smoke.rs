@@ -1,6 +1,8 @@
 //! The harness itself: both servers answer, survive being killed, and the binary starts.
 
-use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, Snowhaul, unique_name, until};
+use snowhaul_integration::{
+    LocalRedshift, LocalSnowflake, Pooler, Pooling, Scratch, Snowhaul, unique_name, until,
+};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -83,6 +85,37 @@ fn the_local_redshift_keeps_what_was_committed_when_it_is_killed() {
     server.stop();
     server.start_again();
     assert_eq!(database.sql().number("SELECT COUNT(*) FROM t"), 1000);
+}
+
+#[test]
+fn a_pooler_hands_settings_from_one_client_to_the_next_between_transactions_alone() {
+    let server = LocalRedshift::shared();
+    let database = server.database();
+    let (user, password) = server.login();
+    for (pooling, expected) in [(Pooling::Transaction, "7s"), (Pooling::Session, "0")] {
+        let pooler = Pooler::start_for(&database, pooling, 1, &[(&user, &password)]);
+        let one = pooler.sql();
+        one.run("SET lock_timeout TO 7000");
+        // In session mode the next client waits until this one has gone.
+        drop(one);
+        let other = pooler.sql();
+        assert_eq!(other.value("SHOW lock_timeout"), some(expected));
+        let third = pooler.session(&user, &password);
+        assert_eq!(third.value("SELECT current_user"), some(&user));
+    }
+    let pooler = Pooler::start(&database, Pooling::Statement, 1);
+    assert!(pooler.sql().try_run("BEGIN").is_err(), "{}", pooler.log());
+}
+
+#[test]
+fn a_database_may_have_another_encoding() {
+    for encoding in ["LATIN1", "WIN1252", "EUC_JP", "SQL_ASCII"] {
+        let database = LocalRedshift::shared().database_with(encoding);
+        let sql = database.sql();
+        assert_eq!(sql.value("SHOW server_encoding"), some(encoding));
+        sql.run("CREATE TABLE t AS SELECT CAST('\u{a7}' AS text) AS v");
+        assert_eq!(sql.value("SELECT v FROM t"), some("\u{a7}"));
+    }
 }
 
 #[test]

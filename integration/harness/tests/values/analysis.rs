@@ -22,7 +22,7 @@ pub fn settings(database: &Database<'_>, platform: Platform) -> SourceSettings {
     SourceSettings {
         platform,
         host: "127.0.0.1".to_owned(),
-        port: database.port(),
+        port: database.port_of(platform.as_str()),
         database: database.name().to_owned(),
         username: username.to_owned(),
         password: password.to_owned().into(),

@@ -99,11 +99,19 @@ impl<'a> Faults<'a> {
                 self.later(*away, Victim::Server(*server), Mending::StartServer);
             }
             Fault::Cut(server) => {
-                self.site.proxy(*server).cut_all();
+                for proxy in self.site.proxies(*server) {
+                    proxy.cut_all();
+                }
             }
-            Fault::CutAfter(server, bytes) => self.site.proxy(*server).cut_after(*bytes),
+            Fault::CutAfter(server, bytes) => {
+                for proxy in self.site.proxies(*server) {
+                    proxy.cut_after(*bytes);
+                }
+            }
             Fault::Latency(server, late, long) => {
-                self.site.proxy(*server).set_latency(*late);
+                for proxy in self.site.proxies(*server) {
+                    proxy.set_latency(*late);
+                }
                 self.later(
                     *long,
                     Victim::Network(*server),
@@ -111,7 +119,9 @@ impl<'a> Faults<'a> {
                 );
             }
             Fault::HalfOpen(server, direction, long, cut) => {
-                self.site.proxy(*server).hold(*direction);
+                for proxy in self.site.proxies(*server) {
+                    proxy.hold(*direction);
+                }
                 self.later(*long, Victim::Network(*server), Mending::Heal { cut: *cut });
             }
             Fault::Http {
@@ -177,11 +187,12 @@ impl<'a> Faults<'a> {
             }
             (Victim::Server(server), Mending::StartServer) => self.site.start_again(server),
             (Victim::Network(server), Mending::Heal { cut }) => {
-                let proxy = self.site.proxy(server);
-                if cut {
-                    proxy.cut_all();
+                for proxy in self.site.proxies(server) {
+                    if cut {
+                        proxy.cut_all();
+                    }
+                    proxy.heal();
                 }
-                proxy.heal();
             }
             (victim, mending) => unreachable!("{mending:?} of {victim:?}"),
         }
@@ -199,7 +210,9 @@ impl<'a> Faults<'a> {
             std::thread::sleep(TICK);
         }
         for server in [Server::Snowflake, Server::Source] {
-            self.site.proxy(server).heal();
+            for proxy in self.site.proxies(server) {
+                proxy.heal();
+            }
         }
         self.journal.event("no more faults");
     }

@@ -23,6 +23,7 @@ mod writer;
 use journal::Journal;
 use script::Script;
 use site::Site;
+use snowhaul_integration::Proxy;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -156,8 +157,10 @@ fn count_hits(site: &Site, journal: &Journal) {
     }
     journal.keep("http-hits.jsonl", &hits);
     let cuts = [script::Server::Snowflake, script::Server::Source]
-        .map(|server| site.proxy(server).num_cuts());
-    journal.count("connections cut", cuts.iter().sum());
+        .into_iter()
+        .flat_map(|server| site.proxies(server))
+        .map(Proxy::num_cuts);
+    journal.count("connections cut", cuts.sum());
 }
 
 /// What a finding is looked into with, beside the logs.

@@ -3,7 +3,9 @@
 use crate::journal::lock;
 use crate::script::{LEASE, Server};
 use serde_json::json;
-use snowhaul_integration::{Database, LocalRedshift, LocalSnowflake, Proxy, Row, Scratch, Sql};
+use snowhaul_integration::{
+    Database, LocalRedshift, LocalSnowflake, Proxy, Row, Scratch, Sql, worker_configuration,
+};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +25,10 @@ pub struct Site {
     pub database: Database<'static>,
     snowflake_port: u16,
     to_snowflake: Proxy,
-    to_source: Proxy,
+    /// As a Redshift.
+    to_redshift: Proxy,
+    /// As a PostgreSQL.
+    to_postgresql: Proxy,
     scratch: Scratch,
 }
 
@@ -39,7 +44,8 @@ impl Site {
         let site = Self {
             snowflake_port: snowflake.port(),
             to_snowflake: Proxy::start(snowflake.port()),
-            to_source: Proxy::start(source.port()),
+            to_redshift: Proxy::start(source.redshift_port()),
+            to_postgresql: Proxy::start(source.port()),
             snowflake: Mutex::new(snowflake),
             source,
             database,
@@ -68,14 +74,16 @@ impl Site {
             "max_parallel_tasks = 2\ntask_fetch_interval = 1\nlease_refresh_interval = 1\nlease = {LEASE}\n\
              snowflake_database_for_metadata = \"{METADATA}\""
         );
-        let direct = format!("port = {}", self.source.port());
-        let proxied = format!("port = {}", self.to_source.port());
-        let worker = self.database.worker_configuration(&application);
-        let more = self
-            .database
-            .worker_section()
-            .replace("source.redshift", "source.postgresql");
-        let text = format!("{worker}\n{more}").replace(&direct, &proxied);
+        let (user, password) = self.database.login();
+        let sections = [
+            ("redshift", &self.to_redshift),
+            ("postgresql", &self.to_postgresql),
+        ]
+        .map(|(platform, proxy)| {
+            self.database
+                .section(platform, proxy.port(), user, password)
+        });
+        let text = worker_configuration(&application, &sections.join("\n"));
         self.scratch.write("configuration.toml", &text);
     }
 
@@ -96,11 +104,11 @@ impl Site {
         renamed.unwrap_or_else(|error| panic!("{}: {error}", new.display()));
     }
 
-    /// The proxy on the way to `server`.
-    pub fn proxy(&self, server: Server) -> &Proxy {
+    /// The proxies on the way to `server`.
+    pub fn proxies(&self, server: Server) -> Vec<&Proxy> {
         match server {
-            Server::Snowflake => &self.to_snowflake,
-            Server::Source => &self.to_source,
+            Server::Snowflake => vec![&self.to_snowflake],
+            Server::Source => vec![&self.to_redshift, &self.to_postgresql],
         }
     }
 
