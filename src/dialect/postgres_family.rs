@@ -347,8 +347,7 @@ impl Dialect for PostgresFamily {
             }
             _ => (texts::timestamp(&name, self.is_redshift), ""),
         };
-        let outside =
-            format!("({name} < '0001-01-01{zone}' OR {name} >= '10000-01-01{zone}')");
+        let outside = format!("({name} < '0001-01-01{zone}' OR {name} >= '10000-01-01{zone}')");
         // Ordered by what only the inner query calls as the user does: see `boundary_query`.
         let list = |text: &dyn Fn(usize, &KeyColumn) -> String| -> Vec<String> {
             let key = scope.key.iter().enumerate();
@@ -430,6 +429,11 @@ mod tests {
             lower: Some(vec!["5".into()]),
             upper: None,
         };
+        let at = SourceColumn {
+            name: "at".to_owned(),
+            type_name: "date".to_owned(),
+            ..SourceColumn::default()
+        };
         assert_eq!(
             DIALECT.time_outside_years_query(
                 &Scope {
@@ -440,10 +444,11 @@ mod tests {
                     where_clause: Some("x > 1 -- y"),
                     modifiers: &QueryModifiers::default(),
                 },
-                "at"
+                &DIALECT.plan_column(&at, 0, None).plan
             ),
-            "SELECT CAST(\"at\" AS varchar), CAST(\"k\" AS varchar) FROM \"s\".\"t\" WHERE \"k\" >= 5 \
-             AND (\"at\" < '0001-01-01' OR \"at\" >= '10000-01-01') AND (x > 1 -- y\n) ORDER BY \"k\" LIMIT 1"
+            "SELECT times.shown, times.text_0 FROM (SELECT COALESCE(to_char(\"at\", 'YYYY-MM-DD') || CASE WHEN \"at\" < '0001-01-01' THEN ' BC' ELSE '' END, \
+             CAST(\"at\" AS varchar)) AS shown, CAST(\"k\" AS varchar) AS text_0, \"k\" AS key_0 FROM \"s\".\"t\" WHERE \"k\" >= 5 \
+             AND (\"at\" < '0001-01-01' OR \"at\" >= '10000-01-01') AND (x > 1 -- y\n)) times ORDER BY times.key_0 LIMIT 1"
         );
     }
 

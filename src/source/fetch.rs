@@ -321,8 +321,8 @@ fn made_texts(
             builder.append_null();
             continue;
         };
-        let text = make(bytes)
-            .ok_or_else(|| unfit_value(column, &String::from_utf8_lossy(bytes), why))?;
+        let text =
+            make(bytes).ok_or_else(|| unfit_value(column, &String::from_utf8_lossy(bytes), why))?;
         if let Some(root) = root {
             json::check(&text, root).map_err(|why| unfit_value(column, &text, &why))?;
         }

@@ -157,14 +157,24 @@ fn date_text(days: i64) -> (String, &'static str) {
     let days = days + 730_425;
     let cycle = days.div_euclid(146_097);
     let day_of_cycle = days.rem_euclid(146_097);
-    let year_of_cycle =
-        (day_of_cycle - day_of_cycle / 1_460 + day_of_cycle / 36_524 - day_of_cycle / 146_096) / 365;
-    let day_of_year = day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
+    let year_of_cycle = (day_of_cycle - day_of_cycle / 1_460 + day_of_cycle / 36_524
+        - day_of_cycle / 146_096)
+        / 365;
+    let day_of_year =
+        day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
     let from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     let year = cycle * 400 + year_of_cycle + i64::from(month <= 2);
-    let (year, era) = if year > 0 { (year, "") } else { (1 - year, " BC") };
+    let (year, era) = if year > 0 {
+        (year, "")
+    } else {
+        (1 - year, " BC")
+    };
     (format!("{year:04}-{month:02}-{day:02}"), era)
 }
 
@@ -189,7 +199,9 @@ fn fraction_text(micros: i64) -> String {
     if micros == 0 {
         String::new()
     } else {
-        format!(".{:06}", micros.abs()).trim_end_matches('0').to_owned()
+        format!(".{:06}", micros.abs())
+            .trim_end_matches('0')
+            .to_owned()
     }
 }
 
@@ -313,7 +325,11 @@ mod tests {
         }
         assert_eq!(text(&whole, Element::Float8, Form::Json), None);
         assert_eq!(
-            text(&[whole.as_slice(), &[0]].concat(), Element::Date, Form::Json),
+            text(
+                &[whole.as_slice(), &[0]].concat(),
+                Element::Date,
+                Form::Json
+            ),
             None
         );
     }

@@ -9,7 +9,9 @@ pub const BITS: char = 'x';
 /// A value in the text form of its kind, from what the source answered: a double may come as its bits, because its text
 /// has fifteen digits in some sessions, and a rounded watermark loses rows.
 pub fn read(kind: KeyKind, answered: String) -> String {
-    let bits = answered.strip_prefix(BITS).filter(|_| kind == KeyKind::Float);
+    let bits = answered
+        .strip_prefix(BITS)
+        .filter(|_| kind == KeyKind::Float);
     match bits.and_then(float_text::double_of_bits) {
         Some(value) => float_text::double(value),
         None => answered,
@@ -26,6 +28,9 @@ mod tests {
         assert_eq!(read(KeyKind::Float, "x3fb999999999999a"), "0.1");
         assert_eq!(read(KeyKind::Float, "x7ff0000000000000"), "Infinity");
         assert_eq!(read(KeyKind::Float, "1234567890123456"), "1234567890123456");
-        assert_eq!(read(KeyKind::Text, "x3fb999999999999a"), "x3fb999999999999a");
+        assert_eq!(
+            read(KeyKind::Text, "x3fb999999999999a"),
+            "x3fb999999999999a"
+        );
     }
 }
