@@ -9,7 +9,7 @@ use super::session::SourceSession;
 use super::times::OUTSIDE_YEARS;
 use crate::dialect::transaction::{Isolation, TransactionSettings};
 use crate::domain::table::SourceColumn;
-use crate::types::{ColumnPlan, Fetch};
+use crate::types::{ColumnPlan, Fetch, key_text};
 
 /// The failure that an extraction ended with, or a better one.
 pub(super) fn explained(request: &ExtractRequest, error: SourceError) -> SourceError {
@@ -101,7 +101,7 @@ fn time_outside_years(request: &ExtractRequest) -> Option<SourceError> {
     request.columns.iter().filter(is_time).find_map(|column| {
         let sql = request
             .dialect
-            .time_outside_years_query(&request.scope(), &column.source_name);
+            .time_outside_years_query(&request.scope(), column);
         let row = session.query(&sql, &place).ok()?.into_iter().next()?;
         let mut cells = row.into_iter();
         let value = cells.next().flatten()?;
@@ -122,7 +122,7 @@ fn undecodable(request: &ExtractRequest, error: &SourceError) -> Option<SourceEr
             .dialect
             .bytes_query(&request.scope(), &column.expression, &hex);
         let found = session.query(&sql, &place).ok()?.into_iter().next()?;
-        let row = row_with(request, found.into_iter());
+        let row = row_with(request, found.into_iter().skip(1));
         Some(SourceError::new(
             SourceErrorKind::Encoding,
             format!(
@@ -150,7 +150,10 @@ fn row_with(request: &ExtractRequest, cells: impl Iterator<Item = Option<String>
         .key
         .iter()
         .zip(cells)
-        .map(|(column, cell)| format!("{} = {}", column.name, cell.as_deref().unwrap_or("NULL")))
+        .map(|(column, cell)| {
+            let cell = cell.map(|cell| key_text::read(column.kind, cell));
+            format!("{} = {}", column.name, cell.as_deref().unwrap_or("NULL"))
+        })
         .collect();
     if key.is_empty() {
         String::new()

@@ -2,7 +2,7 @@
 
 use super::error::{SourceError, SourceErrorKind};
 use super::times;
-use crate::types::{ColumnPlan, Fetch, json, text_value};
+use crate::types::{ColumnPlan, Fetch, array_value, float_text, json, text_value};
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float64Builder, Int32Builder,
     Int64Builder, RecordBatch, StringBuilder,
@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Text of a double.
 const FLOAT_TEXT: usize = 32;
+/// Bits of a double in hexadecimal.
+const FLOAT_BITS: usize = 16;
 /// The Arrow schema of the columns.
 pub(super) fn schema(columns: &[ColumnPlan]) -> SchemaRef {
     let fields: Vec<Field> = columns
@@ -35,6 +37,12 @@ fn descriptions(columns: &[ColumnPlan], longest: &[Option<usize>]) -> Vec<Buffer
             Fetch::Bit => BufferDesc::Bit { nullable: true },
             Fetch::FloatText { .. } => BufferDesc::Text {
                 max_str_len: FLOAT_TEXT,
+            },
+            Fetch::FloatBits { .. } => BufferDesc::Text {
+                max_str_len: FLOAT_BITS,
+            },
+            Fetch::ArrayBits { .. } | Fetch::LargeObject => BufferDesc::Text {
+                max_str_len: longest.unwrap_or(1).max(1),
             },
             Fetch::Text { max_bytes }
             | Fetch::ParsedText { max_bytes }
@@ -137,7 +145,17 @@ fn array(
         | Fetch::Text { .. }
         | Fetch::JsonText { .. }
         | Fetch::EwkbText { .. }
-        | Fetch::HexText { .. } => texts(column, slice, rows),
+        | Fetch::HexText { .. }
+        | Fetch::LargeObject => texts(column, slice, rows),
+        Fetch::FloatBits { single } => float_bits(column, *single, slice, rows),
+        Fetch::ArrayBits { element, form } => {
+            let array = |bytes: &[u8]| {
+                let mut decoded = Vec::new();
+                decode_hex(bytes, &mut decoded)?;
+                array_value::text(&decoded, *element, *form)
+            };
+            made_texts(column, slice, rows, array, "is no array of its type")
+        }
     }
 }
 
@@ -229,19 +247,14 @@ fn texts(
             }
             Ok(Arc::new(builder.finish()))
         }
-        (Fetch::HexText { .. }, _) => {
+        (Fetch::HexText { .. } | Fetch::LargeObject, _) => {
             let mut builder = BinaryBuilder::with_capacity(rows, rows * 16);
             let mut decoded = Vec::new();
             for value in values.iter() {
                 match value {
                     Some(bytes) => {
-                        decode_hex(bytes, &mut decoded).ok_or_else(|| {
-                            unfit_value(
-                                column,
-                                &String::from_utf8_lossy(bytes),
-                                "is no hexadecimal text",
-                            )
-                        })?;
+                        decode_hex(bytes, &mut decoded)
+                            .ok_or_else(|| no_bytes(column, &String::from_utf8_lossy(bytes)))?;
                         builder.append_value(&decoded);
                     }
                     None => builder.append_null(),
@@ -264,6 +277,83 @@ fn texts(
             }
             Ok(Arc::new(builder.finish()))
         }
+    }
+}
+
+/// Bits of doubles, into the file's double or into text.
+fn float_bits(
+    column: &ColumnPlan,
+    single: bool,
+    slice: AnyColumnBufferSlice<'_>,
+    rows: usize,
+) -> Result<ArrayRef, SourceError> {
+    let why = "are no floating-point number's bits";
+    if column.data_type == DataType::Utf8 {
+        let text = |bytes: &[u8]| {
+            let hex = std::str::from_utf8(bytes).ok()?;
+            if single {
+                float_text::single_of_bits(hex).map(float_text::single)
+            } else {
+                float_text::double_of_bits(hex).map(float_text::double)
+            }
+        };
+        return made_texts(column, slice, rows, text, why);
+    }
+    let values = slice.as_text().ok_or_else(|| internal(column))?;
+    let mut builder = Float64Builder::with_capacity(rows);
+    for value in values.iter() {
+        let Some(bytes) = value else {
+            builder.append_null();
+            continue;
+        };
+        let hex = text_of(column, bytes)?;
+        let number = if single {
+            float_text::single_of_bits(hex).map(f64::from)
+        } else {
+            float_text::double_of_bits(hex)
+        };
+        builder.append_value(number.ok_or_else(|| unfit_value(column, hex, why))?);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// Text that is made of what the source hands over.
+fn made_texts(
+    column: &ColumnPlan,
+    slice: AnyColumnBufferSlice<'_>,
+    rows: usize,
+    make: impl Fn(&[u8]) -> Option<String>,
+    why: &str,
+) -> Result<ArrayRef, SourceError> {
+    let values = slice.as_text().ok_or_else(|| internal(column))?;
+    let root = column.fetch.document_root();
+    let mut builder = StringBuilder::with_capacity(rows, rows * 16);
+    for value in values.iter() {
+        let Some(bytes) = value else {
+            builder.append_null();
+            continue;
+        };
+        let text =
+            make(bytes).ok_or_else(|| unfit_value(column, &String::from_utf8_lossy(bytes), why))?;
+        if let Some(root) = root {
+            json::check(&text, root).map_err(|why| unfit_value(column, &text, &why))?;
+        }
+        builder.append_value(text);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// The error of what is no hexadecimal text.
+fn no_bytes(column: &ColumnPlan, text: &str) -> SourceError {
+    match text.strip_prefix('-') {
+        Some(number) if column.fetch == Fetch::LargeObject => SourceError::new(
+            SourceErrorKind::Value,
+            format!(
+                "column {}: there is no large object {number}, which a row names; set the column to NULL there, leave the row out with whereClauseCriteria, or move the numbers alone by mapping oid to NUMBER(10,0) with columnTypeMappings",
+                column.source_name
+            ),
+        ),
+        _ => unfit_value(column, text, "is no hexadecimal text"),
     }
 }
 

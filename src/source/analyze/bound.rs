@@ -3,6 +3,7 @@
 use super::session::Subject;
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange};
 use crate::source::{SourceError, SourceErrorKind};
+use crate::types::key_text;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ impl Subject<'_> {
         let everything = KeyRange::Everything;
         let scope = self.scope(&[], &everything, None);
         let upto = self.value(&self.dialect().maximum_query(&scope, &column))?;
+        let upto = upto.map(|upto| key_text::read(column.kind, upto));
         let Some(upto) = upto else {
             let any = self.query(&self.dialect().any_row_query(&scope))?;
             if any.is_empty() {

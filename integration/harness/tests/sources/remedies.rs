@@ -1,1 +1,70 @@
 //! What messages say to do.
+
+use serde_json::json;
+use snowhaul_integration::{LocalRedshift, Migration};
+
+#[test]
+fn a_role_without_connections_left_is_told_which_numbers_to_change() {
+    let database = LocalRedshift::shared().database();
+    let (user, password) = LocalRedshift::shared().login();
+    let admin = database.admin();
+    admin.run("CREATE TABLE public.t AS SELECT 1 AS id");
+    admin.run(&format!(
+        "GRANT SELECT ON public.t TO {user}; ALTER ROLE {user} CONNECTION LIMIT 0"
+    ));
+    let doctor = Migration::from(&database)
+        .platform("postgresql")
+        .whole("t")
+        .login(&user, &password)
+        .doctor(&[]);
+    for part in ["too many connections", "max_parallel_tasks", "CONNECTION LIMIT"] {
+        assert!(doctor.stdout.contains(part), "{part}: {}", doctor.stdout);
+    }
+}
+
+#[test]
+fn a_lock_that_is_not_given_up_is_told_as_one() {
+    let database = LocalRedshift::shared().database();
+    let (user, password) = LocalRedshift::shared().login();
+    let admin = database.admin();
+    admin.run("CREATE TABLE public.t AS SELECT 1 AS id");
+    admin.run(&format!(
+        "GRANT SELECT ON public.t TO {user}; ALTER ROLE {user} SET lock_timeout = '200ms'"
+    ));
+    let locking = database.admin();
+    locking.run("BEGIN");
+    locking.run("LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE");
+    let doctor = Migration::from(&database)
+        .platform("postgresql")
+        .whole("t")
+        .login(&user, &password)
+        .doctor(&[]);
+    for part in ["lock timeout", "another session holds a lock", "lock_timeout"] {
+        assert!(doctor.stdout.contains(part), "{part}: {}", doctor.stdout);
+    }
+    locking.run("ROLLBACK");
+}
+
+/// A stage that is slow is not a source that is away: the source must not throw the transaction away meanwhile.
+#[test]
+fn a_source_that_ends_idle_transactions_waits_for_a_slow_stage() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    sql.run(&format!(
+        "ALTER DATABASE \"{}\" SET idle_in_transaction_session_timeout = '300ms'",
+        database.name()
+    ));
+    sql.run("CREATE TABLE t AS SELECT n AS id, repeat(md5(n::text), 60) AS v FROM generate_series(1, 60000) n");
+    let migration = Migration::from(&database).platform("postgresql").table(json!({
+        "source": {"tableName": "t"}, "target": {"tableName": "t"}, "columnNamesToPartitionBy": [],
+    }));
+    let (ended, caused) = migration.run_with("file.part.before=2*return(slow)");
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    assert!(caused.iter().any(|line| line.contains("slow")), "{caused:?}");
+    let ended = migration.left(ended);
+    assert_eq!(ended.sql.number("SELECT COUNT(*) FROM t"), 60_000);
+    assert_eq!(
+        ended.in_metadata("SELECT MAX(ATTEMPT) FROM {s}.TASK_QUEUE"),
+        "1"
+    );
+}

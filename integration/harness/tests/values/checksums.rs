@@ -83,9 +83,6 @@ fn every_change_of_any_value_is_seen_by_every_form_of_the_checksum() {
     let sql = prepare(&database);
     table(&sql);
     for platform in PLATFORMS {
-        for statement in dialect(platform).session_statements() {
-            sql.run(statement);
-        }
         let spec = spec("t", Some(&[]), 10);
         let columns = analyze(&database, platform, &spec, None).columns;
         for form in dialect(platform).checksum_aggregates(&columns) {
@@ -117,9 +114,6 @@ fn a_second_run_moves_the_partitions_that_have_changed_and_cuts_what_has_grown()
     for platform in PLATFORMS {
         let database = LocalRedshift::shared().database();
         let sql = database.sql();
-        for statement in dialect(platform).session_statements() {
-            sql.run(statement);
-        }
         sql.run("CREATE TABLE t AS SELECT n AS id, 'x' || n AS a FROM generate_series(1, 1000) n");
         let spec = checksum_spec();
         let run = |previous: Option<&SyncSnapshot>| analyze(&database, platform, &spec, previous);

@@ -63,11 +63,6 @@ fn extracted(
 fn a_row_that_the_analysis_did_not_see_is_extracted_exactly_once() {
     let database = LocalRedshift::shared().database();
     let sql = prepare(&database);
-    for platform in [Platform::Redshift, Platform::Postgresql] {
-        for statement in for_platform(platform).unwrap().session_statements() {
-            sql.run(statement);
-        }
-    }
     let dialect = for_platform(Platform::Redshift).unwrap();
     for table in tables() {
         fill(&sql, &table);
@@ -109,9 +104,6 @@ fn infinities_and_years_before_christ_in_a_key_are_extracted_exactly_once() {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
     let dialect = for_platform(Platform::Redshift).unwrap();
-    for statement in dialect.session_statements() {
-        sql.run(statement);
-    }
     for (kind, of_type) in [
         (KeyKind::Date, "date"),
         (KeyKind::Timestamp, "timestamp"),

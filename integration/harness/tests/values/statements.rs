@@ -7,6 +7,7 @@ use crate::partitions::tables;
 use crate::postgres;
 use crate::types::MOOD;
 use serde_json::json;
+use snowhaul::dialect::transaction::{Isolation, TransactionSettings};
 use snowhaul::dialect::{Scope, Window, for_platform};
 use snowhaul::domain::table::{
     KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, SourceColumn, TableRef, WrittenName,
@@ -131,6 +132,8 @@ const TYPES: &[(&str, Option<u32>, Option<i32>)] = &[
     ("time", None, None),
     ("timetz", None, None),
     ("interval", None, None),
+    ("intervaly2m", None, None),
+    ("intervald2s", None, None),
     ("super", None, None),
     ("varbyte", Some(100), None),
     ("geometry", None, None),
@@ -151,12 +154,15 @@ fn understood(platform: Platform, parser: &str) {
     let dialect = for_platform(platform).unwrap();
     let part = |text: &str| WrittenName(text.to_owned());
     let mut statements: Vec<String> = Vec::new();
-    statements.extend(
-        dialect
-            .session_statements()
-            .iter()
-            .map(|&sql| sql.to_owned()),
-    );
+    for isolation in [Isolation::EachStatement, Isolation::OneSnapshot] {
+        let opening = dialect.opening(&TransactionSettings {
+            isolation,
+            statement_timeout: Some(Duration::from_secs(60)),
+            ..TransactionSettings::default()
+        });
+        statements.extend(opening.statements);
+        statements.extend([opening.settings, opening.identity]);
+    }
     for name in ["orders", "\"My; \"\"Table\"\" \\ 'x' -- y\""] {
         let table = TableRef {
             database: part("d"),
@@ -174,7 +180,6 @@ fn understood(platform: Platform, parser: &str) {
             modifiers: &modifiers,
         }));
         statements.push(dialect.constraints_query(&table));
-        statements.push(dialect.timeout_statement(Duration::from_secs(60)));
         statements.extend(dialect.running_transactions_query().map(str::to_owned));
         statements.extend(
             dialect
@@ -286,8 +291,27 @@ fn understood(platform: Platform, parser: &str) {
                     statements.push(dialect.aggregate_query(&everything, aggregate));
                 }
                 for range in &all {
-                    statements.push(dialect.longest_query(&scope(range), &expressions));
-                    statements.push(dialect.time_outside_years_query(&scope(range), "at; \"x\""));
+                    for encoding in ["UTF8", "LATIN1"] {
+                        statements.push(dialect.longest_query(
+                            &scope(range),
+                            &expressions,
+                            encoding,
+                        ));
+                    }
+                    statements.push(dialect.bytes_query(&scope(range), expressions[0], "e9"));
+                    let extraction = dialect.extraction_query(&scope(range), &columns);
+                    statements.push(dialect.declare_cursor("rows", &extraction));
+                    statements.push(dialect.fetch_forward("rows", 1_000));
+                    statements.extend(dialect.policy_query(&scope(range)));
+                    for type_name in ["date", "timestamp", "timestamptz"] {
+                        let at = SourceColumn {
+                            name: "at; \"x\"".to_owned(),
+                            type_name: type_name.to_owned(),
+                            ..SourceColumn::default()
+                        };
+                        let at = dialect.plan_column(&at, 0, None).plan;
+                        statements.push(dialect.time_outside_years_query(&scope(range), &at));
+                    }
                     statements.push(dialect.extraction_query(&scope(range), &columns));
                 }
             }
