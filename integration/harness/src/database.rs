@@ -164,13 +164,10 @@ fn logged(log: &str, database: &str) -> Vec<String> {
         found.extend(statement.map(|(_, statement)| statement.to_owned()));
     }
     for statement in &mut found {
-        // The driver puts a query into a cursor, in one message with BEGIN and the first FETCH.
-        let query = statement.find("declare \"").and_then(|start| {
-            let place = statement[start..].find(" for ")?;
-            let query = &statement[start + place + " for ".len()..];
-            let end = query.rfind(";fetch ").unwrap_or(query.len());
-            Some(query[..end].to_owned())
-        });
+        // A query whose rows are many stands in a cursor.
+        let query = statement
+            .split_once("DECLARE snowhaul_rows CURSOR FOR ")
+            .map(|(_, query)| query.to_owned());
         if let Some(query) = query {
             *statement = query;
         }

@@ -149,6 +149,26 @@ impl<'a> Migration<'a> {
         self.left(ended)
     }
 
+    /// Runs it to its end, and shows its process to `watch` again and again meanwhile.
+    pub fn run_watched(&self, mut watch: impl FnMut(u32)) -> Ended {
+        let scratch = Scratch::new("watched");
+        let mut running = self.command(&scratch).start();
+        let ended = until(DEADLINE, || {
+            watch(running.id());
+            running.ended().is_some()
+        });
+        assert!(ended, "it does not end: {}", running.stderr());
+        running.wait(DEADLINE)
+    }
+
+    /// A session in its target.
+    #[must_use]
+    pub fn target_sql(&self) -> Sql {
+        let sql = self.server.sql();
+        sql.run(&format!("USE SCHEMA {}.PUBLIC", self.target));
+        sql
+    }
+
     /// Starts it, kills it as soon as a row of a table of its metadata meets the condition, and lets the leases run out
     /// that it held. Whether it was still at work.
     pub fn kill_when(&self, table: &str, condition: &str) -> bool {
@@ -238,11 +258,9 @@ impl<'a> Migration<'a> {
     /// What it has left, whoever ran it.
     #[must_use]
     pub fn left(&self, ended: Ended) -> Migrated {
-        let sql = self.server.sql();
-        sql.run(&format!("USE SCHEMA {}.PUBLIC", self.target));
         Migrated {
             ended,
-            sql,
+            sql: self.target_sql(),
             target: self.target.clone(),
             metadata: format!("{}.DATA_MIGRATION", self.metadata),
             workflow: self.name.clone(),

@@ -8,12 +8,12 @@ fn long_text_of_any_encoding_arrives() {
     for (encoding, character, arrives) in [
         ("LATIN1", "chr(252)", "ü"),
         ("WIN1252", "chr(128)", "€"),
+        ("EUC_JP", "convert_from('\\xc6fc'::bytea, 'EUC_JP')", "日"),
         (
-            "EUC_JP",
-            "convert_from('\\xc6fc'::bytea, 'EUC_JP')",
-            "日",
+            "SQL_ASCII",
+            "convert_from('\\xc3bc'::bytea, 'SQL_ASCII')",
+            "ü",
         ),
-        ("SQL_ASCII", "convert_from('\\xc3bc'::bytea, 'SQL_ASCII')", "ü"),
     ] {
         let database = LocalRedshift::shared().database_with(encoding);
         let sql = database.sql();
@@ -25,7 +25,11 @@ fn long_text_of_any_encoding_arrives() {
             .platform("postgresql")
             .whole("t")
             .run(0);
-        let number = |what: &str| migrated.sql.number(&format!("SELECT COUNT(*) FROM t WHERE {what}"));
+        let number = |what: &str| {
+            migrated
+                .sql
+                .number(&format!("SELECT COUNT(*) FROM t WHERE {what}"))
+        };
         assert_eq!(
             number(&format!(
                 "note = REPEAT('{arrives}', 3000 + id) AND wide = REPEAT('{arrives}', 3000) AND RTRIM(fixed) = REPEAT('{arrives}', 200) AND short = REPEAT('{arrives}', 5)"
@@ -44,7 +48,11 @@ fn long_text_of_any_encoding_arrives() {
 #[test]
 fn bytes_that_are_no_text_are_named_with_their_column_and_row() {
     for (encoding, bad, bytes) in [
-        ("SQL_ASCII", "convert_from('\\x61e92062'::bytea, 'SQL_ASCII')", "e92062"),
+        (
+            "SQL_ASCII",
+            "convert_from('\\x61e92062'::bytea, 'SQL_ASCII')",
+            "e92062",
+        ),
         ("WIN1252", "'a' || chr(129)", "81"),
     ] {
         let database = LocalRedshift::shared().database_with(encoding);
@@ -55,9 +63,17 @@ fn bytes_that_are_no_text_are_named_with_their_column_and_row() {
         let table = serde_json::json!({
             "source": {"tableName": "t"}, "target": {"tableName": "t"}, "columnNamesToPartitionBy": ["id"],
         });
-        let migration = Migration::from(&database).platform("postgresql").table(table.clone());
+        let migration = Migration::from(&database)
+            .platform("postgresql")
+            .table(table.clone());
         let error = migration.run(1).errors_of("t");
-        for part in ["column note", "id = 4", bytes, encoding, "whereClauseCriteria"] {
+        for part in [
+            "column note",
+            "id = 4",
+            bytes,
+            encoding,
+            "whereClauseCriteria",
+        ] {
             assert!(error.contains(part), "{encoding}: {part}: {error}");
         }
         let mut without = table;

@@ -68,7 +68,11 @@ fn doctor_and_plan_say_it_before_anything_runs() {
         .login(&reader, &password);
     let doctor = whole.doctor(&[]);
     assert_ne!(doctor.code(), Some(0), "{}", doctor.stdout);
-    assert!(doctor.stdout.contains("row-level security"), "{}", doctor.stdout);
+    assert!(
+        doctor.stdout.contains("row-level security"),
+        "{}",
+        doctor.stdout
+    );
     assert!(doctor.stdout.contains("BYPASSRLS"), "{}", doctor.stdout);
     let plan = whole.plan(&[]);
     let said = format!("{}{}", plan.stdout, plan.stderr);
@@ -88,7 +92,8 @@ fn who_sees_all_rows_moves_all_and_who_accepts_a_part_moves_that() {
     assert!(owner.errors_of("invoice").contains("row-level security"));
     admin.run("ALTER TABLE public.invoice NO FORCE ROW LEVEL SECURITY");
 
-    let mut accepting = json!({"source": {"tableName": "invoice"}, "target": {"tableName": "part"}});
+    let mut accepting =
+        json!({"source": {"tableName": "invoice"}, "target": {"tableName": "part"}});
     accepting["rowLevelSecurity"] = json!("accept");
     let part = migration
         .clone()
@@ -119,13 +124,20 @@ fn a_view_whose_owner_sees_a_part_fails() {
     admin.run(&format!(
         "GRANT USAGE, CREATE ON SCHEMA public TO {reader}; ALTER VIEW public.all_invoices OWNER TO {reader}; GRANT SELECT ON public.all_invoices TO snowhaul"
     ));
-    let view = json!({"source": {"tableName": "all_invoices"}, "target": {"tableName": "all_invoices"}});
-    let migration = Migration::from(&database).platform("postgresql").table(view);
+    let view =
+        json!({"source": {"tableName": "all_invoices"}, "target": {"tableName": "all_invoices"}});
+    let migration = Migration::from(&database)
+        .platform("postgresql")
+        .table(view);
     let ended = migration.run(1);
     let error = ended.errors_of("all_invoices");
     assert!(error.contains("row-level security"), "{error}");
     let readers = migration.again().login(&reader, &password).run(1);
-    assert!(readers.errors_of("all_invoices").contains("row-level security"));
+    assert!(
+        readers
+            .errors_of("all_invoices")
+            .contains("row-level security")
+    );
 }
 
 /// Redshift answers the other rows without a word; its plan alone says that a policy filters.
@@ -141,5 +153,9 @@ fn redshifts_policies_are_looked_up() {
     assert!(error.contains("row-level security"), "{error}");
     assert!(error.contains("IGNORE RLS"), "{error}");
     let doctor = whole.doctor(&[]);
-    assert!(doctor.stdout.contains("row-level security"), "{}", doctor.stdout);
+    assert!(
+        doctor.stdout.contains("row-level security"),
+        "{}",
+        doctor.stdout
+    );
 }

@@ -359,7 +359,7 @@ fn analyzed(database: &Database<'_>, platform: Platform) -> Vec<SourceColumn> {
     let settings = SourceSettings {
         platform,
         host: "127.0.0.1".to_owned(),
-        port: database.port(),
+        port: database.port_of("postgresql"),
         database: database.name().to_owned(),
         username: username.to_owned(),
         password: password.to_owned().into(),
