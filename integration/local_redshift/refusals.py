@@ -4,7 +4,7 @@
 |---|---|
 | SAVEPOINT, RELEASE, ROLLBACK TO, MOVE | c_SQL_commands.html, c_unsupported-postgresql-functions.html |
 | DECLARE with more than `name CURSOR FOR query`, a second open cursor | declare.html |
-| FETCH but `[NEXT, ALL or FORWARD [n or ALL]] FROM name`; ALL and more than 1,000 rows on one node | fetch.html |
+| FETCH but `[NEXT, ALL or FORWARD [n or ALL]] FROM name`; ALL, and more than 1,000 rows, on one node | fetch.html |
 | EXPLAIN but `[VERBOSE] query` | r_EXPLAIN.html |
 | functions: aggregates, JSON, arrays, object sizes, recovery, transaction ids, strings, hashes | c_unsupported-postgresql-functions.html |
 | types: json, uuid, bytea, arrays, ... | c_unsupported-postgresql-datatypes.html |
@@ -49,8 +49,9 @@ _FUNCTIONS = re.compile(
     r"|pg_(try_)?advisory\w+|pg_is_in_recovery|pg_(last|current)_(wal|xlog|xact|snapshot)\w*|pg_export_snapshot"
     r"|txid_\w+|pg_snapshot_\w+|row_security_active|pg_typeof|to_reg\w+|current_query|pg_get_keywords|pg_blocking_pids"
 )
-# Redshift's decode(expression, search, result, ...) is another function.
-_TWO_ARGUMENTS = {"decode"}
+# Functions that Redshift has with other arguments: decode(expression, search, result, ...), current_setting(name),
+# to_timestamp(text, format).
+_ARGUMENTS = {"decode": 2, "current_setting": 2, "to_timestamp": 1}
 
 _TYPES = {
     *("json", "jsonb", "uuid", "bytea", "xml", "money", "inet", "cidr", "macaddr", "macaddr8", "hstore", "citext"),
@@ -75,7 +76,8 @@ _RELATIONS = re.compile(
 _COLUMNS = {
     *("relpersistence", "relrowsecurity", "relforcerowsecurity", "relispartition", "attidentity", "attgenerated"),
     *("attcollation", "indisvalid", "indisready", "indislive", "typcategory", "typcollation", "prokind", "conparentid"),
-    *("datcollate", "rolbypassrls", "backend_xid", "backend_xmin", "backend_type", "wait_event"),
+    *("virtualtransaction", "virtualxid", "locktype", "datcollate", "rolbypassrls", "backend_xid", "backend_xmin"),
+    *("backend_type", "wait_event"),
 }
 
 
@@ -216,7 +218,7 @@ def _inside(statement: list[Token]) -> Refusal | None:
         if name is None:
             continue
         if follows == "(":
-            if _FUNCTIONS.fullmatch(name) or (name in _TWO_ARGUMENTS and _number_of_arguments(statement, place + 1) == 2):
+            if _FUNCTIONS.fullmatch(name) or _number_of_arguments(statement, place + 1) == _ARGUMENTS.get(name):
                 return Refusal("42883", f"function {name} does not exist", _NO_FUNCTION)
             if name in ("set_config", "current_setting") and beyond is not None and beyond.kind == "literal":
                 if _SETTINGS.fullmatch(_literal(beyond)):
@@ -227,6 +229,7 @@ def _inside(statement: list[Token]) -> Refusal | None:
             return Refusal("42703", f'column "{name}" does not exist')
         if token.kind != "word":
             continue
+        follows_from = after is not None and after.is_word("from")
         ends = beyond is not None and beyond.text in (")", "(", "[")
         if token.text == "as" and after is not None and after.name in _TYPES and ends:
             return Refusal("42704", f'type "{after.name}" does not exist')
@@ -239,7 +242,7 @@ def _inside(statement: list[Token]) -> Refusal | None:
             or (token.text == "values" and before is not None and before.text == "(")
             or (token.text == "on" and before is not None and before.is_word("distinct"))
             or (token.text == "materialized" and before is not None and before.is_word("as", "not") and follows == "(")
-            or (token.text == "distinct" and before is not None and before.is_word("is", "not") and after is not None and after.is_word("from"))
+            or (token.text == "distinct" and before is not None and before.is_word("is", "not") and follows_from)
         ):
             return _syntax(token)
     return None

@@ -69,6 +69,12 @@ impl<'a> Migration<'a> {
         Self { port, ..self }.platform("postgresql")
     }
 
+    /// The same past the pooler.
+    #[must_use]
+    pub fn direct(self) -> Self {
+        Self { port: None, ..self }
+    }
+
     /// Keys of the workflow's file beside its tables.
     #[must_use]
     pub fn top(mut self, keys: Value) -> Self {

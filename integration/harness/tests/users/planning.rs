@@ -4,7 +4,7 @@ use crate::site::{DEADLINE, Site, assert_says, text};
 use serde_json::{Value, json};
 use snowhaul::dialect::for_platform;
 use snowhaul::domain::table::{Platform, TableRef, WrittenName};
-use snowhaul_integration::{Ended, Snowhaul, unparsed};
+use snowhaul_integration::{Ended, Snowhaul, unparsed, worker_configuration};
 use std::fs;
 use std::path::Path;
 
@@ -281,11 +281,8 @@ fn postgresql_gives_its_partitioned_tables_and_views_stay_behind() {
     ] {
         sql.run(statement);
     }
-    let worker = fs::read_to_string(site.worker()).expect("a configuration");
-    let worker = worker.replace(
-        "[connections.source.redshift]",
-        "[connections.source.postgresql]",
-    );
+    let section = site.source.postgres_section();
+    let worker = worker_configuration("task_fetch_interval = 1", &section);
     let worker = site.scratch.write("postgresql.toml", &worker);
     let ended = alone(&[
         "workflow",

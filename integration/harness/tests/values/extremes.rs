@@ -2,6 +2,7 @@
 
 /// A column of the source with its extremes. `from` and `to` are what is compared of a value, where it is not the value
 /// itself: expressions in the source's and in the target's SQL, over `{c}`.
+#[derive(Clone, Copy)]
 pub struct Column {
     pub name: &'static str,
     pub source: &'static str,
@@ -32,6 +33,27 @@ impl Column {
     pub const fn compared(self, from: &'static str, to: &'static str) -> Self {
         Self { from, to, ..self }
     }
+}
+
+/// Types that PostgreSQL has and Redshift has not:
+/// <https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-datatypes.html>.
+pub fn is_of_postgresql_alone(source: &str) -> bool {
+    let types = [
+        "bytea",
+        "json",
+        "jsonb",
+        "uuid",
+        "inet",
+        "mood",
+        "integer[]",
+    ];
+    types.contains(&source)
+}
+
+/// [`COLUMNS`] as far as the platform has their types.
+pub fn columns_of(platform: &str) -> Vec<Column> {
+    let has = |column: &&Column| platform == "postgresql" || !is_of_postgresql_alone(column.source);
+    COLUMNS.iter().filter(has).copied().collect()
 }
 
 pub const TEXT: &str = "CAST({c} AS varchar)";

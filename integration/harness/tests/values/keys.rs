@@ -297,7 +297,7 @@ fn a_statement_that_takes_too_long_is_ended_and_the_setting_named() {
         where_clause: Some("set_config('statement_timeout', '60', false) IS NOT NULL AND pg_sleep(0.05) IS NOT NULL".to_owned()),
         ..spec("t", Some(&["id"]), 1)
     };
-    let error = try_analyze(&database, Platform::Redshift, &spec, None).unwrap_err();
+    let error = try_analyze(&database, Platform::Postgresql, &spec, None).unwrap_err();
     assert!(
         error
             .message

@@ -1,6 +1,7 @@
 //! Values that the target's type cannot hold: their table fails and says why, and nothing of theirs is rounded, cut or
 //! turned into something else; the other tables of the workflow arrive.
 
+use crate::extremes::is_of_postgresql_alone;
 use serde_json::json;
 use snowhaul_integration::{LocalRedshift, Migration};
 
@@ -266,16 +267,29 @@ const CASES: &[Case] = &[
 
 #[test]
 fn a_value_that_cannot_be_fails_its_table_with_column_value_and_remedy_and_no_other() {
+    for platform in ["redshift", "postgresql"] {
+        let is_its_own =
+            |case: &&Case| is_of_postgresql_alone(case.source) == (platform == "postgresql");
+        assert_refused(
+            platform,
+            &CASES.iter().filter(is_its_own).collect::<Vec<_>>(),
+        );
+    }
+}
+
+fn assert_refused(platform: &'static str, cases: &[&Case]) {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
-    let mut migration = Migration::from(&database).whole("good_first");
+    let mut migration = Migration::from(&database)
+        .platform(platform)
+        .whole("good_first");
     let mut targets = Vec::new();
     for name in ["good_first", "good_last"] {
         sql.run(&format!(
             "CREATE TABLE {name} AS SELECT n AS id, 'row ' || n AS v FROM generate_series(1, 500) n"
         ));
     }
-    for case in CASES {
+    for case in cases {
         let table = case.table;
         sql.run(&format!(
             "CREATE TABLE {table} (id integer, v {})",
@@ -296,7 +310,7 @@ fn a_value_that_cannot_be_fails_its_table_with_column_value_and_remedy_and_no_ot
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
     let done = migration.whole("good_last").prepare(&targets).run(1);
     let mut wrong = Vec::new();
-    for case in CASES {
+    for case in cases {
         let error = done.errors_of(case.table);
         for words in case.says.iter().chain(&["whereClauseCriteria"]) {
             if !error.contains(words) {

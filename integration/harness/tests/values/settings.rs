@@ -5,6 +5,12 @@ use snowhaul_integration::{LocalRedshift, LocalSnowflake, Migration};
 
 #[test]
 fn modifiers_samples_and_segments_change_the_way_and_no_row() {
+    change_the_way_and_no_row("redshift", "AS of_the_user");
+    // Redshift has no TABLESAMPLE.
+    change_the_way_and_no_row("postgresql", "TABLESAMPLE BERNOULLI (100)");
+}
+
+fn change_the_way_and_no_row(platform: &'static str, modifier: &str) {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
     // Text that does not compress: a segment's worth of files.
@@ -13,12 +19,12 @@ fn modifiers_samples_and_segments_change_the_way_and_no_row() {
          FROM generate_series(1, 40000) n",
     );
     sql.run("ANALYZE t");
-    let migration = Migration::from(&database).table(json!({
+    let migration = Migration::from(&database).platform(platform).table(json!({
         "source": {"tableName": "t"}, "target": {"tableName": "t"},
         "columnNamesToPartitionBy": ["id"],
         "targetPartitionSizeRows": 4_000,
         "samplingThresholdRows": 1_000, "samplingTargetRows": 2_000,
-        "queryModifiers": {"objectModifier": "TABLESAMPLE BERNOULLI (100)", "selectModifier": "ALL"},
+        "queryModifiers": {"objectModifier": modifier, "selectModifier": "ALL"},
         "loadSegmentation": {"targetSegmentSizeMb": 1},
         "whereClauseCriteria": "id % 2 = 0 -- the even ones",
     }));
@@ -41,10 +47,7 @@ fn modifiers_samples_and_segments_change_the_way_and_no_row() {
         .collect();
     assert!(of_table.len() > 8, "{read:?}");
     for statement in of_table {
-        assert!(
-            statement.contains("TABLESAMPLE BERNOULLI (100)"),
-            "{statement}"
-        );
+        assert!(statement.contains(modifier), "{statement}");
         assert!(
             statement.contains("SELECT ALL") && statement.contains("id % 2 = 0"),
             "{statement}"

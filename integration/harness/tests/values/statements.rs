@@ -2,7 +2,7 @@
 //! through.
 
 use crate::compared::source;
-use crate::extremes::COLUMNS;
+use crate::extremes::columns_of;
 use crate::partitions::tables;
 use crate::postgres;
 use crate::types::MOOD;
@@ -65,19 +65,21 @@ fn a_parser_understands_every_statement_that_a_migration_sends_to_snowflake() {
 
 #[test]
 fn a_parser_understands_every_statement_of_a_migration_of_all_types_on_both_sides() {
-    for (platform, dialect) in [("redshift", "redshift"), ("postgresql", "postgres")] {
+    for (platform, dialect, is_postgresqls_own) in [
+        ("redshift", "redshift", false),
+        ("postgresql", "postgres", false),
+        ("postgresql", "postgres", true),
+    ] {
         let database = LocalRedshift::shared().database();
-        match platform {
-            "postgresql" => source(&database, postgres::TYPES, postgres::COLUMNS),
-            _ => source(&database, &[MOOD], COLUMNS),
+        if is_postgresqls_own {
+            source(&database, postgres::TYPES, postgres::COLUMNS);
+        } else {
+            source(&database, &[MOOD], &columns_of(platform));
         }
         let sql = database.sql();
         sql.run("COMMENT ON TABLE t IS E'it''s; \\\\ -- \\n'");
         sql.run("COMMENT ON COLUMN t.id IS E'\\\\''\"'");
-        let migration = match platform {
-            "postgresql" => Migration::from(&database).platform("postgresql"),
-            _ => Migration::from(&database),
-        };
+        let migration = Migration::from(&database).platform(platform);
         let migration = migration.table(json!({
             "source": {"tableName": "t"},
             "target": {"tableName": "t"},

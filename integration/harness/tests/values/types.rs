@@ -2,28 +2,35 @@
 //! drivers and compared.
 
 use crate::compared::{assert_created, difference, reading_like_the_worker, source, values};
-use crate::extremes::{COLUMNS, TEXT};
+use crate::extremes::{TEXT, columns_of};
 use snowhaul_integration::{LocalRedshift, Migration};
 
 pub const MOOD: &str = "CREATE TYPE mood AS ENUM ('sad; \"or\" not', 'glad')";
 
 #[test]
 fn every_type_arrives_by_value_in_a_created_target() {
-    let database = LocalRedshift::shared().database();
-    source(&database, &[MOOD], COLUMNS);
-    let done = Migration::from(&database).whole("t").run(0);
-    assert_created(&database, &done, COLUMNS);
-    let warnings = done.warnings_of("t");
-    for column in ["c_numeric", "c_inet"] {
-        assert!(warnings.contains(&format!("column {column}")), "{warnings}");
+    for platform in ["redshift", "postgresql"] {
+        let columns = columns_of(platform);
+        let database = LocalRedshift::shared().database();
+        source(&database, &[MOOD], &columns);
+        let done = Migration::from(&database)
+            .platform(platform)
+            .whole("t")
+            .run(0);
+        assert_created(&database, &done, &columns);
+        let warnings = done.warnings_of("t");
+        let has = |name: &&&str| columns.iter().any(|column| column.name == **name);
+        for column in ["c_numeric", "c_inet"].iter().filter(has) {
+            assert!(warnings.contains(&format!("column {column}")), "{warnings}");
+        }
+        for column in ["c_uuid", "c_enum", "c_array", "c_json"] {
+            assert!(!warnings.contains(column), "{warnings}");
+        }
+        assert_eq!(
+            done.columns("T")[0],
+            ("ID".to_owned(), "NUMBER(10,0)".to_owned())
+        );
     }
-    for column in ["c_uuid", "c_enum", "c_array", "c_json"] {
-        assert!(!warnings.contains(column), "{warnings}");
-    }
-    assert_eq!(
-        done.columns("T")[0],
-        ("ID".to_owned(), "NUMBER(10,0)".to_owned())
-    );
 }
 
 /// Target types that are not the default, and what is compared then: the column, its target type, source's expression,
@@ -70,10 +77,19 @@ const EXISTING: &[(&str, &str, &str, &str)] = &[
 
 #[test]
 fn every_type_arrives_by_value_in_a_target_that_decides_the_types() {
+    for platform in ["redshift", "postgresql"] {
+        every_type_arrives_where_the_target_decides(platform);
+    }
+}
+
+fn every_type_arrives_where_the_target_decides(platform: &'static str) {
+    let there = columns_of(platform);
     let database = LocalRedshift::shared().database();
-    source(&database, &[MOOD], COLUMNS);
+    source(&database, &[MOOD], &there);
+    let has = |name: &str| there.iter().any(|column| column.name == name);
+    let existing: Vec<_> = EXISTING.iter().filter(|(name, ..)| has(name)).collect();
     // Another order than the source's, and columns that no source column fills.
-    let mut columns: Vec<String> = EXISTING
+    let mut columns: Vec<String> = existing
         .iter()
         .rev()
         .map(|(name, kind, ..)| format!("{name} {kind}"))
@@ -85,11 +101,12 @@ fn every_type_arrives_by_value_in_a_target_that_decides_the_types() {
         columns.join(", ")
     );
     let done = Migration::from(&database)
+        .platform(platform)
         .prepare(&[&ddl])
         .whole("t")
         .run(0);
     let sql = reading_like_the_worker(&database);
-    let wrong: Vec<String> = EXISTING
+    let wrong: Vec<String> = existing
         .iter()
         .filter_map(|(name, _, from, to)| {
             difference(
