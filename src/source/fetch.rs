@@ -324,7 +324,7 @@ fn made_texts(
         let text =
             make(bytes).ok_or_else(|| unfit_value(column, &String::from_utf8_lossy(bytes), why))?;
         if let Some(root) = root {
-            json::check(&text, root).map_err(|why| unfit_value(column, &text, &why))?;
+            json::check_shape(&text, root).map_err(|why| unfit_value(column, &text, &why))?;
         }
         builder.append_value(text);
     }

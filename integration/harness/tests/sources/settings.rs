@@ -734,7 +734,7 @@ fn arrays_look_as_the_server_writes_them() {
         (
             Element::Date,
             "date",
-            "date '4713-01-02 BC' + (random() * 2147483646)::bigint::int % 2150000000 % 99999999",
+            "date '4713-01-02 BC' + (random() * 2145000000)::int",
         ),
         (
             Element::Timestamp,
@@ -831,7 +831,7 @@ fn values_arrive_whatever_settings_the_login_has() {
         let place = columns.iter().position(|c| c.name == name).unwrap();
         odd[row][place + 1].clone().unwrap_or_default()
     };
-    assert_eq!(of("c_interval", 1), "P-1Y2M-3DT4H5M6.000007S");
+    assert_eq!(of("c_interval", 1), "P-10M-3DT4H5M6.000007S");
     assert_eq!(
         of("c_instants", 0),
         "[\"2024-02-01 00:30:00+00\",\"2024-02-02 00:00:00+00\")"
