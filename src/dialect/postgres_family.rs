@@ -248,9 +248,10 @@ impl Dialect for PostgresFamily {
     }
 
     fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str]) -> String {
+        let octet_length = texts::function("octet_length", self.is_redshift);
         let longest: Vec<String> = expressions
             .iter()
-            .map(|e| format!("CAST(COALESCE(max(octet_length({e})), 0) AS varchar)"))
+            .map(|e| format!("CAST(COALESCE(max({octet_length}({e})), 0) AS varchar)"))
             .collect();
         format!(
             "{} {} FROM {}{}",
