@@ -222,9 +222,9 @@ impl Dialect for PostgresFamily {
         });
         let order = list(&|i, c| self.ordered(c, &format!("firsts.key_{i}")));
         let mut more = match scope.range {
+            // Whatever the catalog says of them.
             KeyRange::Everything => key
                 .iter()
-                .filter(|c| c.nullable)
                 .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
                 .collect(),
             _ => Vec::new(),

@@ -31,7 +31,9 @@ const DECIMAL_TEXT: usize = 48;
 const MICROSECONDS: u8 = 6;
 
 /// Types whose text has doubles in it.
-const FLOATS_INSIDE: &[&str] = &["point", "line", "lseg", "box", "path", "polygon", "circle"];
+const FLOATS_INSIDE: &[&str] = &[
+    "point", "line", "lseg", "box", "path", "polygon", "circle", "cube",
+];
 /// Ranges without.
 const EXACT_RANGES: &[&str] = &[
     "int4range",
