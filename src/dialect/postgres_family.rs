@@ -262,9 +262,9 @@ impl Dialect for PostgresFamily {
         });
         let order = list(&|i, c| self.ordered(c, &format!("firsts.key_{i}")));
         let mut more = match scope.range {
+            // Whatever the catalog says of them.
             KeyRange::Everything => key
                 .iter()
-                .filter(|c| c.nullable)
                 .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
                 .collect(),
             _ => Vec::new(),
@@ -289,14 +289,16 @@ impl Dialect for PostgresFamily {
 
     fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str], encoding: &str) -> String {
         let is_sent_as_stored = self.is_redshift || matches!(encoding, "UTF8" | "SQL_ASCII");
+        let octet_length = texts::function("octet_length", self.is_redshift);
         let bytes = |expression: &str| {
             if is_sent_as_stored {
-                format!("octet_length({expression})")
+                format!("{octet_length}({expression})")
             } else {
                 // What the conversion adds: of a char its blanks count, and a cast would take them.
                 let text = format!("CAST({expression} AS varchar)");
+                let convert_to = texts::function("convert_to", self.is_redshift);
                 format!(
-                    "octet_length({expression}) + octet_length(convert_to({text}, 'UTF8')) - octet_length({text})"
+                    "{octet_length}({expression}) + {octet_length}({convert_to}({text}, 'UTF8')) - {octet_length}({text})"
                 )
             }
         };

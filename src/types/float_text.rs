@@ -61,15 +61,15 @@ fn text(
     if value == 0.0 {
         return format!("{sign}0");
     }
-    let mut scientific = shortest;
-    // Rust also takes a text that lies just between two doubles, where reading ends at the even one: PostgreSQL does not.
-    if is_even && is_between_two(&scientific, &reads_back) {
-        let length = parts(&scientific).0.len();
-        let better = (length..17)
-            .map(&rounded)
-            .find(|text| reads_back(text) && !is_between_two(text, &reads_back));
-        scientific = better.unwrap_or(scientific);
-    }
+    // As short as Rust's, but of two that are as near the even one; and none that lies just between two doubles, where
+    // reading ends at the even one.
+    let behind_first = parts(&shortest).0.len() - 1;
+    let fits = |text: &String| reads_back(text) && !(is_even && is_between_two(text, &reads_back));
+    let scientific = [rounded(behind_first), shortest.clone()]
+        .into_iter()
+        .chain((behind_first + 1..17).map(&rounded))
+        .find(fits)
+        .unwrap_or(shortest);
     let (digits, exponent) = parts(&scientific);
     let digits = match digits.trim_end_matches('0') {
         "" => "0",

@@ -41,7 +41,7 @@ impl PostgresFamily {
         let values: Vec<String> = columns.iter().map(|c| self.hashed(c)).collect();
         counted(
             &format!(
-                "sum(hashint8extended(hash_record_extended(ROW({}), 0), 1))",
+                "sum(pg_catalog.hashint8extended(pg_catalog.hash_record_extended(ROW({}), 0), 1))",
                 values.join(", ")
             ),
             "0",
@@ -65,7 +65,7 @@ impl PostgresFamily {
                 }
                 // Not padded to a length: its trailing blanks are its own, and no text of it has them.
                 ("bpchar", None) => {
-                    return format!("{name} COLLATE \"C\", octet_length({name})");
+                    return format!("{name} COLLATE \"C\", pg_catalog.octet_length({name})");
                 }
                 (type_name, _) => {
                     if let Some(function) = send_function(type_name) {
@@ -84,6 +84,7 @@ impl PostgresFamily {
     /// By a fingerprint of all values' texts, each of which tells where it ends, so that no value looks like the end of
     /// another.
     pub(super) fn text_checksum(&self, columns: &[SourceColumn]) -> String {
+        let md5 = texts::function("md5", self.is_redshift);
         let mut groups: Vec<(Vec<String>, usize)> = Vec::new();
         for column in columns {
             let (piece, bytes) = self.piece(column);
@@ -103,7 +104,7 @@ impl PostgresFamily {
             1 => texts.remove(0),
             0 => "''".to_owned(),
             _ => {
-                let digests: Vec<String> = texts.iter().map(|t| format!("md5({t})")).collect();
+                let digests: Vec<String> = texts.iter().map(|t| format!("{md5}({t})")).collect();
                 digests.join(" || ")
             }
         };
@@ -113,7 +114,9 @@ impl PostgresFamily {
             format!("sum(CAST(farmFingerprint64({text}) AS decimal(38,0)))")
         } else {
             // Sixty bits of the digest: they fit a whole number with its sign.
-            format!("sum(CAST(CAST('x' || substring(md5({text}), 1, 15) AS bit(60)) AS bigint))")
+            format!(
+                "sum(CAST(CAST('x' || pg_catalog.substring({md5}({text}), 1, 15) AS bit(60)) AS bigint))"
+            )
         };
         counted(&hash, "0")
     }
@@ -122,14 +125,16 @@ impl PostgresFamily {
     /// whatever the catalog says of the column.
     fn piece(&self, column: &SourceColumn) -> (String, usize) {
         let (text, bytes) = self.text(column);
+        let [md5, octet_length] =
+            ["md5", "octet_length"].map(|name| texts::function(name, self.is_redshift));
         match bytes {
             // Never empty, and without this sign.
             Bytes::Plain(bytes) => (format!("COALESCE({text}, '') || '|'"), bytes + 1),
             Bytes::Most(bytes) if bytes <= MOST_BYTES => (
-                format!("COALESCE(CAST(octet_length({text}) AS varchar) || ':' || {text}, '-')"),
+                format!("COALESCE(CAST({octet_length}({text}) AS varchar) || ':' || {text}, '-')"),
                 bytes + SHORT_BYTES,
             ),
-            Bytes::Most(_) | Bytes::Any => (format!("COALESCE(md5({text}), '-')"), SHORT_BYTES),
+            Bytes::Most(_) | Bytes::Any => (format!("COALESCE({md5}({text}), '-')"), SHORT_BYTES),
         }
     }
 
@@ -165,7 +170,10 @@ impl PostgresFamily {
             ),
             // As in the other form.
             "bpchar" if column.length_or_precision.is_none() => (
-                format!("(CAST(octet_length({name}) AS varchar) || ':' || {name})"),
+                format!(
+                    "(CAST({}({name}) AS varchar) || ':' || {name})",
+                    texts::function("octet_length", self.is_redshift)
+                ),
                 Bytes::Any,
             ),
             "varchar" | "bpchar" | "text" => {
@@ -251,8 +259,8 @@ mod tests {
         ];
         assert_eq!(
             POSTGRES.checksum_aggregates(&columns)[0],
-            "CAST(count(*) AS varchar) || ':' || COALESCE(CAST((sum(hashint8extended(hash_record_extended(ROW(\"i\", \"n\", \
-             CAST(\"u\" AS text) COLLATE \"C\", pg_catalog.float8send(\"f\"), \"v\" COLLATE \"C\", \"b\" COLLATE \"C\", octet_length(\"b\"), \
+            "CAST(count(*) AS varchar) || ':' || COALESCE(CAST((sum(pg_catalog.hashint8extended(pg_catalog.hash_record_extended(ROW(\"i\", \"n\", \
+             CAST(\"u\" AS text) COLLATE \"C\", pg_catalog.float8send(\"f\"), \"v\" COLLATE \"C\", \"b\" COLLATE \"C\", pg_catalog.octet_length(\"b\"), \
              pg_catalog.record_send(ROW(\"a\")), CAST(\"w\" AS text) COLLATE \"C\"), 0), 1))\n) AS varchar), '0')"
         );
     }

@@ -54,7 +54,8 @@ impl PostgresFamily {
             }
             // Where the target compares it as well. (A char has lost them by the cast.)
             KeyKind::PaddedText if column.bytewise => {
-                format!("rtrim(CAST({value} AS varchar), ' ')")
+                let rtrim = texts::function("rtrim", self.is_redshift);
+                format!("{rtrim}(CAST({value} AS varchar), ' ')")
             }
             _ => format!("CAST({value} AS varchar)"),
         }

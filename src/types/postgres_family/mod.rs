@@ -31,7 +31,9 @@ const DECIMAL_TEXT: usize = 48;
 const MICROSECONDS: u8 = 6;
 
 /// Types whose text has doubles in it.
-const FLOATS_INSIDE: &[&str] = &["point", "line", "lseg", "box", "path", "polygon", "circle"];
+const FLOATS_INSIDE: &[&str] = &[
+    "point", "line", "lseg", "box", "path", "polygon", "circle", "cube",
+];
 /// Ranges without.
 const EXACT_RANGES: &[&str] = &[
     "int4range",
@@ -207,7 +209,10 @@ fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
         "text" => Way::text(quoted),
         "name" | "char" | "citext" => Way::text(as_text),
         "bytea" => Way::new(
-            format!("encode({quoted}, 'hex')"),
+            format!(
+                "{}({quoted}, 'hex')",
+                texts::function("encode", is_redshift)
+            ),
             Fetch::HexText { max_bytes: None },
             DataType::Binary,
             "BINARY",
@@ -331,9 +336,11 @@ fn array(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
     let as_text = as_varchar(quoted);
     // Bounds other than 1 are part of the value, and JSON has no place for them. The text has: `[0:1]={1,2}`, which is no
     // JSON, so that the worker refuses it by name.
+    let [substring, to_json] =
+        ["substring", "to_json"].map(|name| texts::function(name, is_redshift));
     let way = json(
         format!(
-            "CASE WHEN substring({as_text}, 1, 1) = '[' THEN {as_text} ELSE CAST(to_json({quoted}) AS varchar) END"
+            "CASE WHEN {substring}({as_text}, 1, 1) = '[' THEN {as_text} ELSE CAST({to_json}({quoted}) AS varchar) END"
         ),
         Root::Array,
         "ARRAY",
@@ -441,5 +448,42 @@ mod tests {
         assert_eq!(expression(true), "ST_AsHexEWKB(\"x\")");
         assert_eq!(expression(false), "CAST(\"x\" AS varchar)");
         assert_eq!(target(&column), "GEOGRAPHY");
+    }
+
+    #[test]
+    fn null_of_a_super_is_no_json() {
+        let column = SourceColumn {
+            type_name: "super".into(),
+            ..numeric(10, 2)
+        };
+        assert_eq!(
+            plan_column(&column, "\"x\"", 0, None, true).plan.expression,
+            "CASE WHEN \"x\" IS NOT NULL THEN JSON_SERIALIZE(\"x\") END"
+        );
+    }
+
+    #[test]
+    fn redshifts_intervals_are_asked_for_the_parts_that_they_have() {
+        let expression = |type_name: &str| {
+            let column = SourceColumn {
+                type_name: type_name.into(),
+                ..numeric(10, 2)
+            };
+            plan_column(&column, "\"x\"", 0, None, true).plan.expression
+        };
+        let asks = |expression: &str, part: &str| expression.contains(&format!("EXTRACT({part} "));
+        let (months, seconds) = (expression("intervaly2m"), expression("intervald2s"));
+        for (part, of_months) in [
+            ("year", true),
+            ("month", true),
+            ("day", false),
+            ("hour", false),
+            ("minute", false),
+            ("second", false),
+            ("microseconds", false),
+        ] {
+            assert_eq!(asks(&months, part), of_months, "{part}");
+            assert_eq!(asks(&seconds, part), !of_months, "{part}");
+        }
     }
 }

@@ -1,6 +1,16 @@
 //! Expressions for the text of values, in one form whatever the session's DateStyle, TimeZone, IntervalStyle,
 //! extra_float_digits and bytea_output are: those are the user's.
 
+/// A function of the platform's own. PostgreSQL takes one of the users' in its place where that fits the arguments better,
+/// in whatever schema of the search path it is; Redshift's are not all in a schema.
+pub(crate) fn function(name: &str, is_redshift: bool) -> String {
+    if is_redshift {
+        name.to_owned()
+    } else {
+        format!("pg_catalog.{name}")
+    }
+}
+
 /// ISO 8601, ` BC` at its end where it is; `infinity`.
 pub(crate) fn date(value: &str, is_redshift: bool) -> String {
     if is_redshift {
@@ -93,8 +103,9 @@ pub(crate) fn interval(value: &str, type_name: &str, is_redshift: bool) -> Strin
         } else {
             format!("CAST(EXTRACT(microseconds FROM {value}) AS bigint)")
         };
+        let rtrim = function("rtrim", is_redshift);
         let seconds = format!(
-            "CASE WHEN {micros} <> 0 THEN rtrim(rtrim(CAST(CAST({micros} * 0.000001 AS numeric(18,6)) AS varchar), '0'), '.') || 'S' ELSE '' END"
+            "CASE WHEN {micros} <> 0 THEN {rtrim}({rtrim}(CAST(CAST({micros} * 0.000001 AS numeric(18,6)) AS varchar), '0'), '.') || 'S' ELSE '' END"
         );
         format!(
             "{date} || COALESCE(NULLIF('T' || {} || {} || {seconds}, 'T'), '')",

@@ -456,11 +456,8 @@ fn a_table_whose_columns_are_called_as_ours_is_moved_by_every_strategy() {
             };
             let done = migration.run(0);
             assert_eq!(arrived(&done), expected(), "{strategy} on {platform}");
-            let (partitions, rows) = done.partitions(0);
-            assert!(
-                partitions >= 5 && rows == 300,
-                "{strategy} on {platform}: {partitions}"
-            );
+            let (partitions, _) = done.partitions(0);
+            assert!(partitions >= 5, "{strategy} on {platform}: {partitions}");
             if number > 0 {
                 sql.run("UPDATE firsts SET key_0 = key_0 + 2000, shown = -1 WHERE c0 < 100");
                 sql.run("DELETE FROM firsts WHERE place > 900");
