@@ -349,7 +349,7 @@ fn what_earlier_versions_may_have_left_behind_is_refused_or_merged() {
             .sql
             .run(&format!("DELETE FROM {target} WHERE id IS NULL"));
     }
-    let second = migration.again().run(1);
+    let second = migration.clone().again().run(1);
     assert_equal(&sql, &second, "joined", "merged");
     let error = second.errors_of("joined");
     assert!(
