@@ -54,8 +54,9 @@ pub trait Dialect: Send + Sync {
     fn type_name(&self, written: &str) -> String;
 
     /// Result columns, all as text: name, type name, length or precision, scale or digits of a fraction of a second,
-    /// nullable (`true`/`false`), class (`base`, `array`, `enum`, `composite`), the column's comment, computed,
-    /// identity (both `true`/`false`), the table's comment in each row.
+    /// nullable (`true`/`false`: see [`SourceColumn::nullable`]), class (`base`, `array`, `enum`, `composite`), the
+    /// column's comment, computed, identity (both `true`/`false`), the table's comment in each row, whether the type has
+    /// a binary form (`true`/`false`).
     /// In table order; no row: the table does not exist or is not visible.
     fn columns_query(&self, table: &TableRef) -> String;
 
@@ -81,7 +82,8 @@ pub trait Dialect: Send + Sync {
     /// What a column's values are as a key or a watermark; `None`: they have no order that both ends agree on.
     fn key_kind(&self, column: &SourceColumn) -> Option<KeyKind>;
 
-    /// The first keys of partitions 2..=n of the scope, ascending, each key column as text of its kind; possibly fewer
+    /// The first keys of partitions 2..=n of the scope, ascending, each key column as text that
+    /// [`key_text::read`](crate::types::key_text::read) takes; possibly fewer
     /// than n - 1 rows. Rows with a NULL in the key take no part. `share`: from about this part of the rows.
     fn boundary_query(&self, scope: &Scope<'_>, partitions: u64, share: Option<f64>) -> String;
 
@@ -91,7 +93,7 @@ pub trait Dialect: Send + Sync {
     /// The value of an aggregate over the scope, as text: one row of one column.
     fn aggregate_query(&self, scope: &Scope<'_>, aggregate: &str) -> String;
 
-    /// The largest value of a column, as text of its kind: one row of one column, NULL where there is none.
+    /// The largest value of a column, as text that [`key_text::read`](crate::types::key_text::read) takes: one row of one column, NULL where there is none.
     fn maximum_query(&self, scope: &Scope<'_>, column: &KeyColumn) -> String;
 
     /// One row if the scope has any.
@@ -123,8 +125,9 @@ pub trait Dialect: Send + Sync {
     fn running_transactions_query(&self) -> Option<&'static str>;
 
     /// The first row, in the key's order, whose value of a date or timestamp column lies outside the years 1 to 9999
-    /// (infinities too): the value and each key column, all as text. At most one row.
-    fn time_outside_years_query(&self, scope: &Scope<'_>, column: &str) -> String;
+    /// (infinities too): the value and each key column, all as text; those of the key as
+    /// [`key_text::read`](crate::types::key_text::read) takes them. At most one row.
+    fn time_outside_years_query(&self, scope: &Scope<'_>, column: &ColumnPlan) -> String;
 
     /// The statement that extracts the scope. Column order is that of `columns`.
     fn extraction_query(&self, scope: &Scope<'_>, columns: &[ColumnPlan]) -> String;

@@ -7,7 +7,9 @@ mod keys;
 
 use super::{Dialect, Scope};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, SourceColumn, TableRef, WrittenName};
-use crate::types::{ColumnPlan, PlannedColumn, postgres_family};
+use crate::types::postgres_family::texts;
+use crate::types::{ColumnPlan, Fetch, PlannedColumn, postgres_family};
+use arrow::datatypes::DataType;
 use std::time::Duration;
 
 /// The dialect of both.
@@ -164,6 +166,8 @@ impl Dialect for PostgresFamily {
             "time with time zone" => "timetz",
             "binary varying" | "varbinary" => "varbyte",
             "bit varying" => "varbit",
+            // The domain that names large objects, of the extension of this name.
+            "lo" => "oid",
             other => other,
         };
         catalog.to_owned()
@@ -201,21 +205,20 @@ impl Dialect for PostgresFamily {
 
     fn boundary_query(&self, scope: &Scope<'_>, partitions: u64, share: Option<f64>) -> String {
         let key = scope.key;
-        let list = |text: &dyn Fn(&KeyColumn) -> String| {
-            key.iter().map(text).collect::<Vec<_>>().join(", ")
+        // What the users' columns are called stands in the innermost query alone: no name of ours can meet one of theirs.
+        let list = |text: &dyn Fn(usize, &KeyColumn) -> String| {
+            let texts: Vec<String> = key.iter().enumerate().map(|(i, c)| text(i, c)).collect();
+            texts.join(", ")
         };
-        let names = list(&|c| self.quote_name(&c.name));
-        let ordered = list(&|c| self.ordered(c, &self.quote_name(&c.name)));
-        let texts: Vec<String> = key
-            .iter()
-            .enumerate()
-            .map(|(i, c)| {
-                let text = self.key_text(c, &self.quote_name(&c.name));
-                format!("{text} AS boundary_{i}")
-            })
-            .collect();
-        // Named with their table: a bare name would mean the output column, and order numbers as text.
-        let order = list(&|c| self.ordered(c, &format!("firsts.{}", self.quote_name(&c.name))));
+        let named = list(&|i, c| format!("{} AS key_{i}", self.quote_name(&c.name)));
+        let ordered = list(&|_, c| self.ordered(c, &self.quote_name(&c.name)));
+        let names = list(&|i, _| format!("tiles.key_{i}"));
+        let tile_ordered = list(&|i, c| self.ordered(c, &format!("tiles.key_{i}")));
+        let texts = list(&|i, c| {
+            let text = self.key_text(c, &format!("firsts.key_{i}"));
+            format!("{text} AS boundary_{i}")
+        });
+        let order = list(&|i, c| self.ordered(c, &format!("firsts.key_{i}")));
         let mut more = match scope.range {
             KeyRange::Everything => key
                 .iter()
@@ -234,18 +237,19 @@ impl Dialect for PostgresFamily {
             None => {}
         }
         format!(
-            "SELECT {} FROM (SELECT {names}, tile, row_number() OVER (PARTITION BY tile ORDER BY {ordered}) AS place FROM \
-             ({} {names}, ntile({partitions}) OVER (ORDER BY {ordered}) AS tile FROM {from}{}) tiles) firsts WHERE place = 1 AND tile > 1 ORDER BY {order}",
-            texts.join(", "),
+            "SELECT {texts} FROM (SELECT {names}, tiles.tile, row_number() OVER (PARTITION BY tiles.tile ORDER BY {tile_ordered}) AS place FROM \
+             ({} {named}, ntile({partitions}) OVER (ORDER BY {ordered}) AS tile FROM {from}{}) tiles) firsts \
+             WHERE firsts.place = 1 AND firsts.tile > 1 ORDER BY {order}",
             self.select(scope),
             self.condition(scope, more),
         )
     }
 
     fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str]) -> String {
+        let octet_length = texts::function("octet_length", self.is_redshift);
         let longest: Vec<String> = expressions
             .iter()
-            .map(|e| format!("CAST(COALESCE(max(octet_length({e})), 0) AS varchar)"))
+            .map(|e| format!("CAST(COALESCE(max({octet_length}({e})), 0) AS varchar)"))
             .collect();
         format!(
             "{} {} FROM {}{}",
@@ -332,31 +336,40 @@ impl Dialect for PostgresFamily {
         self.running_transactions()
     }
 
-    fn time_outside_years_query(&self, scope: &Scope<'_>, column: &str) -> String {
-        let column = self.quote_name(column);
-        let mut list = vec![format!("CAST({column} AS varchar)")];
-        list.extend(
-            scope
-                .key
-                .iter()
-                .map(|c| self.key_text(c, &self.quote_name(&c.name))),
-        );
+    fn time_outside_years_query(&self, scope: &Scope<'_>, column: &ColumnPlan) -> String {
+        let name = self.quote_name(&column.source_name);
         // A text without a type of its own takes the column's.
-        let outside = format!("({column} < '0001-01-01' OR {column} >= '10000-01-01')");
-        let order: Vec<String> = scope
-            .key
-            .iter()
-            .map(|c| self.ordered(c, &self.quote_name(&c.name)))
-            .collect();
+        let (text, zone) = match (&column.fetch, &column.data_type) {
+            (Fetch::EpochDays, _) => (texts::date(&name, self.is_redshift), ""),
+            (_, DataType::Timestamp(_, Some(_))) => {
+                (texts::timestamptz(&name, self.is_redshift), " 00:00:00+00")
+            }
+            _ => (texts::timestamp(&name, self.is_redshift), ""),
+        };
+        let outside = format!("({name} < '0001-01-01{zone}' OR {name} >= '10000-01-01{zone}')");
+        // Ordered by what only the inner query calls as the user does: see `boundary_query`.
+        let list = |text: &dyn Fn(usize, &KeyColumn) -> String| -> Vec<String> {
+            let key = scope.key.iter().enumerate();
+            key.map(|(i, c)| text(i, c)).collect()
+        };
+        let mut shown = vec!["times.shown".to_owned()];
+        shown.extend(list(&|i, _| format!("times.text_{i}")));
+        let mut inner = vec![format!("{text} AS shown")];
+        inner.extend(list(&|i, c| {
+            let name = self.quote_name(&c.name);
+            format!("{} AS text_{i}, {name} AS key_{i}", self.key_text(c, &name))
+        }));
+        let order = list(&|i, c| self.ordered(c, &format!("times.key_{i}")));
         let order = if order.is_empty() {
             String::new()
         } else {
             format!(" ORDER BY {}", order.join(", "))
         };
         format!(
-            "{} {} FROM {}{}{order} LIMIT 1",
+            "SELECT {} FROM ({} {} FROM {}{}) times{order} LIMIT 1",
+            shown.join(", "),
             self.select(scope),
-            list.join(", "),
+            inner.join(", "),
             self.from(scope),
             self.condition(scope, vec![outside])
         )
@@ -415,6 +428,11 @@ mod tests {
             lower: Some(vec!["5".into()]),
             upper: None,
         };
+        let at = SourceColumn {
+            name: "at".to_owned(),
+            type_name: "date".to_owned(),
+            ..SourceColumn::default()
+        };
         assert_eq!(
             DIALECT.time_outside_years_query(
                 &Scope {
@@ -425,10 +443,11 @@ mod tests {
                     where_clause: Some("x > 1 -- y"),
                     modifiers: &QueryModifiers::default(),
                 },
-                "at"
+                &DIALECT.plan_column(&at, 0, None).plan
             ),
-            "SELECT CAST(\"at\" AS varchar), CAST(\"k\" AS varchar) FROM \"s\".\"t\" WHERE \"k\" >= 5 \
-             AND (\"at\" < '0001-01-01' OR \"at\" >= '10000-01-01') AND (x > 1 -- y\n) ORDER BY \"k\" LIMIT 1"
+            "SELECT times.shown, times.text_0 FROM (SELECT COALESCE(to_char(\"at\", 'YYYY-MM-DD') || CASE WHEN \"at\" < '0001-01-01' THEN ' BC' ELSE '' END, \
+             CAST(\"at\" AS varchar)) AS shown, CAST(\"k\" AS varchar) AS text_0, \"k\" AS key_0 FROM \"s\".\"t\" WHERE \"k\" >= 5 \
+             AND (\"at\" < '0001-01-01' OR \"at\" >= '10000-01-01') AND (x > 1 -- y\n)) times ORDER BY times.key_0 LIMIT 1"
         );
     }
 

@@ -72,7 +72,7 @@ pub struct SourceColumn {
     pub length_or_precision: Option<u32>,
     /// Scale of a numeric, or digits of a fraction of a second.
     pub scale: Option<i32>,
-    /// False where the catalog says NOT NULL.
+    /// Whether NULL can occur. False only where the source enforces NOT NULL in every row that a query of the table reads.
     pub nullable: bool,
     /// What the type is, where its name alone does not tell.
     #[serde(default)]
@@ -86,6 +86,9 @@ pub struct SourceColumn {
     /// Whether the source fills it by a generator: identity, serial.
     #[serde(default)]
     pub identity: bool,
+    /// Whether the type, and every type inside it, has a binary form (`record_send`), which no setting changes.
+    #[serde(default)]
+    pub has_binary_form: bool,
 }
 
 /// What a type is, where its name alone does not tell: users name their types as they like.

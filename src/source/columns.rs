@@ -23,6 +23,7 @@ pub(super) fn source_column(row: &Row) -> SourceColumn {
         comment: text(6).filter(|text| !text.is_empty()),
         computed: flag(7),
         identity: flag(8),
+        has_binary_form: flag(10),
     }
 }
 

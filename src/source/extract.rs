@@ -15,7 +15,7 @@ use crate::domain::task::{ExtractionSpec, Manifest, StagedFile};
 use crate::file::{FileContent, ParquetFile};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::stage::Stage;
-use crate::types::{ColumnPlan, Fetch};
+use crate::types::{ColumnPlan, Fetch, key_text};
 use arrow::array::RecordBatch;
 use futures::StreamExt;
 use odbc_api::{ConcurrentBlockCursor, Cursor};
@@ -267,7 +267,7 @@ fn time_outside_years(request: &ExtractRequest) -> Option<SourceError> {
     request.columns.iter().filter(is_time).find_map(|column| {
         let sql = request
             .dialect
-            .time_outside_years_query(&request.scope(), &column.source_name);
+            .time_outside_years_query(&request.scope(), column);
         let mut cells = query_text(&connection, &sql, &place)
             .ok()?
             .into_iter()
@@ -280,6 +280,7 @@ fn time_outside_years(request: &ExtractRequest) -> Option<SourceError> {
             .iter()
             .zip(cells)
             .map(|(column, cell)| {
+                let cell = cell.map(|cell| key_text::read(column.kind, cell));
                 format!("{} = {}", column.name, cell.as_deref().unwrap_or("NULL"))
             })
             .collect();

@@ -1,8 +1,9 @@
 //! From the driver's buffers to Arrow: typed, exact, a batch at a time.
 
+use super::bits::{decode_hex, float_bits, made_texts, no_bytes};
 use super::error::{SourceError, SourceErrorKind};
 use super::times;
-use crate::types::{ColumnPlan, Fetch, json, text_value};
+use crate::types::{ColumnPlan, Fetch, array_value, json, text_value};
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float64Builder, Int32Builder,
     Int64Builder, RecordBatch, StringBuilder,
@@ -16,6 +17,8 @@ use std::sync::Arc;
 const MAX_BATCH_ROWS: usize = 10_000;
 /// Text of a double.
 const FLOAT_TEXT: usize = 32;
+/// Bits of a double in hexadecimal.
+const FLOAT_BITS: usize = 16;
 /// The Arrow schema of the columns.
 pub(super) fn schema(columns: &[ColumnPlan]) -> SchemaRef {
     let fields: Vec<Field> = columns
@@ -41,6 +44,12 @@ pub(super) fn buffer(
             Fetch::Bit => BufferDesc::Bit { nullable: true },
             Fetch::FloatText { .. } => BufferDesc::Text {
                 max_str_len: FLOAT_TEXT,
+            },
+            Fetch::FloatBits { .. } => BufferDesc::Text {
+                max_str_len: FLOAT_BITS,
+            },
+            Fetch::ArrayBits { .. } | Fetch::LargeObject => BufferDesc::Text {
+                max_str_len: longest.unwrap_or(1).max(1),
             },
             Fetch::Text { max_bytes }
             | Fetch::ParsedText { max_bytes }
@@ -125,7 +134,17 @@ fn array(
         | Fetch::Text { .. }
         | Fetch::JsonText { .. }
         | Fetch::EwkbText { .. }
-        | Fetch::HexText { .. } => texts(column, slice, rows),
+        | Fetch::HexText { .. }
+        | Fetch::LargeObject => texts(column, slice, rows),
+        Fetch::FloatBits { single } => float_bits(column, *single, slice, rows),
+        Fetch::ArrayBits { element, form } => {
+            let array = |bytes: &[u8]| {
+                let mut decoded = Vec::new();
+                decode_hex(bytes, &mut decoded)?;
+                array_value::text(&decoded, *element, *form)
+            };
+            made_texts(column, slice, rows, array, "is no array of its type")
+        }
     }
 }
 
@@ -217,19 +236,14 @@ fn texts(
             }
             Ok(Arc::new(builder.finish()))
         }
-        (Fetch::HexText { .. }, _) => {
+        (Fetch::HexText { .. } | Fetch::LargeObject, _) => {
             let mut builder = BinaryBuilder::with_capacity(rows, rows * 16);
             let mut decoded = Vec::new();
             for value in values.iter() {
                 match value {
                     Some(bytes) => {
-                        decode_hex(bytes, &mut decoded).ok_or_else(|| {
-                            unfit_value(
-                                column,
-                                &String::from_utf8_lossy(bytes),
-                                "is no hexadecimal text",
-                            )
-                        })?;
+                        decode_hex(bytes, &mut decoded)
+                            .ok_or_else(|| no_bytes(column, &String::from_utf8_lossy(bytes)))?;
                         builder.append_value(&decoded);
                     }
                     None => builder.append_null(),
@@ -313,7 +327,7 @@ fn parsed<T>(
     parse(text).ok_or_else(|| unfit_value(column, text, why))
 }
 
-fn text_of<'a>(column: &ColumnPlan, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
+pub(super) fn text_of<'a>(column: &ColumnPlan, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
     std::str::from_utf8(bytes).map_err(|_| {
         unfit_value(
             column,
@@ -354,22 +368,6 @@ fn parse_decimal(text: &[u8], precision: u8, scale: u8) -> Option<i128> {
     (seen && fits).then_some(if negative { -value } else { value })
 }
 
-fn decode_hex(text: &[u8], into: &mut Vec<u8>) -> Option<()> {
-    let nibble = |b: u8| {
-        char::from(b)
-            .to_digit(16)
-            .and_then(|n| u8::try_from(n).ok())
-    };
-    into.clear();
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    for pair in text.chunks_exact(2) {
-        into.push(nibble(pair[0])? << 4 | nibble(pair[1])?);
-    }
-    Some(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -398,14 +396,6 @@ mod tests {
             let (whole, fraction) = digits.split_at(digits.len() - usize::from(scale));
             let text = format!("{}{whole}.{fraction}", if unscaled < 0 { "-" } else { "" });
             prop_assert_eq!(parse_decimal(text.as_bytes(), 38, scale), Some(unscaled), "{}", text);
-        }
-
-        #[test]
-        fn hex_reads_back(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let text: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-            let mut decoded = Vec::new();
-            prop_assert_eq!(decode_hex(text.as_bytes(), &mut decoded), Some(()));
-            prop_assert_eq!(decoded, bytes);
         }
     }
 }

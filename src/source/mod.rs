@@ -1,6 +1,7 @@
 //! The only place for ODBC.
 
 mod analyze;
+mod bits;
 mod catalog;
 mod columns;
 mod connection;

@@ -27,6 +27,15 @@ const MAX_FRACTION: usize = 37;
 /// # Errors
 /// Why not, as the end of a sentence that begins with "the value …".
 pub fn check(text: &str, root: Root) -> Result<(), String> {
+    check_shape(text, root)?;
+    Scan { text, place: 0 }.run()
+}
+
+/// Checks that a document is one, with such a root: enough where its numbers are known to be doubles.
+///
+/// # Errors
+/// As for [`check`].
+pub fn check_shape(text: &str, root: Root) -> Result<(), String> {
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Err(format!("is no JSON document ({error})"));
     }
@@ -36,7 +45,7 @@ pub fn check(text: &str, root: Root) -> Result<(), String> {
         Root::Object if first != Some(b'{') => return Err("is no JSON object".to_owned()),
         _ => {}
     }
-    Scan { text, place: 0 }.run()
+    Ok(())
 }
 
 /// A walk over a document that is known to be well-formed.

@@ -106,20 +106,15 @@ pub fn load_column(plan: &ColumnPlan, target_type: &str) -> Result<LoadColumn, S
 /// Text that the worker has looked through: a JSON document, or a spatial value.
 fn as_document(fetch: &Fetch, target: &TargetType, file: &str) -> Option<String> {
     let parsed = format!("PARSE_JSON({file}::VARCHAR)");
+    if let Some(root) = fetch.document_root() {
+        return match (root, target) {
+            (_, TargetType::Variant) => Some(parsed),
+            (Root::Array, TargetType::Array) => Some(format!("{parsed}::ARRAY")),
+            (Root::Object, TargetType::Object) => Some(format!("{parsed}::OBJECT")),
+            _ => None,
+        };
+    }
     match (fetch, target) {
-        (Fetch::JsonText { .. }, TargetType::Variant) => Some(parsed),
-        (
-            Fetch::JsonText {
-                root: Root::Array, ..
-            },
-            TargetType::Array,
-        ) => Some(format!("{parsed}::ARRAY")),
-        (
-            Fetch::JsonText {
-                root: Root::Object, ..
-            },
-            TargetType::Object,
-        ) => Some(format!("{parsed}::OBJECT")),
         (Fetch::EwkbText { .. }, TargetType::Geometry) => {
             Some(format!("{file}::VARCHAR::GEOMETRY"))
         }

@@ -3,9 +3,13 @@
 //! A [`ColumnPlan`] says how one column travels: the expression that the source evaluates, the form in which
 //! ODBC hands the value over, the Arrow type in the file. The target's type then decides how COPY casts it.
 
+use array_value::{Element, Form};
 use arrow::datatypes::DataType;
 
+pub mod array_value;
+pub mod float_text;
 pub mod json;
+pub mod key_text;
 pub mod load;
 pub mod postgres_family;
 pub mod snowflake_name;
@@ -28,6 +32,20 @@ pub enum Fetch {
     FloatText {
         /// Whether the source has single precision: parsed as such, then widened exactly.
         single: bool,
+    },
+    /// The source hands over lower-case hexadecimal text of a double's bits, which no setting rounds: written as the file's
+    /// `Float64`, or as PostgreSQL's text ([`float_text`]) where the file has text.
+    FloatBits {
+        /// Whether they are those of single precision: widened exactly.
+        single: bool,
+    },
+    /// The source hands over lower-case hexadecimal text of an array's binary form, of which the worker makes text
+    /// ([`array_value`]).
+    ArrayBits {
+        /// The type of the elements.
+        element: Element,
+        /// What is written.
+        form: Form,
     },
     /// The source hands over days since 1970-01-01 (may be negative), bound as a 32-bit integer.
     EpochDays,
@@ -63,6 +81,8 @@ pub enum Fetch {
         /// The most bytes (decoded) a value can have, where the type bounds it.
         max_bytes: Option<usize>,
     },
+    /// The same of the content of a large object. Where there is no such object: a `-` and its number, which is an error.
+    LargeObject,
 }
 
 impl Fetch {
@@ -75,6 +95,18 @@ impl Fetch {
             | Self::JsonText { max_bytes, .. }
             | Self::EwkbText { max_bytes }
             | Self::HexText { max_bytes } => Some(*max_bytes),
+            Self::ArrayBits { .. } | Self::LargeObject => Some(None),
+            _ => None,
+        }
+    }
+
+    /// For a form that is written as a JSON document: what stands at its root.
+    pub fn document_root(&self) -> Option<json::Root> {
+        match self {
+            Self::JsonText { root, .. } => Some(*root),
+            Self::ArrayBits {
+                form: Form::Json, ..
+            } => Some(json::Root::Array),
             _ => None,
         }
     }

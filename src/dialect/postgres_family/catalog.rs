@@ -19,9 +19,9 @@ const RUNNING: &str = "SELECT l.virtualtransaction FROM pg_catalog.pg_locks l JO
 
 pub(super) const SERVER: &str = "SELECT version(), CAST(EXTRACT(epoch FROM now()) AS varchar)";
 
-const CLOCK: &str = "SELECT to_char(utc, 'YYYY-MM-DD HH24:MI:SS.US'), to_char(here, 'YYYY-MM-DD HH24:MI:SS.US'), \
-     to_char(utc - interval '1 day', 'YYYY-MM-DD'), to_char(here - interval '1 day', 'YYYY-MM-DD') \
-     FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS utc, CAST(clock_timestamp() AS timestamp) AS here) clock";
+const CLOCK: &str = "SELECT pg_catalog.to_char(clock.utc, 'YYYY-MM-DD HH24:MI:SS.US'), pg_catalog.to_char(clock.local, 'YYYY-MM-DD HH24:MI:SS.US'), \
+     pg_catalog.to_char(clock.utc - interval '1 day', 'YYYY-MM-DD'), pg_catalog.to_char(clock.local - interval '1 day', 'YYYY-MM-DD') \
+     FROM (SELECT pg_catalog.clock_timestamp() AT TIME ZONE 'UTC' AS utc, CAST(pg_catalog.clock_timestamp() AS timestamp) AS local) clock";
 
 /// GETDATE() is the statement's time, in whole seconds and in the session's zone. No table: the leader answers by itself.
 /// https://docs.aws.amazon.com/redshift/latest/dg/r_GETDATE.html

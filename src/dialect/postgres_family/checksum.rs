@@ -2,12 +2,13 @@
 //!
 //! A row becomes a number by a hash that is not linear in its columns, or values that two rows exchange would not be seen
 //! in the sum; the sum does not depend on the order of the rows. Where equal values can look different (1.0 and 1.00,
-//! zeros of both signs) the text is what is hashed.
+//! zeros of both signs) the text, or the binary form, is what is hashed. Neither depends on the session's settings: the
+//! same rows have the same checksum whoever asks.
 
 use super::PostgresFamily;
 use crate::dialect::Dialect;
 use crate::domain::table::{SourceColumn, TypeClass};
-use crate::types::Fetch;
+use crate::types::postgres_family::texts;
 
 /// Text that may be longer than this is taken by its digest: Redshift's `||` gives 65,535 bytes at most.
 const MOST_BYTES: usize = 1_024;
@@ -40,37 +41,50 @@ impl PostgresFamily {
         let values: Vec<String> = columns.iter().map(|c| self.hashed(c)).collect();
         counted(
             &format!(
-                "sum(hashint8extended(hash_record_extended(ROW({}), 0), 1))",
+                "sum(pg_catalog.hashint8extended(pg_catalog.hash_record_extended(ROW({}), 0), 1))",
                 values.join(", ")
             ),
             "0",
         )
     }
 
-    /// A column as an expression whose hash differs where its text does.
+    /// A column as an expression whose hash differs where the value does, and does not depend on the session.
     fn hashed(&self, column: &SourceColumn) -> String {
         let name = self.quote_name(&column.name);
-        if column.class != TypeClass::Base {
-            return format!("CAST({name} AS text)");
+        if column.class == TypeClass::Base {
+            match (column.type_name.as_str(), column.length_or_precision) {
+                (
+                    "int2" | "int4" | "int8" | "oid" | "bool" | "date" | "timestamp"
+                    | "timestamptz" | "time" | "bytea" | "uuid",
+                    _,
+                )
+                | ("numeric", Some(_)) => return name,
+                // A collation may call different texts equal.
+                ("varchar" | "text", _) | ("bpchar", Some(_)) => {
+                    return format!("{name} COLLATE \"C\"");
+                }
+                // Not padded to a length: its trailing blanks are its own, and no text of it has them.
+                ("bpchar", None) => {
+                    return format!("{name} COLLATE \"C\", pg_catalog.octet_length({name})");
+                }
+                (type_name, _) => {
+                    if let Some(function) = send_function(type_name) {
+                        return format!("pg_catalog.{function}({name})");
+                    }
+                }
+            }
         }
-        match (column.type_name.as_str(), column.length_or_precision) {
-            (
-                "int2" | "int4" | "int8" | "oid" | "bool" | "date" | "timestamp" | "timestamptz"
-                | "time" | "bytea" | "uuid",
-                _,
-            )
-            | ("numeric", Some(_)) => name,
-            // A collation may call different texts equal.
-            ("varchar" | "text", _) | ("bpchar", Some(_)) => format!("{name} COLLATE \"C\""),
-            // Not padded to a length: its trailing blanks are its own, and no text of it has them.
-            ("bpchar", None) => format!("{name} COLLATE \"C\", octet_length({name})"),
-            _ => format!("CAST({name} AS text)"),
+        if column.has_binary_form {
+            binary_form(&name)
+        } else {
+            format!("CAST({name} AS text) COLLATE \"C\"")
         }
     }
 
     /// By a fingerprint of all values' texts, each of which tells where it ends, so that no value looks like the end of
     /// another.
     pub(super) fn text_checksum(&self, columns: &[SourceColumn]) -> String {
+        let md5 = texts::function("md5", self.is_redshift);
         let mut groups: Vec<(Vec<String>, usize)> = Vec::new();
         for column in columns {
             let (piece, bytes) = self.piece(column);
@@ -90,7 +104,7 @@ impl PostgresFamily {
             1 => texts.remove(0),
             0 => "''".to_owned(),
             _ => {
-                let digests: Vec<String> = texts.iter().map(|t| format!("md5({t})")).collect();
+                let digests: Vec<String> = texts.iter().map(|t| format!("{md5}({t})")).collect();
                 digests.join(" || ")
             }
         };
@@ -100,56 +114,66 @@ impl PostgresFamily {
             format!("sum(CAST(farmFingerprint64({text}) AS decimal(38,0)))")
         } else {
             // Sixty bits of the digest: they fit a whole number with its sign.
-            format!("sum(CAST(CAST('x' || substring(md5({text}), 1, 15) AS bit(60)) AS bigint))")
+            format!(
+                "sum(CAST(CAST('x' || pg_catalog.substring({md5}({text}), 1, 15) AS bit(60)) AS bigint))"
+            )
         };
         counted(&hash, "0")
     }
 
-    /// A column's part of the text, and its bytes at most.
+    /// A column's part of the text, and its bytes at most. Never NULL, which would take the whole row's text with it:
+    /// whatever the catalog says of the column.
     fn piece(&self, column: &SourceColumn) -> (String, usize) {
         let (text, bytes) = self.text(column);
+        let [md5, octet_length] =
+            ["md5", "octet_length"].map(|name| texts::function(name, self.is_redshift));
         match bytes {
             // Never empty, and without this sign.
-            Bytes::Plain(bytes) if column.nullable => {
-                (format!("COALESCE({text}, '') || '|'"), bytes + 1)
-            }
-            Bytes::Plain(bytes) => (format!("{text} || '|'"), bytes + 1),
+            Bytes::Plain(bytes) => (format!("COALESCE({text}, '') || '|'"), bytes + 1),
             Bytes::Most(bytes) if bytes <= MOST_BYTES => (
-                format!("COALESCE(CAST(octet_length({text}) AS varchar) || ':' || {text}, '-')"),
+                format!("COALESCE(CAST({octet_length}({text}) AS varchar) || ':' || {text}, '-')"),
                 bytes + SHORT_BYTES,
             ),
-            Bytes::Most(_) | Bytes::Any => (format!("COALESCE(md5({text}), '-')"), SHORT_BYTES),
+            Bytes::Most(_) | Bytes::Any => (format!("COALESCE({md5}({text}), '-')"), SHORT_BYTES),
         }
     }
 
-    /// A column's value as text, and its bytes at most.
+    /// A column's value as text (or bytes, whose digest is taken) that does not depend on the session, and its bytes at
+    /// most.
     fn text(&self, column: &SourceColumn) -> (String, Bytes) {
         let name = self.quote_name(&column.name);
         let cast = format!("CAST({name} AS varchar)");
-        if column.class != TypeClass::Base {
-            return (cast, Bytes::Any);
+        let short = |text| (text, Bytes::Plain(SHORT_BYTES));
+        let type_name = match column.class {
+            TypeClass::Base => column.type_name.as_str(),
+            _ => return (self.whole(column, &name, cast), Bytes::Any),
+        };
+        if let Some(function) = send_function(type_name).filter(|_| !self.is_redshift) {
+            return short(texts::sent(function, &name));
         }
-        match column.type_name.as_str() {
-            "int2" | "int4" | "int8" | "oid" | "float8" | "date" | "timestamp" | "timestamptz"
-            | "time" | "timetz" | "uuid" => (cast, Bytes::Plain(SHORT_BYTES)),
+        match type_name {
+            "int2" | "int4" | "int8" | "oid" | "float8" | "time" | "timetz" | "uuid" => short(cast),
+            "date" => short(texts::date(&name, self.is_redshift)),
+            "timestamp" => short(texts::timestamp(&name, self.is_redshift)),
+            "timestamptz" => short(texts::timestamptz(&name, self.is_redshift)),
             "numeric" => (
                 cast,
                 column.length_or_precision.map_or(Bytes::Any, |precision| {
                     Bytes::Plain(precision as usize + SHORT_BYTES)
                 }),
             ),
-            // Redshift's eight digits do not tell all of them apart.
-            "float4" => (
-                format!("CAST(CAST({name} AS float8) AS varchar)"),
-                Bytes::Plain(SHORT_BYTES),
-            ),
+            // Eight digits do not tell all of them apart.
+            "float4" => short(format!("CAST(CAST({name} AS float8) AS varchar)")),
             "bool" => (
                 format!("CASE WHEN {name} THEN 't' WHEN NOT {name} THEN 'f' END"),
                 Bytes::Plain(1),
             ),
             // As in the other form.
             "bpchar" if column.length_or_precision.is_none() => (
-                format!("(CAST(octet_length({name}) AS varchar) || ':' || {name})"),
+                format!(
+                    "(CAST({}({name}) AS varchar) || ':' || {name})",
+                    texts::function("octet_length", self.is_redshift)
+                ),
                 Bytes::Any,
             ),
             "varchar" | "bpchar" | "text" => {
@@ -157,16 +181,47 @@ impl PostgresFamily {
                 let bytes = column.length_or_precision.map(|n| n as usize * bytes_each);
                 (name, bytes.map_or(Bytes::Any, Bytes::Most))
             }
-            // In the form that is extracted.
             _ => {
+                // In the form that is extracted.
                 let plan = self.plan_column(column, 0, None).plan;
-                match plan.fetch {
-                    Fetch::Text { .. } | Fetch::HexText { .. } => (plan.expression, Bytes::Any),
-                    _ => (cast, Bytes::Any),
-                }
+                let extracted = plan.fetch.text_bound().map(|_| plan.expression);
+                (
+                    self.whole(column, &name, extracted.unwrap_or(cast)),
+                    Bytes::Any,
+                )
             }
         }
     }
+
+    /// A value of any type: its binary form where there is one, else `text`.
+    fn whole(&self, column: &SourceColumn, name: &str, text: String) -> String {
+        if column.has_binary_form && !self.is_redshift {
+            binary_form(name)
+        } else {
+            text
+        }
+    }
+}
+
+/// PostgreSQL's function for the binary form of types whose text depends on the session, or whose equal values can look
+/// different: it keeps every bit.
+fn send_function(type_name: &str) -> Option<&'static str> {
+    Some(match type_name {
+        "float4" => "float4send",
+        "float8" => "float8send",
+        "date" => "date_send",
+        "timestamp" => "timestamp_send",
+        "timestamptz" => "timestamptz_send",
+        "interval" => "interval_send",
+        "timetz" => "timetz_send",
+        "money" => "cash_send",
+        _ => return None,
+    })
+}
+
+/// The binary form of a value of any type that has one; of NULL too.
+fn binary_form(name: &str) -> String {
+    format!("pg_catalog.record_send(ROW({name}))")
 }
 
 #[cfg(test)]
@@ -187,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_equal_and_look_different_is_hashed_as_text() {
+    fn what_can_be_equal_and_look_different_is_hashed_as_text_or_bits() {
         let columns = [
             column("i", "int4", None),
             column("n", "numeric", Some(10)),
@@ -197,14 +252,16 @@ mod tests {
             column("b", "bpchar", None),
             SourceColumn {
                 class: TypeClass::Array,
+                has_binary_form: true,
                 ..column("a", "int4", None)
             },
+            column("w", "aclitem", None),
         ];
         assert_eq!(
             POSTGRES.checksum_aggregates(&columns)[0],
-            "CAST(count(*) AS varchar) || ':' || COALESCE(CAST((sum(hashint8extended(hash_record_extended(ROW(\"i\", \"n\", \
-             CAST(\"u\" AS text), CAST(\"f\" AS text), \"v\" COLLATE \"C\", \"b\" COLLATE \"C\", octet_length(\"b\"), \
-             CAST(\"a\" AS text)), 0), 1))\n) AS varchar), '0')"
+            "CAST(count(*) AS varchar) || ':' || COALESCE(CAST((sum(pg_catalog.hashint8extended(pg_catalog.hash_record_extended(ROW(\"i\", \"n\", \
+             CAST(\"u\" AS text) COLLATE \"C\", pg_catalog.float8send(\"f\"), \"v\" COLLATE \"C\", \"b\" COLLATE \"C\", pg_catalog.octet_length(\"b\"), \
+             pg_catalog.record_send(ROW(\"a\")), CAST(\"w\" AS text) COLLATE \"C\"), 0), 1))\n) AS varchar), '0')"
         );
     }
 
@@ -222,7 +279,7 @@ mod tests {
         assert_eq!(
             REDSHIFT.checksum_aggregates(&columns),
             [
-                "CAST(count(*) AS varchar) || ':' || COALESCE(CAST((sum(CAST(farmFingerprint64(CAST(\"i\" AS varchar) || '|' || \
+                "CAST(count(*) AS varchar) || ':' || COALESCE(CAST((sum(CAST(farmFingerprint64(COALESCE(CAST(\"i\" AS varchar), '') || '|' || \
                  COALESCE(CASE WHEN \"b\" THEN 't' WHEN NOT \"b\" THEN 'f' END, '') || '|' || \
                  COALESCE(CAST(octet_length(\"v\") AS varchar) || ':' || \"v\", '-') || \
                  COALESCE(md5(\"w\"), '-')) AS decimal(38,0)))\n) AS varchar), '0')"

@@ -3,6 +3,8 @@
 use super::PostgresFamily;
 use crate::dialect::{Dialect, Window, lexicographic};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple, SourceColumn, TypeClass};
+use crate::types::key_text;
+use crate::types::postgres_family::texts;
 
 impl PostgresFamily {
     /// What a column's values are, where they have an order.
@@ -29,21 +31,31 @@ impl PostgresFamily {
         }
     }
 
-    /// A value of the column as text that [`operand`](Self::operand) reads back.
+    /// A value of the column as text that [`key_text::read`] takes; [`operand`](Self::operand) reads back what it answers.
     pub(super) fn key_text(&self, column: &KeyColumn, value: &str) -> String {
         match column.kind {
+            KeyKind::Date => texts::date(value, self.is_redshift),
+            KeyKind::Timestamp => texts::timestamp(value, self.is_redshift),
             KeyKind::TimestampTz => {
-                format!("CAST({value} AT TIME ZONE 'UTC' AS varchar) || '+00'")
+                let text = texts::timestamp(&texts::in_utc(value), self.is_redshift);
+                format!("{text} || '+00'")
             }
             // Single precision is compared with doubles: 0.1 is another number there.
-            KeyKind::Float => format!("CAST(CAST({value} AS float8) AS varchar)"),
+            KeyKind::Float if self.is_redshift => {
+                format!("CAST(CAST({value} AS float8) AS varchar)")
+            }
+            KeyKind::Float => {
+                let bits = texts::double_bits(&format!("CAST({value} AS float8)"));
+                format!("'{}' || {bits}", key_text::BITS)
+            }
             // Redshift has no cast.
             KeyKind::Boolean => {
                 format!("CASE WHEN {value} THEN 'true' WHEN NOT {value} THEN 'false' END")
             }
             // Where the target compares it as well. (A char has lost them by the cast.)
             KeyKind::PaddedText if column.bytewise => {
-                format!("rtrim(CAST({value} AS varchar), ' ')")
+                let rtrim = texts::function("rtrim", self.is_redshift);
+                format!("{rtrim}(CAST({value} AS varchar), ' ')")
             }
             _ => format!("CAST({value} AS varchar)"),
         }

@@ -9,6 +9,7 @@ use crate::domain::spec::{ResetPartitions, Synchronization};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange};
 use crate::plan::size::rows_text;
 use crate::source::{SourceError, SourceErrorKind};
+use crate::types::key_text;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -141,7 +142,8 @@ impl Subject<'_> {
         });
         let everything = KeyRange::Everything;
         let scope = self.scope(&[], &everything, window);
-        self.value(&self.dialect().maximum_query(&scope, column))
+        let largest = self.value(&self.dialect().maximum_query(&scope, column))?;
+        Ok(largest.map(|largest| key_text::read(column.kind, largest)))
     }
 
     /// Whether there is a row in a range and a window.

@@ -8,6 +8,7 @@ use crate::domain::table::{KeyColumn, KeyRange, KeyTuple, Platform};
 use crate::plan::size::{Sizing, Table, rows_text, sizing};
 use crate::plan::{boundaries, misplaced_boundary, ranges};
 use crate::source::{SourceError, SourceErrorKind};
+use crate::types::key_text;
 use std::collections::HashMap;
 
 /// Values that fill more than a partition are named up to this many.
@@ -229,7 +230,7 @@ impl Subject<'_> {
                         "boundaries from a sample of about {}",
                         rows_text(sampling.target_rows)
                     ));
-                    return self.tuples(rows);
+                    return self.tuples(key, rows);
                 }
                 // Not everything can be sampled: a view, for one. And an estimate may be far off.
                 Err(error) if error.kind != SourceErrorKind::Refused => return Err(error),
@@ -240,13 +241,19 @@ impl Subject<'_> {
             .dialect()
             .boundary_query(&self.scope(key, range, window), parts, None);
         let rows = self.query(&sql)?;
-        self.tuples(rows)
+        self.tuples(key, rows)
     }
 
-    fn tuples(&self, rows: Vec<Vec<Option<String>>>) -> Result<Vec<KeyTuple>, SourceError> {
+    fn tuples(
+        &self,
+        key: &[KeyColumn],
+        rows: Vec<Vec<Option<String>>>,
+    ) -> Result<Vec<KeyTuple>, SourceError> {
         rows.into_iter()
             .map(|row| {
-                row.into_iter()
+                key.iter()
+                    .zip(row)
+                    .map(|(column, cell)| cell.map(|cell| key_text::read(column.kind, cell)))
                     .collect::<Option<KeyTuple>>()
                     .ok_or_else(|| {
                         self.error(

@@ -1,8 +1,9 @@
 //! A column's way into a target of another type than the default: each value arrives as it is, or the worker refuses
 //! it. What no way leads to, [`load_column`](crate::types::load::load_column) refuses.
 
-use super::{DECIMAL_TEXT, MICROSECONDS, SHORT_TEXT, as_varchar};
+use super::{DECIMAL_TEXT, LARGE_OBJECTS, MICROSECONDS, SHORT_TEXT, as_varchar, texts};
 use crate::domain::table::{SourceColumn, TypeClass};
+use crate::types::array_value::Form;
 use crate::types::json::Root;
 use crate::types::snowflake_type::TargetType;
 use crate::types::{Fetch, PlannedColumn};
@@ -20,6 +21,8 @@ enum Kind {
     Json,
     Array,
     Spatial,
+    /// The number of a large object, maybe.
+    Number,
     Other,
 }
 
@@ -35,6 +38,7 @@ fn kind(column: &SourceColumn) -> Kind {
             "bytea" | "varbyte" => Kind::Bytes,
             "json" | "jsonb" | "super" => Kind::Json,
             "geometry" | "geography" => Kind::Spatial,
+            "oid" => Kind::Number,
             _ => Kind::Other,
         },
     }
@@ -46,6 +50,7 @@ pub(super) fn adapt(
     column: &SourceColumn,
     quoted: &str,
     target: &str,
+    is_redshift: bool,
 ) {
     let target = TargetType::parse(target);
     let plan = &mut planned.plan;
@@ -72,10 +77,13 @@ pub(super) fn adapt(
             planned.conversion = Some("exact numbers become the nearest FLOAT".to_owned());
         }
         (Kind::Written | Kind::Timestamp, TargetType::Text) => {
-            plan.expression = as_varchar(quoted);
-            plan.fetch = Fetch::Text {
-                max_bytes: Some(SHORT_TEXT),
-            };
+            // The worker makes text of a double's bits.
+            if !matches!(plan.fetch, Fetch::FloatBits { .. }) {
+                plan.expression = written(column, quoted, is_redshift);
+                plan.fetch = Fetch::Text {
+                    max_bytes: Some(SHORT_TEXT),
+                };
+            }
             plan.data_type = DataType::Utf8;
         }
         // The worker refuses what is not midnight.
@@ -87,14 +95,49 @@ pub(super) fn adapt(
         (Kind::Json, TargetType::Text | TargetType::Array | TargetType::Object) => {
             plan.fetch = document(&target).unwrap_or(unbounded);
         }
-        (Kind::Array, TargetType::Text) => {
-            plan.expression = as_varchar(quoted);
-            plan.fetch = unbounded;
+        (Kind::Array, TargetType::Text) => match &mut plan.fetch {
+            Fetch::ArrayBits { form, .. } => *form = Form::Text,
+            _ => {
+                plan.expression = as_varchar(quoted);
+                plan.fetch = unbounded;
+            }
+        },
+        (Kind::Number, TargetType::Binary) if !is_redshift => {
+            plan.expression = large_object(quoted);
+            plan.fetch = Fetch::LargeObject;
+            plan.data_type = DataType::Binary;
+            planned.conversion = Some(
+                "the content of its large objects is moved as it is now: a later run that compares checksums or watermarks does not see that the content of the same object has changed"
+                    .to_owned(),
+            );
+        }
+        // What is the default type, has its warning.
+        (Kind::Number, target) if *target != TargetType::parse(&planned.default_target) => {
+            planned.conversion = Some(LARGE_OBJECTS.to_owned());
         }
         (Kind::Spatial, TargetType::Text) => plan.fetch = unbounded,
         (Kind::Characters, _) => characters(planned, column, quoted, &target),
         _ => {}
     }
+}
+
+/// The text of a value that has a type of its own in the default target.
+fn written(column: &SourceColumn, quoted: &str, is_redshift: bool) -> String {
+    match column.type_name.as_str() {
+        "date" => texts::date(quoted, is_redshift),
+        "timestamp" => texts::timestamp(quoted, is_redshift),
+        "timestamptz" => texts::timestamptz(quoted, is_redshift),
+        _ => as_varchar(quoted),
+    }
+}
+
+/// The content of a large object in hexadecimal. The server's own error for one that is missing does not tell the column.
+fn large_object(quoted: &str) -> String {
+    // The column stands where no name of the catalog's can be taken for it.
+    format!(
+        "CASE WHEN EXISTS (SELECT 1 FROM (SELECT {quoted} AS number) wanted JOIN pg_catalog.pg_largeobject_metadata objects ON objects.oid = wanted.number) \
+         THEN pg_catalog.encode(pg_catalog.lo_get({quoted}), 'hex') ELSE '-' || CAST(CAST({quoted} AS bigint) AS varchar) END"
+    )
 }
 
 /// Text is read as what the target holds.

@@ -6,9 +6,13 @@
 //! Text forms, where a type has no other: intervals as ISO 8601 durations in which each part has its own sign
 //! (`P-1DT0.000001S`), `timetz` as `HH:MM:SS[.ffffff]±HH[:MM]`, money as a plain decimal, everything else as the source
 //! writes it. Arrays become JSON arrays; dates, times, NaN and infinities inside are JSON strings.
+//!
+//! No expression depends on the session's settings, which are the user's: see [`texts`].
 
 mod adapt;
+pub(crate) mod texts;
 
+use super::array_value::{Element, Form};
 use super::json::Root;
 use super::{ColumnPlan, Fetch, PlannedColumn};
 use crate::domain::table::{SourceColumn, TypeClass};
@@ -25,6 +29,22 @@ const SHORT_TEXT: usize = 64;
 const DECIMAL_TEXT: usize = 48;
 /// Digits of a fraction of a second in the source.
 const MICROSECONDS: u8 = 6;
+
+/// Types whose text has doubles in it.
+const FLOATS_INSIDE: &[&str] = &["point", "line", "lseg", "box", "path", "polygon", "circle"];
+/// Ranges without.
+const EXACT_RANGES: &[&str] = &[
+    "int4range",
+    "int8range",
+    "numrange",
+    "int4multirange",
+    "int8multirange",
+    "nummultirange",
+];
+/// What users should know of text that the source makes of doubles.
+const ALL_DIGITS: &str = "and doubles in it have all their digits only where the source's extra_float_digits is at least 1 (the default from PostgreSQL 12 on)";
+/// What users should know of numbers of large objects.
+const LARGE_OBJECTS: &str = "it is migrated as a number: if it names large objects, their content stays behind; to move the content, map oid (or lo) to BINARY with columnTypeMappings; to say that these are plain numbers, map it to NUMBER(10,0)";
 
 /// Plans the column at `index`, whose quoted name is `quoted`, for a target of type `target`; without one, for the
 /// default target. `is_redshift`: some functions have other names there.
@@ -54,7 +74,7 @@ pub fn plan_column(
         conversion: None,
     };
     if let Some(target) = target {
-        adapt::adapt(&mut planned, column, quoted, target);
+        adapt::adapt(&mut planned, column, quoted, target, is_redshift);
     }
     planned
 }
@@ -107,11 +127,8 @@ fn default_way(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
     match column.class {
         TypeClass::Base => base(column, quoted, is_redshift),
         TypeClass::Enum => Way::text(as_text),
-        TypeClass::Array => array(column, quoted),
-        TypeClass::Composite => Way::text(as_text).warned(format!(
-            "type {}, which is made of others, is migrated as text",
-            column.type_name
-        )),
+        TypeClass::Array => array(column, quoted, is_redshift),
+        TypeClass::Composite => composite(column, quoted),
     }
 }
 
@@ -131,7 +148,8 @@ fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
             Fetch::Integer,
             DataType::Int64,
             "NUMBER(10,0)",
-        ),
+        )
+        .warned(LARGE_OBJECTS),
         "bool" => Way::new(quoted, Fetch::Bit, DataType::Boolean, "BOOLEAN"),
         "numeric" => match number(column) {
             Some((precision, scale)) => decimal(as_text, precision, scale),
@@ -141,18 +159,16 @@ fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
         },
         // 64 bits of the smallest unit, whose digits after the point, none to three, are the server's locale's.
         "money" => decimal(as_varchar(&format!("CAST({quoted} AS numeric)")), 23, 4),
-        "float4" => Way::new(
-            as_text,
-            Fetch::FloatText { single: true },
-            DataType::Float64,
-            "FLOAT",
-        ),
-        "float8" => Way::new(
-            as_text,
-            Fetch::FloatText { single: false },
-            DataType::Float64,
-            "FLOAT",
-        ),
+        "float4" | "float8" => {
+            let single = column.type_name == "float4";
+            let (expression, fetch) = match (is_redshift, single) {
+                // It has no other form; `extra_float_digits` is set there.
+                (true, _) => (as_text, Fetch::FloatText { single }),
+                (false, true) => (texts::single_bits(quoted), Fetch::FloatBits { single }),
+                (false, false) => (texts::double_bits(quoted), Fetch::FloatBits { single }),
+            };
+            Way::new(expression, fetch, DataType::Float64, "FLOAT")
+        }
         "date" => Way::new(
             format!("({quoted} - DATE '1970-01-01')"),
             Fetch::EpochDays,
@@ -160,19 +176,19 @@ fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
             "DATE",
         ),
         "timestamp" => Way::new(
-            epoch_micros(quoted),
+            epoch_micros(quoted, is_redshift),
             Fetch::EpochMicros,
             DataType::Timestamp(TimeUnit::Microsecond, None),
             format!("TIMESTAMP_NTZ({fraction})"),
         ),
         "timestamptz" => Way::new(
-            epoch_micros(quoted),
+            epoch_micros(quoted, is_redshift),
             Fetch::EpochMicros,
             DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             format!("TIMESTAMP_TZ({fraction})"),
         ),
         "time" => Way::new(
-            micros_of_day(quoted),
+            micros_of_day(quoted, is_redshift),
             Fetch::MicrosOfDay,
             DataType::Time64(TimeUnit::Microsecond),
             format!("TIME({fraction})"),
@@ -191,7 +207,10 @@ fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
         "text" => Way::text(quoted),
         "name" | "char" | "citext" => Way::text(as_text),
         "bytea" => Way::new(
-            format!("encode({quoted}, 'hex')"),
+            format!(
+                "{}({quoted}, 'hex')",
+                texts::function("encode", is_redshift)
+            ),
             Fetch::HexText { max_bytes: None },
             DataType::Binary,
             "BINARY",
@@ -203,7 +222,12 @@ fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
             "BINARY",
         ),
         "json" | "jsonb" => json(as_text, Root::Any, "VARIANT"),
-        "super" => json(format!("JSON_SERIALIZE({quoted})"), Root::Any, "VARIANT"),
+        // Of NULL it makes the text `null`, which is the JSON of another value.
+        "super" => json(
+            format!("CASE WHEN {quoted} IS NOT NULL THEN JSON_SERIALIZE({quoted}) END"),
+            Root::Any,
+            "VARIANT",
+        ),
         "uuid" => Way::new(
             as_text,
             Fetch::Text {
@@ -223,7 +247,13 @@ fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
             DataType::Utf8,
             column.type_name.to_uppercase(),
         ),
-        "timetz" | "interval" | "intervaly2m" | "intervald2s" => Way::text(as_text),
+        "timetz" => Way::text(as_text),
+        "interval" | "intervaly2m" | "intervald2s" => {
+            Way::text(texts::interval(quoted, &column.type_name, is_redshift))
+        }
+        other if FLOATS_INSIDE.contains(&other) => Way::text(as_text).warned(format!(
+            "type {other} has no counterpart in Snowflake and is migrated as text, {ALL_DIGITS}"
+        )),
         other => Way::text(as_text).warned(format!(
             "type {other} has no counterpart in Snowflake and is migrated as text"
         )),
@@ -273,17 +303,57 @@ fn number(column: &SourceColumn) -> Option<(u8, u8)> {
     Some((u8::try_from(digits).ok()?, u8::try_from(fraction).ok()?))
 }
 
-fn array(column: &SourceColumn, quoted: &str) -> Way {
+/// A row type, or a range.
+fn composite(column: &SourceColumn, quoted: &str) -> Way {
+    let name = &column.type_name;
+    let made_of_others = format!("type {name}, which is made of others, is migrated as text");
+    match texts::range(quoted, name) {
+        Some(text) => Way::text(text).warned(made_of_others),
+        None if EXACT_RANGES.contains(&name.as_str()) => {
+            Way::text(as_varchar(quoted)).warned(made_of_others)
+        }
+        None => Way::text(as_varchar(quoted)).warned(format!("{made_of_others}, {ALL_DIGITS}")),
+    }
+}
+
+/// What elements are whose text would depend on the session.
+fn element(type_name: &str) -> Option<Element> {
+    Some(match type_name {
+        "float4" => Element::Float4,
+        "float8" => Element::Float8,
+        "date" => Element::Date,
+        "timestamp" => Element::Timestamp,
+        "timestamptz" => Element::TimestampTz,
+        "interval" => Element::Interval,
+        "bytea" => Element::Bytes,
+        _ => return None,
+    })
+}
+
+fn array(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
     let as_text = as_varchar(quoted);
     // Bounds other than 1 are part of the value, and JSON has no place for them. The text has: `[0:1]={1,2}`, which is no
     // JSON, so that the worker refuses it by name.
+    let [substring, to_json] =
+        ["substring", "to_json"].map(|name| texts::function(name, is_redshift));
     let way = json(
         format!(
-            "CASE WHEN substring({as_text}, 1, 1) = '[' THEN {as_text} ELSE CAST(to_json({quoted}) AS varchar) END"
+            "CASE WHEN {substring}({as_text}, 1, 1) = '[' THEN {as_text} ELSE CAST({to_json}({quoted}) AS varchar) END"
         ),
         Root::Array,
         "ARRAY",
     );
+    let way = match element(&column.type_name).filter(|_| !is_redshift) {
+        Some(element) => Way {
+            expression: texts::sent("array_send", quoted),
+            fetch: Fetch::ArrayBits {
+                element,
+                form: Form::Json,
+            },
+            ..way
+        },
+        None => way,
+    };
     match column.type_name.as_str() {
         "int2" | "int4" | "int8" | "bool" | "bpchar" | "varchar" | "text" | "uuid" | "json"
         | "jsonb" => way,
@@ -294,15 +364,27 @@ fn array(column: &SourceColumn, quoted: &str) -> Way {
 }
 
 /// Whole microseconds since 1970, without passing through a double; an infinity fails in the source.
-fn epoch_micros(quoted: &str) -> String {
+fn epoch_micros(quoted: &str, is_redshift: bool) -> String {
+    let seconds =
+        format!("CAST(EXTRACT(EPOCH FROM date_trunc('second', {quoted})) AS bigint) * 1000000");
+    if is_redshift {
+        return format!("({seconds} + {})", texts::redshift_fraction(quoted));
+    }
+    // Before version 9.6 EXTRACT of an infinity is zero.
     format!(
-        "(CAST(EXTRACT(EPOCH FROM date_trunc('second', {quoted})) AS bigint) * 1000000 + CAST(EXTRACT(microseconds FROM {quoted}) AS bigint) % 1000000)"
+        "CASE WHEN pg_catalog.isfinite({quoted}) THEN {seconds} + CAST(EXTRACT(microseconds FROM {quoted}) AS bigint) % 1000000 \
+         ELSE CAST(CAST(CAST({quoted} AS varchar) AS double precision) AS bigint) END"
     )
 }
 
-fn micros_of_day(quoted: &str) -> String {
+fn micros_of_day(quoted: &str, is_redshift: bool) -> String {
+    let fraction = if is_redshift {
+        texts::redshift_fraction(quoted)
+    } else {
+        format!("CAST(EXTRACT(microseconds FROM {quoted}) AS bigint) % 1000000")
+    };
     format!(
-        "(CAST(EXTRACT(hour FROM {quoted}) * 3600 + EXTRACT(minute FROM {quoted}) * 60 + floor(EXTRACT(second FROM {quoted})) AS bigint) * 1000000 + CAST(EXTRACT(microseconds FROM {quoted}) AS bigint) % 1000000)"
+        "(CAST(EXTRACT(hour FROM {quoted}) * 3600 + EXTRACT(minute FROM {quoted}) * 60 + floor(EXTRACT(second FROM {quoted})) AS bigint) * 1000000 + {fraction})"
     )
 }
 
@@ -364,5 +446,42 @@ mod tests {
         assert_eq!(expression(true), "ST_AsHexEWKB(\"x\")");
         assert_eq!(expression(false), "CAST(\"x\" AS varchar)");
         assert_eq!(target(&column), "GEOGRAPHY");
+    }
+
+    #[test]
+    fn null_of_a_super_is_no_json() {
+        let column = SourceColumn {
+            type_name: "super".into(),
+            ..numeric(10, 2)
+        };
+        assert_eq!(
+            plan_column(&column, "\"x\"", 0, None, true).plan.expression,
+            "CASE WHEN \"x\" IS NOT NULL THEN JSON_SERIALIZE(\"x\") END"
+        );
+    }
+
+    #[test]
+    fn redshifts_intervals_are_asked_for_the_parts_that_they_have() {
+        let expression = |type_name: &str| {
+            let column = SourceColumn {
+                type_name: type_name.into(),
+                ..numeric(10, 2)
+            };
+            plan_column(&column, "\"x\"", 0, None, true).plan.expression
+        };
+        let asks = |expression: &str, part: &str| expression.contains(&format!("EXTRACT({part} "));
+        let (months, seconds) = (expression("intervaly2m"), expression("intervald2s"));
+        for (part, of_months) in [
+            ("year", true),
+            ("month", true),
+            ("day", false),
+            ("hour", false),
+            ("minute", false),
+            ("second", false),
+            ("microseconds", false),
+        ] {
+            assert_eq!(asks(&months, part), of_months, "{part}");
+            assert_eq!(asks(&seconds, part), !of_months, "{part}");
+        }
     }
 }

@@ -69,3 +69,33 @@ fn every_type_of_redshifts_own_arrives_by_value() {
         assert!(!warnings.contains(column), "{warnings}");
     }
 }
+
+/// The local one lacks this trait: it is given to it.
+#[test]
+fn null_of_a_super_stays_null_where_json_serialize_makes_text_of_it() {
+    let database = LocalRedshift::shared().database();
+    let admin = LocalRedshift::shared().admin(database.name());
+    admin.run("SET allow_system_table_mods TO on");
+    admin.run(
+        "CREATE OR REPLACE FUNCTION pg_catalog.json_serialize(super) RETURNS varchar LANGUAGE sql IMMUTABLE \
+         AS 'SELECT COALESCE(CAST($1 AS varchar), ''null'')'",
+    );
+    let sql = database.sql();
+    sql.run("CREATE TABLE t (id int, v super)");
+    sql.run("INSERT INTO t VALUES (1, NULL), (2, 'null'), (3, '[1]')");
+    assert_eq!(
+        sql.value("SELECT JSON_SERIALIZE(v) FROM t WHERE id = 1")
+            .as_deref(),
+        Some("null")
+    );
+    let done = Migration::from(&database).whole("t").run(0);
+    let text = |value: &str| Some(value.to_owned());
+    assert_eq!(
+        done.sql.rows("SELECT ID, TO_JSON(V) FROM T ORDER BY ID"),
+        [
+            [text("1"), None],
+            [text("2"), text("null")],
+            [text("3"), text("[1]")]
+        ]
+    );
+}

@@ -131,6 +131,8 @@ const TYPES: &[(&str, Option<u32>, Option<i32>)] = &[
     ("time", None, None),
     ("timetz", None, None),
     ("interval", None, None),
+    ("intervaly2m", None, None),
+    ("intervald2s", None, None),
     ("super", None, None),
     ("varbyte", Some(100), None),
     ("geometry", None, None),
@@ -288,7 +290,15 @@ fn understood(platform: Platform, parser: &str) {
                 }
                 for range in &all {
                     statements.push(dialect.longest_query(&scope(range), &expressions));
-                    statements.push(dialect.time_outside_years_query(&scope(range), "at; \"x\""));
+                    for type_name in ["date", "timestamp", "timestamptz"] {
+                        let at = SourceColumn {
+                            name: "at; \"x\"".to_owned(),
+                            type_name: type_name.to_owned(),
+                            ..SourceColumn::default()
+                        };
+                        let at = dialect.plan_column(&at, 0, None).plan;
+                        statements.push(dialect.time_outside_years_query(&scope(range), &at));
+                    }
                     statements.push(dialect.extraction_query(&scope(range), &columns));
                 }
             }

@@ -12,6 +12,7 @@ use snowhaul::domain::table::{
 use snowhaul::domain::task::{ExtractColumn, ExtractionSpec};
 use snowhaul::plan::{boundaries, ranges};
 use snowhaul::snowflake::replace::{delete_ranges, target_key};
+use snowhaul::types::key_text;
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Sql, unique_name};
 
 /// The same in every test run; others come on top.
@@ -357,7 +358,12 @@ fn cut(dialect: &dyn Dialect, sql: &Sql, key: &[KeyColumn], random: &mut StdRng)
     let tiles: Vec<KeyTuple> = sql
         .rows(&query)
         .into_iter()
-        .map(|row| row.into_iter().map(Option::unwrap).collect())
+        .map(|row| {
+            let cells = key.iter().zip(row);
+            cells
+                .map(|(column, cell)| key_text::read(column.kind, cell.unwrap()))
+                .collect()
+        })
         .collect();
     ranges(key, &boundaries(key, tiles).firsts)
 }
