@@ -75,6 +75,11 @@ CREATE FUNCTION pg_catalog.farmfingerprint64(text) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hashtextextended($1 COLLATE "C", 0);
 
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_GETDATE.html: when the statement began, in whole seconds.
+CREATE FUNCTION pg_catalog.getdate() RETURNS timestamp
+LANGUAGE sql STABLE
+RETURN date_trunc('second', CAST(statement_timestamp() AS timestamp));
+
 -- Types of Redshift's own, as text or bytes underneath, with the functions that read them. What Redshift takes in beside
 -- the form that it puts out (WKT, JSON without quotes) is not taken here.
 -- https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html

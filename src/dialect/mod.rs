@@ -47,6 +47,11 @@ pub trait Dialect: Send + Sync {
     /// What the server is, and the time by its clock in seconds since 1970: one row of two texts.
     fn server_query(&self) -> &'static str;
 
+    /// The time by the server's clock when the statement runs, and not when its transaction began, as one row of four
+    /// texts: in UTC and in the session's zone, both in the form of [`KeyKind::Timestamp`], and the days before these, in
+    /// the form of [`KeyKind::Date`].
+    fn clock_query(&self) -> &'static str;
+
     /// Whether the session's connection is encrypted, as one text, `true` or `false`. `None`: the platform does not tell.
     fn encryption_query(&self) -> Option<&'static str>;
 
@@ -176,7 +181,8 @@ impl<'a> Scope<'a> {
             window: watermark.map(|watermark| Window {
                 column: &watermark.column,
                 after: slice.after.as_deref(),
-                upto: &watermark.upto,
+                upto: (!watermark.moves_above).then_some(watermark.upto.as_str()),
+                with_nulls: watermark.moves_nulls,
             }),
             where_clause: extraction.where_clause.as_deref(),
             modifiers: &extraction.query_modifiers,
@@ -184,15 +190,18 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Rows by their watermark: above `after`, and not above `upto`. Without `after` those without a watermark too.
+/// Rows by their watermark: above `after`, and not above `upto`. Without `after` those without a watermark too, whatever
+/// the catalog says of the column.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
     /// The column.
     pub column: &'a KeyColumn,
     /// Exclusive; `None`: from the beginning.
     pub after: Option<&'a str>,
-    /// Inclusive.
-    pub upto: &'a str,
+    /// Inclusive; `None`: to the end.
+    pub upto: Option<&'a str>,
+    /// Rows without a watermark too, also with `after`.
+    pub with_nulls: bool,
 }
 
 /// The dialect of a platform; `None`: not supported yet.

@@ -46,18 +46,12 @@ impl PostgresFamily {
     /// All that bounds the scope, and `more`.
     fn condition(&self, scope: &Scope<'_>, more: Vec<String>) -> String {
         let mut terms = self.range_predicate(scope.key, scope.range);
-        if let Some(window) = &scope.window {
-            let name = self.quote_name(&window.column.name);
-            let upto = format!("{name} <= {}", self.operand(window.column, window.upto));
-            match window.after {
-                Some(after) => {
-                    terms.push(format!("{name} > {}", self.operand(window.column, after)));
-                    terms.push(upto);
-                }
-                None if window.column.nullable => terms.push(format!("({upto} OR {name} IS NULL)")),
-                None => terms.push(upto),
-            }
-        }
+        terms.extend(
+            scope
+                .window
+                .iter()
+                .flat_map(|window| self.window_predicate(window)),
+        );
         terms.extend(more);
         self.where_text(terms, scope.where_clause)
     }
@@ -164,6 +158,10 @@ impl Dialect for PostgresFamily {
 
     fn server_query(&self) -> &'static str {
         catalog::SERVER
+    }
+
+    fn clock_query(&self) -> &'static str {
+        self.clock()
     }
 
     fn encryption_query(&self) -> Option<&'static str> {

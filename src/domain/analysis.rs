@@ -31,7 +31,7 @@ pub fn digest(bytes: impl AsRef<[u8]>) -> String {
 }
 
 /// What stored partitions, checksums and watermarks depend on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncSettings {
     /// The partition key.
@@ -40,6 +40,22 @@ pub struct SyncSettings {
     pub where_clause: Option<String>,
     /// The strategy.
     pub synchronization: Synchronization,
+    /// Of a table with a watermark: rows that the partitions' watermarks do not tell.
+    #[serde(default)]
+    pub untold: Untold,
+}
+
+/// Rows that may be in the target though no watermark says so. Where there are any, the next run has to replace rows by
+/// their primary key: if it added them, they would be there twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Untold {
+    /// Rows above the watermarks, because they lie in the future.
+    #[serde(default)]
+    pub above: bool,
+    /// Rows of partitions that this run moves again, until each of them is loaded.
+    #[serde(default)]
+    pub moved_again: bool,
 }
 
 /// A partition that an earlier run left behind.
@@ -80,9 +96,12 @@ pub struct TableAnalysis {
     /// Whether the partitions' ranges are those that the previous run stored, one by one.
     #[serde(default)]
     pub reused: bool,
-    /// The watermark of this run.
+    /// The watermark of this run. `None`: there is nothing to move by it, or all rows are moved whatever their watermark.
     #[serde(default)]
     pub watermark: Option<Watermark>,
+    /// Rows that may be in the target before or after this run though no watermark says so.
+    #[serde(default)]
+    pub untold: Untold,
     /// The aggregate whose values the partitions' checksums are: each extraction takes it of the rows that it reads.
     #[serde(default)]
     pub checksum: Option<String>,
@@ -130,4 +149,10 @@ pub struct Watermark {
     pub column: KeyColumn,
     /// Captured before anything was extracted: rows above belong to the next run.
     pub upto: String,
+    /// Whether rows above are moved as well, by this run and again by the next. Rows are merged then.
+    #[serde(default)]
+    pub moves_above: bool,
+    /// Whether rows without a watermark are moved by every run, not just by the first. Rows are merged then.
+    #[serde(default)]
+    pub moves_nulls: bool,
 }

@@ -181,7 +181,8 @@ pub struct KeyColumn {
     pub name: String,
     /// What its values are.
     pub kind: KeyKind,
-    /// Whether NULL can occur.
+    /// Whether rows with NULL in it are set apart, in [`KeyRange::NullKey`]. They always are, because NOT NULL in a catalog
+    /// is no promise; only earlier versions have stored keys of which they are not.
     pub nullable: bool,
     /// Text in the order of its bytes (UTF-8), which is Snowflake's order too, instead of the source's collation. Set
     /// where a range must mean the same rows on both sides.
@@ -217,7 +218,7 @@ pub struct Slice {
     #[serde(flatten)]
     pub range: KeyRange,
     /// Of a table with a watermark: only rows above this one, in the text form of the watermark's [`KeyKind`]. `None`:
-    /// nothing of this part was moved before, rows without a watermark belong to it too.
+    /// nothing of this part was moved before; rows without a watermark belong to it too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// What is moved of its rows.

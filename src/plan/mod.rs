@@ -1,5 +1,6 @@
 //! Cuts a table into disjoint ranges of its key, and memory into batches: pure.
 
+pub mod earlier;
 pub mod key;
 pub mod size;
 pub mod synchronization;
@@ -49,7 +50,8 @@ pub fn boundaries(key: &[KeyColumn], tiles: Vec<KeyTuple>) -> Boundaries {
 }
 
 /// The ranges between `boundaries` (the first keys of the second, third, … partition, ascending): below the first,
-/// between them, from the last on; and the rows with a NULL in the key, in one range of their own.
+/// between them, from the last on; and the rows with a NULL in the key, in one range of their own, whether or not the
+/// catalog calls the columns NOT NULL.
 pub fn ranges(key: &[KeyColumn], boundaries: &[KeyTuple]) -> Vec<KeyRange> {
     if key.is_empty() {
         return vec![KeyRange::Everything];
@@ -67,9 +69,7 @@ pub fn ranges(key: &[KeyColumn], boundaries: &[KeyTuple]) -> Vec<KeyRange> {
         .zip(uppers)
         .map(|(lower, upper)| KeyRange::Between { lower, upper })
         .collect();
-    if key.iter().any(|column| column.nullable) {
-        ranges.push(KeyRange::NullKey);
-    }
+    ranges.push(KeyRange::NullKey);
     ranges
 }
 
@@ -105,15 +105,8 @@ pub fn compare_values(column: &KeyColumn, a: &str, b: &str) -> Option<Ordering> 
     match column.kind {
         KeyKind::Integer => Some(a.parse::<i128>().ok()?.cmp(&b.parse::<i128>().ok()?)),
         KeyKind::Decimal => compare_decimals(a, b),
-        // Years of four digits and no era: the text's order is the time's.
         KeyKind::Date | KeyKind::Timestamp | KeyKind::TimestampTz => {
-            let plain = |text: &str| {
-                text.as_bytes().get(4) == Some(&b'-')
-                    && text.as_bytes()[0].is_ascii_digit()
-                    && !text.contains("BC")
-            };
-            let trim = |text: &str| text.trim_end_matches("+00").to_owned();
-            (plain(a) && plain(b)).then(|| trim(a).cmp(&trim(b)))
+            Some(instant(a)?.cmp(&instant(b)?))
         }
         KeyKind::Boolean | KeyKind::Time | KeyKind::Uuid => Some(a.cmp(b)),
         KeyKind::Float => {
@@ -127,6 +120,37 @@ pub fn compare_values(column: &KeyColumn, a: &str, b: &str) -> Option<Ordering> 
         KeyKind::Text | KeyKind::PaddedText if column.bytewise || a == b => Some(a.cmp(b)),
         KeyKind::Text | KeyKind::PaddedText => None,
     }
+}
+
+/// Something in the order of dates and times, from their text: a year with its sign, and what follows, of which the
+/// text's order is the time's. Whether a fraction ends in zeros does not matter.
+fn instant(text: &str) -> Option<(i64, String)> {
+    let text = text.trim_end_matches("+00");
+    match text {
+        "infinity" => return Some((i64::MAX, String::new())),
+        "-infinity" => return Some((i64::MIN, String::new())),
+        _ => {}
+    }
+    let (text, is_before_christ) = match text.strip_suffix(" BC") {
+        Some(rest) => (rest, true),
+        None => (text, false),
+    };
+    let (year, rest) = text.split_once('-')?;
+    let year: u32 = year.parse().ok()?;
+    let rest = match rest.split_once('.') {
+        Some((whole, fraction)) => format!("{whole}.{fraction}")
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned(),
+        None => rest.to_owned(),
+    };
+    let year = i64::from(year);
+    // As PostgreSQL writes them, and nothing else: the order of other texts is not known.
+    let is_plain = rest
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b"-: .".contains(&byte));
+    (is_plain && rest.as_bytes().get(2) == Some(&b'-'))
+        .then_some((if is_before_christ { -year } else { year }, rest))
 }
 
 fn compare_decimals(a: &str, b: &str) -> Option<Ordering> {
@@ -189,7 +213,7 @@ mod tests {
         KeyColumn {
             name: "k".into(),
             kind,
-            nullable: false,
+            nullable: true,
             bytewise: false,
         }
     }
@@ -248,6 +272,51 @@ mod tests {
             ..key(KeyKind::Text)
         };
         assert!(misplaced_boundary(&[bytewise], &tuples(&["b", "A"])).is_some());
+    }
+
+    #[test]
+    fn times_are_compared_in_any_year_and_whatever_zeros_their_fractions_end_in() {
+        let order = |a: &str, b: &str| compare_values(&key(KeyKind::TimestampTz), a, b);
+        for pair in [
+            "-infinity",
+            "0045-12-31 00:00:00 BC+00",
+            "0044-03-15 00:00:00 BC+00",
+            "0044-03-15 00:00:00.5 BC+00",
+            "0001-01-01 00:00:00+00",
+            "2024-01-01 00:00:00+00",
+            "2024-01-01 00:00:00.05+00",
+            "2024-01-01 00:00:00.5+00",
+            "9999-12-31 23:59:59.999999+00",
+            "10000-01-01 00:00:00+00",
+            "infinity+00",
+        ]
+        .windows(2)
+        {
+            assert_eq!(order(pair[0], pair[1]), Some(Ordering::Less), "{pair:?}");
+            assert_eq!(order(pair[1], pair[0]), Some(Ordering::Greater), "{pair:?}");
+        }
+        for (a, b) in [
+            ("2024-01-01 00:00:00.500000", "2024-01-01 00:00:00.5"),
+            ("2024-01-01 00:00:00.000000", "2024-01-01 00:00:00"),
+            ("2024-01-01 00:00:10", "2024-01-01 00:00:10"),
+        ] {
+            assert_eq!(order(a, b), Some(Ordering::Equal), "{a} {b}");
+        }
+        assert_eq!(order("01/02/2024", "2024-01-01"), None);
+        assert_eq!(order("2024-Jan-01", "2024-01-01"), None);
+    }
+
+    #[test]
+    fn rows_with_null_have_a_range_whatever_the_catalog_says() {
+        let key = [KeyColumn {
+            nullable: false,
+            ..key(KeyKind::Integer)
+        }];
+        assert_eq!(
+            ranges(&key, &tuples(&["5"])).last(),
+            Some(&KeyRange::NullKey)
+        );
+        assert_eq!(ranges(&[], &[]), [KeyRange::Everything]);
     }
 
     #[test]

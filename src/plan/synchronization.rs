@@ -2,7 +2,9 @@
 
 use crate::checkpoint::{PlannedPartition, SyncPlan};
 use crate::dialect::Dialect;
-use crate::domain::analysis::{AnalyzedPartition, SyncSettings, TableAnalysis, digest};
+use crate::domain::analysis::{
+    AnalyzedPartition, SyncSettings, SyncSnapshot, TableAnalysis, digest,
+};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{Content, KeyRange, Platform, Slice};
 use crate::domain::task::LoadMode;
@@ -37,7 +39,7 @@ pub fn sync_key(platform: Platform, dialect: &dyn Dialect, spec: &TableSpec) -> 
 }
 
 /// What loads of the table do with rows that are there already. `target_is_empty`: at the time of the plan.
-pub fn load_mode(spec: &TableSpec, target_is_empty: bool) -> LoadMode {
+pub fn load_mode(spec: &TableSpec, analysis: &TableAnalysis, target_is_empty: bool) -> LoadMode {
     if spec.preflight.is_some() {
         return LoadMode::Append;
     }
@@ -48,16 +50,30 @@ pub fn load_mode(spec: &TableSpec, target_is_empty: bool) -> LoadMode {
             track_modifications,
             ..
         } => {
-            let merges =
-                *track_modifications || spec.reset_partitions == ResetPartitions::EnabledWithDedup;
-            // The first run of a table into a target that it has to itself: each key comes once.
-            if merges && !target_is_empty {
+            let merges = *track_modifications
+                || spec.reset_partitions == ResetPartitions::EnabledWithDedup
+                || analysis.untold.moved_again;
+            // The first run of a table into a target that it has to itself: each key comes once. Without an upper end it
+            // may come twice, if it goes from one partition into another meanwhile.
+            if analysis.untold.above || (merges && !target_is_empty) {
                 LoadMode::Merge
             } else {
                 LoadMode::Append
             }
         }
     }
+}
+
+/// Whether rows that no watermark tells of may be in the target, so that the next run has to replace rows by their primary
+/// key.
+pub fn has_untold_rows(previous: &SyncSnapshot) -> bool {
+    let untold = previous.settings.untold;
+    let first = previous.partitions.first().map(|p| &p.watermark);
+    let is_whole = previous
+        .partitions
+        .iter()
+        .all(|p| p.watermark.is_some() && Some(&p.watermark) == first);
+    untold.above || (untold.moved_again && !is_whole)
 }
 
 /// Whether target rows whose key is gone from the source are deleted.
@@ -140,6 +156,7 @@ pub fn sync_plan(
             key: analysis.key.clone(),
             where_clause: spec.where_clause.clone(),
             synchronization: spec.synchronization.clone(),
+            untold: analysis.untold,
         },
         reused: analysis.reused,
         started_from: analysis.started_from.clone(),
@@ -150,7 +167,7 @@ pub fn sync_plan(
 mod tests {
     use super::*;
     use crate::dialect::for_platform;
-    use crate::domain::analysis::Watermark;
+    use crate::domain::analysis::{Untold, Watermark};
     use crate::domain::table::{KeyColumn, KeyKind, TableRef, WrittenName};
 
     fn table(database: &str, schema: &str, table: &str) -> TableRef {
@@ -199,8 +216,30 @@ mod tests {
     #[test]
     fn rows_are_merged_unless_the_target_has_none() {
         let spec = watermark(table("d", "s", "t"), table("d", "s", "t"));
-        assert_eq!(load_mode(&spec, true), LoadMode::Append);
-        assert_eq!(load_mode(&spec, false), LoadMode::Merge);
+        let analysis = TableAnalysis::default();
+        assert_eq!(load_mode(&spec, &analysis, true), LoadMode::Append);
+        assert_eq!(load_mode(&spec, &analysis, false), LoadMode::Merge);
+    }
+
+    #[test]
+    fn rows_that_no_watermark_tells_of_are_merged() {
+        let mut spec = watermark(table("d", "s", "t"), table("d", "s", "t"));
+        spec.synchronization = Synchronization::Watermark {
+            column: "at".into(),
+            track_modifications: false,
+            track_deletions: false,
+        };
+        let mode = |above, moved_again, target_is_empty| {
+            let analysis = TableAnalysis {
+                untold: Untold { above, moved_again },
+                ..TableAnalysis::default()
+            };
+            load_mode(&spec, &analysis, target_is_empty)
+        };
+        assert_eq!(mode(false, false, false), LoadMode::Append);
+        assert_eq!(mode(true, false, true), LoadMode::Merge);
+        assert_eq!(mode(false, true, false), LoadMode::Merge);
+        assert_eq!(mode(false, true, true), LoadMode::Append);
     }
 
     #[test]
@@ -213,6 +252,8 @@ mod tests {
                 bytewise: false,
             },
             upto: "9".into(),
+            moves_above: false,
+            moves_nulls: false,
         };
         let analysis =
             |after: Option<&str>, checksum: Option<&str>, has_rows: bool| TableAnalysis {

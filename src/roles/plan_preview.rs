@@ -130,7 +130,7 @@ impl Table<'_> {
         warnings.extend(column_warnings(dialect, spec, analysis));
         warnings.extend(found);
         // As a later run finds it: with rows.
-        let load = load_mode(spec, false);
+        let load = load_mode(spec, analysis, false);
         let extraction = extraction_spec(
             (self.platform, dialect),
             spec,

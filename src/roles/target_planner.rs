@@ -92,7 +92,7 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             target,
             analysis,
             columns,
-            load_mode(spec, is_empty),
+            load_mode(spec, analysis, is_empty),
         );
         if extraction.load == LoadMode::ReplaceRange {
             target_key(&extraction).map_err(refused)?;

@@ -2,6 +2,7 @@
 
 mod bound;
 mod checksum;
+mod clock;
 mod key;
 mod ranges;
 mod session;
@@ -10,7 +11,7 @@ mod watermark;
 use super::connection::SourceSettings;
 use super::error::{SourceError, SourceErrorKind};
 use crate::dialect::Dialect;
-use crate::domain::analysis::{AnalyzedPartition, SyncSnapshot, TableAnalysis, Watermark};
+use crate::domain::analysis::{AnalyzedPartition, SyncSnapshot, TableAnalysis, Untold};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{KeyColumn, Platform};
 pub use key::infer_keys;
@@ -62,9 +63,10 @@ pub fn analyze(
     let previous = previous
         .filter(|_| spec.reset_partitions == ResetPartitions::Disabled)
         .filter(|previous| !previous.partitions.is_empty());
-    let primary_key = subject.resolve_primary_key()?;
+    let primary_key = subject.resolve_primary_key(previous)?;
     let platform = settings.platform;
     let (key, planned, checksum, watermark);
+    let mut untold = Untold::default();
     match &spec.synchronization {
         Synchronization::None | Synchronization::FullReplace => {
             key = subject.resolve_key(None)?;
@@ -83,10 +85,8 @@ pub fn analyze(
             key = subject.resolve_key(previous)?;
             planned = subject.plan_by_watermark(&key, &mut bound, previous, platform)?;
             checksum = None;
-            watermark = bound.upto.map(|upto| Watermark {
-                column: bound.column,
-                upto,
-            });
+            untold = bound.untold;
+            watermark = bound.into_watermark();
         }
     }
     session.rest()?;
@@ -104,6 +104,7 @@ pub fn analyze(
         started_from: None,
         reused: planned.reused,
         watermark,
+        untold,
         checksum,
         warnings,
         notes,

@@ -16,6 +16,17 @@ const RUNNING: &str = "SELECT l.virtualtransaction FROM pg_catalog.pg_locks l JO
 
 pub(super) const SERVER: &str = "SELECT version(), CAST(EXTRACT(epoch FROM now()) AS varchar)";
 
+const CLOCK: &str = "SELECT pg_catalog.to_char(clock.utc, 'YYYY-MM-DD HH24:MI:SS.US'), pg_catalog.to_char(clock.local, 'YYYY-MM-DD HH24:MI:SS.US'), \
+     pg_catalog.to_char(clock.utc - interval '1 day', 'YYYY-MM-DD'), pg_catalog.to_char(clock.local - interval '1 day', 'YYYY-MM-DD') \
+     FROM (SELECT pg_catalog.clock_timestamp() AT TIME ZONE 'UTC' AS utc, CAST(pg_catalog.clock_timestamp() AS timestamp) AS local) clock";
+
+/// GETDATE() is the statement's time, in whole seconds and in the session's zone. No table: the leader answers by itself.
+/// https://docs.aws.amazon.com/redshift/latest/dg/r_GETDATE.html
+const REDSHIFT_CLOCK: &str = "SELECT to_char(CAST(getdate() AS timestamptz) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), \
+     to_char(getdate(), 'YYYY-MM-DD HH24:MI:SS.US'), \
+     to_char((CAST(getdate() AS timestamptz) AT TIME ZONE 'UTC') - interval '1 day', 'YYYY-MM-DD'), \
+     to_char(getdate() - interval '1 day', 'YYYY-MM-DD')";
+
 /// What the view tells of other sessions is for their owners.
 pub(super) const ENCRYPTION: &str = "SELECT CASE WHEN ssl THEN 'true' ELSE 'false' END FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()";
 
@@ -108,6 +119,14 @@ impl PostgresFamily {
             "SELECT CAST(column_name AS varchar), CAST(sortkey AS varchar), CASE WHEN distkey THEN 'true' ELSE 'false' END \
              FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = {schema} AND table_name = {name}"
         ))
+    }
+
+    pub(super) fn clock(&self) -> &'static str {
+        if self.is_redshift {
+            REDSHIFT_CLOCK
+        } else {
+            CLOCK
+        }
     }
 
     pub(super) fn running_transactions(&self) -> Option<&'static str> {

@@ -1,7 +1,7 @@
 //! Keys: their text, their ranges, and which range a row belongs to.
 
 use super::PostgresFamily;
-use crate::dialect::{Dialect, lexicographic};
+use crate::dialect::{Dialect, Window, lexicographic};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple, SourceColumn, TypeClass};
 use crate::types::key_text;
 use crate::types::postgres_family::texts;
@@ -155,6 +155,25 @@ impl PostgresFamily {
                 terms
             }
         }
+    }
+
+    /// The rows of a window. A comparison with NULL is not true: rows without a watermark are named wherever they belong.
+    pub(super) fn window_predicate(&self, window: &Window<'_>) -> Vec<String> {
+        let name = self.quote_name(&window.column.name);
+        let compare =
+            |operator, bound| format!("{name} {operator} {}", self.operand(window.column, bound));
+        let bounds: Vec<String> = [(">", window.after), ("<=", window.upto)]
+            .into_iter()
+            .filter_map(|(operator, bound)| Some(compare(operator, bound?)))
+            .collect();
+        if bounds.is_empty() || (window.after.is_some() && !window.with_nulls) {
+            return bounds;
+        }
+        let bounds = match bounds.as_slice() {
+            [bound] => bound.clone(),
+            _ => format!("({})", bounds.join(" AND ")),
+        };
+        vec![format!("({bounds} OR {name} IS NULL)")]
     }
 
     /// The index of the range that a row belongs to: a balanced tree of comparisons with the ranges' lower bounds.

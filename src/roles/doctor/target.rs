@@ -4,6 +4,7 @@ use super::account::cell;
 use super::grants::{Privilege, try_table};
 use super::metadata::{create_schema_probe, drop_probe};
 use super::{Session, cause, probe_name};
+use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::TableSpec;
 use crate::domain::task::LoadMode;
 use crate::plan::synchronization::{load_mode, tracks_deletions};
@@ -165,13 +166,17 @@ fn privileges(spec: &TableSpec) -> Vec<Privilege> {
         return all;
     }
     all.push(Privilege::Insert);
-    match load_mode(spec, false) {
+    match load_mode(spec, &TableAnalysis::default(), false) {
         LoadMode::Append => {}
         LoadMode::ReplaceRange => all.push(Privilege::Delete),
         LoadMode::Merge => all.push(Privilege::Update),
     }
     if tracks_deletions(spec) {
         all.push(Privilege::Delete);
+        // A source that was filled anew is merged.
+        if !all.contains(&Privilege::Update) {
+            all.push(Privilege::Update);
+        }
     }
     all
 }

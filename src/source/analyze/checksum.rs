@@ -6,6 +6,7 @@ use super::session::Subject;
 use crate::dialect::Scope;
 use crate::domain::analysis::{AnalyzedPartition, SyncPartition, SyncSettings, SyncSnapshot};
 use crate::domain::table::{KeyColumn, KeyRange, Platform};
+use crate::plan::earlier::completed;
 use crate::source::{SourceError, SourceErrorKind};
 
 impl Subject<'_> {
@@ -60,6 +61,9 @@ impl Subject<'_> {
         let Some(previous) = previous else {
             return self.plan_anew(key, platform);
         };
+        let completed = completed(previous).map(|completed| completed.snapshot);
+        let is_complete = completed.is_none();
+        let previous = completed.as_ref().unwrap_or(previous);
         if let Some(why) = self.checksums_are_of_no_use(&previous.settings, key) {
             self.warnings.push(format!(
                 "{why}: the previous run's checksums are of no use, and the whole table is moved again"
@@ -87,7 +91,7 @@ impl Subject<'_> {
         if unchanged == partitions.len() {
             return Ok(Planned {
                 partitions: partitions.into_iter().map(|(p, _)| p).collect(),
-                reused: true,
+                reused: is_complete,
                 estimate: Estimate { rows, bytes: 0 },
             });
         }
@@ -97,10 +101,10 @@ impl Subject<'_> {
             ..self.estimate()?
         };
         let sizing = self.sizing(estimate, platform);
-        let (partitions, reused) = self.split_grown(key, None, &sizing, partitions)?;
+        let (partitions, is_whole) = self.split_grown(key, None, &sizing, partitions)?;
         Ok(Planned {
             partitions,
-            reused,
+            reused: is_complete && is_whole,
             estimate,
         })
     }

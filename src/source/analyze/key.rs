@@ -6,6 +6,7 @@ use crate::domain::analysis::SyncSnapshot;
 use crate::domain::spec::{ResetPartitions, RowSecurity, Synchronization};
 use crate::domain::table::{KeyColumn, KeyKind, SourceColumn, TableRef};
 use crate::plan::key::{KeyCandidate, KeyOrigin, LayoutColumn, choose_key, layout_key};
+use crate::plan::synchronization::has_untold_rows;
 use crate::source::{SourceError, SourceErrorKind, SourceSettings};
 
 /// The keys that tables can be cut by, in the order of the tables: those that a run infers, otherwise the sort or the
@@ -138,16 +139,21 @@ impl Subject<'_> {
         Ok(key)
     }
 
-    /// A stored key, if the table still has it just so.
+    /// A stored key, if the table still has it just so. What it says of NULL does not matter.
     fn same_key(&self, stored: &[KeyColumn]) -> Option<Vec<KeyColumn>> {
         let now: Vec<KeyColumn> = stored
             .iter()
             .map(|was| {
                 let column = self.columns.iter().find(|column| column.name == was.name)?;
-                Some(self.key_column(column, self.dialect().key_kind(column)?))
+                let now = self.key_column(column, self.dialect().key_kind(column)?);
+                let was = KeyColumn {
+                    nullable: now.nullable,
+                    ..was.clone()
+                };
+                (now == was).then_some(now)
             })
             .collect::<Option<_>>()?;
-        (!stored.is_empty() && now == stored).then_some(now)
+        (!now.is_empty()).then_some(now)
     }
 
     fn note_key(&mut self, key: &[KeyColumn], origin: &str) {
@@ -181,7 +187,8 @@ impl Subject<'_> {
         KeyColumn {
             name: column.name.clone(),
             kind,
-            nullable: column.nullable,
+            // Whatever the catalog says: foreign tables, children and domains do not keep it.
+            nullable: true,
             bytewise: kind.is_text() && self.replaces_ranges(),
         }
     }
@@ -194,14 +201,17 @@ impl Subject<'_> {
         )
     }
 
-    /// Exact names of the columns that identify a row, where the synchronization needs them.
-    pub(super) fn resolve_primary_key(&self) -> Result<Vec<String>, SourceError> {
+    /// Exact names of the columns that identify a row, where the synchronization needs them, or what earlier runs left.
+    pub(super) fn resolve_primary_key(
+        &self,
+        previous: Option<&SyncSnapshot>,
+    ) -> Result<Vec<String>, SourceError> {
         let needed = match &self.spec.synchronization {
             Synchronization::Watermark {
                 track_modifications,
                 track_deletions,
                 ..
-            } => *track_modifications || *track_deletions,
+            } => *track_modifications || *track_deletions || previous.is_some_and(has_untold_rows),
             _ => false,
         };
         if !needed && self.spec.reset_partitions != ResetPartitions::EnabledWithDedup {

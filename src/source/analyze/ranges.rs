@@ -1,5 +1,6 @@
 //! Where a table is cut: its size, and the boundaries that the source answers.
 
+use super::bound::Bound;
 use super::session::Subject;
 use crate::dialect::Window;
 use crate::domain::analysis::AnalyzedPartition;
@@ -95,7 +96,7 @@ impl Subject<'_> {
     pub(super) fn split_grown(
         &mut self,
         key: &[KeyColumn],
-        watermark: Option<(&KeyColumn, &str)>,
+        bound: Option<&Bound>,
         sizing: &Sizing,
         partitions: Vec<(AnalyzedPartition, u64)>,
     ) -> Result<(Vec<AnalyzedPartition>, bool), SourceError> {
@@ -120,11 +121,7 @@ impl Subject<'_> {
                 result.push(partition);
                 continue;
             }
-            let window = watermark.map(|(column, upto)| Window {
-                column,
-                after: partition.after.as_deref(),
-                upto,
-            });
+            let window = bound.and_then(|bound| bound.window(partition.after.as_deref()));
             let parts = self.split(key, &partition.range, window, sizing.parts_of(rows), rows)?;
             if parts.len() == 1 {
                 result.push(partition);

@@ -4,18 +4,18 @@ use super::Planned;
 use super::bound::Bound;
 use super::ranges::Estimate;
 use super::session::Subject;
-use crate::dialect::Window;
 use crate::domain::analysis::{AnalyzedPartition, SyncSnapshot};
 use crate::domain::spec::Synchronization;
 use crate::domain::table::{KeyColumn, KeyRange, Platform};
+use crate::plan::earlier::{Completed, completed};
+use crate::plan::synchronization::{has_untold_rows, tracks_deletions};
 use crate::plan::{compare_values, ranges};
 use crate::source::{SourceError, SourceErrorKind};
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
 impl Subject<'_> {
-    /// The partitions of a table that is synchronized by a watermark. The bound may be raised to what earlier runs have
-    /// moved already: it never goes back.
+    /// The partitions of a table that is synchronized by a watermark.
     pub(super) fn plan_by_watermark(
         &mut self,
         key: &[KeyColumn],
@@ -24,16 +24,19 @@ impl Subject<'_> {
         platform: Platform,
     ) -> Result<Planned, SourceError> {
         let Some(previous) = previous else {
-            let mut planned = self.plan_anew(key, platform)?;
-            if bound.upto.is_none() {
-                planned
-                    .partitions
-                    .iter_mut()
-                    .for_each(|p| p.unchanged = true);
-            }
-            return Ok(planned);
+            return self.plan_whole(key, bound, platform);
         };
         self.watermarks_are_of_use(previous, &bound.column)?;
+        let untold = has_untold_rows(previous);
+        bound.untold.moved_again |= untold;
+        bound.untold.above |= previous.settings.untold.above && bound.has_rows_above;
+        if self.has_gone_back(bound, previous)? {
+            bound.untold.moved_again = true;
+            return self.plan_whole(key, bound, platform);
+        }
+        let completed = self.completed(bound, previous)?;
+        let is_complete = completed.is_none();
+        let previous = completed.as_ref().unwrap_or(previous);
         let stored: Vec<AnalyzedPartition> = previous
             .partitions
             .iter()
@@ -45,14 +48,19 @@ impl Subject<'_> {
         if previous.settings.key != key {
             return self.plan_delta_anew(key, bound, &stored, platform);
         }
-        let Some(upto) = raised(bound, &stored) else {
+        let Some(upto) = bound.upto.clone() else {
+            // No row at all, none that could be the bound, or none that is not moved by every run.
+            let partitions = stored.into_iter().map(|partition| AnalyzedPartition {
+                unchanged: !bound.moves_above(),
+                ..partition
+            });
             return Ok(Planned {
-                partitions: stored.into_iter().map(unchanged).collect(),
-                reused: true,
+                partitions: partitions.collect(),
+                reused: is_complete,
                 estimate: Estimate::default(),
             });
         };
-        let counts = self.new_rows(key, &bound.column, &upto, &stored)?;
+        let counts = self.new_rows(key, bound, &stored)?;
         let partitions: Vec<(AnalyzedPartition, u64)> = stored
             .into_iter()
             .enumerate()
@@ -71,19 +79,139 @@ impl Subject<'_> {
         if partitions.iter().all(|(partition, _)| partition.unchanged) {
             return Ok(Planned {
                 partitions: partitions.into_iter().map(|(p, _)| p).collect(),
-                reused: true,
+                reused: is_complete,
                 estimate: Estimate::default(),
             });
         }
         let estimate = self.estimate()?;
         let sizing = self.sizing(estimate, platform);
-        let window = Some((&bound.column, upto.as_str()));
-        let (partitions, reused) = self.split_grown(key, window, &sizing, partitions)?;
+        let (partitions, is_whole) = self.split_grown(key, Some(bound), &sizing, partitions)?;
         Ok(Planned {
             partitions,
-            reused,
+            reused: is_complete && is_whole,
             estimate,
         })
+    }
+
+    /// All partitions of a table of which nothing was moved, or nothing that counts.
+    fn plan_whole(
+        &mut self,
+        key: &[KeyColumn],
+        bound: &Bound,
+        platform: Platform,
+    ) -> Result<Planned, SourceError> {
+        let mut planned = self.plan_anew(key, platform)?;
+        if bound.upto.is_none() && !bound.moves_above() {
+            for partition in &mut planned.partitions {
+                partition.unchanged = true;
+            }
+        }
+        Ok(planned)
+    }
+
+    /// Whether the bound is below what earlier runs have moved, and the whole table has to be moved again. Otherwise it is
+    /// not below afterwards. A table without any row is as it was.
+    fn has_gone_back(
+        &mut self,
+        bound: &mut Bound,
+        previous: &SyncSnapshot,
+    ) -> Result<bool, SourceError> {
+        let afters = previous
+            .partitions
+            .iter()
+            .filter_map(|p| p.watermark.as_deref());
+        let Some(moved) = largest_of(&bound.column, afters) else {
+            return Ok(false);
+        };
+        if bound.is_empty {
+            return Ok(false);
+        }
+        let largest = match bound.upto.clone() {
+            Some(upto) => upto,
+            // All rows wait for their time. What is not above what was moved would be new all the same.
+            None => match self.largest(&bound.column, Some(moved))? {
+                Some(largest) => largest,
+                None => {
+                    bound.upto = Some(moved.to_owned());
+                    return Ok(false);
+                }
+            },
+        };
+        match compare_values(&bound.column, &largest, moved) {
+            Some(Ordering::Less) => {}
+            Some(Ordering::Equal) => {
+                // Of two texts of one value the one that is stored.
+                bound.upto = Some(moved.to_owned());
+                return Ok(false);
+            }
+            Some(Ordering::Greater) | None => return Ok(false),
+        }
+        let what = format!(
+            "the largest value of the watermark {} is {largest}, below {moved}, up to which earlier runs have moved the rows: rows were deleted or mended, or the table was filled anew",
+            bound.column.name
+        );
+        if tracks_deletions(self.spec) {
+            self.warnings.push(format!(
+                "{what}; the whole table is moved again, and replaces what is there by primaryKeyColumns"
+            ));
+            return Ok(true);
+        }
+        Err(self.error(
+            SourceErrorKind::Refused,
+            format_args!(
+                "{what}, and nothing tells which of its rows have been moved; set resetPartitions to enabledWithDedup, with primaryKeyColumns, for one run that moves the whole table again and replaces what is there, or empty the target and set resetPartitions to enabled for one run; if nothing but the newest rows were deleted, a run goes on as soon as there is a newer one"
+            ),
+        ))
+    }
+
+    /// The state with a range for rows with a NULL in the key, where an earlier version stored none.
+    fn completed(
+        &mut self,
+        bound: &Bound,
+        previous: &SyncSnapshot,
+    ) -> Result<Option<SyncSnapshot>, SourceError> {
+        let Some(Completed {
+            mut snapshot,
+            unknown,
+        }) = completed(previous)
+        else {
+            return Ok(None);
+        };
+        let merges = bound.merges || bound.untold.moved_again;
+        let names = |columns: &[KeyColumn]| {
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            names.join(", ")
+        };
+        let key = &snapshot.settings.key;
+        if unknown.is_empty() {
+            let stored = previous.partitions.len();
+            let is_new = stored > 1 && snapshot.partitions.len() > stored;
+            if is_new && !merges && self.has_row(key, &KeyRange::NullKey, None)? {
+                self.warnings.push(format!(
+                    "there are rows with NULL in the key column {}, which earlier runs took for NOT NULL: they have left them behind, and this one moves them; only if the first of those runs had moved the table as one partition, some of them are in the target twice now",
+                    names(key)
+                ));
+            }
+            return Ok(Some(snapshot));
+        }
+        if !self.has_row(&unknown, &KeyRange::NullKey, None)? {
+            return Ok(Some(snapshot));
+        }
+        if !merges {
+            return Err(self.error(
+                SourceErrorKind::Refused,
+                format_args!(
+                    "there are rows with NULL in the key column {}, which earlier runs took for NOT NULL, and nothing tells which of them have been moved; set resetPartitions to enabledWithDedup, with primaryKeyColumns, for one run that moves the whole table again and replaces what is there, or empty the target and set resetPartitions to enabled for one run",
+                    names(&unknown)
+                ),
+            ));
+        }
+        for partition in &mut snapshot.partitions {
+            if partition.range == KeyRange::NullKey {
+                partition.watermark = None;
+            }
+        }
+        Ok(Some(snapshot))
     }
 
     fn watermarks_are_of_use(
@@ -115,25 +243,20 @@ impl Subject<'_> {
     fn new_rows(
         &self,
         key: &[KeyColumn],
-        column: &KeyColumn,
-        upto: &str,
+        bound: &Bound,
         stored: &[AnalyzedPartition],
     ) -> Result<HashMap<usize, u64>, SourceError> {
         let ranges: Vec<KeyRange> = stored.iter().map(|p| p.range.clone()).collect();
         let afters: BTreeSet<&str> = stored
             .iter()
             .filter_map(|partition| partition.after.as_deref())
-            .filter(|after| *after != upto)
+            .filter(|after| bound.moves_again() || bound.upto.as_deref() != Some(after))
             .collect();
         let mut counts = HashMap::new();
         // One scan for each run that left partitions behind: most often there is one.
         for after in afters {
-            let window = Window {
-                column,
-                after: Some(after),
-                upto,
-            };
-            for (index, summary) in self.summarize(key, &ranges, Some(window), &[])? {
+            let window = bound.window(Some(after));
+            for (index, summary) in self.summarize(key, &ranges, window, &[])? {
                 if stored[index].after.as_deref() == Some(after) {
                     counts.insert(index, summary.rows);
                 }
@@ -146,7 +269,7 @@ impl Subject<'_> {
     fn plan_delta_anew(
         &mut self,
         key: &[KeyColumn],
-        bound: &mut Bound,
+        bound: &Bound,
         stored: &[AnalyzedPartition],
         platform: Platform,
     ) -> Result<Planned, SourceError> {
@@ -160,16 +283,11 @@ impl Subject<'_> {
         self.notes
             .push("the key has changed: the new rows are cut by the new one".to_owned());
         let Some(after) = after else {
-            return self.plan_anew(key, platform);
+            return self.plan_whole(key, bound, platform);
         };
-        let upto = raised(bound, stored);
         let mut estimate = Estimate::default();
-        if let Some(upto) = upto.as_deref().filter(|upto| *upto != after) {
-            let window = Window {
-                column: &bound.column,
-                after: Some(&after),
-                upto,
-            };
+        let has_new_rows = bound.moves_again() || bound.upto.as_ref() != Some(&after);
+        if let Some(window) = bound.window(Some(&after)).filter(|_| has_new_rows) {
             let everything = KeyRange::Everything;
             let scope = self.scope(&[], &everything, Some(window));
             let count = self.value(&self.dialect().aggregate_query(&scope, "count(*)"))?;
@@ -197,7 +315,7 @@ impl Subject<'_> {
                 });
             }
         }
-        let after = upto.unwrap_or(after);
+        let after = bound.upto.clone().unwrap_or(after);
         Ok(Planned {
             partitions: ranges(key, &[])
                 .into_iter()
@@ -209,28 +327,17 @@ impl Subject<'_> {
     }
 }
 
-/// The bound, raised to what has been moved already: rows may have been deleted since. `None`: there is no row.
-fn raised(bound: &mut Bound, stored: &[AnalyzedPartition]) -> Option<String> {
-    let mut upto = bound.upto.clone()?;
-    for after in stored
-        .iter()
-        .filter_map(|partition| partition.after.as_ref())
-    {
-        let order = compare_values(&bound.column, after, &upto);
-        // Of two texts of one value the one that is stored.
-        if matches!(order, Some(Ordering::Greater | Ordering::Equal)) {
-            upto.clone_from(after);
-        }
-    }
-    bound.upto = Some(upto.clone());
-    Some(upto)
-}
-
-fn unchanged(partition: AnalyzedPartition) -> AnalyzedPartition {
-    AnalyzedPartition {
-        unchanged: true,
-        ..partition
-    }
+/// The largest of stored watermarks.
+fn largest_of<'a>(
+    column: &KeyColumn,
+    watermarks: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    watermarks.reduce(
+        |largest, next| match compare_values(column, next, largest) {
+            Some(Ordering::Greater) => next,
+            _ => largest,
+        },
+    )
 }
 
 fn up_to_date(partition: AnalyzedPartition, upto: &str) -> AnalyzedPartition {
@@ -246,40 +353,22 @@ mod tests {
     use super::*;
     use crate::domain::table::KeyKind;
 
-    fn bound(kind: KeyKind, upto: &str) -> Bound {
-        Bound {
-            column: KeyColumn {
+    #[test]
+    fn the_largest_watermark_is_found_by_value() {
+        let largest = |kind, watermarks: &[&'static str]| {
+            let column = KeyColumn {
                 name: "w".into(),
                 kind,
-                nullable: false,
+                nullable: true,
                 bytewise: false,
-            },
-            upto: Some(upto.into()),
-        }
-    }
-
-    fn moved(after: Option<&str>) -> AnalyzedPartition {
-        AnalyzedPartition {
-            after: after.map(str::to_owned),
-            ..KeyRange::Everything.into()
-        }
-    }
-
-    #[test]
-    fn the_bound_never_goes_back_behind_what_was_moved() {
-        let raised = |kind, upto: &str, afters: &[Option<&str>]| {
-            let stored: Vec<_> = afters.iter().map(|after| moved(*after)).collect();
-            raised(&mut bound(kind, upto), &stored).unwrap()
+            };
+            largest_of(&column, watermarks.iter().copied())
         };
-        assert_eq!(raised(KeyKind::Integer, "9", &[Some("10"), None]), "10");
+        assert_eq!(largest(KeyKind::Integer, &["9", "10", "8"]), Some("10"));
         assert_eq!(
-            raised(KeyKind::Integer, "11", &[Some("9"), Some("10")]),
-            "11"
+            largest(KeyKind::Date, &["9999-12-31", "2024-01-01"]),
+            Some("9999-12-31")
         );
-        assert_eq!(raised(KeyKind::Decimal, "1.0", &[Some("1.00")]), "1.00");
-        assert_eq!(
-            raised(KeyKind::Date, "2024-01-01", &[Some("2023-12-31")]),
-            "2024-01-01"
-        );
+        assert_eq!(largest(KeyKind::Date, &[]), None);
     }
 }

@@ -268,7 +268,8 @@ fn understood(platform: Platform, parser: &str) {
                 let window = predicate.map(|_| Window {
                     column: &watermark,
                     after: Some("2024-01-01 00:00:00"),
-                    upto: "2024-01-02 00:00:00",
+                    upto: Some("2024-01-02 00:00:00"),
+                    with_nulls: false,
                 });
                 let scope = |range| Scope {
                     table: &table,

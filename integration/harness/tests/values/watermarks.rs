@@ -32,7 +32,8 @@ fn ids(sql: &Sql, spec: &TableSpec, analysis: &TableAnalysis) -> Vec<i64> {
             window: Some(Window {
                 column: &watermark.column,
                 after: partition.after.as_deref(),
-                upto: &watermark.upto,
+                upto: (!watermark.moves_above).then_some(watermark.upto.as_str()),
+                with_nulls: watermark.moves_nulls,
             }),
             where_clause: None,
             modifiers: &QueryModifiers::default(),
@@ -64,7 +65,7 @@ fn later_runs_move_what_is_above_and_nothing_twice() {
             let database = LocalRedshift::shared().database();
             let sql = database.sql();
             let value = |n: &str| match kind {
-                KeyKind::Date => format!("date '2024-01-01' + {n}"),
+                KeyKind::Date => format!("date '2010-01-01' + {n}"),
                 KeyKind::Timestamp | KeyKind::TimestampTz => {
                     format!("timestamp '2024-01-01' + {n} * interval '1.000001 second'")
                 }
@@ -133,14 +134,20 @@ fn later_runs_move_what_is_above_and_nothing_twice() {
             );
             state = moved(&sql, platform, &spec, &sixth);
 
-            // Back to what was deleted: never behind what was moved.
+            // Below what was moved, whatever is there now may be new.
             sql.run("DELETE FROM t WHERE id > 2500");
-            let seventh = run(Some(&state));
-            assert!(changed(&seventh).is_empty() && seventh.reused);
-            assert_eq!(
-                seventh.watermark.unwrap().upto,
-                sixth.watermark.unwrap().upto
+            let message = try_analyze(&database, platform, &spec, Some(&state))
+                .unwrap_err()
+                .message;
+            let moved = sixth.watermark.unwrap().upto;
+            assert!(
+                message.contains(&format!("below {moved}"))
+                    && message.contains("resetPartitions to enabledWithDedup"),
+                "{of_type}: {message}"
             );
+            // Until there is something above it.
+            sql.run(&format!("INSERT INTO t VALUES (3001, {})", value("3001")));
+            assert_eq!(ids(&sql, &spec, &run(Some(&state))), [3001], "{of_type}");
         }
     }
 }
@@ -158,7 +165,10 @@ fn rows_without_a_watermark_are_moved_once_and_empty_tables_move_nothing() {
     let first = analyze(&database, platform, &spec, Some(&state));
     assert_eq!(ids(&sql, &spec, &first), [1, 2]);
     assert!(
-        first.warnings.iter().any(|w| w.contains("may be NULL")),
+        first
+            .warnings
+            .iter()
+            .any(|w| w.contains("is NULL in some rows")),
         "{:?}",
         first.warnings
     );
@@ -170,6 +180,11 @@ fn rows_without_a_watermark_are_moved_once_and_empty_tables_move_nothing() {
     let none = analyze(&database, platform, &spec, Some(&state));
     assert!(none.reused && none.watermark.is_none() && changed(&none).is_empty());
     assert_eq!(moved(&sql, platform, &spec, &none), state);
+    sql.run("INSERT INTO t VALUES (5, 1)");
+    let message = try_analyze(&database, platform, &spec, Some(&state))
+        .unwrap_err()
+        .message;
+    assert!(message.contains("is 1, below 3"), "{message}");
 }
 
 #[test]
