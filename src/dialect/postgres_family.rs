@@ -27,9 +27,14 @@ impl PostgresFamily {
 
     /// The user's piece stands where the user put it, blanks or not.
     fn from(&self, scope: &Scope<'_>) -> String {
+        let only = match scope.modifiers.without_child_tables {
+            true => "ONLY ",
+            false => "",
+        };
+        let table = self.table(scope.table);
         match &scope.modifiers.object {
-            Some(modifier) => format!("{} {}", self.table(scope.table), modifier.trim()),
-            None => self.table(scope.table),
+            Some(modifier) => format!("{only}{table} {}", modifier.trim()),
+            None => format!("{only}{table}"),
         }
     }
 

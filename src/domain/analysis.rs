@@ -40,6 +40,9 @@ pub struct SyncSettings {
     pub where_clause: Option<String>,
     /// The strategy.
     pub synchronization: Synchronization,
+    /// Whether the rows of child tables were left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_child_tables: bool,
 }
 
 /// A partition that an earlier run left behind.

@@ -1,6 +1,7 @@
 //! Cuts a table into disjoint ranges of its key, and memory into batches: pure.
 
 pub mod key;
+pub mod names;
 pub mod size;
 pub mod synchronization;
 pub mod target;

@@ -140,6 +140,7 @@ pub fn sync_plan(
             key: analysis.key.clone(),
             where_clause: spec.where_clause.clone(),
             synchronization: spec.synchronization.clone(),
+            without_child_tables: spec.query_modifiers.without_child_tables,
         },
         reused: analysis.reused,
         started_from: analysis.started_from.clone(),

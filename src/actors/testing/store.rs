@@ -142,6 +142,7 @@ impl Store {
                 key: Vec::new(),
                 where_clause: None,
                 synchronization: row.spec.synchronization.clone(),
+                without_child_tables: false,
             },
             partitions: vec![SyncPartition {
                 range: KeyRange::Everything,

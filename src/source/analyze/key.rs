@@ -93,6 +93,10 @@ impl Subject<'_> {
                 let mut key = Vec::with_capacity(written.len());
                 for name in written {
                     match self.written_key_column(name) {
+                        Ok(column) if key.contains(&column) => problems.push(format!(
+                            "columnNamesToPartitionBy names the column {} twice",
+                            column.name
+                        )),
                         Ok(column) => key.push(column),
                         Err(problem) => problems.push(problem),
                     }
@@ -159,8 +163,8 @@ impl Subject<'_> {
     fn written_key_column(&self, written: &str) -> Result<KeyColumn, String> {
         let Some(column) = self.column(written) else {
             return Err(format!(
-                "columnNamesToPartitionBy names {written}, and the table has no such column; it has {}",
-                self.column_names()
+                "columnNamesToPartitionBy names {written}, and {}",
+                self.no_such_column(written)
             ));
         };
         let Some(kind) = self.dialect().key_kind(column) else {
@@ -207,23 +211,22 @@ impl Subject<'_> {
         if !needed && self.spec.reset_partitions != ResetPartitions::EnabledWithDedup {
             return Ok(Vec::new());
         }
-        let mut missing = Vec::new();
+        let mut problems = Vec::new();
         let mut excluded = Vec::new();
         let mut names = Vec::new();
         for written in &self.spec.primary_key {
             match self.column(written) {
-                None => missing.push(written.as_str()),
+                None => problems.push(format!(
+                    "primaryKeyColumns names {written}, and {}",
+                    self.no_such_column(written)
+                )),
                 Some(column) if self.is_excluded(column) => excluded.push(written.as_str()),
+                Some(column) if names.contains(&column.name) => problems.push(format!(
+                    "primaryKeyColumns names the column {} twice",
+                    column.name
+                )),
                 Some(column) => names.push(column.name.clone()),
             }
-        }
-        let mut problems = Vec::new();
-        if !missing.is_empty() {
-            problems.push(format!(
-                "primaryKeyColumns names {}, and the table has no such column; it has {}",
-                missing.join(", "),
-                self.column_names()
-            ));
         }
         if !excluded.is_empty() {
             problems.push(format!(
