@@ -4,6 +4,7 @@ mod catalog;
 mod checksum;
 mod columns;
 mod keys;
+mod relations;
 
 use super::{Dialect, Scope};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, SourceColumn, TableRef, WrittenName};
@@ -194,8 +195,24 @@ impl Dialect for PostgresFamily {
         self.constraints(table)
     }
 
-    fn tables_query(&self, schema: Option<&WrittenName>) -> String {
-        self.tables(schema)
+    fn relations_query(&self) -> String {
+        self.relations()
+    }
+
+    fn external_tables_query(&self) -> Option<&'static str> {
+        self.external_tables()
+    }
+
+    fn relatives_query(&self, table: &TableRef) -> Option<String> {
+        self.relatives(table)
+    }
+
+    fn lookalikes_query(&self, table: &TableRef) -> String {
+        self.lookalikes(table)
+    }
+
+    fn privileges_query(&self, table: &TableRef) -> String {
+        self.privileges(table)
     }
 
     fn layout_query(&self, table: &TableRef) -> Option<String> {

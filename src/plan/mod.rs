@@ -2,6 +2,7 @@
 
 pub mod key;
 pub mod names;
+pub mod relations;
 pub mod size;
 pub mod synchronization;
 pub mod target;

@@ -2,13 +2,15 @@
 
 mod bound;
 mod checksum;
+pub(super) mod family;
 mod key;
 mod ranges;
 mod session;
 mod watermark;
 
 use super::connection::SourceSettings;
-use super::error::{SourceError, SourceErrorKind};
+use super::error::SourceError;
+use super::missing::no_such_table;
 use crate::dialect::Dialect;
 use crate::domain::analysis::{AnalyzedPartition, SyncSnapshot, TableAnalysis, Watermark};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
@@ -39,13 +41,9 @@ pub fn analyze(
     let session = Session::open(settings, dialect, spec.analysis_timeout_minutes)?;
     let (columns, comment) = session.columns(&spec.source)?;
     if columns.is_empty() {
-        return Err(SourceError::new(
-            SourceErrorKind::NoSuchObject,
-            format!(
-                "{}: there is no such table, or the user may not see it; check schemaName and tableName in the workflow (an unquoted name is folded)",
-                session.place(&spec.source)
-            ),
-        ));
+        let query = |sql: &str| session.query(&spec.source, sql);
+        let place = session.place(&spec.source);
+        return Err(no_such_table(query, dialect, &spec.source, &place));
     }
     let mut subject = Subject {
         session: &session,
@@ -54,6 +52,7 @@ pub fn analyze(
         warnings: Vec::new(),
         notes: Vec::new(),
     };
+    subject.tell_child_tables()?;
     let previous = previous
         .filter(|_| spec.reset_partitions == ResetPartitions::Disabled)
         .filter(|previous| !previous.partitions.is_empty());

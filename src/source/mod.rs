@@ -7,14 +7,15 @@ mod connection;
 mod error;
 mod extract;
 mod fetch;
+mod missing;
 mod probe;
 mod times;
 mod tls;
 
 pub use analyze::{analyze, infer_keys};
-pub use catalog::list_tables;
+pub use catalog::{Relations, list_relations, unreadable_columns};
 pub use connection::{SourceSettings, escape as connection_string_value};
 pub use error::{SourceError, SourceErrorKind};
 pub use extract::{ExtractError, ExtractRequest, extract};
-pub use probe::{SourceFacts, installed_drivers, probe, probe_tables};
+pub use probe::{ProbedTable, SourceFacts, installed_drivers, probe, probe_tables};
 pub use tls::{MODES as TLS_MODES, Protection};

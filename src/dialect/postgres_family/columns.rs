@@ -7,8 +7,9 @@ use crate::domain::table::TableRef;
 impl PostgresFamily {
     /// See [`Dialect::columns_query`].
     pub(super) fn columns_of(&self, table: &TableRef) -> String {
+        // Sequences, types and indexes have columns too, and no rows of users.
         let condition = format!(
-            "n.nspname = {} AND c.relname = {} AND a.attnum > 0 AND NOT a.attisdropped",
+            "n.nspname = {} AND c.relname = {} AND c.relkind NOT IN ('S', 'c', 'i', 'I', 't') AND a.attnum > 0 AND NOT a.attisdropped",
             self.quote_text(&self.exact_name(&table.schema)),
             self.quote_text(&self.exact_name(&table.table))
         );

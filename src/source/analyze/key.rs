@@ -6,6 +6,7 @@ use crate::domain::analysis::SyncSnapshot;
 use crate::domain::spec::{ResetPartitions, Synchronization};
 use crate::domain::table::{KeyColumn, KeyKind, SourceColumn, TableRef};
 use crate::plan::key::{KeyCandidate, KeyOrigin, LayoutColumn, choose_key, layout_key};
+use crate::source::catalog::unreadable;
 use crate::source::{SourceError, SourceErrorKind, SourceSettings};
 
 /// The keys that tables can be cut by, in the order of the tables: those that a run infers, otherwise the sort or the
@@ -121,9 +122,10 @@ impl Subject<'_> {
             return Ok(key);
         }
         let constraints = constraints(self.session, &self.spec.source)?;
+        let hidden = self.hidden_columns()?;
         let chosen = choose_key(&constraints, self.columns, |column| {
             let is_in_target = !column.computed && !self.is_excluded(column);
-            self.dialect().key_kind(column).is_some() && (is_in_target || !self.replaces_ranges())
+            !hidden.contains(&column.name) && self.dialect().key_kind(column).is_some() && (is_in_target || !self.replaces_ranges())
         });
         let Some(chosen) = chosen else {
             self.warnings.push(
@@ -140,6 +142,15 @@ impl Subject<'_> {
             .collect();
         self.note_key(&key, &format!("inferred: {}", chosen.origin));
         Ok(key)
+    }
+
+    /// Columns that are left out, and that the login may not read either: no statement may name them.
+    fn hidden_columns(&self) -> Result<Vec<String>, SourceError> {
+        if self.spec.excluded_columns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.query(&self.dialect().privileges_query(&self.spec.source))?;
+        Ok(unreadable(&rows))
     }
 
     /// A stored key, if the table still has it just so.
