@@ -1,7 +1,7 @@
 //! What the catalog tells beside the columns: sizes, constraints, transactions.
 
 use super::PostgresFamily;
-use crate::dialect::{Dialect, Scope};
+use crate::dialect::Scope;
 use crate::domain::table::TableRef;
 
 /// The session of a worker says so to the source: such sessions only read.

@@ -270,6 +270,7 @@ fn redshift_tells_of_views_that_bind_late_and_of_external_tables() {
     );
     source.plan_and_run();
     let done = Migration::from(&source.database)
+        .prepare(&[])
         .whole("late")
         .table(json!({"source": {"schemaName": "spectrum", "tableName": "clicks"}, "target": {"tableName": "clicks"}}))
         .run(1);

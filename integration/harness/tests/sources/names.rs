@@ -62,6 +62,7 @@ fn a_folded_column_comes_before_one_that_is_spelled_so_and_none_is_named_twice()
     );
     let done = Migration::from(&database)
         .table(orders(json!({"columnNamesToPartitionBy": ["lineNo", "\"lineNo\""]})))
+        .prepare(&[])
         .run(1);
     assert_says(&done.errors_of("orders"), &["columnNamesToPartitionBy names the column lineNo twice"]);
 }
@@ -70,10 +71,8 @@ fn a_folded_column_comes_before_one_that_is_spelled_so_and_none_is_named_twice()
 fn a_column_in_another_case_is_shown_as_it_stands_in_json() {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
-    sql.run("CREATE TABLE orders (\"orderId\" int, at timestamp)");
-    sql.run("INSERT INTO orders VALUES (1, now())");
     let quoted = r#"did you mean "\"orderId\""?"#;
-    for (key, more) in [
+    let cases = [
         ("columnNamesToPartitionBy", json!({"columnNamesToPartitionBy": ["OrderID"]})),
         ("excludeSourceColumns", json!({"excludeSourceColumns": ["OrderID"]})),
         ("columnNameMappings", json!({"columnNameMappings": [{"sourceName": "OrderID", "targetName": "x"}]})),
@@ -86,10 +85,21 @@ fn a_column_in_another_case_is_shown_as_it_stands_in_json() {
             json!({"primaryKeyColumns": ["OrderID"],
                 "synchronization": {"strategy": "watermark", "watermarkColumn": "at", "trackModifications": true}}),
         ),
-    ] {
-        let done = Migration::from(&database).table(orders(more)).run(1);
+    ];
+    let mut migration = Migration::from(&database).prepare(&[]);
+    for (number, (_, more)) in cases.iter().enumerate() {
+        sql.run(&format!("CREATE TABLE orders{number} (\"orderId\" int, at timestamp)"));
+        sql.run(&format!("INSERT INTO orders{number} VALUES (1, now())"));
+        let mut table = orders(more.clone());
+        for side in ["source", "target"] {
+            table[side]["tableName"] = json!(format!("orders{number}"));
+        }
+        migration = migration.table(table);
+    }
+    let done = migration.run(1);
+    for (number, (key, _)) in cases.iter().enumerate() {
         assert_says(
-            &done.errors_of("orders"),
+            &done.errors_of(&format!("orders{number}")),
             &[key, "the table has no such column", quoted, "it has orderId, at"],
         );
     }
@@ -108,17 +118,24 @@ fn a_table_that_is_spelled_otherwise_is_shown_as_it_stands_in_json() {
     ] {
         sql.run(statement);
     }
-    for (schema, name, parts) in [
+    let cases = [
         ("public", "Orders", &["no such table", r#"write "tableName": "\"Orders\"""#][..]),
         ("public", "orders", &[r#"write "tableName": "\"Orders\"""#]),
         ("Sales", "Lines", &[r#""schemaName": "\"Sales\"", "tableName": "\"Lines\"""#]),
         ("sales", "none", &["no schema sales, but Sales", r#""schemaName": "\"Sales\"""#]),
         ("public", "old", &["there is no such table; there is archive.old"]),
         ("nowhere", "old", &["there is no schema nowhere", "there is archive.old"]),
-    ] {
-        let table = json!({"source": {"schemaName": schema, "tableName": name}, "target": {"tableName": "t"}});
-        let done = Migration::from(&database).table(table).run(1);
-        assert_says(&done.errors_of(name), parts);
+    ];
+    let mut migration = Migration::from(&database).prepare(&[]);
+    for (number, (schema, name, _)) in cases.iter().enumerate() {
+        let target = format!("t{number}");
+        migration = migration.table(
+            json!({"source": {"schemaName": schema, "tableName": name}, "target": {"tableName": target}}),
+        );
+    }
+    let done = migration.run(1);
+    for (schema, name, parts) in cases {
+        assert_says(&done.errors_of(&format!("{schema}.{name}")), parts);
     }
 }
 
@@ -139,7 +156,11 @@ fn what_is_no_table_is_said_to_be_what_it_is() {
     admin.run("CREATE SCHEMA closed; CREATE TABLE closed.t (id int)");
     let done = Migration::from(&database)
         .platform("postgresql")
+        .prepare(&[])
         .whole("empty")
+        .whole("numbers")
+        .whole("pair")
+        .whole("by_id")
         .table(json!({"source": {"schemaName": "closed", "tableName": "nothing"}, "target": {"tableName": "n"}}))
         .table(json!({"source": {"schemaName": "closed", "tableName": "t"}, "target": {"tableName": "closed_t"}}))
         .run(1);
@@ -151,7 +172,6 @@ fn what_is_no_table_is_said_to_be_what_it_is() {
     assert_says(&done.errors_of("closed.t"), &["permission denied for schema closed", "USAGE"]);
     // A sequence, a type and an index have columns of their own in the catalog.
     for (name, kind) in [("numbers", "sequence"), ("pair", "composite type"), ("by_id", "index")] {
-        let done = Migration::from(&database).platform("postgresql").whole(name).run(1);
         assert_says(&done.errors_of(name), &[&format!("public.{name} is of the kind {kind}")]);
     }
 }
