@@ -56,7 +56,9 @@ impl<'a> Reader<'a> {
         let mut at = 0;
         while let Some(&c) = self.chars.get(at) {
             let next = self.chars.get(at + 1).copied();
-            if state == State::Word && !(c.is_ascii_alphanumeric() || "$_".contains(c) || !c.is_ascii()) {
+            if state == State::Word
+                && !(c.is_ascii_alphanumeric() || "$_".contains(c) || !c.is_ascii())
+            {
                 state = State::Idle;
             }
             match state {
@@ -165,14 +167,22 @@ mod tests {
             };
             assert_eq!(marks, Ok(expected), "{text}");
         }
-        assert_eq!(marks("a ? b AND {d '2024-01-01'} > c"), Ok(vec!['?', '{', '}']));
+        assert_eq!(
+            marks("a ? b AND {d '2024-01-01'} > c"),
+            Ok(vec!['?', '{', '}'])
+        );
     }
 
     #[test]
     fn what_the_driver_does_not_know_is_read_as_it_reads_it() {
         // A tag with an underscore is no quote to it.
         assert_eq!(marks("a = $x_y$ ? $x_y$"), Ok(vec!['?']));
-        for text in [r"a = e'it\'s'", "a = 1 /*/ ? */", "tags @@identity_query", r"a LIKE'\'"] {
+        for text in [
+            r"a = e'it\'s'",
+            "a = 1 /*/ ? */",
+            "tags @@identity_query",
+            r"a LIKE'\'",
+        ] {
             assert!(marks(text).is_err(), "{text}");
         }
         assert_eq!(marks("tags @@ identity_query"), Ok(Vec::new()));

@@ -194,7 +194,11 @@ pub fn workflow_text(
             },
             column_names_to_partition_by: found.key.iter().map(|name| source_name(name)).collect(),
             include_child_tables: found.without_child_tables.then_some(false),
-            exclude_source_columns: found.unreadable.iter().map(|name| source_name(name)).collect(),
+            exclude_source_columns: found
+                .unreadable
+                .iter()
+                .map(|name| source_name(name))
+                .collect(),
         });
     }
     let target_database = match &surroundings.target_database {
@@ -319,7 +323,10 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let table = &value["tables"][0];
         assert_eq!(table["includeChildTables"], false);
-        assert_eq!(table["excludeSourceColumns"], serde_json::json!(["\"Ssn\""]));
+        assert_eq!(
+            table["excludeSourceColumns"],
+            serde_json::json!(["\"Ssn\""])
+        );
         assert!(warnings[0].contains("may not read Ssn"), "{warnings:?}");
     }
 

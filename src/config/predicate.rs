@@ -397,9 +397,19 @@ mod tests {
             "d > {d '2024-01-01'} AND {fn lower(a)} = 'x' AND t > { ts '2024-01-01 00:00:00' }",
             "tags && '{a,b}'",
         ] {
-            assert_eq!(check(text, Piece::Predicate, Platform::Postgresql), Ok(()), "{text}");
+            assert_eq!(
+                check(text, Piece::Predicate, Platform::Postgresql),
+                Ok(()),
+                "{text}"
+            );
         }
-        for text in ["a > {x}", "{", "}", "a > {d '2024-01-01'", "{d {d '2024-01-01'}}"] {
+        for text in [
+            "a > {x}",
+            "{",
+            "}",
+            "a > {d '2024-01-01'",
+            "{d {d '2024-01-01'}}",
+        ] {
             for platform in [Platform::Redshift, Platform::Postgresql] {
                 assert!(check(text, Piece::Predicate, platform).is_err(), "{text}");
             }

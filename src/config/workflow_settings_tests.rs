@@ -105,13 +105,20 @@ fn child_tables_are_left_out_where_the_file_says_so() {
         (r#""includeChildTables": true"#, "", false),
         (r#""include_child_tables": false"#, "", true),
         ("", r#""includeChildTables": false"#, true),
-        (r#""includeChildTables": true"#, r#""includeChildTables": false"#, false),
+        (
+            r#""includeChildTables": true"#,
+            r#""includeChildTables": false"#,
+            false,
+        ),
     ] {
         let text = with_keys(&[("table", table), ("defaults", defaults)]);
         std::fs::write(&path, text).expect("write");
         let file = load(&path, Platform::Postgresql).expect("a workflow");
         let modifiers = &file.tables[0].query_modifiers;
-        assert_eq!(modifiers.without_child_tables, without, "{table} {defaults}");
+        assert_eq!(
+            modifiers.without_child_tables, without,
+            "{table} {defaults}"
+        );
     }
 }
 

@@ -39,13 +39,17 @@ fn nearest<'a>(
 ) -> Option<&'a str> {
     let exact = dialect.exact_name(&WrittenName(written.to_owned()));
     let is_same_but_case = |name: &&str| name.to_lowercase() == exact.to_lowercase();
-    names.clone().find(is_same_but_case).or_else(|| meant(&exact, names))
+    names
+        .clone()
+        .find(is_same_but_case)
+        .or_else(|| meant(&exact, names))
 }
 
 /// An exact name of the source as it stands in the JSON of a workflow's file: `"orders"`, `"\"orderId\""`.
 pub fn in_json(dialect: &dyn Dialect, exact: &str) -> String {
     let bare = WrittenName(exact.to_owned());
-    let needs_quotes = dialect.exact_name(&bare) != exact || exact.contains('"') || exact.is_empty();
+    let needs_quotes =
+        dialect.exact_name(&bare) != exact || exact.contains('"') || exact.is_empty();
     let written = match needs_quotes {
         true => dialect.quote_name(exact),
         false => exact.to_owned(),
@@ -98,14 +102,18 @@ mod tests {
     #[test]
     fn the_nearest_column_is_shown_as_it_stands_in_json() {
         let dialect = for_platform(Platform::Redshift).expect("a dialect");
-        let said = |names: &[&str], written: &str| no_such_column(dialect, &columns(names), written);
+        let said =
+            |names: &[&str], written: &str| no_such_column(dialect, &columns(names), written);
         assert_eq!(
             said(&["orderId", "x"], "ORDERID"),
             r#"the table has no such column; did you mean "\"orderId\""?; it has orderId, x"#
         );
         assert!(said(&["order_id"], "\"ORDER_ID\"").contains(r#"did you mean "order_id"?"#));
         assert!(said(&["customer_id"], "custmer_id").contains(r#"did you mean "customer_id"?"#));
-        assert_eq!(said(&["x"], "order"), "the table has no such column; it has x");
+        assert_eq!(
+            said(&["x"], "order"),
+            "the table has no such column; it has x"
+        );
         let many: Vec<String> = (0..50).map(|n| format!("column_{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert!(said(&many, "zzz").ends_with("and 10 more"));

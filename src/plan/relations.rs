@@ -129,10 +129,7 @@ pub struct Choice<'a> {
 
 /// Chooses among the wanted relations. Of a tree whose child tables have no columns of their own the root brings all rows;
 /// otherwise each member is chosen by itself, so that no column is lost.
-pub fn choose<'a>(
-    relations: &'a [Relation],
-    is_wanted: impl Fn(&Relation) -> bool,
-) -> Choice<'a> {
+pub fn choose<'a>(relations: &'a [Relation], is_wanted: impl Fn(&Relation) -> bool) -> Choice<'a> {
     let forest = Forest::of(relations);
     let wanted: BTreeSet<&str> = relations
         .iter()
@@ -210,7 +207,9 @@ impl LeftOut {
         let plural = if num == 1 { "" } else { "s" };
         match self {
             Self::Covered => {
-                format!("{num} child table{plural} left out, because their rows come with the table that they inherit from: {names}")
+                format!(
+                    "{num} child table{plural} left out, because their rows come with the table that they inherit from: {names}"
+                )
             }
             Self::Stray => format!(
                 "{num} child table{plural} not asked for, whose rows stay behind: {names}; name them with --schema and --tables"
@@ -219,7 +218,9 @@ impl LeftOut {
                 "{num} table{plural} whose child tables were not asked for: their rows come with it, but not their own columns: {names}; name them with --schema and --tables"
             ),
             Self::NoColumns => {
-                format!("{num} table{plural} without columns left out, as there is nothing to move: {names}")
+                format!(
+                    "{num} table{plural} without columns left out, as there is nothing to move: {names}"
+                )
             }
             Self::NotReadable => format!(
                 "{num} table{plural} left out that the login may not read: {names}; GRANT USAGE on the schema and SELECT on the table to it"
@@ -271,7 +272,10 @@ impl<'a> Forest<'a> {
         Self { by_id, children }
     }
 
-    fn reach(start: &'a Relation, next: impl Fn(&'a Relation) -> Vec<&'a Relation>) -> Vec<&'a Relation> {
+    fn reach(
+        start: &'a Relation,
+        next: impl Fn(&'a Relation) -> Vec<&'a Relation>,
+    ) -> Vec<&'a Relation> {
         let (mut found, mut seen) = (Vec::new(), BTreeSet::from([start.id.as_str()]));
         let mut waiting = next(start);
         while let Some(relation) = waiting.pop() {
@@ -284,7 +288,12 @@ impl<'a> Forest<'a> {
     }
 
     fn descendants(&self, relation: &'a Relation) -> Vec<&'a Relation> {
-        Self::reach(relation, |r| self.children.get(r.id.as_str()).cloned().unwrap_or_default())
+        Self::reach(relation, |r| {
+            self.children
+                .get(r.id.as_str())
+                .cloned()
+                .unwrap_or_default()
+        })
     }
 
     fn ancestors(&self, relation: &'a Relation) -> Vec<&'a Relation> {

@@ -50,7 +50,10 @@ pub fn wanted_columns(
     for (source, target) in &spec.column_name_mappings {
         match find_column(dialect, &analysis.columns, source) {
             Some(column) if renames.iter().any(|(name, _)| *name == column.name) => {
-                problems.push(format!("columnNameMappings renames the column {} twice", column.name));
+                problems.push(format!(
+                    "columnNameMappings renames the column {} twice",
+                    column.name
+                ));
             }
             Some(column) => renames.push((
                 column.name.clone(),

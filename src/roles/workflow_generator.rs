@@ -7,7 +7,7 @@ use crate::config::worker::WorkerConfig;
 use crate::dialect::Dialect;
 use crate::domain::table::{Platform, TableRef, WrittenName};
 use crate::plan::names::listed;
-use crate::plan::relations::{ChosenTable, Choice, Reading, Relation, RelationKind, choose};
+use crate::plan::relations::{Choice, ChosenTable, Reading, Relation, RelationKind, choose};
 use crate::source::{self, SourceError, SourceErrorKind, SourceSettings};
 
 /// Which tables, and where they go.
@@ -92,13 +92,18 @@ fn find_tables(
     let schema = schema.map(|schema| dialect.exact_name(schema));
     let in_schema = |r: &Relation| schema.as_ref().is_none_or(|schema| r.schema == *schema);
     let choice = choose(&relations.all, |r| {
-        let is_meant = patterns.is_empty() || patterns.iter().any(|p| selects(p, &r.schema, &r.name));
+        let is_meant =
+            patterns.is_empty() || patterns.iter().any(|p| selects(p, &r.schema, &r.name));
         in_schema(r) && is_meant
     });
     let here: Vec<&Relation> = relations.all.iter().filter(|r| in_schema(r)).collect();
     idle_patterns(patterns, &here, &choice)?;
     let mut told = choice.left_out;
-    told.extend(relations.unseen.map(|why| format!("external tables cannot be seen: {why}")));
+    told.extend(
+        relations
+            .unseen
+            .map(|why| format!("external tables cannot be seen: {why}")),
+    );
     let reference = |relation: &Relation| {
         let quoted = |exact: &str| WrittenName(dialect.quote_name(exact));
         TableRef {
@@ -107,9 +112,14 @@ fn find_tables(
             table: quoted(&relation.name),
         }
     };
-    let tables: Vec<TableRef> = choice.tables.iter().map(|t| reference(t.relation)).collect();
+    let tables: Vec<TableRef> = choice
+        .tables
+        .iter()
+        .map(|t| reference(t.relation))
+        .collect();
     let keys = source::infer_keys(settings, dialect, &tables)?;
-    let is_partly_hidden = |table: &&ChosenTable<'_>| table.relation.reading == Reading::SomeColumns;
+    let is_partly_hidden =
+        |table: &&ChosenTable<'_>| table.relation.reading == Reading::SomeColumns;
     let hidden: Vec<TableRef> = choice
         .tables
         .iter()
@@ -147,8 +157,7 @@ fn idle_patterns(
         let tables = choice.tables.iter().map(|table| table.relation);
         tables.chain(choice.covered.iter().copied())
     };
-    let is_idle =
-        |pattern: &&String| !chosen().any(|r| selects(pattern, &r.schema, &r.name));
+    let is_idle = |pattern: &&String| !chosen().any(|r| selects(pattern, &r.schema, &r.name));
     let mut problems = Vec::new();
     for pattern in patterns.iter().filter(is_idle) {
         let meant = here.iter().filter(|r| selects(pattern, &r.schema, &r.name));
@@ -157,16 +166,19 @@ fn idle_patterns(
             .collect();
         problems.push(match meant.is_empty() {
             true => format!("no table is called {pattern}"),
-            false => format!("{pattern} means no table that can be written: {}", listed(&meant, 5)),
+            false => format!(
+                "{pattern} means no table that can be written: {}",
+                listed(&meant, 5)
+            ),
         });
     }
     if problems.is_empty() || here.is_empty() {
         return Ok(());
     }
     let mut told = choice.left_out.clone();
-    let tables = here.iter().filter(|r| {
-        matches!(r.kind, RelationKind::Table | RelationKind::PartitionedTable)
-    });
+    let tables = here
+        .iter()
+        .filter(|r| matches!(r.kind, RelationKind::Table | RelationKind::PartitionedTable));
     let known: Vec<String> = tables.map(|r| r.full_name()).collect();
     if !known.is_empty() {
         told.insert(0, format!("there are {}", listed(&known, 20)));

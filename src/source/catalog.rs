@@ -38,8 +38,11 @@ pub fn list_relations(
 }
 
 fn relation(row: Vec<Option<String>>) -> Option<Relation> {
-    let [id, schema, name, kind, columns, own, parents, reading] =
-        row.into_iter().collect::<Option<Vec<_>>>()?.try_into().ok()?;
+    let [id, schema, name, kind, columns, own, parents, reading] = row
+        .into_iter()
+        .collect::<Option<Vec<_>>>()?
+        .try_into()
+        .ok()?;
     Some(Relation {
         id,
         schema,
@@ -61,7 +64,11 @@ fn relation(row: Vec<Option<String>>) -> Option<Relation> {
 }
 
 fn external_table(row: Vec<Option<String>>) -> Option<Relation> {
-    let [schema, name] = row.into_iter().collect::<Option<Vec<_>>>()?.try_into().ok()?;
+    let [schema, name] = row
+        .into_iter()
+        .collect::<Option<Vec<_>>>()?
+        .try_into()
+        .ok()?;
     Some(Relation {
         id: format!("{schema}.{name}"),
         schema,

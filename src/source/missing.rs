@@ -22,7 +22,10 @@ pub(super) fn no_such_table(
     // It is no more than a better message: the failure stands.
     let mut rows = query(&dialect.lookalikes_query(table)).unwrap_or_default();
     if let Some(sql) = dialect.external_tables_query() {
-        let (schema, name) = (dialect.exact_name(&table.schema), dialect.exact_name(&table.table));
+        let (schema, name) = (
+            dialect.exact_name(&table.schema),
+            dialect.exact_name(&table.table),
+        );
         let others = query(sql).unwrap_or_default().into_iter();
         let is_it = |row: &Vec<Option<String>>| *row == [Some(schema.clone()), Some(name.clone())];
         rows.extend(others.filter(is_it).map(|row| {
@@ -53,8 +56,11 @@ struct Found {
 
 impl Found {
     fn read(row: Vec<Option<String>>) -> Option<Self> {
-        let [kind, schema, name, usable, columns]: [String; 5] =
-            row.into_iter().collect::<Option<Vec<_>>>()?.try_into().ok()?;
+        let [kind, schema, name, usable, columns]: [String; 5] = row
+            .into_iter()
+            .collect::<Option<Vec<_>>>()?
+            .try_into()
+            .ok()?;
         Some(Self {
             kind: (kind != "schema").then(|| RelationKind::parse(&kind)),
             schema,
@@ -72,7 +78,10 @@ impl Found {
 fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> String {
     const CHECK: &str =
         "check databaseName, schemaName and tableName in the workflow (an unquoted name is folded)";
-    let (schema, name) = (dialect.exact_name(&table.schema), dialect.exact_name(&table.table));
+    let (schema, name) = (
+        dialect.exact_name(&table.schema),
+        dialect.exact_name(&table.table),
+    );
     let relations = || found.iter().filter(|f| f.kind.is_some());
     if let Some((it, kind)) = relations()
         .find(|f| f.schema == schema && f.name == name)
@@ -83,8 +92,11 @@ fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> Stri
             RelationKind::Other(_) => format!(
                 "{schema}.{name} is of the kind {what}, and has no rows to move; name a table or a view as tableName, or take it out of the workflow"
             ),
-            RelationKind::LateBindingView | RelationKind::ExternalTable => {
-                format!("{schema}.{name} is a {what}{}", remedy(kind)).replace("a external", "an external")
+            RelationKind::ExternalTable => {
+                format!("{schema}.{name} is an {what}{}", remedy(kind))
+            }
+            RelationKind::LateBindingView => {
+                format!("{schema}.{name} is a {what}{}", remedy(kind))
             }
             _ if !it.has_columns => format!(
                 "the {what} {schema}.{name} has no columns, so that there is nothing to move; take it out of the workflow"
@@ -94,12 +106,21 @@ fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> Stri
     }
     // Spelled otherwise: the nearest place first.
     let mut alike: Vec<&Found> = relations().filter(|f| f.is_readable_kind()).collect();
-    alike.sort_by_key(|f| (f.schema != schema, f.name != name, f.schema.to_lowercase() != schema.to_lowercase()));
+    alike.sort_by_key(|f| {
+        (
+            f.schema != schema,
+            f.name != name,
+            f.schema.to_lowercase() != schema.to_lowercase(),
+        )
+    });
     let of_schema = |f: &&&Found| f.schema.to_lowercase() == schema.to_lowercase();
     if let Some(near) = alike.iter().find(of_schema) {
         let mut keys = Vec::new();
         if near.schema != schema {
-            keys.push(format!("\"schemaName\": {}", in_json(dialect, &near.schema)));
+            keys.push(format!(
+                "\"schemaName\": {}",
+                in_json(dialect, &near.schema)
+            ));
         }
         if near.name != name {
             keys.push(format!("\"tableName\": {}", in_json(dialect, &near.name)));
@@ -111,7 +132,10 @@ fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> Stri
             keys.join(", ")
         );
     }
-    let elsewhere: Vec<String> = alike.iter().map(|f| format!("{}.{}", f.schema, f.name)).collect();
+    let elsewhere: Vec<String> = alike
+        .iter()
+        .map(|f| format!("{}.{}", f.schema, f.name))
+        .collect();
     let elsewhere = match elsewhere.is_empty() {
         true => String::new(),
         false => format!("; there is {}", listed(&elsewhere, NAMED)),
@@ -154,7 +178,10 @@ mod tests {
             let cells = [kind, schema, name, usable, columns];
             cells.map(|cell| Some(cell.to_owned())).to_vec()
         };
-        let found: Vec<Found> = rows.iter().filter_map(|row| Found::read(cells(row))).collect();
+        let found: Vec<Found> = rows
+            .iter()
+            .filter_map(|row| Found::read(cells(row)))
+            .collect();
         assert_eq!(found.len(), rows.len());
         let dialect = for_platform(Platform::Postgresql).expect("a dialect");
         explanation(dialect, &table, &found)
@@ -164,23 +191,50 @@ mod tests {
     fn what_is_there_instead_is_named() {
         let schema = ("schema", "s", "", "true", "0");
         for (rows, parts) in [
-            (&[schema, ("sequence", "s", "t", "true", "3")][..], &["s.t is of the kind sequence"][..]),
-            (&[schema, ("table", "s", "t", "true", "0")], &["has no columns", "take it out"]),
-            (&[schema, ("late-binding view", "s", "t", "true", "0")], &["NO SCHEMA BINDING"]),
-            (&[schema, ("external table", "s", "t", "true", "0")], &["is an external table"]),
-            (&[schema, ("table", "s", "T", "true", "2")], &["no such table", r#"write "tableName": "\"T\"""#]),
             (
-                &[("schema", "S", "", "true", "0"), ("view", "S", "t", "true", "2")],
+                &[schema, ("sequence", "s", "t", "true", "3")][..],
+                &["s.t is of the kind sequence"][..],
+            ),
+            (
+                &[schema, ("table", "s", "t", "true", "0")],
+                &["has no columns", "take it out"],
+            ),
+            (
+                &[schema, ("late-binding view", "s", "t", "true", "0")],
+                &["NO SCHEMA BINDING"],
+            ),
+            (
+                &[schema, ("external table", "s", "t", "true", "0")],
+                &["is an external table"],
+            ),
+            (
+                &[schema, ("table", "s", "T", "true", "2")],
+                &["no such table", r#"write "tableName": "\"T\"""#],
+            ),
+            (
+                &[
+                    ("schema", "S", "", "true", "0"),
+                    ("view", "S", "t", "true", "2"),
+                ],
                 &[r#"write "schemaName": "\"S\"""#],
             ),
-            (&[schema, ("table", "other", "t", "true", "2")], &["no such table; there is other.t"]),
-            (&[("schema", "s", "", "false", "0")], &["GRANT USAGE ON SCHEMA \"s\""]),
+            (
+                &[schema, ("table", "other", "t", "true", "2")],
+                &["no such table; there is other.t"],
+            ),
+            (
+                &[("schema", "s", "", "false", "0")],
+                &["GRANT USAGE ON SCHEMA \"s\""],
+            ),
             (&[("schema", "S", "", "true", "0")], &["no schema s, but S"]),
             (&[], &["no schema s in this database", "check databaseName"]),
             (&[schema], &["there is no such table; check"]),
         ] {
             let said = said("s", "t", rows);
-            assert!(parts.iter().all(|part| said.contains(part)), "{rows:?}: {said}");
+            assert!(
+                parts.iter().all(|part| said.contains(part)),
+                "{rows:?}: {said}"
+            );
         }
         // Whoever quoted a name may have meant the folded one.
         let said = said("s", "\"T\"", &[schema, ("table", "s", "t", "true", "2")]);

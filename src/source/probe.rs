@@ -112,7 +112,9 @@ pub fn probe_tables(
             let grants = (error.kind == SourceErrorKind::NoPrivilege)
                 .then(|| query(&dialect.privileges_query(&spec.source)).ok())
                 .flatten()
-                .and_then(|rows| missing_grants(dialect, spec, &columns, &rows, &settings.username));
+                .and_then(|rows| {
+                    missing_grants(dialect, spec, &columns, &rows, &settings.username)
+                });
             return Err(match grants {
                 Some(what) => SourceError::new(error.kind, format!("{place}: {what}")),
                 None => error,
@@ -120,7 +122,7 @@ pub fn probe_tables(
         }
         Ok(ProbedTable {
             num_columns: columns.len(),
-            warnings: relatives_warnings(query, dialect, spec, tables)?,
+            warnings: relatives_warnings(query, dialect, spec, tables, &place)?,
         })
     };
     Ok(tables.iter().map(each).collect())
@@ -138,7 +140,12 @@ fn needed_columns<'a>(
     };
     let find = |written: &String| find_column(dialect, all, written);
     let excluded: Vec<&SourceColumn> = spec.excluded_columns.iter().filter_map(find).collect();
-    let named = spec.key.iter().flatten().chain(&spec.primary_key).chain(watermark);
+    let named = spec
+        .key
+        .iter()
+        .flatten()
+        .chain(&spec.primary_key)
+        .chain(watermark);
     let named: Vec<&SourceColumn> = named.filter_map(find).collect();
     let needed = |column: &&SourceColumn| !excluded.contains(column) || named.contains(column);
     all.iter().filter(needed).collect()
@@ -152,8 +159,8 @@ fn missing_grants(
     rows: &[Vec<Option<String>>],
     user: &str,
 ) -> Option<String> {
-    let [schema, table] =
-        [&spec.source.schema, &spec.source.table].map(|name| dialect.quote_name(&dialect.exact_name(name)));
+    let [schema, table] = [&spec.source.schema, &spec.source.table]
+        .map(|name| dialect.quote_name(&dialect.exact_name(name)));
     let user = dialect.quote_name(user);
     let mut grants = Vec::new();
     if rows.first()?.get(2)?.as_deref() == Some("false") {
@@ -168,15 +175,21 @@ fn missing_grants(
     if !lacking.is_empty() && hidden.len() == rows.len() && needed.len() == rows.len() {
         grants.push(format!("GRANT SELECT ON {schema}.{table} TO {user}"));
     } else if !lacking.is_empty() {
-        let list: Vec<String> = lacking.iter().map(|name| dialect.quote_name(name)).collect();
-        grants.push(format!("GRANT SELECT ({}) ON {schema}.{table} TO {user}", list.join(", ")));
+        let list: Vec<String> = lacking
+            .iter()
+            .map(|name| dialect.quote_name(name))
+            .collect();
+        grants.push(format!(
+            "GRANT SELECT ({}) ON {schema}.{table} TO {user}",
+            list.join(", ")
+        ));
     }
     let remedy = grants.join("; ");
     match lacking.as_slice() {
         _ if grants.is_empty() => None,
         [] => Some(format!("permission denied for schema {schema} — {remedy}")),
         lacking if lacking.len() == needed.len() => {
-            Some(format!("permission denied for the table — {remedy}: SELECT on the table"))
+            Some(format!("permission denied for the table — {remedy}"))
         }
         lacking => Some(format!(
             "permission denied for the columns {} — {remedy}; or name them in excludeSourceColumns, and they stay behind",
@@ -191,6 +204,7 @@ fn relatives_warnings(
     dialect: &dyn Dialect,
     spec: &TableSpec,
     all: &[TableSpec],
+    place: &str,
 ) -> Result<Vec<String>, SourceError> {
     let Some(sql) = dialect.relatives_query(&spec.source) else {
         return Ok(Vec::new());
@@ -199,6 +213,11 @@ fn relatives_warnings(
     let mut warnings = Vec::new();
     if !spec.query_modifiers.without_child_tables {
         warnings.extend(relatives.warning());
+    } else if let Some(why) = relatives.emptiness() {
+        return Err(SourceError::new(
+            SourceErrorKind::Refused,
+            format!("{place}: {why}"),
+        ));
     }
     for (schema, table) in &relatives.parents {
         let is_read_with_children = all.iter().any(|other| {

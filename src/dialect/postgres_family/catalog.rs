@@ -36,7 +36,9 @@ impl PostgresFamily {
             // Partitions and child tables, whose rows are read with the table's.
             let below = match scope.modifiers.without_child_tables {
                 true => "",
-                false => " UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON t.id = i.inhparent",
+                false => {
+                    " UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON t.id = i.inhparent"
+                }
             };
             // Rows a page as the last ANALYZE saw them, and the pages of now; long values stand elsewhere. A part that was
             // never analyzed is taken to be as dense as the others, one on another server to be as large as then.

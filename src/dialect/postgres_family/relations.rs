@@ -67,8 +67,10 @@ impl PostgresFamily {
 
     /// See [`Dialect::external_tables_query`].
     pub(super) fn external_tables(&self) -> Option<&'static str> {
+        // The view tells of other databases too.
         self.is_redshift.then_some(
-            "SELECT CAST(schemaname AS varchar), CAST(tablename AS varchar) FROM svv_external_tables ORDER BY 1, 2",
+            "SELECT CAST(schemaname AS varchar), CAST(tablename AS varchar) FROM svv_external_tables \
+             WHERE redshift_database_name = current_database() ORDER BY 1, 2",
         )
     }
 

@@ -58,7 +58,10 @@ fn a_child_with_columns_of_its_own_is_a_table_of_its_own() {
     assert!(said.contains("s.wide_child (with s.wide)"), "{said}");
     let (tables, said) = chosen(&tree, &["p", "wide"]);
     assert_eq!(tables, ["p!", "wide"]);
-    assert!(said.contains("stay behind") && said.contains("s.plain"), "{said}");
+    assert!(
+        said.contains("stay behind") && said.contains("s.plain"),
+        "{said}"
+    );
     let (tables, said) = chosen(&tree, &["p"]);
     assert_eq!(tables, ["p"]);
     assert!(said.contains("not their own columns: s.p"), "{said}");
@@ -100,18 +103,29 @@ fn foreign_members_of_a_tree_come_along_and_others_stay() {
     let wide = [relation("p", &[], 0), foreign(relation("far", &["p"], 1))];
     assert_eq!(chosen(&wide, &[]).0, ["p!", "far"]);
     let (tables, said) = chosen(&[foreign(relation("far", &[], 0))], &[]);
-    assert!(tables.is_empty() && said.contains("1 foreign table left out: s.far"), "{said}");
+    assert!(
+        tables.is_empty() && said.contains("1 foreign table left out: s.far"),
+        "{said}"
+    );
 }
 
 #[test]
 fn what_is_left_out_is_told_by_kind_and_bounded() {
-    let mut all: Vec<Relation> = (0..25).map(|n| relation(&format!("v{n}"), &[], 0)).collect();
+    let mut all: Vec<Relation> = (0..25)
+        .map(|n| relation(&format!("v{n}"), &[], 0))
+        .collect();
     all.iter_mut().for_each(|r| r.kind = RelationKind::View);
     let mut late = relation("late", &[], 0);
     late.kind = RelationKind::LateBindingView;
     all.push(late);
     let (tables, said) = chosen(&all, &[]);
     assert!(tables.is_empty());
-    assert!(said.contains("25 views left out: s.v0, ") && said.contains("and 15 more"), "{said}");
-    assert!(said.contains("1 late-binding view left out: s.late; the catalog"), "{said}");
+    assert!(
+        said.contains("25 views left out: s.v0, ") && said.contains("and 15 more"),
+        "{said}"
+    );
+    assert!(
+        said.contains("1 late-binding view left out: s.late; the catalog"),
+        "{said}"
+    );
 }

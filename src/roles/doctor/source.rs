@@ -182,11 +182,19 @@ async fn each_table(
                         Ok(probed) => {
                             findings.push(Finding::ok(
                                 "source_table",
-                                format!("{} can be read: {} columns", spec.source, probed.num_columns),
+                                format!(
+                                    "{} can be read: {} columns",
+                                    spec.source, probed.num_columns
+                                ),
                             ));
                             findings.extend(probed.warnings.iter().map(|warning| {
-                                let (what, remedy) = warning.split_once("; ").unwrap_or((warning, ""));
-                                Finding::warn("source_table", format!("{}: {what}", spec.source), remedy)
+                                let (what, remedy) =
+                                    warning.split_once("; ").unwrap_or((warning, ""));
+                                Finding::warn(
+                                    "source_table",
+                                    format!("{}: {what}", spec.source),
+                                    remedy,
+                                )
                             }));
                         }
                         Err(error) => findings.push(unreadable(&error)),

@@ -64,6 +64,13 @@ impl Relatives {
             listed(&self.children, NAMED)
         ))
     }
+
+    /// Why nothing would be read of a table without its child tables.
+    pub(in crate::source) fn emptiness(&self) -> Option<&'static str> {
+        (self.kind == Some(RelationKind::PartitionedTable)).then_some(
+            "the table is partitioned, and all its rows are in its partitions: with \"includeChildTables\": false nothing would be read — take that key away",
+        )
+    }
 }
 
 impl Subject<'_> {
@@ -75,11 +82,14 @@ impl Subject<'_> {
         let relatives = Relatives::read(self.query(&sql)?);
         if !self.spec.query_modifiers.without_child_tables {
             self.warnings.extend(relatives.warning());
-        } else if relatives.kind == Some(RelationKind::PartitionedTable) {
-            return Err(self.error(
-                SourceErrorKind::Refused,
-                "the table is partitioned, and all its rows are in its partitions: with \"includeChildTables\": false nothing would be read; take that key away",
-            ));
+            if !relatives.children.is_empty() && !self.spec.primary_key.is_empty() {
+                self.warnings.push(
+                    "no constraint of the source reaches beyond one table: rows of the table and of its child tables that have the same primaryKeyColumns are taken for one row; name columns that tell them apart"
+                        .to_owned(),
+                );
+            }
+        } else if let Some(why) = relatives.emptiness() {
+            return Err(self.error(SourceErrorKind::Refused, why));
         }
         Ok(())
     }

@@ -125,7 +125,9 @@ impl Subject<'_> {
         let hidden = self.hidden_columns()?;
         let chosen = choose_key(&constraints, self.columns, |column| {
             let is_in_target = !column.computed && !self.is_excluded(column);
-            !hidden.contains(&column.name) && self.dialect().key_kind(column).is_some() && (is_in_target || !self.replaces_ranges())
+            !hidden.contains(&column.name)
+                && self.dialect().key_kind(column).is_some()
+                && (is_in_target || !self.replaces_ranges())
         });
         let Some(chosen) = chosen else {
             self.warnings.push(

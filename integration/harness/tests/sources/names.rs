@@ -32,7 +32,9 @@ fn a_camel_case_name_without_quotes_means_the_column_that_is_spelled_so() {
         "columnNameMappings": [{"sourceName": "oldName", "targetName": "new_name"}],
         "synchronization": {"strategy": "watermark", "watermarkColumn": "updatedAt", "trackModifications": true, "trackDeletions": true},
     }));
-    let migration = Migration::from(&database).platform("postgresql").table(table);
+    let migration = Migration::from(&database)
+        .platform("postgresql")
+        .table(table);
     let arrived = "SELECT \"orderId\", \"updatedAt\", new_name FROM ORDERS ORDER BY 1";
     let there = "SELECT \"orderId\", \"updatedAt\", \"oldName\" FROM orders ORDER BY 1";
     let done = migration.run(0);
@@ -44,7 +46,11 @@ fn a_camel_case_name_without_quotes_means_the_column_that_is_spelled_so() {
     sql.run("DELETE FROM orders WHERE \"orderId\" > 90");
     let done = migration.again().run(0);
     assert_eq!(done.sql.rows(arrived), sql.rows(there));
-    assert_eq!(done.sql.number("SELECT COUNT(*) FROM ORDERS WHERE new_name = 'second'"), 10);
+    assert_eq!(
+        done.sql
+            .number("SELECT COUNT(*) FROM ORDERS WHERE new_name = 'second'"),
+        10
+    );
 }
 
 #[test]
@@ -61,10 +67,15 @@ fn a_folded_column_comes_before_one_that_is_spelled_so_and_none_is_named_twice()
         sql.rows("SELECT \"orderId\" FROM orders ORDER BY 1")
     );
     let done = Migration::from(&database)
-        .table(orders(json!({"columnNamesToPartitionBy": ["lineNo", "\"lineNo\""]})))
+        .table(orders(
+            json!({"columnNamesToPartitionBy": ["lineNo", "\"lineNo\""]}),
+        ))
         .prepare(&[])
         .run(1);
-    assert_says(&done.errors_of("orders"), &["columnNamesToPartitionBy names the column lineNo twice"]);
+    assert_says(
+        &done.errors_of("orders"),
+        &["columnNamesToPartitionBy names the column lineNo twice"],
+    );
 }
 
 #[test]
@@ -73,9 +84,18 @@ fn a_column_in_another_case_is_shown_as_it_stands_in_json() {
     let sql = database.sql();
     let quoted = r#"did you mean "\"orderId\""?"#;
     let cases = [
-        ("columnNamesToPartitionBy", json!({"columnNamesToPartitionBy": ["OrderID"]})),
-        ("excludeSourceColumns", json!({"excludeSourceColumns": ["OrderID"]})),
-        ("columnNameMappings", json!({"columnNameMappings": [{"sourceName": "OrderID", "targetName": "x"}]})),
+        (
+            "columnNamesToPartitionBy",
+            json!({"columnNamesToPartitionBy": ["OrderID"]}),
+        ),
+        (
+            "excludeSourceColumns",
+            json!({"excludeSourceColumns": ["OrderID"]}),
+        ),
+        (
+            "columnNameMappings",
+            json!({"columnNameMappings": [{"sourceName": "OrderID", "targetName": "x"}]}),
+        ),
         (
             "watermarkColumn",
             json!({"synchronization": {"strategy": "watermark", "watermarkColumn": "OrderID"}}),
@@ -88,7 +108,9 @@ fn a_column_in_another_case_is_shown_as_it_stands_in_json() {
     ];
     let mut migration = Migration::from(&database).prepare(&[]);
     for (number, (_, more)) in cases.iter().enumerate() {
-        sql.run(&format!("CREATE TABLE orders{number} (\"orderId\" int, at timestamp)"));
+        sql.run(&format!(
+            "CREATE TABLE orders{number} (\"orderId\" int, at timestamp)"
+        ));
         sql.run(&format!("INSERT INTO orders{number} VALUES (1, now())"));
         let mut table = orders(more.clone());
         for side in ["source", "target"] {
@@ -100,7 +122,12 @@ fn a_column_in_another_case_is_shown_as_it_stands_in_json() {
     for (number, (key, _)) in cases.iter().enumerate() {
         assert_says(
             &done.errors_of(&format!("orders{number}")),
-            &[key, "the table has no such column", quoted, "it has orderId, at"],
+            &[
+                key,
+                "the table has no such column",
+                quoted,
+                "it has orderId, at",
+            ],
         );
     }
 }
@@ -119,12 +146,32 @@ fn a_table_that_is_spelled_otherwise_is_shown_as_it_stands_in_json() {
         sql.run(statement);
     }
     let cases = [
-        ("public", "Orders", &["no such table", r#"write "tableName": "\"Orders\"""#][..]),
+        (
+            "public",
+            "Orders",
+            &["no such table", r#"write "tableName": "\"Orders\"""#][..],
+        ),
         ("public", "orders", &[r#"write "tableName": "\"Orders\"""#]),
-        ("Sales", "Lines", &[r#""schemaName": "\"Sales\"", "tableName": "\"Lines\"""#]),
-        ("sales", "none", &["no schema sales, but Sales", r#""schemaName": "\"Sales\"""#]),
-        ("public", "old", &["there is no such table; there is archive.old"]),
-        ("nowhere", "old", &["there is no schema nowhere", "there is archive.old"]),
+        (
+            "Sales",
+            "Lines",
+            &[r#""schemaName": "\"Sales\"", "tableName": "\"Lines\"""#],
+        ),
+        (
+            "sales",
+            "none",
+            &["no schema sales, but Sales", r#""schemaName": "\"Sales\"""#],
+        ),
+        (
+            "public",
+            "old",
+            &["there is no such table; there is archive.old"],
+        ),
+        (
+            "nowhere",
+            "old",
+            &["there is no schema nowhere", "there is archive.old"],
+        ),
     ];
     let mut migration = Migration::from(&database).prepare(&[]);
     for (number, (schema, name, _)) in cases.iter().enumerate() {
@@ -137,6 +184,25 @@ fn a_table_that_is_spelled_otherwise_is_shown_as_it_stands_in_json() {
     for (schema, name, parts) in cases {
         assert_says(&done.errors_of(&format!("{schema}.{name}")), parts);
     }
+}
+
+#[test]
+fn a_database_whose_name_differs_in_case_is_another_one() {
+    let name = unique_name("shop");
+    let server = LocalRedshift::shared();
+    let small = server.database_named(&name.to_lowercase());
+    let large = server.database_named(&name.to_uppercase());
+    small.sql().run("CREATE TABLE orders AS SELECT 1 AS id");
+    large.sql().run("CREATE TABLE orders AS SELECT 2 AS id");
+    let table = |written: String, target: &str| json!({"source": {"databaseName": written, "tableName": "orders"}, "target": {"tableName": target}});
+    // The worker logs in to the small one.
+    let done = Migration::from(&small)
+        .platform("postgresql")
+        .table(table(name.to_uppercase(), "folded"))
+        .table(table(format!("\"{}\"", name.to_uppercase()), "quoted"))
+        .run(0);
+    assert_eq!(done.sql.number("SELECT ID FROM FOLDED"), 1);
+    assert_eq!(done.sql.number("SELECT ID FROM QUOTED"), 2);
 }
 
 #[test]
@@ -164,28 +230,66 @@ fn what_is_no_table_is_said_to_be_what_it_is() {
         .table(json!({"source": {"schemaName": "closed", "tableName": "nothing"}, "target": {"tableName": "n"}}))
         .table(json!({"source": {"schemaName": "closed", "tableName": "t"}, "target": {"tableName": "closed_t"}}))
         .run(1);
-    assert_says(&done.errors_of("empty"), &["public.empty has no columns", "nothing to move"]);
+    assert_says(
+        &done.errors_of("empty"),
+        &["public.empty has no columns", "nothing to move"],
+    );
     assert_says(
         &done.errors_of("closed.nothing"),
-        &["may not use the schema closed", "GRANT USAGE ON SCHEMA \"closed\""],
+        &[
+            "may not use the schema closed",
+            "GRANT USAGE ON SCHEMA \"closed\"",
+        ],
     );
-    assert_says(&done.errors_of("closed.t"), &["permission denied for schema closed", "USAGE"]);
+    assert_says(
+        &done.errors_of("closed.t"),
+        &["permission denied for schema closed", "USAGE"],
+    );
     // A sequence, a type and an index have columns of their own in the catalog.
-    for (name, kind) in [("numbers", "sequence"), ("pair", "composite type"), ("by_id", "index")] {
-        assert_says(&done.errors_of(name), &[&format!("public.{name} is of the kind {kind}")]);
+    for (name, kind) in [
+        ("numbers", "sequence"),
+        ("pair", "composite type"),
+        ("by_id", "index"),
+    ] {
+        assert_says(
+            &done.errors_of(name),
+            &[&format!("public.{name} is of the kind {kind}")],
+        );
     }
 }
 
 #[test]
 fn operators_that_the_driver_would_take_for_parameters_are_refused_when_the_file_is_read() {
     let database = LocalRedshift::shared().database();
-    database.sql().run("CREATE TABLE orders AS SELECT 1 AS id, '{\"vip\": 1}'::jsonb AS data");
+    database
+        .sql()
+        .run("CREATE TABLE orders AS SELECT 1 AS id, '{\"vip\": 1}'::jsonb AS data");
     for (key, more, instead) in [
-        ("whereClauseCriteria", json!({"whereClauseCriteria": "data ? 'vip'"}), "jsonb_exists(data"),
-        ("whereClauseCriteria", json!({"whereClauseCriteria": "data ?| array['vip']"}), "jsonb_exists_any("),
-        ("whereClauseCriteria", json!({"whereClauseCriteria": "data ?& array['vip']"}), "jsonb_exists_all("),
-        ("whereClauseCriteria", json!({"whereClauseCriteria": "data @? '$.vip'"}), "jsonb_path_exists("),
-        ("whereClauseCriteria", json!({"whereClauseCriteria": "point(1, id) ?- point(0, 1)"}), "oprname = '?-'"),
+        (
+            "whereClauseCriteria",
+            json!({"whereClauseCriteria": "data ? 'vip'"}),
+            "jsonb_exists(data",
+        ),
+        (
+            "whereClauseCriteria",
+            json!({"whereClauseCriteria": "data ?| array['vip']"}),
+            "jsonb_exists_any(",
+        ),
+        (
+            "whereClauseCriteria",
+            json!({"whereClauseCriteria": "data ?& array['vip']"}),
+            "jsonb_exists_all(",
+        ),
+        (
+            "whereClauseCriteria",
+            json!({"whereClauseCriteria": "data @? '$.vip'"}),
+            "jsonb_path_exists(",
+        ),
+        (
+            "whereClauseCriteria",
+            json!({"whereClauseCriteria": "point(1, id) ?- point(0, 1)"}),
+            "oprname = '?-'",
+        ),
         (
             "synchronization.checksumExpression",
             json!({"synchronization": {"strategy": "checksum", "checksumExpression": "bool_or(data ? 'vip')"}}),
@@ -197,7 +301,11 @@ fn operators_that_the_driver_would_take_for_parameters_are_refused_when_the_file
             "takes a `?` outside of quotes for a parameter",
         ),
     ] {
-        let done = Migration::from(&database).platform("postgresql").table(orders(more)).prepare(&[]).run(2);
+        let done = Migration::from(&database)
+            .platform("postgresql")
+            .table(orders(more))
+            .prepare(&[])
+            .run(2);
         assert_says(&done.ended.stderr, &[&format!("tables[0].{key}"), instead]);
     }
     // What is named instead does the same.
@@ -212,7 +320,11 @@ fn operators_that_the_driver_would_take_for_parameters_are_refused_when_the_file
             .platform("postgresql")
             .table(orders(json!({"whereClauseCriteria": predicate})))
             .run(0);
-        assert_eq!(done.sql.number("SELECT COUNT(*) FROM ORDERS"), rows, "{predicate}");
+        assert_eq!(
+            done.sql.number("SELECT COUNT(*) FROM ORDERS"),
+            rows,
+            "{predicate}"
+        );
     }
 }
 
@@ -244,7 +356,10 @@ fn marks_of_the_driver_in_quotes_names_and_comments_are_left_alone() {
             "whereClauseCriteria": predicate,
             "synchronization": {"strategy": "checksum", "checksumExpression": "max('?' || \"a?\")"},
         });
-        let done = Migration::from(&database).platform("postgresql").table(table).run(0);
+        let done = Migration::from(&database)
+            .platform("postgresql")
+            .table(table)
+            .run(0);
         let plain = predicate
             .replace("{d '2024-02-01'}", "date '2024-02-01'")
             .replace("{fn ucase(\"a?\")}", "upper(\"a?\")")
@@ -253,7 +368,9 @@ fn marks_of_the_driver_in_quotes_names_and_comments_are_left_alone() {
             "SELECT id, \"a?\", \"{{d 'x'}}\" FROM \"what? {{fn now()}}\" WHERE ({plain}\n) ORDER BY id"
         ));
         assert!(!there.is_empty(), "{predicate}");
-        let arrived = done.sql.rows("SELECT ID, \"A?\", \"{d 'x'}\" FROM T ORDER BY ID");
+        let arrived = done
+            .sql
+            .rows("SELECT ID, \"A?\", \"{d 'x'}\" FROM T ORDER BY ID");
         assert_eq!(arrived, there, "{number}: {predicate}");
     }
 }
@@ -261,7 +378,9 @@ fn marks_of_the_driver_in_quotes_names_and_comments_are_left_alone() {
 #[test]
 fn what_the_driver_reads_otherwise_than_the_source_is_refused() {
     let database = LocalRedshift::shared().database();
-    database.sql().run("CREATE TABLE orders AS SELECT 1 AS id, 'x'::text AS note");
+    database
+        .sql()
+        .run("CREATE TABLE orders AS SELECT 1 AS id, 'x'::text AS note");
     for predicate in [
         "note = $a_b$what?$a_b$",
         "note = e'it\\'s' AND note <> 'what?'",
@@ -274,6 +393,9 @@ fn what_the_driver_reads_otherwise_than_the_source_is_refused() {
             .table(orders(json!({"whereClauseCriteria": predicate})))
             .prepare(&[])
             .run(2);
-        assert_says(&done.ended.stderr, &["tables[0].whereClauseCriteria", "ODBC"]);
+        assert_says(
+            &done.ended.stderr,
+            &["tables[0].whereClauseCriteria", "ODBC"],
+        );
     }
 }

@@ -78,7 +78,10 @@ fn tables_that_cannot_be_read_are_told_one_by_one() {
         &findings,
         "source_table",
         "fail",
-        &["permission denied", "SELECT on the table"],
+        &[
+            "private: permission denied",
+            "GRANT SELECT ON \"public\".\"private\" TO \"snowhaul\"",
+        ],
     );
     assert_found(
         &findings,
@@ -93,7 +96,10 @@ fn tables_that_cannot_be_read_are_told_one_by_one() {
 /// The worker's file of the site, for PostgreSQL.
 fn postgresql_worker(site: &Site<'_>) -> String {
     let lines = fs::read_to_string(site.worker()).unwrap();
-    let lines = lines.replace("[connections.source.redshift]", "[connections.source.postgresql]");
+    let lines = lines.replace(
+        "[connections.source.redshift]",
+        "[connections.source.postgresql]",
+    );
     text(&site.scratch.write("postgresql.toml", &lines)).to_owned()
 }
 
@@ -124,10 +130,21 @@ fn a_column_that_stays_behind_needs_no_grant_and_one_that_moves_is_named() {
     let worker = postgresql_worker(&site);
     let (code, findings) = found(
         &site,
-        &["-c", &worker, "--source-platform", "postgresql", text(&workflow)],
+        &[
+            "-c",
+            &worker,
+            "--source-platform",
+            "postgresql",
+            text(&workflow),
+        ],
     );
     assert_eq!(code, Some(1), "{findings:#?}");
-    assert_found(&findings, "source_table", "ok", &["people can be read: 2 columns"]);
+    assert_found(
+        &findings,
+        "source_table",
+        "ok",
+        &["people can be read: 2 columns"],
+    );
     assert_found(
         &findings,
         "source_table",
@@ -142,13 +159,19 @@ fn a_column_that_stays_behind_needs_no_grant_and_one_that_moves_is_named() {
         &findings,
         "source_table",
         "fail",
-        &["public.none", "GRANT SELECT ON \"public\".\"none\" TO \"snowhaul\""],
+        &[
+            "public.none",
+            "GRANT SELECT ON \"public\".\"none\" TO \"snowhaul\"",
+        ],
     );
     assert_found(
         &findings,
         "source_table",
         "fail",
-        &["closed.t", "GRANT USAGE ON SCHEMA \"closed\" TO \"snowhaul\""],
+        &[
+            "closed.t",
+            "GRANT USAGE ON SCHEMA \"closed\" TO \"snowhaul\"",
+        ],
     );
     assert_eq!(of(&findings, "source_table").len(), 4);
 
@@ -167,7 +190,16 @@ fn a_column_that_stays_behind_needs_no_grant_and_one_that_moves_is_named() {
         })
         .to_string(),
     );
-    let arguments = ["run", text(&workflow), "--source-platform", "postgresql", "--name", "hidden", "-c", &worker];
+    let arguments = [
+        "run",
+        text(&workflow),
+        "--source-platform",
+        "postgresql",
+        "--name",
+        "hidden",
+        "-c",
+        &worker,
+    ];
     let ended = site.command(&arguments).run(super::DEADLINE);
     assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
     assert_eq!(site.rows_of("by_ssn"), 5);
@@ -188,14 +220,27 @@ fn tables_whose_rows_come_with_one_another_are_told() {
     let tables = json!([table("p"), table("q"), table("cut"), table("cut_1")]);
     let workflow = site.workflow(&tables);
     let worker = postgresql_worker(&site);
-    let arguments = ["-c", &worker, "--source-platform", "postgresql", text(&workflow)];
+    let arguments = [
+        "-c",
+        &worker,
+        "--source-platform",
+        "postgresql",
+        text(&workflow),
+    ];
     let (code, findings) = found(&site, &arguments);
     assert_eq!(code, Some(0), "{findings:#?}");
-    let warned: Vec<_> = of(&findings, "source_table").into_iter().filter(|f| f[1] == "warn").collect();
+    let warned: Vec<_> = of(&findings, "source_table")
+        .into_iter()
+        .filter(|f| f[1] == "warn")
+        .collect();
     assert_eq!(warned.len(), 3, "{warned:#?}");
     for parts in [
         &["public.p: ", "1 child table comes", "includeChildTables"][..],
-        &["public.q: ", "its rows come with those of public.p", "moved twice"],
+        &[
+            "public.q: ",
+            "its rows come with those of public.p",
+            "moved twice",
+        ],
         &["public.cut_1: ", "its rows come with those of public.cut"],
     ] {
         assert_found(&findings, "source_table", "warn", parts);
