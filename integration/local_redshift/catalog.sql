@@ -70,6 +70,25 @@ WHERE
 
 GRANT SELECT ON pg_catalog.svv_redshift_columns TO PUBLIC;
 
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_EXTERNAL_TABLES.html: names, types and order of the columns are
+-- Redshift's. Here there is none, unless a test puts one in.
+CREATE VIEW pg_catalog.svv_external_tables AS
+SELECT
+    current_database()::text AS redshift_database_name,
+    ''::text AS schemaname,
+    ''::text AS tablename,
+    ''::text AS tabletype,
+    ''::text AS location,
+    ''::text AS input_format,
+    ''::text AS output_format,
+    ''::text AS serialization_lib,
+    ''::text AS serde_parameters,
+    0::integer AS compressed,
+    ''::text AS parameters
+WHERE FALSE;
+
+GRANT SELECT ON pg_catalog.svv_external_tables TO PUBLIC;
+
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_FARMFINGERPRINT64.html, of text, with another hash of the same kind.
 CREATE FUNCTION pg_catalog.farmfingerprint64(text) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -3,6 +3,7 @@
 use super::identifier;
 use crate::dialect::Dialect;
 use crate::domain::table::WrittenName;
+use crate::plan::names::listed;
 use crate::types::snowflake_name::{column_name, exact_name, quote};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -16,6 +17,10 @@ pub struct FoundTable {
     pub table: String,
     /// The columns that it can be cut by; empty: one partition.
     pub key: Vec<String>,
+    /// The columns that the login may not read.
+    pub unreadable: Vec<String>,
+    /// Whether the rows of its child tables stay out of it, because these are tables of the workflow themselves.
+    pub without_child_tables: bool,
 }
 
 /// What all tables have in common.
@@ -97,6 +102,10 @@ struct Table {
     source: Place,
     target: Place,
     column_names_to_partition_by: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    include_child_tables: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    exclude_source_columns: Vec<String>,
 }
 
 #[derive(Default, Serialize)]
@@ -164,6 +173,14 @@ pub fn workflow_text(
                 found.schema, found.table
             ));
         }
+        if !found.unreadable.is_empty() {
+            warnings.push(format!(
+                "table {}.{}: the login may not read {}: they are in excludeSourceColumns and stay behind; GRANT SELECT on them to it, and take them out of there",
+                found.schema,
+                found.table,
+                listed(&found.unreadable, 10)
+            ));
+        }
         entries.push(Table {
             source: Place {
                 schema_name: one_schema.is_none().then(|| source_name(&found.schema)),
@@ -176,6 +193,12 @@ pub fn workflow_text(
                 ..Place::default()
             },
             column_names_to_partition_by: found.key.iter().map(|name| source_name(name)).collect(),
+            include_child_tables: found.without_child_tables.then_some(false),
+            exclude_source_columns: found
+                .unreadable
+                .iter()
+                .map(|name| source_name(name))
+                .collect(),
         });
     }
     let target_database = match &surroundings.target_database {
@@ -232,6 +255,8 @@ mod tests {
             schema: schema.into(),
             table: table.into(),
             key: key.iter().map(|name| (*name).to_owned()).collect(),
+            unreadable: Vec::new(),
+            without_child_tables: false,
         }
     }
 
@@ -285,6 +310,24 @@ mod tests {
         }
         assert!(text.contains("B_T") && warnings.len() == 3, "{warnings:?}");
         assert!(warnings[2].contains("no key"), "{warnings:?}");
+    }
+
+    #[test]
+    fn a_parent_stands_without_its_child_tables_and_a_table_without_what_is_hidden() {
+        let parent = FoundTable {
+            without_child_tables: true,
+            unreadable: vec!["Ssn".to_owned()],
+            ..found("a", "t", &["id"])
+        };
+        let (text, warnings) = text(&[parent], None);
+        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let table = &value["tables"][0];
+        assert_eq!(table["includeChildTables"], false);
+        assert_eq!(
+            table["excludeSourceColumns"],
+            serde_json::json!(["\"Ssn\""])
+        );
+        assert!(warnings[0].contains("may not read Ssn"), "{warnings:?}");
     }
 
     #[test]

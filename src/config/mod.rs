@@ -4,6 +4,7 @@
 //! do about it; what this version cannot do is refused, never ignored.
 
 mod document;
+mod driver_reading;
 mod findings;
 pub mod generate;
 mod identifier;

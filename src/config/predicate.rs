@@ -1,6 +1,7 @@
 //! Pieces of SQL that users bring: predicates and type names. They are not parsed, only kept from reaching beyond the
 //! place that they are put into.
 
+use super::driver_reading;
 use crate::domain::table::Platform;
 use std::iter::Peekable;
 use std::str::Chars;
@@ -33,6 +34,8 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
     let mut depth = 0_usize;
     let mut is_empty = true;
     let mut word_before = String::new();
+    let mut operator_before = String::new();
+    let mut marks = Vec::new();
     // Nothing but space and comments since a literal with escapes.
     let mut follows_escaped = false;
     while let Some(c) = scan.chars.next() {
@@ -56,6 +59,15 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
                 depth = depth
                     .checked_sub(1)
                     .ok_or("a `)` closes nothing; balance the parentheses")?;
+            }
+            '?' if platform != Platform::Sqlserver => {
+                let after = scan.chars.clone().take_while(|c| is_operator(*c));
+                let operator: String = operator_before.chars().chain(['?']).chain(after).collect();
+                return Err(no_operator(&operator, platform));
+            }
+            '{' | '}' if platform != Platform::Sqlserver => {
+                scan.escape(c, marks.last().copied())?;
+                marks.push(c);
             }
             '\'' => {
                 let escaped = word_before.eq_ignore_ascii_case("e");
@@ -87,6 +99,11 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
         } else {
             word_before.clear();
         }
+        if is_operator(c) && !is_comment {
+            operator_before.push(c);
+        } else {
+            operator_before.clear();
+        }
     }
     if is_empty {
         return match piece {
@@ -101,7 +118,43 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
             "{depth} `(` without a `)`; balance the parentheses"
         ));
     }
+    if platform != Platform::Sqlserver {
+        if marks.last() == Some(&'{') {
+            return Err("a `{` is not closed; close it with }".to_owned());
+        }
+        if driver_reading::marks(text)? != marks {
+            return Err(driver_reading::disagreement());
+        }
+    }
     Ok(())
+}
+
+/// What to write in the place of an operator with a `?`, which the ODBC driver takes for a parameter.
+fn no_operator(operator: &str, platform: Platform) -> String {
+    let instead = match (platform, operator) {
+        (Platform::Postgresql, "?") => "jsonb_exists(data, 'key')",
+        (Platform::Postgresql, "?|") => "jsonb_exists_any(data, ARRAY['a', 'b'])",
+        (Platform::Postgresql, "?&") => "jsonb_exists_all(data, ARRAY['a', 'b'])",
+        (Platform::Postgresql, "@?") => "jsonb_path_exists(data, '$.a', '{}', true)",
+        _ => "",
+    };
+    let function = match (platform, instead) {
+        (Platform::Postgresql, "") => format!(
+            "write the operator's function: SELECT oprcode FROM pg_operator WHERE oprname = '{operator}' names it"
+        ),
+        (Platform::Postgresql, instead) => format!(
+            "write the operator's function: of jsonb {instead}; of other types SELECT oprcode FROM pg_operator WHERE oprname = '{operator}' names it"
+        ),
+        _ => "put it in quotes, or write a function in its place".to_owned(),
+    };
+    format!(
+        "the ODBC driver takes a `?` outside of quotes for a parameter, so that `{operator}` cannot be sent; {function}"
+    )
+}
+
+/// What PostgreSQL's operators are made of.
+fn is_operator(c: char) -> bool {
+    "+-*/<>=~!@#%^&|`?".contains(c)
 }
 
 /// What names and the tags of dollar quotes are made of: for PostgreSQL, whatever is not ASCII (its lexer, `ident_cont` and
@@ -150,6 +203,24 @@ impl Scan<'_> {
             }
         }
         Err("a text literal does not end; close it with '".to_owned())
+    }
+
+    /// A brace outside of quotes, which is no SQL: it begins or ends an escape of ODBC's, which the driver translates.
+    fn escape(&mut self, brace: char, mark_before: Option<char>) -> Result<(), String> {
+        let rest: String = self.chars.clone().collect();
+        let word = rest.split_whitespace().next().unwrap_or_default();
+        let is_known = ["d", "t", "ts", "fn", "escape"]
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known));
+        match brace {
+            '}' if mark_before != Some('{') => {
+                Err("a `}` closes nothing; it is allowed inside quotes only".to_owned())
+            }
+            '{' if mark_before == Some('{') || !is_known => Err(format!(
+                "a `{{` outside of quotes begins an escape of ODBC's, of which the driver knows {{d '…'}}, {{t '…'}}, {{ts '…'}}, {{fn …}} and {{escape '…'}}; write plain SQL: DATE '2024-01-01'"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The rest of a name that ends with `end`, which is doubled inside.
@@ -299,6 +370,50 @@ mod tests {
             check(r"path = 'C:\'", Piece::Predicate, Platform::Sqlserver),
             Ok(())
         );
+    }
+
+    #[test]
+    fn what_the_driver_would_take_for_a_parameter_is_refused_with_what_to_write() {
+        for (text, instead) in [
+            ("data ? 'vip'", "jsonb_exists(data, "),
+            ("data ?| array['a']", "jsonb_exists_any("),
+            ("data?&array['a']", "jsonb_exists_all("),
+            ("data @? '$.a'", "jsonb_path_exists("),
+            ("a ?-| b", "oprname = '?-|'"),
+            ("?- a", "oprname = '?-'"),
+            ("a operator(pg_catalog.?) 'x'", "jsonb_exists("),
+            ("a = $x_y$ ? $x_y$", "without a tag"),
+        ] {
+            for piece in [Piece::Predicate, Piece::Expression, Piece::Modifier] {
+                let problem = check(text, piece, Platform::Postgresql).expect_err(text);
+                assert!(problem.contains(instead), "{text}: {problem}");
+            }
+            assert!(check(text, Piece::Predicate, Platform::Redshift).is_err());
+        }
+        for text in [
+            "a = '?' AND \"b?\" = $$?$$ -- ?",
+            "a = 1 /* ? */ AND b = U&'\\003F ?'",
+            r"a = E'it\'s ?'",
+            "d > {d '2024-01-01'} AND {fn lower(a)} = 'x' AND t > { ts '2024-01-01 00:00:00' }",
+            "tags && '{a,b}'",
+        ] {
+            assert_eq!(
+                check(text, Piece::Predicate, Platform::Postgresql),
+                Ok(()),
+                "{text}"
+            );
+        }
+        for text in [
+            "a > {x}",
+            "{",
+            "}",
+            "a > {d '2024-01-01'",
+            "{d {d '2024-01-01'}}",
+        ] {
+            for platform in [Platform::Redshift, Platform::Postgresql] {
+                assert!(check(text, Piece::Predicate, platform).is_err(), "{text}");
+            }
+        }
     }
 
     #[test]

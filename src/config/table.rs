@@ -45,6 +45,10 @@ impl Merged<'_> {
         at(self.merged, key) == Some(&Value::Bool(true))
     }
 
+    pub(super) fn is_off(&self, key: &str) -> bool {
+        at(self.merged, key) == Some(&Value::Bool(false))
+    }
+
     pub(super) fn is_filled(&self, key: &str) -> bool {
         match at(self.merged, key) {
             Some(Value::Array(items)) => !items.is_empty(),
@@ -60,6 +64,9 @@ impl Merged<'_> {
         texts.map(str::to_owned).collect()
     }
 }
+
+/// The key that says whether the rows of child tables come with a table.
+pub(super) const INCLUDE_CHILD_TABLES: &str = "includeChildTables";
 
 /// The defaults' place.
 pub(super) const DEFAULTS: &str = "defaultTableConfiguration";
@@ -235,5 +242,6 @@ fn query_modifiers(table: &Merged<'_>) -> QueryModifiers {
         // Oracle's word for no hint at all.
         select: filled("queryModifiers.selectModifier")
             .filter(|text| !text.trim().eq_ignore_ascii_case("none")),
+        without_child_tables: table.is_off(INCLUDE_CHILD_TABLES),
     }
 }

@@ -3,7 +3,7 @@
 use super::findings::shown;
 use super::identifier::folded;
 use super::merge::{at, text_at};
-use super::table::{DEFAULTS, Merged, TableCheck, inside_all};
+use super::table::{DEFAULTS, INCLUDE_CHILD_TABLES, Merged, TableCheck, inside_all};
 use crate::dialect;
 use crate::domain::table::{Platform, WrittenName};
 use crate::types::snowflake_name::exact_name;
@@ -23,6 +23,17 @@ impl TableCheck<'_> {
         self.iceberg(table);
         self.mappings(table);
         self.exclusions(table);
+        self.child_tables(table);
+    }
+
+    fn child_tables(&mut self, table: &Merged<'_>) {
+        if self.platform != Platform::Postgresql && table.is_off(INCLUDE_CHILD_TABLES) {
+            let message = format!(
+                "no table of {} has child tables, so that there is nothing to leave out; remove it",
+                self.platform
+            );
+            self.wrong(table, INCLUDE_CHILD_TABLES, &message);
+        }
     }
 
     fn extraction(&mut self, table: &Merged<'_>) {

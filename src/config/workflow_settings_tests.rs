@@ -21,6 +21,7 @@ fn every_key_arrives_in_the_table() {
         query_modifiers: QueryModifiers {
             object: Some(" WITH (NOLOCK)".to_owned()),
             select: Some("/*+ x */".to_owned()),
+            without_child_tables: false,
         },
         sampling: Sampling {
             threshold_rows: 5,
@@ -92,6 +93,32 @@ fn every_synchronization_is_accepted() {
     ] {
         let own = spec(&format!(r#", "synchronization": {keys}"#), "");
         assert_eq!(own.synchronization, expected, "{keys}");
+    }
+}
+
+#[test]
+fn child_tables_are_left_out_where_the_file_says_so() {
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let path = folder.path().join("w.json");
+    for (table, defaults, without) in [
+        ("", "", false),
+        (r#""includeChildTables": true"#, "", false),
+        (r#""include_child_tables": false"#, "", true),
+        ("", r#""includeChildTables": false"#, true),
+        (
+            r#""includeChildTables": true"#,
+            r#""includeChildTables": false"#,
+            false,
+        ),
+    ] {
+        let text = with_keys(&[("table", table), ("defaults", defaults)]);
+        std::fs::write(&path, text).expect("write");
+        let file = load(&path, Platform::Postgresql).expect("a workflow");
+        let modifiers = &file.tables[0].query_modifiers;
+        assert_eq!(
+            modifiers.without_child_tables, without,
+            "{table} {defaults}"
+        );
     }
 }
 

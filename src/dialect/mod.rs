@@ -82,9 +82,28 @@ pub trait Dialect: Send + Sync {
     /// `primary` or `unique`, name, the columns' numbers in order with commas between.
     fn constraints_query(&self, table: &TableRef) -> String;
 
-    /// All tables of the users, as rows of (schema, table) in order, both exact names: of one schema, as the user wrote
-    /// it, or of all.
-    fn tables_query(&self, schema: Option<&WrittenName>) -> String;
+    /// All tables and views of the users, in the order of their names, as rows of text: a name of the catalog's own, schema
+    /// and name (both exact), kind ([`RelationKind`](crate::plan::relations::RelationKind)), number of columns, number of
+    /// those that it has not from a parent, its parents (names of the catalog's own with commas between), and what of it
+    /// the login may read: `all`, `some` (of its columns) or `none`.
+    fn relations_query(&self) -> String;
+
+    /// Tables whose rows are outside of the source, and which its catalog does not have among the others: rows of (schema,
+    /// table). `None`: there are none.
+    fn external_tables_query(&self) -> Option<&'static str>;
+
+    /// The table, the tables whose rows come with it (but not the partitions of a partitioned one), and those that its own
+    /// rows come with: rows of (`table`, `child` or `parent`; schema, name, kind, number of columns that it has not from a
+    /// parent), all as text. `None`: tables of this platform have no relatives.
+    fn relatives_query(&self, table: &TableRef) -> Option<String>;
+
+    /// What has the table's name or its schema's but for upper and lower case: rows of (`schema` or the relation's kind,
+    /// schema, name, whether the login may use the schema: `true`/`false`, number of columns), all as text.
+    fn lookalikes_query(&self, table: &TableRef) -> String;
+
+    /// Each column of the table, whether the login may read it, and whether it may use the schema (both `true`/`false`), as
+    /// far as the catalog tells.
+    fn privileges_query(&self, table: &TableRef) -> String;
 
     /// How the source lays out a table's rows, as rows of (column, place in the sort key or 0, whether rows are
     /// distributed by it: `true`/`false`), all as text. `None`: the platform knows neither.

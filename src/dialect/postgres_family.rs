@@ -4,6 +4,7 @@ mod catalog;
 mod checksum;
 mod columns;
 mod keys;
+mod relations;
 mod transaction;
 
 use super::transaction::{Opening, TransactionSettings};
@@ -30,9 +31,14 @@ impl PostgresFamily {
 
     /// The user's piece stands where the user put it, blanks or not.
     fn from(&self, scope: &Scope<'_>) -> String {
+        let only = match scope.modifiers.without_child_tables {
+            true => "ONLY ",
+            false => "",
+        };
+        let table = self.table(scope.table);
         match &scope.modifiers.object {
-            Some(modifier) => format!("{} {}", self.table(scope.table), modifier.trim()),
-            None => self.table(scope.table),
+            Some(modifier) => format!("{only}{table} {}", modifier.trim()),
+            None => format!("{only}{table}"),
         }
     }
 
@@ -231,8 +237,24 @@ impl Dialect for PostgresFamily {
         self.constraints(table)
     }
 
-    fn tables_query(&self, schema: Option<&WrittenName>) -> String {
-        self.tables(schema)
+    fn relations_query(&self) -> String {
+        self.relations()
+    }
+
+    fn external_tables_query(&self) -> Option<&'static str> {
+        self.external_tables()
+    }
+
+    fn relatives_query(&self, table: &TableRef) -> Option<String> {
+        self.relatives(table)
+    }
+
+    fn lookalikes_query(&self, table: &TableRef) -> String {
+        self.lookalikes(table)
+    }
+
+    fn privileges_query(&self, table: &TableRef) -> String {
+        self.privileges(table)
     }
 
     fn layout_query(&self, table: &TableRef) -> Option<String> {

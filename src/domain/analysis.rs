@@ -43,6 +43,9 @@ pub struct SyncSettings {
     /// Of a table with a watermark: rows that the partitions' watermarks do not tell.
     #[serde(default)]
     pub untold: Untold,
+    /// Whether the rows of child tables were left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_child_tables: bool,
 }
 
 /// Rows that may be in the target though no watermark says so. Where there are any, the next run has to replace rows by

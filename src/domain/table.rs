@@ -247,7 +247,7 @@ pub enum Content {
     Keys,
 }
 
-/// Pieces of the source's SQL that the user puts into every statement that reads rows.
+/// What the user wants of every statement that reads rows: pieces of the source's SQL, and of which tables the rows are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QueryModifiers {
@@ -257,4 +257,7 @@ pub struct QueryModifiers {
     /// Stands after SELECT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub select: Option<String>,
+    /// Rows of the table alone, without those of the tables that inherit from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_child_tables: bool,
 }

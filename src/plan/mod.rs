@@ -2,6 +2,8 @@
 
 pub mod earlier;
 pub mod key;
+pub mod names;
+pub mod relations;
 pub mod size;
 pub mod synchronization;
 pub mod target;

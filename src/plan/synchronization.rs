@@ -157,6 +157,7 @@ pub fn sync_plan(
             where_clause: spec.where_clause.clone(),
             synchronization: spec.synchronization.clone(),
             untold: analysis.untold,
+            without_child_tables: spec.query_modifiers.without_child_tables,
         },
         reused: analysis.reused,
         started_from: analysis.started_from.clone(),

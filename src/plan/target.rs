@@ -5,6 +5,7 @@ use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{SourceColumn, TypeClass, WrittenName};
 use crate::domain::task::ExtractColumn;
+use crate::plan::names::{find_column, no_such_column};
 use crate::types::load::{NewColumn, load_column};
 use crate::types::snowflake_name;
 use crate::types::snowflake_type::TargetType;
@@ -47,18 +48,21 @@ pub fn wanted_columns(
     let mut problems = Vec::new();
     let mut renames = Vec::new();
     for (source, target) in &spec.column_name_mappings {
-        let exact = dialect.exact_name(&WrittenName(source.clone()));
-        if analysis.columns.iter().any(|column| column.name == exact) {
-            renames.push((
-                exact,
+        match find_column(dialect, &analysis.columns, source) {
+            Some(column) if renames.iter().any(|(name, _)| *name == column.name) => {
+                problems.push(format!(
+                    "columnNameMappings renames the column {} twice",
+                    column.name
+                ));
+            }
+            Some(column) => renames.push((
+                column.name.clone(),
                 snowflake_name::exact_name(&WrittenName(target.clone())),
-            ));
-        } else {
-            let names: Vec<&str> = analysis.columns.iter().map(|c| c.name.as_str()).collect();
-            problems.push(format!(
-                "columnNameMappings names the source column {source}, and the table has no such column; it has {}",
-                names.join(", ")
-            ));
+            )),
+            None => problems.push(format!(
+                "columnNameMappings names the source column {source}, and {}",
+                no_such_column(dialect, &analysis.columns, source)
+            )),
         }
     }
     let left_out = left_out(dialect, spec, analysis, &mut problems);
@@ -122,24 +126,23 @@ fn left_out(
     analysis: &TableAnalysis,
     problems: &mut Vec<String>,
 ) -> Vec<String> {
-    let exact = |written: &String| dialect.exact_name(&WrittenName(written.clone()));
-    let key: Vec<String> = spec.primary_key.iter().map(exact).collect();
+    let find = |written: &String| find_column(dialect, &analysis.columns, written);
+    let key: Vec<&SourceColumn> = spec.primary_key.iter().filter_map(find).collect();
     let mut names = Vec::with_capacity(spec.excluded_columns.len());
     for written in &spec.excluded_columns {
-        let name = exact(written);
-        if !analysis.columns.iter().any(|column| column.name == name) {
-            let names: Vec<&str> = analysis.columns.iter().map(|c| c.name.as_str()).collect();
+        let Some(column) = find(written) else {
             problems.push(format!(
-                "excludeSourceColumns names {written}, and the table has no such column; it has {}",
-                names.join(", ")
+                "excludeSourceColumns names {written}, and {}",
+                no_such_column(dialect, &analysis.columns, written)
             ));
-        }
-        if key.contains(&name) {
+            continue;
+        };
+        if key.contains(&column) {
             problems.push(format!(
                 "excludeSourceColumns names {written}, which primaryKeyColumns needs"
             ));
         }
-        names.push(name);
+        names.push(column.name.clone());
     }
     names
 }

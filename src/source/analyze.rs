@@ -3,13 +3,16 @@
 mod bound;
 mod checksum;
 mod clock;
+pub(super) mod family;
 mod key;
 mod ranges;
 mod session;
 mod watermark;
 
 use super::connection::SourceSettings;
-use super::error::{SourceError, SourceErrorKind};
+use super::error::SourceError;
+use super::missing::no_such_table;
+use super::readable::Reader;
 use crate::dialect::Dialect;
 use crate::domain::analysis::{AnalyzedPartition, SyncSnapshot, TableAnalysis, Untold};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
@@ -45,14 +48,17 @@ pub fn analyze(
     )?;
     let (columns, comment) = session.columns(&spec.source)?;
     if columns.is_empty() {
-        return Err(SourceError::new(
-            SourceErrorKind::NoSuchObject,
-            format!(
-                "{}: there is no such table, or the user may not see it; check schemaName and tableName in the workflow (an unquoted name is folded)",
-                session.place(&spec.source)
-            ),
-        ));
+        let query = |sql: &str| session.query(&spec.source, sql);
+        let place = session.place(&spec.source);
+        return Err(no_such_table(query, dialect, &spec.source, &place));
     }
+    Reader {
+        dialect,
+        spec,
+        user: &settings.username,
+        place: &session.place(&spec.source),
+    }
+    .check(|sql| session.query(&spec.source, sql), &columns)?;
     let mut subject = Subject {
         session: &session,
         spec,
@@ -60,6 +66,7 @@ pub fn analyze(
         warnings: Vec::new(),
         notes: Vec::new(),
     };
+    subject.tell_child_tables()?;
     let previous = previous
         .filter(|_| spec.reset_partitions == ResetPartitions::Disabled)
         .filter(|previous| !previous.partitions.is_empty());

@@ -113,10 +113,15 @@ impl SourceSettings {
         Ok(connection)
     }
 
-    /// The same source, but another of its databases: the one that a workflow's table names. A name that differs in
-    /// case only is the same database.
+    /// The same source, but another of its databases: the one that a workflow's table names, by its exact name. A name
+    /// without quotes, which is folded, means the worker's database whatever that one's case; one with capitals was quoted,
+    /// and PostgreSQL may have both.
     pub fn with_database(mut self, database: &str) -> Self {
-        if !self.database.eq_ignore_ascii_case(database) {
+        let is_same = match self.platform {
+            Platform::Postgresql => self.database.to_lowercase() == database,
+            _ => self.database.eq_ignore_ascii_case(database),
+        };
+        if !is_same {
             database.clone_into(&mut self.database);
         }
         self

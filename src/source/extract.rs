@@ -211,7 +211,14 @@ fn fetch_all(
     let session = SourceSession::open(&request.settings, dialect, &transaction)?;
     let scope = request.scope();
     same_columns(request, &session)?;
-    refuse_policies(&session, &scope, request.extraction.row_security, &place)?;
+    let query = |sql: &str| session.query(sql, &place);
+    refuse_policies(
+        query,
+        dialect,
+        &scope,
+        request.extraction.row_security,
+        &place,
+    )?;
     let longest = measure(request, &session, &place)?;
     let checksum = match &request.extraction.checksum {
         Some(aggregate) => {

@@ -1,8 +1,7 @@
 //! Policies that hide rows of a table from the login.
 
 use super::error::{SourceError, SourceErrorKind};
-use super::session::SourceSession;
-use crate::dialect::Scope;
+use crate::dialect::{Dialect, Scope};
 use crate::domain::spec::RowSecurity;
 
 /// What to do where a policy hides rows, for every platform.
@@ -10,7 +9,8 @@ pub(super) const REMEDY: &str = "let the worker log in as one who sees all rows 
 
 /// Refuses a table whose rows a policy hides, on platforms that would answer the others without a word.
 pub(super) fn refuse_policies(
-    session: &SourceSession<'_>,
+    query: impl Fn(&str) -> Result<Vec<Vec<Option<String>>>, SourceError>,
+    dialect: &dyn Dialect,
     scope: &Scope<'_>,
     row_security: RowSecurity,
     place: &str,
@@ -18,15 +18,15 @@ pub(super) fn refuse_policies(
     if row_security == RowSecurity::Accept {
         return Ok(());
     }
-    let Some(sql) = session.dialect.policy_query(scope) else {
+    let Some(sql) = dialect.policy_query(scope) else {
         return Ok(());
     };
-    let lines = session.query(&sql, place)?;
+    let lines = query(&sql)?;
     let hides = lines
         .iter()
         .flatten()
         .flatten()
-        .any(|line| session.dialect.hides_rows(line));
+        .any(|line| dialect.hides_rows(line));
     if hides {
         return Err(SourceError::new(
             SourceErrorKind::NoPrivilege,

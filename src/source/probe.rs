@@ -1,13 +1,17 @@
 //! What can be known of a source without moving anything.
 
+use super::analyze::family::Relatives;
+use super::columns::source_column;
 use super::connection::SourceSettings;
 use super::error::{SourceError, SourceErrorKind};
+use super::missing::no_such_table;
+use super::readable::Reader;
 use super::session::SourceSession;
 use super::tls::Protection;
+use crate::dialect::Dialect;
 use crate::dialect::transaction::TransactionSettings;
-use crate::dialect::{Dialect, Scope};
 use crate::domain::spec::TableSpec;
-use crate::domain::table::KeyRange;
+use crate::domain::table::SourceColumn;
 use odbc_api::environment;
 
 /// A source that answers.
@@ -78,7 +82,16 @@ fn is_pooled(settings: &SourceSettings, one: &SourceSession<'_>) -> Result<bool,
     Ok(first == second || next(one)? != first || next(&other)? != second)
 }
 
-/// For each table, of one database, how many columns it has, once no row of it has been selected. Blocking.
+/// A table that can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProbedTable {
+    /// How many columns move.
+    pub num_columns: usize,
+    /// What users should know.
+    pub warnings: Vec<String>,
+}
+
+/// For each table, of one database, what there is to know once no row of it has been selected. Blocking.
 ///
 /// # Errors
 /// When the source cannot be reached at all.
@@ -86,7 +99,7 @@ pub fn probe_tables(
     settings: &SourceSettings,
     dialect: &dyn Dialect,
     tables: &[TableSpec],
-) -> Result<Vec<Result<usize, SourceError>>, SourceError> {
+) -> Result<Vec<Result<ProbedTable, SourceError>>, SourceError> {
     let session = SourceSession::open(settings, dialect, &TransactionSettings::default())?;
     session.begin()?;
     let each = |spec: &TableSpec| {
@@ -95,32 +108,59 @@ pub fn probe_tables(
             ..TransactionSettings::default()
         })?;
         let place = format!("{}, table {}", settings.place(), spec.source);
-        let columns = session.query(&dialect.columns_query(&spec.source), &place)?;
-        if columns.is_empty() {
-            return Err(SourceError::new(
-                SourceErrorKind::NoSuchObject,
-                format!("{place}: there is no such table, or this user does not see it"),
-            ));
+        let query = |sql: &str| session.query(sql, &place);
+        let rows = query(&dialect.columns_query(&spec.source))?;
+        if rows.is_empty() {
+            return Err(no_such_table(query, dialect, &spec.source, &place));
         }
-        // No row, so that the predicate and the privileges on every column are checked and nothing is read.
-        let names = columns.iter().filter_map(|row| row.first()?.as_deref());
-        let each: Vec<String> = names
-            .map(|name| format!("{} IS NULL", dialect.quote_name(name)))
-            .collect();
-        let mut none = format!("1 = 0 AND ({})", each.join(" OR "));
-        if let Some(predicate) = &spec.where_clause {
-            none.push_str(&format!(" AND ({predicate}\n)"));
-        }
-        let scope = Scope {
-            table: &spec.source,
-            key: &[],
-            range: &KeyRange::Everything,
-            window: None,
-            where_clause: Some(&none),
-            modifiers: &spec.query_modifiers,
+        let all: Vec<SourceColumn> = rows.iter().map(|row| source_column(row)).collect();
+        let reader = Reader {
+            dialect,
+            spec,
+            user: &settings.username,
+            place: &place,
         };
-        session.query(&dialect.any_row_query(&scope), &place)?;
-        Ok(columns.len())
+        let num_columns = reader.check(query, &all)?;
+        Ok(ProbedTable {
+            num_columns,
+            warnings: relatives_warnings(query, dialect, spec, tables, &place)?,
+        })
     };
     Ok(tables.iter().map(each).collect())
+}
+
+/// What users should know of tables whose rows come with one another. `all`: the tables of the workflow.
+fn relatives_warnings(
+    query: impl Fn(&str) -> Result<Vec<Vec<Option<String>>>, SourceError>,
+    dialect: &dyn Dialect,
+    spec: &TableSpec,
+    all: &[TableSpec],
+    place: &str,
+) -> Result<Vec<String>, SourceError> {
+    let Some(sql) = dialect.relatives_query(&spec.source) else {
+        return Ok(Vec::new());
+    };
+    let relatives = Relatives::read(query(&sql)?);
+    let mut warnings = Vec::new();
+    if !spec.query_modifiers.without_child_tables {
+        warnings.extend(relatives.warning());
+    } else if let Some(why) = relatives.emptiness() {
+        return Err(SourceError::new(
+            SourceErrorKind::Refused,
+            format!("{place}: {why}"),
+        ));
+    }
+    for (schema, table) in &relatives.parents {
+        let is_read_with_children = all.iter().any(|other| {
+            dialect.exact_name(&other.source.schema) == *schema
+                && dialect.exact_name(&other.source.table) == *table
+                && !other.query_modifiers.without_child_tables
+        });
+        if is_read_with_children {
+            warnings.push(format!(
+                "its rows come with those of {schema}.{table}, which the workflow names as well: they are moved twice; take one of the two out, or write \"includeChildTables\": false at {schema}.{table} if it is no partitioned table"
+            ));
+        }
+    }
+    Ok(warnings)
 }

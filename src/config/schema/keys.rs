@@ -120,6 +120,11 @@ pub(in crate::config) const TABLE: &[Key] = &[
         "Columns that are left out.",
     ),
     key(
+        "includeChildTables",
+        Kind::Switch,
+        "Whether the rows of the tables that inherit from it come with a table (the default); PostgreSQL only.",
+    ),
+    key(
         "queryModifiers",
         Kind::Object(QUERY_MODIFIERS),
         "Pieces of the source's SQL for every query that reads rows.",

@@ -1,8 +1,8 @@
 //! What the catalog tells beside the columns: sizes, constraints, transactions.
 
 use super::PostgresFamily;
-use crate::dialect::{Dialect, Scope};
-use crate::domain::table::{TableRef, WrittenName};
+use crate::dialect::Scope;
+use crate::domain::table::TableRef;
 
 /// Every transaction holds a lock on its own virtual number, from its first statement to after its commit can be seen;
 /// one that has not written yet may still write a time at which it began. Prepared ones have no session, and on a standby
@@ -32,10 +32,7 @@ pub(super) const ENCRYPTION: &str = "SELECT CASE WHEN ssl THEN 'true' ELSE 'fals
 
 impl PostgresFamily {
     pub(super) fn estimates(&self, scope: &Scope<'_>) -> Vec<String> {
-        let (schema, name) = (
-            self.quote_text(&self.exact_name(&scope.table.schema)),
-            self.quote_text(&self.exact_name(&scope.table.table)),
-        );
+        let (schema, name) = self.texts(scope.table);
         let mut queries = Vec::new();
         if self.is_redshift {
             queries.push(format!("SELECT CAST(tbl_rows AS bigint)::varchar, (CAST(size AS bigint) * 1048576)::varchar FROM svv_table_info WHERE \"schema\" = {schema} AND \"table\" = {name}"));
@@ -44,11 +41,25 @@ impl PostgresFamily {
                  WHERE n.nspname = {schema} AND c.relname = {name} AND c.reltuples > 0"
             ));
         } else {
-            // Rows a page as the last ANALYZE saw them, and the pages of now; long values stand elsewhere.
+            // Partitions and child tables, whose rows are read with the table's.
+            let below = match scope.modifiers.without_child_tables {
+                true => "",
+                false => {
+                    " UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON t.id = i.inhparent"
+                }
+            };
+            // Rows a page as the last ANALYZE saw them, and the pages of now; long values stand elsewhere. A part that was
+            // never analyzed is taken to be as dense as the others, one on another server to be as large as then.
             queries.push(format!(
-                "SELECT CAST(c.reltuples / c.relpages * (pg_relation_size(c.oid) / CAST(current_setting('block_size') AS integer)) AS bigint)::varchar, pg_table_size(c.oid)::varchar \
-                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE n.nspname = {schema} AND c.relname = {name} AND c.reltuples > 0 AND c.relpages > 0"
+                "WITH RECURSIVE tree (id) AS (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = {schema} AND c.relname = {name}{below}), \
+                 sized AS (SELECT CAST(c.reltuples AS float8) AS tuples, CAST(c.relpages AS float8) AS relpages, c.reltuples > 0 AND c.relpages > 0 AS known, \
+                 CASE WHEN c.relkind = 'f' THEN c.relpages ELSE pg_relation_size(c.oid) / b.size END AS pages, \
+                 CASE WHEN c.relkind = 'f' THEN c.relpages * b.size ELSE pg_table_size(c.oid) END AS bytes \
+                 FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.id CROSS JOIN (SELECT CAST(current_setting('block_size') AS bigint) AS size) b WHERE c.relkind IN ('r', 'm', 'f')), \
+                 usual AS (SELECT sum(tuples) / sum(relpages) AS density FROM sized WHERE known) \
+                 SELECT CAST(CAST(sum(CASE WHEN s.known THEN s.tuples / s.relpages ELSE u.density END * s.pages) AS bigint) AS varchar), CAST(CAST(sum(s.bytes) AS bigint) AS varchar) \
+                 FROM sized s CROSS JOIN usual u WHERE u.density IS NOT NULL HAVING count(*) > 0"
             ));
         }
         // Never analyzed: 100 bytes a row is as good a guess as any.
@@ -62,10 +73,7 @@ impl PostgresFamily {
     }
 
     pub(super) fn constraints(&self, table: &TableRef) -> String {
-        let (schema, name) = (
-            self.quote_text(&self.exact_name(&table.schema)),
-            self.quote_text(&self.exact_name(&table.table)),
-        );
+        let (schema, name) = self.texts(table);
         let of_table = format!(
             "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = {schema} AND c.relname = {name}"
         );
@@ -90,31 +98,8 @@ impl PostgresFamily {
         )
     }
 
-    pub(super) fn tables(&self, schema: Option<&WrittenName>) -> String {
-        let of_schema = schema.map_or_else(String::new, |schema| {
-            let schema = self.quote_text(&self.exact_name(schema));
-            format!(" AND n.nspname = {schema}")
-        });
-        let kind = if self.is_redshift {
-            // What a materialized view is made of is the view's business.
-            "c.relkind = 'r' AND c.relname NOT LIKE 'mv!_tbl!_!_%' ESCAPE '!'"
-        } else {
-            // Partitions come with their table.
-            "c.relkind IN ('r', 'p') AND NOT c.relispartition"
-        };
-        format!(
-            "SELECT CAST(n.nspname AS varchar), CAST(c.relname AS varchar) \
-             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE {kind} AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!' AND n.nspname NOT IN ('information_schema', 'catalog_history')\
-             {of_schema} ORDER BY n.nspname, c.relname"
-        )
-    }
-
     pub(super) fn layout(&self, table: &TableRef) -> Option<String> {
-        let (schema, name) = (
-            self.quote_text(&self.exact_name(&table.schema)),
-            self.quote_text(&self.exact_name(&table.table)),
-        );
+        let (schema, name) = self.texts(table);
         self.is_redshift.then(|| format!(
             "SELECT CAST(column_name AS varchar), CAST(sortkey AS varchar), CASE WHEN distkey THEN 'true' ELSE 'false' END \
              FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = {schema} AND table_name = {name}"

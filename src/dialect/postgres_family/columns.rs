@@ -7,8 +7,9 @@ use crate::domain::table::TableRef;
 impl PostgresFamily {
     /// See [`Dialect::columns_query`].
     pub(super) fn columns_of(&self, table: &TableRef) -> String {
+        // Sequences, types and indexes have columns too, and no rows of users.
         let of_table = format!(
-            "n.nspname = {} AND c.relname = {}",
+            "n.nspname = {} AND c.relname = {} AND c.relkind NOT IN ('S', 'c', 'i', 'I', 't')",
             self.quote_text(&self.exact_name(&table.schema)),
             self.quote_text(&self.exact_name(&table.table))
         );

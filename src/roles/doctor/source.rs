@@ -192,13 +192,27 @@ async fn each_table(
         match probed {
             Ok(Ok(answers)) => {
                 for (spec, answer) in tables.iter().zip(answers) {
-                    findings.push(match answer {
-                        Ok(columns) => Finding::ok(
-                            "source_table",
-                            format!("{} can be read: {columns} columns", spec.source),
-                        ),
-                        Err(error) => unreadable(&error),
-                    });
+                    match answer {
+                        Ok(probed) => {
+                            findings.push(Finding::ok(
+                                "source_table",
+                                format!(
+                                    "{} can be read: {} columns",
+                                    spec.source, probed.num_columns
+                                ),
+                            ));
+                            findings.extend(probed.warnings.iter().map(|warning| {
+                                let (what, remedy) =
+                                    warning.split_once("; ").unwrap_or((warning, ""));
+                                Finding::warn(
+                                    "source_table",
+                                    format!("{}: {what}", spec.source),
+                                    remedy,
+                                )
+                            }));
+                        }
+                        Err(error) => findings.push(unreadable(&error)),
+                    }
                 }
             }
             Ok(Err(error)) => findings.push(unreadable(&error)),

@@ -283,7 +283,7 @@ impl Subject<'_> {
         };
         let what = match found {
             Some((column, _)) => format!("of type {}, which does not grow", column.type_name),
-            None => "and the table has no such column".to_owned(),
+            None => format!("and {}", self.no_such_column(written)),
         };
         Err(self.error(
             SourceErrorKind::NoSuchObject,

@@ -7,6 +7,7 @@ use crate::domain::spec::{ResetPartitions, RowSecurity, Synchronization};
 use crate::domain::table::{KeyColumn, KeyKind, SourceColumn, TableRef};
 use crate::plan::key::{KeyCandidate, KeyOrigin, LayoutColumn, choose_key, layout_key};
 use crate::plan::synchronization::has_untold_rows;
+use crate::source::catalog::unreadable;
 use crate::source::{SourceError, SourceErrorKind, SourceSettings};
 
 /// The keys that tables can be cut by, in the order of the tables: those that a run infers, otherwise the sort or the
@@ -94,6 +95,10 @@ impl Subject<'_> {
                 let mut key = Vec::with_capacity(written.len());
                 for name in written {
                     match self.written_key_column(name) {
+                        Ok(column) if key.contains(&column) => problems.push(format!(
+                            "columnNamesToPartitionBy names the column {} twice",
+                            column.name
+                        )),
                         Ok(column) => key.push(column),
                         Err(problem) => problems.push(problem),
                     }
@@ -118,9 +123,12 @@ impl Subject<'_> {
             return Ok(key);
         }
         let constraints = constraints(self.session, &self.spec.source)?;
+        let hidden = self.hidden_columns()?;
         let chosen = choose_key(&constraints, self.columns, |column| {
             let is_in_target = !column.computed && !self.is_excluded(column);
-            self.dialect().key_kind(column).is_some() && (is_in_target || !self.replaces_ranges())
+            !hidden.contains(&column.name)
+                && self.dialect().key_kind(column).is_some()
+                && (is_in_target || !self.replaces_ranges())
         });
         let Some(chosen) = chosen else {
             self.warnings.push(
@@ -137,6 +145,15 @@ impl Subject<'_> {
             .collect();
         self.note_key(&key, &format!("inferred: {}", chosen.origin));
         Ok(key)
+    }
+
+    /// Columns that are left out, and that the login may not read either: no statement may name them.
+    fn hidden_columns(&self) -> Result<Vec<String>, SourceError> {
+        if self.spec.excluded_columns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.query(&self.dialect().privileges_query(&self.spec.source))?;
+        Ok(unreadable(&rows))
     }
 
     /// A stored key, if the table still has it just so. What it says of NULL does not matter.
@@ -165,8 +182,8 @@ impl Subject<'_> {
     fn written_key_column(&self, written: &str) -> Result<KeyColumn, String> {
         let Some(column) = self.column(written) else {
             return Err(format!(
-                "columnNamesToPartitionBy names {written}, and the table has no such column; it has {}",
-                self.column_names()
+                "columnNamesToPartitionBy names {written}, and {}",
+                self.no_such_column(written)
             ));
         };
         let Some(kind) = self.dialect().key_kind(column) else {
@@ -217,23 +234,22 @@ impl Subject<'_> {
         if !needed && self.spec.reset_partitions != ResetPartitions::EnabledWithDedup {
             return Ok(Vec::new());
         }
-        let mut missing = Vec::new();
+        let mut problems = Vec::new();
         let mut excluded = Vec::new();
         let mut names = Vec::new();
         for written in &self.spec.primary_key {
             match self.column(written) {
-                None => missing.push(written.as_str()),
+                None => problems.push(format!(
+                    "primaryKeyColumns names {written}, and {}",
+                    self.no_such_column(written)
+                )),
                 Some(column) if self.is_excluded(column) => excluded.push(written.as_str()),
+                Some(column) if names.contains(&column.name) => problems.push(format!(
+                    "primaryKeyColumns names the column {} twice",
+                    column.name
+                )),
                 Some(column) => names.push(column.name.clone()),
             }
-        }
-        let mut problems = Vec::new();
-        if !missing.is_empty() {
-            problems.push(format!(
-                "primaryKeyColumns names {}, and the table has no such column; it has {}",
-                missing.join(", "),
-                self.column_names()
-            ));
         }
         if !excluded.is_empty() {
             problems.push(format!(

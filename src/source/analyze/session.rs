@@ -4,6 +4,7 @@ use crate::dialect::transaction::{Isolation, TransactionSettings};
 use crate::dialect::{Dialect, Scope, Window};
 use crate::domain::spec::{RowSecurity, TableSpec};
 use crate::domain::table::{KeyColumn, KeyRange, SourceColumn, TableRef};
+use crate::plan::names::{find_column, no_such_column};
 use crate::source::columns::{source_column, table_comment};
 use crate::source::connection::SourceSettings;
 use crate::source::session::SourceSession;
@@ -132,27 +133,18 @@ impl<'a> Subject<'a> {
         )
     }
 
-    pub(super) fn exact_name(&self, written: &str) -> String {
-        let written = crate::domain::table::WrittenName(written.to_owned());
-        self.dialect().exact_name(&written)
+    pub(super) fn column(&self, written: &str) -> Option<&'a SourceColumn> {
+        find_column(self.dialect(), self.columns, written)
     }
 
-    pub(super) fn column(&self, written: &str) -> Option<&'a SourceColumn> {
-        let name = self.exact_name(written);
-        self.columns.iter().find(|column| column.name == name)
+    /// What a message says of a name that means no column.
+    pub(super) fn no_such_column(&self, written: &str) -> String {
+        no_such_column(self.dialect(), self.columns, written)
     }
 
     /// Whether the user leaves a column out.
     pub(super) fn is_excluded(&self, column: &SourceColumn) -> bool {
-        self.spec
-            .excluded_columns
-            .iter()
-            .any(|written| self.exact_name(written) == column.name)
-    }
-
-    /// The table's columns, for messages.
-    pub(super) fn column_names(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
-        names.join(", ")
+        let mut excluded = self.spec.excluded_columns.iter();
+        excluded.any(|written| self.column(written).is_some_and(|c| c.name == column.name))
     }
 }

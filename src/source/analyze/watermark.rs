@@ -221,10 +221,15 @@ impl Subject<'_> {
     ) -> Result<(), SourceError> {
         let changed = match &previous.settings.synchronization {
             Synchronization::Watermark { column: was, .. }
-                if self.exact_name(was) == column.name =>
+                if self.column(was).is_some_and(|was| was.name == column.name) =>
             {
-                (previous.settings.where_clause != self.spec.where_clause)
-                    .then_some("whereClauseCriteria")
+                if previous.settings.where_clause != self.spec.where_clause {
+                    Some("whereClauseCriteria")
+                } else {
+                    let without = self.spec.query_modifiers.without_child_tables;
+                    (previous.settings.without_child_tables != without)
+                        .then_some("includeChildTables")
+                }
             }
             Synchronization::Watermark { .. } => Some("synchronization.watermarkColumn"),
             _ => Some("synchronization.strategy"),

@@ -323,9 +323,12 @@ fn what_the_catalog_is_asked_for_parses() {
     ] {
         let dialect = for_platform(platform).expect("a dialect");
         let mut statements = vec![
-            dialect.tables_query(None),
-            dialect.tables_query(Some(&table.schema)),
+            dialect.relations_query(),
+            dialect.lookalikes_query(&table),
+            dialect.privileges_query(&table),
         ];
+        statements.extend(dialect.external_tables_query().map(str::to_owned));
+        statements.extend(dialect.relatives_query(&table));
         statements.extend(dialect.layout_query(&table));
         assert_eq!(unparsed(parser, &statements), Vec::<String>::new());
     }

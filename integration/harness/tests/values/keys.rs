@@ -319,6 +319,7 @@ fn the_users_predicate_and_pieces_of_sql_stand_in_every_query() {
             query_modifiers: QueryModifiers {
                 object: Some(" AS u".to_owned()),
                 select: Some("ALL".to_owned()),
+                ..QueryModifiers::default()
             },
             ..spec("t", Some(&["id"]), 100)
         };

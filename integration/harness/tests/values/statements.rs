@@ -258,6 +258,7 @@ fn understood(platform: Platform, parser: &str) {
                 let modifiers = QueryModifiers {
                     object: predicate.map(|_| " AS t".to_owned()),
                     select: predicate.map(|_| "ALL".to_owned()),
+                    ..QueryModifiers::default()
                 };
                 let watermark = KeyColumn {
                     name: "at".to_owned(),

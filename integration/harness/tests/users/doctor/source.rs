@@ -78,7 +78,10 @@ fn tables_that_cannot_be_read_are_told_one_by_one() {
         &findings,
         "source_table",
         "fail",
-        &["permission denied", "SELECT on the table"],
+        &[
+            "private: permission denied",
+            "GRANT SELECT ON \"public\".\"private\" TO \"snowhaul\"",
+        ],
     );
     assert_found(
         &findings,
@@ -88,6 +91,160 @@ fn tables_that_cannot_be_read_are_told_one_by_one() {
     );
     assert_found(&findings, "source_table", "fail", &["no_such_column"]);
     assert_eq!(of(&findings, "source_table").len(), 4);
+}
+
+/// The worker's file of the site, for PostgreSQL.
+fn postgresql_worker(site: &Site<'_>) -> String {
+    let lines = fs::read_to_string(site.worker()).unwrap();
+    let lines = lines.replace(
+        "[connections.source.redshift]",
+        "[connections.source.postgresql]",
+    );
+    text(&site.scratch.write("postgresql.toml", &lines)).to_owned()
+}
+
+#[test]
+fn a_column_that_stays_behind_needs_no_grant_and_one_that_moves_is_named() {
+    let site = Site::shared();
+    let admin = LocalRedshift::shared().admin(site.source.name());
+    for statement in [
+        "CREATE TABLE public.people (id int PRIMARY KEY, name text, \"Ssn\" text UNIQUE)",
+        "GRANT SELECT (id, name) ON public.people TO snowhaul",
+        "CREATE TABLE public.by_ssn (ssn text UNIQUE, name text)",
+        "INSERT INTO public.by_ssn SELECT n, 'x' FROM generate_series(1, 5) n",
+        "GRANT SELECT (name) ON public.by_ssn TO snowhaul",
+        "CREATE TABLE public.none (id int)",
+        "CREATE SCHEMA closed",
+        "CREATE TABLE closed.t (id int)",
+        "GRANT SELECT ON closed.t TO snowhaul",
+    ] {
+        admin.run(statement);
+    }
+    let mut without = table("people");
+    without["excludeSourceColumns"] = json!(["Ssn"]);
+    let mut whole = table("people");
+    whole["target"]["tableName"] = json!("whole");
+    let mut closed = table("t");
+    closed["source"]["schemaName"] = json!("closed");
+    let workflow = site.workflow(&json!([without, whole, table("none"), closed]));
+    let worker = postgresql_worker(&site);
+    let (code, findings) = found(
+        &site,
+        &[
+            "-c",
+            &worker,
+            "--source-platform",
+            "postgresql",
+            text(&workflow),
+        ],
+    );
+    assert_eq!(code, Some(1), "{findings:#?}");
+    assert_found(
+        &findings,
+        "source_table",
+        "ok",
+        &["people can be read: 2 columns"],
+    );
+    assert_found(
+        &findings,
+        "source_table",
+        "fail",
+        &[
+            "permission denied for the columns Ssn",
+            "GRANT SELECT (\"Ssn\") ON \"public\".\"people\" TO \"snowhaul\"",
+            "excludeSourceColumns",
+        ],
+    );
+    assert_found(
+        &findings,
+        "source_table",
+        "fail",
+        &[
+            "public.none",
+            "GRANT SELECT ON \"public\".\"none\" TO \"snowhaul\"",
+        ],
+    );
+    assert_found(
+        &findings,
+        "source_table",
+        "fail",
+        &[
+            "closed.t",
+            "GRANT USAGE ON SCHEMA \"closed\" TO \"snowhaul\"",
+        ],
+    );
+    assert_eq!(of(&findings, "source_table").len(), 4);
+
+    // What doctor says can be read is read, though the only key that the table has is hidden.
+    let mut hidden = table("by_ssn");
+    hidden["excludeSourceColumns"] = json!(["ssn"]);
+    hidden["columnNamesToPartitionBy"] = json!(null);
+    let workflow = site.scratch.write(
+        "hidden.json",
+        &json!({
+            "defaultTableConfiguration": {
+                "source": {"databaseName": site.source.name(), "schemaName": "public"},
+                "target": {"databaseName": site.target, "schemaName": "PUBLIC"},
+            },
+            "tables": [hidden],
+        })
+        .to_string(),
+    );
+    let arguments = [
+        "run",
+        text(&workflow),
+        "--source-platform",
+        "postgresql",
+        "--name",
+        "hidden",
+        "-c",
+        &worker,
+    ];
+    let ended = site.command(&arguments).run(super::DEADLINE);
+    assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(site.rows_of("by_ssn"), 5);
+}
+
+#[test]
+fn tables_whose_rows_come_with_one_another_are_told() {
+    let site = Site::shared();
+    let sql = site.source.sql();
+    for statement in [
+        "CREATE TABLE p (id int)",
+        "CREATE TABLE q () INHERITS (p)",
+        "CREATE TABLE cut (id int) PARTITION BY RANGE (id)",
+        "CREATE TABLE cut_1 PARTITION OF cut FOR VALUES FROM (0) TO (9)",
+    ] {
+        sql.run(statement);
+    }
+    let tables = json!([table("p"), table("q"), table("cut"), table("cut_1")]);
+    let workflow = site.workflow(&tables);
+    let worker = postgresql_worker(&site);
+    let arguments = [
+        "-c",
+        &worker,
+        "--source-platform",
+        "postgresql",
+        text(&workflow),
+    ];
+    let (code, findings) = found(&site, &arguments);
+    assert_eq!(code, Some(0), "{findings:#?}");
+    let warned: Vec<_> = of(&findings, "source_table")
+        .into_iter()
+        .filter(|f| f[1] == "warn")
+        .collect();
+    assert_eq!(warned.len(), 3, "{warned:#?}");
+    for parts in [
+        &["public.p: ", "1 child table comes", "includeChildTables"][..],
+        &[
+            "public.q: ",
+            "its rows come with those of public.p",
+            "moved twice",
+        ],
+        &["public.cut_1: ", "its rows come with those of public.cut"],
+    ] {
+        assert_found(&findings, "source_table", "warn", parts);
+    }
 }
 
 #[test]

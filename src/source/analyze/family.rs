@@ -1,0 +1,96 @@
+//! The tables whose rows come with a table's.
+
+use super::session::Subject;
+use crate::plan::names::listed;
+use crate::plan::relations::RelationKind;
+use crate::source::{SourceError, SourceErrorKind};
+
+/// Child tables that a warning names at most.
+const NAMED: usize = 5;
+
+/// How a table hangs together with others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::source) struct Relatives {
+    /// What the table is.
+    pub(in crate::source) kind: Option<RelationKind>,
+    /// Those whose rows come with it, as `schema.name`.
+    pub(in crate::source) children: Vec<String>,
+    /// Those of them that have columns which it has not.
+    pub(in crate::source) with_own_columns: Vec<String>,
+    /// Those that its rows come with: exact names of schema and table.
+    pub(in crate::source) parents: Vec<(String, String)>,
+}
+
+impl Relatives {
+    /// Reads the answer of [`Dialect::relatives_query`](crate::dialect::Dialect::relatives_query).
+    pub(in crate::source) fn read(rows: Vec<Vec<Option<String>>>) -> Self {
+        let mut relatives = Self::default();
+        for row in rows {
+            let row: Option<Vec<String>> = row.into_iter().collect();
+            let Some(Ok([what, schema, name, kind, own])) = row.map(<[String; 5]>::try_from) else {
+                continue;
+            };
+            let full_name = format!("{schema}.{name}");
+            match what.as_str() {
+                "table" => relatives.kind = Some(RelationKind::parse(&kind)),
+                "parent" => relatives.parents.push((schema, name)),
+                _ => {
+                    if own != "0" {
+                        relatives.with_own_columns.push(full_name.clone());
+                    }
+                    relatives.children.push(full_name);
+                }
+            }
+        }
+        relatives
+    }
+
+    /// What users should know of a table that is read with its child tables.
+    pub(in crate::source) fn warning(&self) -> Option<String> {
+        let tables = match self.children.len() {
+            0 => return None,
+            1 => "1 child table comes".to_owned(),
+            num => format!("{num} child tables come"),
+        };
+        let own = match self.with_own_columns.is_empty() {
+            true => String::new(),
+            false => format!(
+                "; the columns that {} has and this table has not stay behind",
+                listed(&self.with_own_columns, NAMED)
+            ),
+        };
+        Some(format!(
+            "what is in {tables} with the rows of this table: {}; a child table that is migrated as well is moved twice, unless \"includeChildTables\": false has this table read alone{own}",
+            listed(&self.children, NAMED)
+        ))
+    }
+
+    /// Why nothing would be read of a table without its child tables.
+    pub(in crate::source) fn emptiness(&self) -> Option<&'static str> {
+        (self.kind == Some(RelationKind::PartitionedTable)).then_some(
+            "the table is partitioned, and all its rows are in its partitions: with \"includeChildTables\": false nothing would be read — take that key away",
+        )
+    }
+}
+
+impl Subject<'_> {
+    /// Tells which tables' rows come with this one's.
+    pub(super) fn tell_child_tables(&mut self) -> Result<(), SourceError> {
+        let Some(sql) = self.dialect().relatives_query(&self.spec.source) else {
+            return Ok(());
+        };
+        let relatives = Relatives::read(self.query(&sql)?);
+        if !self.spec.query_modifiers.without_child_tables {
+            self.warnings.extend(relatives.warning());
+            if !relatives.children.is_empty() && !self.spec.primary_key.is_empty() {
+                self.warnings.push(
+                    "no constraint of the source reaches beyond one table: rows of the table and of its child tables that have the same primaryKeyColumns are taken for one row; name columns that tell them apart"
+                        .to_owned(),
+                );
+            }
+        } else if let Some(why) = relatives.emptiness() {
+            return Err(self.error(SourceErrorKind::Refused, why));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! What is said of a table that is not there: what is there instead, and what to do.
+
+use super::error::{SourceError, SourceErrorKind};
+use crate::dialect::Dialect;
+use crate::domain::table::TableRef;
+use crate::plan::names::{in_json, listed};
+use crate::plan::relations::{RelationKind, remedy};
+
+/// Places that a message names at most.
+const NAMED: usize = 5;
+
+/// The rows of a statement, as text.
+type Rows = Vec<Vec<Option<String>>>;
+
+/// A failure for a table of whose columns the catalog has none. `query` asks the source once more, or twice.
+pub(super) fn no_such_table(
+    query: impl Fn(&str) -> Result<Rows, SourceError>,
+    dialect: &dyn Dialect,
+    table: &TableRef,
+    place: &str,
+) -> SourceError {
+    // It is no more than a better message: the failure stands.
+    let mut rows = query(&dialect.lookalikes_query(table)).unwrap_or_default();
+    if let Some(sql) = dialect.external_tables_query() {
+        let (schema, name) = (
+            dialect.exact_name(&table.schema),
+            dialect.exact_name(&table.table),
+        );
+        let others = query(sql).unwrap_or_default().into_iter();
+        let is_it = |row: &Vec<Option<String>>| *row == [Some(schema.clone()), Some(name.clone())];
+        rows.extend(others.filter(is_it).map(|row| {
+            let kind = RelationKind::ExternalTable.as_str();
+            let mut cells = vec![Some(kind.to_owned())];
+            cells.extend(row);
+            cells.extend(["true", "0"].map(|cell| Some(cell.to_owned())));
+            cells
+        }));
+    }
+    let found: Vec<Found> = rows.into_iter().filter_map(Found::read).collect();
+    SourceError::new(
+        SourceErrorKind::NoSuchObject,
+        format!("{place}: {}", explanation(dialect, table, &found)),
+    )
+}
+
+/// Something whose name is alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    /// `None`: a schema.
+    kind: Option<RelationKind>,
+    schema: String,
+    name: String,
+    is_usable: bool,
+    has_columns: bool,
+}
+
+impl Found {
+    fn read(row: Vec<Option<String>>) -> Option<Self> {
+        let [kind, schema, name, usable, columns]: [String; 5] = row
+            .into_iter()
+            .collect::<Option<Vec<_>>>()?
+            .try_into()
+            .ok()?;
+        Some(Self {
+            kind: (kind != "schema").then(|| RelationKind::parse(&kind)),
+            schema,
+            name,
+            is_usable: usable == "true",
+            has_columns: columns != "0",
+        })
+    }
+
+    fn is_readable_kind(&self) -> bool {
+        !matches!(self.kind, None | Some(RelationKind::Other(_))) && self.has_columns
+    }
+}
+
+fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> String {
+    const CHECK: &str =
+        "check databaseName, schemaName and tableName in the workflow (an unquoted name is folded)";
+    let (schema, name) = (
+        dialect.exact_name(&table.schema),
+        dialect.exact_name(&table.table),
+    );
+    let relations = || found.iter().filter(|f| f.kind.is_some());
+    if let Some((it, kind)) = relations()
+        .find(|f| f.schema == schema && f.name == name)
+        .and_then(|f| Some((f, f.kind?)))
+    {
+        let what = kind.as_str();
+        return match kind {
+            RelationKind::Other(_) => format!(
+                "{schema}.{name} is of the kind {what}, and has no rows to move; name a table or a view as tableName, or take it out of the workflow"
+            ),
+            RelationKind::ExternalTable => {
+                format!("{schema}.{name} is an {what}{}", remedy(kind))
+            }
+            RelationKind::LateBindingView => {
+                format!("{schema}.{name} is a {what}{}", remedy(kind))
+            }
+            _ if !it.has_columns => format!(
+                "the {what} {schema}.{name} has no columns, so that there is nothing to move; take it out of the workflow"
+            ),
+            _ => format!("the {what} {schema}.{name} has only just come; try again"),
+        };
+    }
+    // Spelled otherwise: the nearest place first.
+    let mut alike: Vec<&Found> = relations().filter(|f| f.is_readable_kind()).collect();
+    alike.sort_by_key(|f| {
+        (
+            f.schema != schema,
+            f.name != name,
+            f.schema.to_lowercase() != schema.to_lowercase(),
+        )
+    });
+    let of_schema = |f: &&&Found| f.schema.to_lowercase() == schema.to_lowercase();
+    if let Some(near) = alike.iter().find(of_schema) {
+        let mut keys = Vec::new();
+        if near.schema != schema {
+            keys.push(format!(
+                "\"schemaName\": {}",
+                in_json(dialect, &near.schema)
+            ));
+        }
+        if near.name != name {
+            keys.push(format!("\"tableName\": {}", in_json(dialect, &near.name)));
+        }
+        return format!(
+            "there is no such table as {schema}.{name}, but {}.{}: write {}",
+            near.schema,
+            near.name,
+            keys.join(", ")
+        );
+    }
+    let elsewhere: Vec<String> = alike
+        .iter()
+        .map(|f| format!("{}.{}", f.schema, f.name))
+        .collect();
+    let elsewhere = match elsewhere.is_empty() {
+        true => String::new(),
+        false => format!("; there is {}", listed(&elsewhere, NAMED)),
+    };
+    let schemas = || found.iter().filter(|f| f.kind.is_none());
+    match schemas().find(|f| f.schema == schema) {
+        Some(it) if !it.is_usable => format!(
+            "there is no such table, and the user may not use the schema {schema}: GRANT USAGE ON SCHEMA {} to it{elsewhere}; {CHECK}",
+            dialect.quote_name(&schema)
+        ),
+        Some(_) => format!("there is no such table{elsewhere}; {CHECK}"),
+        None => match schemas().next() {
+            Some(near) => format!(
+                "there is no such table, as there is no schema {schema}, but {}: write \"schemaName\": {}{elsewhere}; {CHECK}",
+                near.schema,
+                in_json(dialect, &near.schema)
+            ),
+            None => format!(
+                "there is no such table, as there is no schema {schema} in this database{elsewhere}; {CHECK}"
+            ),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::for_platform;
+    use crate::domain::table::{Platform, WrittenName};
+
+    fn said(schema: &str, name: &str, rows: &[(&str, &str, &str, &str, &str)]) -> String {
+        let written = |text: &str| WrittenName(text.to_owned());
+        let table = TableRef {
+            database: written("d"),
+            schema: written(schema),
+            table: written(name),
+        };
+        let cells = |row: &(&str, &str, &str, &str, &str)| {
+            let (kind, schema, name, usable, columns) = *row;
+            let cells = [kind, schema, name, usable, columns];
+            cells.map(|cell| Some(cell.to_owned())).to_vec()
+        };
+        let found: Vec<Found> = rows
+            .iter()
+            .filter_map(|row| Found::read(cells(row)))
+            .collect();
+        assert_eq!(found.len(), rows.len());
+        let dialect = for_platform(Platform::Postgresql).expect("a dialect");
+        explanation(dialect, &table, &found)
+    }
+
+    #[test]
+    fn what_is_there_instead_is_named() {
+        let schema = ("schema", "s", "", "true", "0");
+        for (rows, parts) in [
+            (
+                &[schema, ("sequence", "s", "t", "true", "3")][..],
+                &["s.t is of the kind sequence"][..],
+            ),
+            (
+                &[schema, ("table", "s", "t", "true", "0")],
+                &["has no columns", "take it out"],
+            ),
+            (
+                &[schema, ("late-binding view", "s", "t", "true", "0")],
+                &["NO SCHEMA BINDING"],
+            ),
+            (
+                &[schema, ("external table", "s", "t", "true", "0")],
+                &["is an external table"],
+            ),
+            (
+                &[schema, ("table", "s", "T", "true", "2")],
+                &["no such table", r#"write "tableName": "\"T\"""#],
+            ),
+            (
+                &[
+                    ("schema", "S", "", "true", "0"),
+                    ("view", "S", "t", "true", "2"),
+                ],
+                &[r#"write "schemaName": "\"S\"""#],
+            ),
+            (
+                &[schema, ("table", "other", "t", "true", "2")],
+                &["no such table; there is other.t"],
+            ),
+            (
+                &[("schema", "s", "", "false", "0")],
+                &["GRANT USAGE ON SCHEMA \"s\""],
+            ),
+            (&[("schema", "S", "", "true", "0")], &["no schema s, but S"]),
+            (&[], &["no schema s in this database", "check databaseName"]),
+            (&[schema], &["there is no such table; check"]),
+        ] {
+            let said = said("s", "t", rows);
+            assert!(
+                parts.iter().all(|part| said.contains(part)),
+                "{rows:?}: {said}"
+            );
+        }
+        // Whoever quoted a name may have meant the folded one.
+        let said = said("s", "\"T\"", &[schema, ("table", "s", "t", "true", "2")]);
+        assert!(said.contains(r#"write "tableName": "t""#), "{said}");
+    }
+}
