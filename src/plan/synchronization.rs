@@ -5,7 +5,8 @@ use crate::dialect::Dialect;
 use crate::domain::analysis::{AnalyzedPartition, SyncSettings, TableAnalysis, digest};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{Content, KeyRange, Platform, Slice};
-use crate::domain::task::LoadMode;
+use crate::domain::task::{ExtractColumn, LoadMode};
+use crate::plan::column_changes::moved_columns;
 use crate::types::snowflake_name::exact_name;
 
 /// Names the state that runs of this table leave behind: the same source table into the same target. `None`: its
@@ -133,6 +134,7 @@ pub fn sync_plan(
     key: Option<String>,
     spec: &TableSpec,
     analysis: &TableAnalysis,
+    columns: &[ExtractColumn],
 ) -> Option<SyncPlan> {
     Some(SyncPlan {
         key: key?,
@@ -140,6 +142,7 @@ pub fn sync_plan(
             key: analysis.key.clone(),
             where_clause: spec.where_clause.clone(),
             synchronization: spec.synchronization.clone(),
+            columns: Some(moved_columns(columns)),
         },
         reused: analysis.reused,
         started_from: analysis.started_from.clone(),

@@ -2,6 +2,7 @@
 
 mod bound;
 mod checksum;
+mod columns;
 mod key;
 mod ranges;
 mod session;
@@ -10,7 +11,9 @@ mod watermark;
 use super::connection::SourceSettings;
 use super::error::{SourceError, SourceErrorKind};
 use crate::dialect::Dialect;
-use crate::domain::analysis::{AnalyzedPartition, SyncSnapshot, TableAnalysis, Watermark};
+use crate::domain::analysis::{
+    AnalyzedPartition, PreviousRun, SyncSnapshot, TableAnalysis, Watermark,
+};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{KeyColumn, Platform};
 pub use key::infer_keys;
@@ -75,6 +78,7 @@ pub fn analyze(
         Synchronization::Watermark { column, .. } => {
             // Before all else: what the other statements see is not older than the bound.
             let mut bound = subject.capture_bound(column)?;
+            subject.check_watermark_type(&bound.column, previous)?;
             key = subject.resolve_key(previous)?;
             planned = subject.plan_by_watermark(&key, &mut bound, previous, platform)?;
             checksum = None;
@@ -97,6 +101,7 @@ pub fn analyze(
         key,
         started_from: None,
         reused: planned.reused,
+        previous: previous.and_then(PreviousRun::of),
         watermark,
         checksum,
         warnings,

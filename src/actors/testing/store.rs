@@ -142,6 +142,7 @@ impl Store {
                 key: Vec::new(),
                 where_clause: None,
                 synchronization: row.spec.synchronization.clone(),
+                columns: None,
             },
             partitions: vec![SyncPartition {
                 range: KeyRange::Everything,

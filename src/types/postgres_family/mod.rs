@@ -10,6 +10,7 @@
 mod adapt;
 
 use super::json::Root;
+use super::wider::wider;
 use super::{ColumnPlan, Fetch, PlannedColumn};
 use crate::domain::table::{SourceColumn, TypeClass};
 use arrow::datatypes::{DataType, TimeUnit};
@@ -44,6 +45,11 @@ pub fn plan_column(
         file_name: format!("c{index}"),
         nullable: column.nullable,
         fraction_digits: MICROSECONDS,
+        wider: target.and_then(|target| match column.type_name.as_str() {
+            // Nothing that is declared bounds it as it is used.
+            "money" => None,
+            _ => wider(&way.target, target),
+        }),
     };
     let mut planned = PlannedColumn {
         plan,
