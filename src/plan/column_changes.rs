@@ -174,12 +174,22 @@ fn keeps_values(before: &SourceColumn, now: &SourceColumn) -> bool {
         && not_below(scale.map(i64::from), new_scale.map(i64::from))
 }
 
-/// Exact names of the target's columns that no source column fills, and that do not fill themselves.
-pub fn unfilled<'a>(target: &'a [TargetColumn], columns: &[ExtractColumn]) -> Vec<&'a str> {
+/// Exact names of the target's columns that no source column fills, and that do not fill themselves. One that the previous
+/// run filled counts, whatever its default is.
+pub fn unfilled<'a>(
+    target: &'a [TargetColumn],
+    columns: &[ExtractColumn],
+    previous: Option<&[MovedColumn]>,
+) -> Vec<&'a str> {
     let is_filled = |name: &str| columns.iter().any(|column| column.target_name == name);
+    let was_filled = |name: &str| {
+        let mut before = previous.into_iter().flatten();
+        before.any(|moved| moved.target == name)
+    };
     target
         .iter()
-        .filter(|column| !column.has_default && !is_filled(&column.name))
+        .filter(|column| !is_filled(&column.name))
+        .filter(|column| !column.has_default || was_filled(&column.name))
         .map(|column| column.name.as_str())
         .collect()
 }
@@ -187,18 +197,17 @@ pub fn unfilled<'a>(target: &'a [TargetColumn], columns: &[ExtractColumn]) -> Ve
 /// Why rows are not replaced in a target whose columns `held` have values, and no source column fills them.
 pub fn would_be_lost(held: &[&str], previous: Option<&[MovedColumn]>, target: &str) -> String {
     format!(
-        "the target {} values, and no source column fills {}{}: replacing rows would set {} to NULL, so nothing is moved. Put it back in the source, take it out of excludeSourceColumns, or name the source column that fills it with columnNameMappings; or, if the values are to go, drop it (ALTER TABLE {target} DROP COLUMN …; CREATE TABLE … CLONE {target} keeps them elsewhere before)",
+        "the target {} values, and no source column fills {it}{}: replacing rows would lose the values, so nothing is moved. Put {it} back in the source, take {it} out of excludeSourceColumns, or name the source column that fills {it} with columnNameMappings; or, if the values may go, ALTER TABLE {target} DROP COLUMN (CREATE TABLE … CLONE {target} keeps them elsewhere before)",
         columns_have(held),
-        it(held),
         filled_before(held, previous),
-        it(held),
+        it = it(held),
     )
 }
 
 /// What users should know of such columns where rows are added or merged.
 pub fn stay_behind(held: &[&str], previous: Option<&[MovedColumn]>) -> String {
     format!(
-        "the target {} values, and no source column fills {}{}: rows that this run adds have NULL there, and the rows that are there keep theirs",
+        "the target {} values, and no source column fills {}{}: rows that this run adds have NULL there, or the column's default, and the rows that are there keep theirs; a run that replaces rows is refused",
         columns_have(held),
         it(held),
         filled_before(held, previous),
@@ -219,7 +228,7 @@ fn it(held: &[&str]) -> &'static str {
     }
 }
 
-/// ` any more (it was filled from c in the previous run)`, or nothing.
+/// ` (the previous run did, from c)`, or nothing.
 fn filled_before(held: &[&str], previous: Option<&[MovedColumn]>) -> String {
     let before: Vec<&str> = previous
         .into_iter()

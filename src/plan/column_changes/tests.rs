@@ -178,7 +178,10 @@ fn columns_that_nothing_fills_are_those_without_a_default() {
     };
     let target = [column("A", false), column("B", false), column("C", true)];
     let columns = [extracted(source("a", "int4", None, None))];
-    assert_eq!(unfilled(&target, &columns), ["B"]);
+    assert_eq!(unfilled(&target, &columns, None), ["B"]);
+    // What an earlier run has filled is no default's.
+    let before = moved_columns(&[extracted(source("c", "int4", None, None))]);
+    assert_eq!(unfilled(&target, &columns, Some(&before)), ["B", "C"]);
     let previous = moved_columns(&[extracted(source("b", "int4", None, None))]);
     let lost = would_be_lost(&["B"], Some(&previous), "D.S.T");
     assert!(
