@@ -13,7 +13,7 @@ struct KillUnlessDone(Option<ActorCell>);
 
 impl Drop for KillUnlessDone {
     fn drop(&mut self) {
-        if let Some(actor) = self.0.take() {
+        if let Some(actor) = self.0.take().filter(is_running) {
             tracing::error!("an effect ended without a result; its actor is killed and rebuilt");
             actor.kill();
         }

@@ -57,8 +57,8 @@ pub trait Loader: Send + Sync {
         batch: &[StagedPartition],
     ) -> LoadOutcome;
 
-    /// Begins no load any more, and waits so long for those that run. Those that run on are ended: their locks are free when
-    /// this returns, unless Snowflake cannot be asked, which takes `patience` once more at most.
+    /// Begins no load any more, and no other transaction of the orchestrator's, and waits so long for those that run. Those
+    /// that run on are ended: their locks are free when this returns, unless Snowflake cannot be asked, which takes `patience` once more at most.
     async fn stop(&self, patience: Duration);
 
     /// What is left to do when all tables of a workflow have ended: transient tables and staged files go. Best effort, and

@@ -2,10 +2,11 @@
 
 use super::catalog_contract::*;
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, to_json};
-use super::orchestrator::INSERT_ROWS;
+use super::hybrid::{Cells, HybridCheckpoint, corrupt, is_absence, to_json};
+use super::orchestrator::{INSERT_ROWS, of_affinity, open};
 use super::sql::{text, text_opt, values};
 use crate::domain::WorkflowId;
+use crate::domain::phase::WorkflowPhase;
 use crate::domain::retry::RetryPolicy;
 use crate::failpoint::Step;
 use crate::snowflake::SnowflakeError;
@@ -56,6 +57,64 @@ fn summary(row: &crate::snowflake::Row) -> Result<WorkflowSummary, CheckpointErr
 }
 
 impl HybridCheckpoint {
+    /// What stands under a name. Asks only for what metadata of every version have; without metadata there is nothing. One
+    /// statement.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be asked.
+    pub async fn named(&self, name: &str) -> Result<Option<NamedWorkflow>, CheckpointError> {
+        let sql = format!(
+            "SELECT WORKFLOW_ID, SOURCE_PLATFORM, CONFIGURATION, STATUS FROM {}.WORKFLOW WHERE NAME = {}",
+            self.s,
+            text(name)
+        );
+        let rows = match self.query(&sql).await {
+            Err(error) if is_absence(&error) => return Ok(None),
+            rows => rows?,
+        };
+        let read = |row: &crate::snowflake::Row| {
+            let mut c = Cells(row, 0);
+            let (id, source_platform, configuration) =
+                (WorkflowId(c.number()?), c.text()?, c.text()?);
+            let status = c.text()?;
+            Ok(NamedWorkflow {
+                id,
+                name: name.to_owned(),
+                source_platform,
+                configuration,
+                phase: WorkflowPhase::parse(&status)
+                    .ok_or_else(|| corrupt("a workflow's status", &status))?,
+            })
+        };
+        rows.first().map(read).transpose()
+    }
+
+    /// The open workflows besides `own` that an orchestrator of this affinity takes, or would take if nobody drove them. One
+    /// statement.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be asked.
+    pub async fn open_besides(
+        &self,
+        own: WorkflowId,
+        affinity: Option<&str>,
+    ) -> Result<Vec<OpenWorkflow>, CheckpointError> {
+        let sql = format!(
+            "SELECT NAME, IFF(OWNER IS NULL OR LEASE_UNTIL < SYSDATE(), 1, 0) FROM {s}.WORKFLOW WHERE {}{} AND WORKFLOW_ID <> {own} ORDER BY WORKFLOW_ID",
+            open(&self.s),
+            of_affinity(affinity),
+            s = self.s
+        );
+        let read = |row: &crate::snowflake::Row| {
+            let mut c = Cells(row, 0);
+            Ok(OpenWorkflow {
+                name: c.text()?,
+                is_free: c.number::<u8>()? == 1,
+            })
+        };
+        self.query(&sql).await?.iter().map(read).collect()
+    }
+
     /// One try to create a workflow, known by its token.
     async fn create_once(
         &self,
@@ -134,15 +193,6 @@ impl HybridCheckpoint {
 impl WorkflowCatalog for HybridCheckpoint {
     async fn check_schema(&self) -> Result<(), CheckpointError> {
         self.check_version().await
-    }
-
-    async fn configuration(&self, id: WorkflowId) -> Result<String, CheckpointError> {
-        let sql = format!(
-            "SELECT CONFIGURATION FROM {}.WORKFLOW WHERE WORKFLOW_ID = {id}",
-            self.s
-        );
-        let rows = self.query(&sql).await?;
-        Cells(rows.first().unwrap_or(&Vec::new()), 0).text()
     }
 
     async fn create_workflow(&self, workflow: &NewWorkflow) -> Result<WorkflowId, CheckpointError> {

@@ -2,6 +2,7 @@
 
 use super::contract::CheckpointError;
 use crate::domain::WorkflowId;
+use crate::domain::phase::WorkflowPhase;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
 use async_trait::async_trait;
@@ -57,6 +58,38 @@ impl WorkflowSummary {
     pub fn has_ended(&self) -> bool {
         matches!(self.status.as_str(), "COMPLETED" | "CANCELLED")
     }
+}
+
+/// What stands under a workflow's name, in metadata of whatever version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedWorkflow {
+    /// Id.
+    pub id: WorkflowId,
+    /// The name.
+    pub name: String,
+    /// Source platform.
+    pub source_platform: String,
+    /// The normalized configuration.
+    pub configuration: String,
+    /// Its phase.
+    pub phase: WorkflowPhase,
+}
+
+impl NamedWorkflow {
+    /// Whether it is what `workflow` would create.
+    pub fn is_same(&self, workflow: &NewWorkflow) -> bool {
+        self.source_platform == workflow.platform.as_str()
+            && self.configuration == workflow.configuration
+    }
+}
+
+/// A workflow that is open, and that an orchestrator may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenWorkflow {
+    /// Name.
+    pub name: String,
+    /// Whether nobody drives it now.
+    pub is_free: bool,
 }
 
 /// One table's progress: a row of `TABLE_PROGRESS_WITH_EXAMPLE_ERROR`.
@@ -192,8 +225,6 @@ pub trait WorkflowCatalog: Send + Sync {
     ) -> Result<Option<WorkflowSummary>, CheckpointError>;
     /// Progress of each table. One statement.
     async fn table_progress(&self, id: WorkflowId) -> Result<Vec<TableProgress>, CheckpointError>;
-    /// The configuration that a workflow was created with. One statement.
-    async fn configuration(&self, id: WorkflowId) -> Result<String, CheckpointError>;
     /// All workers that have not signed off, by host. One statement.
     async fn workers(&self) -> Result<Vec<WorkerSummary>, CheckpointError>;
     /// All known errors. One statement.

@@ -71,6 +71,11 @@ impl HybridCheckpoint {
         }
     }
 
+    /// As [`SnowflakeClient::end_transactions`].
+    pub async fn end_transactions(&self, patience: Duration) -> bool {
+        self.client.end_transactions(patience).await
+    }
+
     /// Whether the metadata objects are there in this version's form.
     pub(super) async fn check_version(&self) -> Result<(), CheckpointError> {
         let found = match self
@@ -238,7 +243,7 @@ impl HybridCheckpoint {
 }
 
 /// Whether Snowflake answered that there is no such object, or none that the role may see.
-fn is_absence(error: &CheckpointError) -> bool {
+pub(super) fn is_absence(error: &CheckpointError) -> bool {
     kind(error) == Some(&Kind::NoSuchObject)
 }
 

@@ -96,6 +96,21 @@ fn partition_state(row: &Row) -> Result<PartitionState, CheckpointError> {
     })
 }
 
+/// The condition on a workflow's row that there is something to do. A request to run again may come in the moment in which
+/// the workflow ends.
+pub(super) fn open(s: &str) -> String {
+    format!(
+        "(STATUS IN ('PENDING', 'EXECUTING') OR WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.TABLE_REQUEST WHERE REQUEST = 'RETRY'))"
+    )
+}
+
+/// The condition on a workflow's row, after others, that an orchestrator of this affinity drives it.
+pub(super) fn of_affinity(affinity: Option<&str>) -> String {
+    affinity.map_or_else(String::new, |affinity| {
+        format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(affinity))
+    })
+}
+
 fn phase_list(phases: &[PartitionPhase]) -> String {
     text_list(phases.iter().map(|phase| phase.as_str()))
 }
@@ -113,13 +128,10 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         let s = &self.s;
         let token = uuid::Uuid::new_v4().to_string();
         let owner = text(search.owner);
-        let matching = search.affinity.map_or_else(String::new, |affinity| {
-            format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(affinity))
-        });
-        // A request to run again may come in the moment in which the workflow ends.
         let free = format!(
-            "(STATUS IN ('PENDING', 'EXECUTING') OR WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.TABLE_REQUEST WHERE REQUEST = 'RETRY')) \
-             AND (OWNER IS NULL OR LEASE_UNTIL < SYSDATE()){matching}"
+            "{} AND (OWNER IS NULL OR LEASE_UNTIL < SYSDATE()){}",
+            open(s),
+            of_affinity(search.affinity)
         );
         let asked = self.asked_of(search).map_or_else(String::new, |asked| {
             format!(" OR (OWNER = {owner} AND WORKFLOW_ID IN ({asked}))")

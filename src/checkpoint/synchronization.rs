@@ -192,9 +192,10 @@ impl HybridCheckpoint {
         Ok(stored == started_from)
     }
 
+    /// The settings come once, not with each partition: they name all columns.
     fn snapshot_sql(&self, id: WorkflowId, table_no: TableNo) -> String {
         format!(
-            "SELECT y.SETTINGS, p.KEY_RANGE, p.CHECKSUM, p.WATERMARK FROM {s}.SYNCHRONIZATION y JOIN {s}.SYNC_PARTITION p ON p.SYNC_KEY = y.SYNC_KEY \
+            "SELECT CASE WHEN ROW_NUMBER() OVER (ORDER BY p.PARTITION_NO) = 1 THEN y.SETTINGS END, p.KEY_RANGE, p.CHECKSUM, p.WATERMARK FROM {s}.SYNCHRONIZATION y JOIN {s}.SYNC_PARTITION p ON p.SYNC_KEY = y.SYNC_KEY \
              WHERE y.WORKFLOW_ID = {id} AND y.TABLE_NO = {table_no} AND y.SETTINGS IS NOT NULL ORDER BY p.PARTITION_NO",
             s = self.s
         )

@@ -24,7 +24,8 @@ pub enum Command {
     /// Create workflows, look at them, and steer them.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
-    /// Both roles in one process until one workflow is complete. The same command continues an interrupted run.
+    /// Both roles in one process until one workflow is complete. The same command continues an interrupted run. Other open
+    /// workflows of its affinity go on with it meanwhile; it says which.
     Run(RunArguments),
     /// Check whether everything is there that the roles need, and say what to do about what is not. Changes nothing.
     ///

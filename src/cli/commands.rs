@@ -141,12 +141,22 @@ async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
     let workflow = read_workflow(&arguments.workflow)?;
     let catalog = catalog(&arguments.connection)?;
     let mut stop = pin!(shutdown::requested().map_err(no_signals)?);
-    wait_for_metadata(
-        || WorkflowCatalog::check_schema(&catalog),
-        METADATA_PATIENCE,
-    )
-    .await?;
-    let id = catalog.create_workflow(&workflow).await?;
+    let created = async {
+        wait_for_metadata(
+            || WorkflowCatalog::check_schema(&catalog),
+            METADATA_PATIENCE,
+        )
+        .await?;
+        catalog.create_workflow(&workflow).await
+    };
+    let Some(created) = shutdown::unless_stopped(&catalog, created, &mut stop).await else {
+        eprintln!(
+            "stopped before it was certain that the workflow {} is created; `snowhaul workflow list` tells",
+            workflow.name
+        );
+        return Ok(Ending::Interrupted);
+    };
+    let id = created?;
     println!(
         "workflow {} created with id {id}: {} tables",
         workflow.name,
@@ -295,10 +305,9 @@ async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
     } else {
         Vec::new()
     };
+    let warnings = catalog.warnings(id).await?;
     if arguments.json {
-        let warnings: Vec<_> = catalog
-            .warnings(id)
-            .await?
+        let warnings: Vec<_> = warnings
             .into_iter()
             .map(|(table, warning)| json!({"source_table": table, "warning": warning}))
             .collect();
@@ -311,6 +320,7 @@ async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
         if arguments.errors {
             print!("{}", report::errors(&errors));
         }
+        print!("{}", report::warnings(&workflow.name, &warnings));
     }
     Ok(Ending::Done)
 }
@@ -480,7 +490,7 @@ pub(super) fn refused(errors: ConfigErrors) -> RoleError {
     RoleError::Refused(errors.to_string().trim_end().to_owned())
 }
 
-fn no_signals(error: std::io::Error) -> RoleError {
+pub(super) fn no_signals(error: std::io::Error) -> RoleError {
     RoleError::Internal(format!("signals cannot be watched: {error}"))
 }
 

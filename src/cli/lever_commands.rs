@@ -2,14 +2,15 @@
 
 use super::Ending;
 use super::arguments::LeverArguments;
-use super::commands::{COMMAND_LOGS, catalog, no_such_workflow};
+use super::commands::{COMMAND_LOGS, catalog, no_signals, no_such_workflow};
 use crate::checkpoint::{SteeredTable, WorkflowCatalog};
 use crate::config::LogFormat;
 use crate::domain::request::{Lever, Request};
-use crate::roles::RoleError;
 use crate::roles::steering::{self, Steered};
+use crate::roles::{RoleError, shutdown};
 use crate::telemetry::logs::{LogSink, init};
 use serde_json::{Value, json};
+use std::pin::pin;
 
 /// Pulls a lever, and tells what became of it.
 pub(super) async fn pull(lever: Lever, arguments: LeverArguments) -> Result<Ending, RoleError> {
@@ -17,7 +18,15 @@ pub(super) async fn pull(lever: Lever, arguments: LeverArguments) -> Result<Endi
     let catalog = catalog(&arguments.connection)?;
     WorkflowCatalog::check_schema(&catalog).await?;
     let name = &arguments.workflow;
-    let Some(steered) = steering::pull(&catalog, name, lever, &arguments.tables).await? else {
+    let mut stop = pin!(shutdown::requested().map_err(no_signals)?);
+    let pulled = steering::pull(&catalog, name, lever, &arguments.tables);
+    let Some(pulled) = shutdown::unless_stopped(&catalog, pulled, &mut stop).await else {
+        eprintln!(
+            "stopped before it was certain; `snowhaul workflow status {name}` tells, and the same command does it again"
+        );
+        return Ok(Ending::Interrupted);
+    };
+    let Some(steered) = pulled? else {
         return Err(no_such_workflow(&catalog, name).await?);
     };
     let lines = lines(lever, &steered);

@@ -2,7 +2,7 @@
 //! a field that is added later needs a default.
 
 use super::spec::Synchronization;
-use super::table::{KeyColumn, KeyRange, SourceColumn};
+use super::table::{KeyColumn, KeyRange, SourceColumn, TypeClass};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -46,6 +46,9 @@ pub struct SyncSettings {
     /// Whether the rows of child tables were left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_child_tables: bool,
+    /// The columns that were moved; `None`: an earlier version did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<MovedColumn>>,
 }
 
 /// Rows that may be in the target though no watermark says so. Where there are any, the next run has to replace rows by
@@ -59,6 +62,69 @@ pub struct Untold {
     /// Rows of partitions that this run moves again, until each of them is loaded.
     #[serde(default)]
     pub moved_again: bool,
+}
+
+/// A source column as a run has moved it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MovedColumn {
+    /// Its exact name.
+    pub name: String,
+    /// See [`SourceColumn::type_name`].
+    pub type_name: String,
+    /// See [`SourceColumn::length_or_precision`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_or_precision: Option<u32>,
+    /// See [`SourceColumn::scale`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<i32>,
+    /// See [`SourceColumn::class`].
+    #[serde(default)]
+    pub class: TypeClass,
+    /// Exact name of the target column.
+    pub target: String,
+}
+
+impl MovedColumn {
+    /// The column, as far as it was stored.
+    pub fn source(&self) -> SourceColumn {
+        SourceColumn {
+            name: self.name.clone(),
+            type_name: self.type_name.clone(),
+            length_or_precision: self.length_or_precision,
+            scale: self.scale,
+            class: self.class,
+            ..SourceColumn::default()
+        }
+    }
+}
+
+/// What a run is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousRun {
+    /// The columns that it moved.
+    pub columns: Vec<MovedColumn>,
+    /// The watermark up to which all was moved, if it is one for all partitions.
+    #[serde(default)]
+    pub watermark: Option<String>,
+}
+
+impl PreviousRun {
+    /// What a stored state says of the run that left it. `None`: an earlier version did not say.
+    pub fn of(snapshot: &SyncSnapshot) -> Option<Self> {
+        let mut stored = snapshot
+            .partitions
+            .iter()
+            .filter_map(|p| p.watermark.as_ref());
+        let first = stored.next();
+        Some(Self {
+            columns: snapshot.settings.columns.clone()?,
+            watermark: first
+                .filter(|first| stored.all(|other| other == *first))
+                .cloned(),
+        })
+    }
 }
 
 /// A partition that an earlier run left behind.
@@ -99,6 +165,9 @@ pub struct TableAnalysis {
     /// Whether the partitions' ranges are those that the previous run stored, one by one.
     #[serde(default)]
     pub reused: bool,
+    /// What it compares with, where earlier runs have left something that is still of use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousRun>,
     /// The watermark of this run. `None`: there is nothing to move by it, or all rows are moved whatever their watermark.
     #[serde(default)]
     pub watermark: Option<Watermark>,
@@ -158,4 +227,50 @@ pub struct Watermark {
     /// Whether rows without a watermark are moved by every run, not just by the first. Rows are merged then.
     #[serde(default)]
     pub moves_nulls: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_of_a_version_without_columns_is_read_and_not_compared() {
+        let stored = r#"{"settings":{"key":[],"whereClause":null,"synchronization":{"strategy":"watermark","column":"at","trackModifications":false,"trackDeletions":false}},"partitions":[]}"#;
+        let snapshot: SyncSnapshot = serde_json::from_str(stored).expect("reads");
+        assert_eq!(PreviousRun::of(&snapshot), None);
+        // Its name is what it was, so that an analysis of that version can still be planned.
+        assert_eq!(
+            serde_json::to_string(&snapshot).ok().as_deref(),
+            Some(stored)
+        );
+    }
+
+    #[test]
+    fn a_watermark_is_told_only_if_it_is_one() {
+        let snapshot = |watermarks: &[Option<&str>]| SyncSnapshot {
+            settings: SyncSettings {
+                key: Vec::new(),
+                where_clause: None,
+                synchronization: Synchronization::FullReplace,
+                columns: Some(Vec::new()),
+            },
+            partitions: watermarks
+                .iter()
+                .map(|watermark| SyncPartition {
+                    range: KeyRange::Everything,
+                    checksum: None,
+                    watermark: watermark.map(str::to_owned),
+                })
+                .collect(),
+        };
+        let watermark = |watermarks: &[Option<&str>]| {
+            PreviousRun::of(&snapshot(watermarks)).and_then(|previous| previous.watermark)
+        };
+        assert_eq!(
+            watermark(&[Some("1"), None, Some("1")]).as_deref(),
+            Some("1")
+        );
+        assert_eq!(watermark(&[Some("1"), Some("2")]), None);
+        assert_eq!(watermark(&[None]), None);
+    }
 }

@@ -7,7 +7,8 @@ use crate::domain::analysis::{
 };
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{Content, KeyRange, Platform, Slice};
-use crate::domain::task::LoadMode;
+use crate::domain::task::{ExtractColumn, LoadMode};
+use crate::plan::column_changes::moved_columns;
 use crate::types::snowflake_name::exact_name;
 
 /// Names the state that runs of this table leave behind: the same source table into the same target. `None`: its
@@ -149,6 +150,7 @@ pub fn sync_plan(
     key: Option<String>,
     spec: &TableSpec,
     analysis: &TableAnalysis,
+    columns: &[ExtractColumn],
 ) -> Option<SyncPlan> {
     Some(SyncPlan {
         key: key?,
@@ -158,6 +160,7 @@ pub fn sync_plan(
             synchronization: spec.synchronization.clone(),
             untold: analysis.untold,
             without_child_tables: spec.query_modifiers.without_child_tables,
+            columns: Some(moved_columns(columns)),
         },
         reused: analysis.reused,
         started_from: analysis.started_from.clone(),

@@ -271,6 +271,7 @@ pub fn match_columns(
             target_type: existing.target_type.clone(),
         });
     }
+    warnings.extend(narrow_columns(dialect, &columns));
     for existing in target {
         let filled = wanted.iter().any(|w| w.target_name == existing.name);
         if !filled && !existing.nullable && !existing.has_default {
@@ -285,6 +286,22 @@ pub fn match_columns(
     } else {
         Err(problems)
     }
+}
+
+/// The columns whose declared type holds more than the target's, with the type that would do.
+pub fn narrow_columns(dialect: &dyn Dialect, columns: &[ExtractColumn]) -> Vec<String> {
+    let narrow = |(index, column): (usize, &ExtractColumn)| {
+        let planned = dialect.plan_column(&column.source, index, Some(&column.target_type));
+        let wider = planned.plan.wider?;
+        Some(format!(
+            "column {} of type {} into {} of type {}: not all values that the source may hold fit, and one that does not fails; what holds all is {wider}",
+            column.source.name,
+            column.source.type_text(),
+            column.target_name,
+            column.target_type
+        ))
+    };
+    columns.iter().enumerate().filter_map(narrow).collect()
 }
 
 #[cfg(test)]

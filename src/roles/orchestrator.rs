@@ -14,19 +14,22 @@ use crate::config::orchestrator::OrchestratorConfig;
 use crate::snowflake::{Connection, SnowflakeClient};
 use ractor::{Actor, ActorRef};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// How long a stop may take: Snowpark Container Services kill 30 s after SIGTERM.
 const STOP_TIMEOUT: Duration = Duration::from_secs(18);
+/// How long transactions may go on when the actors have stopped; as long again for their rollback.
+const END_TRANSACTIONS: Duration = Duration::from_secs(1);
 
 /// A running orchestrator.
 pub struct Orchestrator {
     /// The root of its actors.
     pub supervisor: ActorRef<OrchestratorSupervisorMsg>,
     handle: JoinHandle<()>,
+    /// The clients that begin transactions.
+    clients: [SnowflakeClient; 2],
     load_permits: Arc<Semaphore>,
     load_concurrency: usize,
 }
@@ -72,13 +75,12 @@ impl<'a> Prepared<'a> {
         } = self;
         let loader = TableLoader {
             client: SnowflakeClient::for_loads(connection.clone(), "orchestrator"),
-            open: RwLock::default(),
-            stopping: AtomicBool::default(),
             transactions: SnowflakeClient::for_transactions(connection.clone(), "orchestrator"),
             checkpoint: checkpoint.clone(),
             metadata: config.metadata.clone(),
             stage: config.metadata.stage(),
         };
+        let clients = [client.clone(), loader.transactions.clone()];
         let owner = process_name();
         tracing::info!(
             owner,
@@ -113,6 +115,7 @@ impl<'a> Prepared<'a> {
         Ok(Orchestrator {
             supervisor,
             handle,
+            clients,
             load_permits,
             load_concurrency: config.load_concurrency,
         })
@@ -160,20 +163,22 @@ impl Orchestrator {
         )
     }
 
-    /// Gives the leases back and stops.
+    /// Gives the leases back and stops. No transaction is left open, also not by actors that have given up.
     pub async fn stop(mut self) {
-        if self.handle.is_finished() {
-            return;
+        if !self.handle.is_finished() {
+            let _ = self.supervisor.cast(OrchestratorSupervisorMsg::Drain);
+            if tokio::time::timeout(STOP_TIMEOUT, &mut self.handle)
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    "the orchestrator did not stop in time; its leases run out by themselves"
+                );
+            }
         }
-        let _ = self.supervisor.cast(OrchestratorSupervisorMsg::Drain);
-        if tokio::time::timeout(STOP_TIMEOUT, &mut self.handle)
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                "the orchestrator did not stop in time; its leases run out by themselves"
-            );
-        }
+        let ends = self.clients.iter();
+        futures::future::join_all(ends.map(|client| client.end_transactions(END_TRANSACTIONS)))
+            .await;
     }
 }
 
@@ -189,19 +194,19 @@ pub async fn run(
 ) -> Result<(), RoleError> {
     let mut orchestrator = Orchestrator::start(connection, config).await?;
     tokio::pin!(stop);
-    loop {
+    let ended = loop {
         tokio::select! {
-            error = orchestrator.ended() => return Err(error),
-            () = &mut stop => break,
+            error = orchestrator.ended() => break Err(error),
+            () = &mut stop => break Ok(()),
             new = reload.next() => {
                 orchestrator.tune(&new);
                 let tuned = format!("load_concurrency {}, {:?}", new.load_concurrency, new.poll);
                 tell_reload(&tuned, &config.needs_restart(&new));
             }
         }
-    }
+    };
     tracing::info!("orchestrator stops");
     orchestrator.stop().await;
     tracing::info!("orchestrator has stopped");
-    Ok(())
+    ended
 }

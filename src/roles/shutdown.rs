@@ -1,6 +1,8 @@
 //! The signals that ask a process to stop, or to read its configuration again.
 
 use super::RoleError;
+use crate::checkpoint::HybridCheckpoint;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Resolves when the process is asked to stop: SIGTERM, or SIGINT (Ctrl-C).
@@ -16,6 +18,32 @@ pub fn requested() -> std::io::Result<impl Future<Output = ()> + Send> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// How long a transaction may go on when a command is asked to stop; as long again for its rollback.
+const END_TRANSACTIONS: Duration = Duration::from_secs(2);
+
+/// Does `work` on the checkpoint, unless `stop` comes before it ends: then its transactions are ended, and the work is given
+/// up, unless that brings it to its end. `None`: it was given up.
+pub async fn unless_stopped<T>(
+    checkpoint: &HybridCheckpoint,
+    work: impl Future<Output = T>,
+    stop: &mut (impl Future<Output = ()> + Unpin),
+) -> Option<T> {
+    {
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            done = &mut work => return Some(done),
+            () = stop => {}
+        }
+        tokio::select! {
+            done = &mut work => return Some(done),
+            _ = checkpoint.end_transactions(END_TRANSACTIONS) => {}
+        }
+    }
+    // What the work has still held is rolled back, now that it is gone.
+    checkpoint.end_transactions(END_TRANSACTIONS).await;
+    None
 }
 
 /// Reads a role's configuration anew when the process is asked to: SIGHUP.

@@ -2,10 +2,11 @@
 
 use super::RoleError;
 use super::orchestrator::Prepared;
-use super::worker::Worker;
-use crate::checkpoint::CheckpointError;
+use super::shutdown::unless_stopped;
+use super::worker::PreparedWorker;
 use crate::checkpoint::{
-    HybridCheckpoint, NewWorkflow, TableProgress, WorkflowCatalog, WorkflowSummary,
+    CheckpointError, HybridCheckpoint, NamedWorkflow, NewWorkflow, OpenWorkflow, TableProgress,
+    WorkflowCatalog, WorkflowSummary,
 };
 use crate::config::orchestrator::OrchestratorConfig;
 use crate::config::worker::WorkerConfig;
@@ -114,7 +115,8 @@ pub struct StandaloneSettings<'a> {
     pub workflow: &'a NewWorkflow,
 }
 
-/// Creates the workflow, or finds it again, and runs both roles until it is complete or `stop` resolves.
+/// Creates the workflow, or finds it again, and runs both roles until it is complete or `stop` resolves. A workflow that is
+/// refused is refused before anything is written or begun.
 ///
 /// # Errors
 /// When a role cannot start, or gives up, or the workflow's name stands for another one.
@@ -125,22 +127,23 @@ pub async fn run(
 ) -> Result<Followed, RoleError> {
     let client = SnowflakeClient::new(settings.connection.clone(), "standalone");
     let catalog = HybridCheckpoint::new(client, settings.worker.metadata.clone());
-    let orchestrator = Prepared::new(settings.connection, settings.orchestrator).await?;
-    // Before it drives: it may complete an interrupted workflow at once, and that is no mistake.
-    let found = catalog.find_workflow(&settings.workflow.name).await?;
-    let was_complete = found.is_some_and(|workflow| workflow.has_ended());
+    let prepared = unless_stopped(&catalog, prepare(settings, &catalog), stop).await;
+    let Some(prepared) = prepared else {
+        return Ok(Followed::Interrupted);
+    };
+    let Ready {
+        id,
+        orchestrator,
+        worker,
+    } = prepared?;
     let mut orchestrator = orchestrator.start().await?;
     let outcome = async {
-        let mut worker = Worker::start(settings.connection, settings.worker).await?;
-        let followed = async {
-            let id = create_or_continue(&catalog, settings.workflow, was_complete).await?;
-            tokio::select! {
-                followed = follow(&catalog, id, view, stop) => followed,
-                error = worker.ended() => Err(error),
-                error = orchestrator.ended() => Err(error),
-            }
-        }
-        .await;
+        let mut worker = worker.start().await?;
+        let followed = tokio::select! {
+            followed = follow(&catalog, id, view, stop) => followed,
+            error = worker.ended() => Err(error),
+            error = orchestrator.ended() => Err(error),
+        };
         worker.stop().await;
         followed
     }
@@ -149,42 +152,132 @@ pub async fn run(
     outcome
 }
 
+/// Both roles, which have begun nothing, and their workflow.
+struct Ready<'a> {
+    id: WorkflowId,
+    orchestrator: Prepared<'a>,
+    worker: PreparedWorker<'a>,
+}
+
+/// Everything that may be refused, and then the workflow.
+async fn prepare<'a>(
+    settings: &StandaloneSettings<'a>,
+    catalog: &HybridCheckpoint,
+) -> Result<Ready<'a>, RoleError> {
+    let workflow = settings.workflow;
+    if let Some(found) = catalog.named(&workflow.name).await? {
+        refuse_ended(&found)?;
+        refuse_another(&found, workflow)?;
+    }
+    let orchestrator = Prepared::new(settings.connection, settings.orchestrator).await?;
+    let worker = PreparedWorker::new(settings.connection, settings.worker).await?;
+    let id = create_or_continue(catalog, workflow).await?;
+    let affinity = settings.orchestrator.affinity.as_deref();
+    if let Some(others) = others(&catalog.open_besides(id, affinity).await?) {
+        eprintln!("{others}");
+    }
+    Ok(Ready {
+        id,
+        orchestrator,
+        worker,
+    })
+}
+
 /// Creates a workflow, or finds the one that an earlier, interrupted run of the same command has left.
 async fn create_or_continue(
     catalog: &HybridCheckpoint,
     workflow: &NewWorkflow,
-    was_complete: bool,
 ) -> Result<WorkflowId, RoleError> {
     match catalog.create_workflow(workflow).await {
         Ok(id) => Ok(id),
         Err(CheckpointError::NameTaken(name)) => {
             let found = catalog
-                .find_workflow(&name)
+                .named(&name)
                 .await?
                 .ok_or(CheckpointError::NameTaken(name))?;
-            let id = WorkflowId(found.workflow_id);
-            let same = found.source_platform == workflow.platform.as_str()
-                && catalog.configuration(id).await? == workflow.configuration;
-            if was_complete {
-                return Err(RoleError::Refused(format!(
-                    "the workflow {0} is {1} already: look at it with `snowhaul workflow status {0}`, let what failed run again with `snowhaul workflow retry {0}` and then this command, or choose another name",
-                    found.name,
-                    found.status.to_lowercase()
-                )));
-            }
-            if !same {
-                return Err(RoleError::Refused(format!(
-                    "a workflow named {} exists with another configuration; choose another name",
-                    found.name
-                )));
-            }
+            // Another process may have created it since. One that has ended since is the same run, and its end is told.
+            refuse_another(&found, workflow)?;
             tracing::info!(
-                workflow = found.name,
-                id = id.0,
+                workflow = workflow.name,
+                id = found.id.0,
                 "the workflow is continued"
             );
-            Ok(id)
+            Ok(found.id)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+fn refuse_ended(found: &NamedWorkflow) -> Result<(), RoleError> {
+    if !found.phase.is_terminal() {
+        return Ok(());
+    }
+    Err(RoleError::Refused(format!(
+        "the workflow {0} is {1} already: look at it with `snowhaul workflow status {0}`, let what failed run again with `snowhaul workflow retry {0}` and then this command, or choose another name",
+        found.name,
+        found.phase.as_str().to_lowercase()
+    )))
+}
+
+fn refuse_another(found: &NamedWorkflow, workflow: &NewWorkflow) -> Result<(), RoleError> {
+    if found.is_same(workflow) {
+        return Ok(());
+    }
+    Err(RoleError::Refused(format!(
+        "a workflow named {0} exists with another configuration; nothing was begun, and nothing was written: go on with the file that it was created from (`snowhaul workflow status {0}` tells how far it is), or choose another name",
+        found.name
+    )))
+}
+
+/// What is said of other workflows that this run goes on with.
+fn others(open: &[OpenWorkflow]) -> Option<String> {
+    let names = |is_free: bool| {
+        let names: Vec<&str> = open
+            .iter()
+            .filter(|other| other.is_free == is_free)
+            .map(|other| other.name.as_str())
+            .collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let parts: Vec<String> = [
+        names(true).map(|names| format!("goes on with these open workflows: {names}")),
+        names(false)
+            .map(|names| format!("takes these over if whoever drives them now has died: {names}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| {
+        format!(
+            "besides its own workflow, this run {}. They stop where they are when this run ends; nothing of them is lost. `snowhaul workflow pause NAME` or `cancel NAME` keeps it from them, and so does an affinity in the workflow's file.",
+            parts.join(", and it ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(name: &str, is_free: bool) -> OpenWorkflow {
+        OpenWorkflow {
+            name: name.to_owned(),
+            is_free,
+        }
+    }
+
+    #[test]
+    fn a_run_says_which_other_workflows_it_goes_on_with() {
+        assert_eq!(others(&[]), None);
+        let said = others(&[open("a", true), open("b", false), open("c", true)]);
+        let said = said.unwrap_or_default();
+        assert!(
+            said.starts_with(
+                "besides its own workflow, this run goes on with these open workflows: a, c, and it takes these over if whoever drives them now has died: b."
+            ),
+            "{said}"
+        );
+        let said = others(&[open("b", false)]).unwrap_or_default();
+        assert!(said.contains("this run takes these over"), "{said}");
     }
 }

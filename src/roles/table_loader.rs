@@ -10,10 +10,12 @@ use crate::checkpoint::{
     Admission, CheckpointError, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint,
     OwnedWorkflow, TableState,
 };
+use crate::dialect;
 use crate::domain::staged_path::{attempt_directory, check_manifest};
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::{Step, step};
+use crate::plan::target::narrow_columns;
 use crate::snowflake::copy::{CopyInto, verify};
 use crate::snowflake::error::Kind;
 use crate::snowflake::merge;
@@ -21,9 +23,7 @@ use crate::snowflake::{SnowflakeClient, SnowflakeError, Transaction};
 use crate::types::snowflake_name::{quote, quote_table};
 use async_trait::async_trait;
 use serde_json::json;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::RwLock;
 
 /// Snowflake's code for a session without a warehouse.
 const NO_WAREHOUSE: &str = "000606";
@@ -34,10 +34,6 @@ pub struct TableLoader {
     pub client: SnowflakeClient,
     /// The same for the transactions, in which nothing is committed by itself.
     pub transactions: SnowflakeClient,
-    /// Held by each transaction while it is open; whoever has it alone knows that none is.
-    pub open: RwLock<()>,
-    /// Whether no transaction begins any more.
-    pub stopping: AtomicBool,
     /// Gives the statements that belong into the transaction.
     pub checkpoint: HybridCheckpoint,
     /// Where staging tables live.
@@ -83,22 +79,14 @@ impl Loader for TableLoader {
     }
 
     async fn stop(&self, patience: Duration) {
-        // Those that wait for it now begin when this is over, and end there.
-        let ended = tokio::time::timeout(patience, self.open.write()).await;
-        self.stopping.store(true, Ordering::SeqCst);
-        if ended.is_ok() {
-            return;
-        }
-        tracing::info!(
-            "loads that still run are rolled back; they are done again by whoever goes on"
+        // The plans, the ends and what operators ask for are written in transactions too.
+        let (loads, others) = tokio::join!(
+            self.transactions.end_transactions(patience),
+            self.checkpoint.end_transactions(patience)
         );
-        self.transactions.cancel_all();
-        if tokio::time::timeout(patience, self.open.write())
-            .await
-            .is_err()
-        {
+        if !(loads && others) {
             tracing::warn!(
-                "loads could not be rolled back in time; Snowflake ends their transactions by itself, after five minutes or when they end"
+                "transactions could not be rolled back in time; Snowflake ends them by itself, after five minutes or when they end"
             );
         }
     }
@@ -286,10 +274,6 @@ impl TableLoader {
         staging: Option<&str>,
         admission: Admission,
     ) -> LoadOutcome {
-        let _open = self.open.read().await;
-        if self.stopping.load(Ordering::SeqCst) {
-            return LoadOutcome::TryAgain("the orchestrator stops".to_owned());
-        }
         let transaction = match self.transactions.begin_tagged(Step::LoadBegin, tag).await {
             Ok(transaction) => transaction,
             // Nothing has begun, whatever becomes of the other sessions.
@@ -483,12 +467,25 @@ fn rejected(extraction: &ExtractionSpec, batch: &[StagedPartition], message: &st
             .map(|index| {
                 let partition = batch[index].unit.key.partition_no;
                 let what = format!(
-                    "target {}, partition {partition}: {message}; change the target column so that it holds the value, or leave the row out with whereClauseCriteria",
-                    extraction.target
+                    "target {}, partition {partition}: {message}; change the target column so that it holds the value{}, or leave the row out with whereClauseCriteria",
+                    extraction.target,
+                    narrow(extraction)
                 );
                 (index, what)
             })
             .into_iter()
             .collect(),
     )
+}
+
+/// ` (column …)` for each column whose declared type holds more than the target's.
+fn narrow(extraction: &ExtractionSpec) -> String {
+    let columns = dialect::for_platform(extraction.platform)
+        .map(|dialect| narrow_columns(dialect, &extraction.columns))
+        .unwrap_or_default();
+    if columns.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", columns.join("; "))
+    }
 }

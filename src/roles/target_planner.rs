@@ -5,11 +5,12 @@ use crate::actors::ports::TargetPlanner;
 use crate::checkpoint::{OwnedWorkflow, TablePlan};
 use crate::dialect::{self, Dialect};
 use crate::domain::WorkflowId;
-use crate::domain::analysis::TableAnalysis;
+use crate::domain::analysis::{AnalyzedPartition, TableAnalysis};
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef, WrittenName};
 use crate::domain::task::{ExtractColumn, ExtractionSpec, LoadMode, TaskFailure};
 use crate::failpoint::Step;
+use crate::plan::column_changes::{changes, stay_behind, unfilled, would_be_lost};
 use crate::plan::synchronization::{load_mode, partitions, start_over, sync_key, sync_plan};
 use crate::plan::target::{
     TargetColumn, WantedColumn, column_warnings, match_columns, new_columns, wanted_columns,
@@ -97,11 +98,35 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         if extraction.load == LoadMode::ReplaceRange {
             target_key(&extraction).map_err(refused)?;
         }
+        warnings.extend(changes(spec, analysis, &extraction.columns));
+        let previous = analysis.previous.as_ref();
+        let previous = previous.map(|previous| previous.columns.as_slice());
+        let is_moved = |partition: &AnalyzedPartition| !partition.unchanged;
+        let unfilled = if analysis.partitions.iter().any(is_moved) {
+            unfilled(&existing, &extraction.columns, previous)
+        } else {
+            Vec::new()
+        };
+        // Of a dry run those of the table that its target was made like.
+        let replaces = extraction.load == LoadMode::ReplaceRange;
+        let held = match self.held(&spec.target, unfilled).await {
+            // Rows are added without it; nothing can be told then.
+            Err(error) if error.kind == Kind::NoPrivilege && !replaces => Vec::new(),
+            held => held.map_err(failed)?,
+        };
+        if !held.is_empty() && replaces {
+            let target = quote_table(&spec.target);
+            return Err(refused(vec![would_be_lost(&held, previous, &target)]));
+        }
+        if !held.is_empty() {
+            warnings.push(stay_behind(&held, previous));
+        }
         let sync_key = extraction.sync_key.clone();
+        let synchronization = sync_plan(sync_key, spec, analysis, &extraction.columns);
         Ok(TablePlan {
             extraction,
             partitions: partitions(spec, analysis),
-            synchronization: sync_plan(sync_key, spec, analysis),
+            synchronization,
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,
             warnings,
@@ -164,6 +189,30 @@ impl SnowflakeTargetPlanner {
         Ok(self.client.query(&sql).await?.is_empty())
     }
 
+    /// Those of the columns that have a value in some row.
+    async fn held<'a>(
+        &self,
+        target: &TableRef,
+        columns: Vec<&'a str>,
+    ) -> Result<Vec<&'a str>, SnowflakeError> {
+        let mut held = Vec::new();
+        for name in columns {
+            let sql = format!(
+                "SELECT 1 FROM {} WHERE {} IS NOT NULL LIMIT 1",
+                quote_table(target),
+                quote(name)
+            );
+            match self.client.query(&sql).await {
+                Ok(rows) if rows.is_empty() => {}
+                Ok(_) => held.push(name),
+                // Of a dry run.
+                Err(error) if error.kind == Kind::NoSuchObject => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(held)
+    }
+
     /// The target's columns; `None`: there is no such table.
     async fn describe(
         &self,
@@ -185,7 +234,8 @@ impl SnowflakeTargetPlanner {
                     name: cell(row, 0),
                     target_type: cell(row, 1),
                     nullable: cell(row, 3) == "Y",
-                    has_default: !cell(row, 4).is_empty(),
+                    // A virtual column computes its values.
+                    has_default: !cell(row, 4).is_empty() || cell(row, 2).starts_with("VIRTUAL"),
                 })
                 .collect(),
         ))

@@ -23,6 +23,8 @@ use tokio::task::JoinHandle;
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a stop may take in all.
 const STOP_TIMEOUT: Duration = Duration::from_secs(18);
+/// How long transactions may go on when the actors have stopped; as long again for their rollback.
+const END_TRANSACTIONS: Duration = Duration::from_secs(1);
 /// How long a worker waits for an orchestrator to create the metadata.
 const METADATA_PATIENCE: Duration = Duration::from_secs(120);
 
@@ -31,22 +33,53 @@ pub struct Worker {
     /// The root of its actors.
     pub supervisor: ActorRef<WorkerSupervisorMsg>,
     handle: JoinHandle<()>,
+    client: SnowflakeClient,
 }
 
-impl Worker {
-    /// Checks the sources and the metadata, and starts the actors.
+/// A worker that reaches its sources and finds its metadata, and which claims nothing yet.
+pub struct PreparedWorker<'a> {
+    connection: &'a Connection,
+    config: &'a WorkerConfig,
+    client: SnowflakeClient,
+    checkpoint: HybridCheckpoint,
+}
+
+impl<'a> PreparedWorker<'a> {
+    /// Checks the sources and the metadata.
     ///
     /// # Errors
     /// When Snowflake or a source cannot be reached or refuses the login, or the metadata is of another version.
-    pub async fn start(connection: &Connection, config: &WorkerConfig) -> Result<Self, RoleError> {
+    pub async fn new(
+        connection: &'a Connection,
+        config: &'a WorkerConfig,
+    ) -> Result<Self, RoleError> {
         let client = SnowflakeClient::new(connection.clone(), "worker");
-        let checkpoint = HybridCheckpoint::new(client, config.metadata.clone());
+        let checkpoint = HybridCheckpoint::new(client.clone(), config.metadata.clone());
         check_sources(&config.sources).await?;
         wait_for_metadata(
             || WorkerCheckpoint::check_schema(&checkpoint),
             METADATA_PATIENCE,
         )
         .await?;
+        Ok(Self {
+            connection,
+            config,
+            client,
+            checkpoint,
+        })
+    }
+
+    /// Starts the actors.
+    ///
+    /// # Errors
+    /// When they do not start.
+    pub async fn start(self) -> Result<Worker, RoleError> {
+        let Self {
+            connection,
+            config,
+            client,
+            checkpoint,
+        } = self;
         let worker = process_name();
         let platforms: Vec<_> = config.sources.keys().copied().collect();
         tracing::info!(
@@ -82,7 +115,22 @@ impl Worker {
             .map_err(|error| {
                 RoleError::Internal(format!("the worker's actors did not start: {error}"))
             })?;
-        Ok(Self { supervisor, handle })
+        Ok(Worker {
+            supervisor,
+            handle,
+            client,
+        })
+    }
+}
+
+impl Worker {
+    /// Checks the sources and the metadata, and starts the actors.
+    ///
+    /// # Errors
+    /// As [`PreparedWorker::new`] and [`PreparedWorker::start`].
+    pub async fn start(connection: &Connection, config: &WorkerConfig) -> Result<Self, RoleError> {
+        let prepared = PreparedWorker::new(connection, config).await?;
+        prepared.start().await
     }
 
     /// Resolves when the worker has given up by itself.
@@ -93,22 +141,23 @@ impl Worker {
         )
     }
 
-    /// Finishes or hands back the tasks, and stops: within 20 s.
+    /// Finishes or hands back the tasks, and stops: within 20 s. No transaction is left open, also not by actors that have
+    /// given up.
     pub async fn stop(mut self) {
-        if self.handle.is_finished() {
-            return;
+        if !self.handle.is_finished() {
+            let _ = self
+                .supervisor
+                .cast(WorkerSupervisorMsg::Drain(DRAIN_PATIENCE));
+            if tokio::time::timeout(STOP_TIMEOUT, &mut self.handle)
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    "tasks could not be handed back in time; their leases run out by themselves"
+                );
+            }
         }
-        let _ = self
-            .supervisor
-            .cast(WorkerSupervisorMsg::Drain(DRAIN_PATIENCE));
-        if tokio::time::timeout(STOP_TIMEOUT, &mut self.handle)
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                "tasks could not be handed back in time; their leases run out by themselves"
-            );
-        }
+        self.client.end_transactions(END_TRANSACTIONS).await;
     }
 }
 
@@ -137,21 +186,21 @@ pub async fn run(
         // Nothing is held yet.
         () = &mut stop => return Ok(()),
     };
-    loop {
+    let ended = loop {
         tokio::select! {
-            error = worker.ended() => return Err(error),
-            () = &mut stop => break,
+            error = worker.ended() => break Err(error),
+            () = &mut stop => break Ok(()),
             new = reload.next() => {
                 let tuning = tuning(&new);
                 let _ = worker.supervisor.cast(WorkerSupervisorMsg::Tune(tuning));
                 tell_reload(&format!("{tuning:?}"), &config.needs_restart(&new));
             }
         }
-    }
+    };
     tracing::info!("worker stops: running tasks are finished or handed back");
     worker.stop().await;
     tracing::info!("worker has stopped");
-    Ok(())
+    ended
 }
 
 /// Logs in to each source once, and tells all that fail.

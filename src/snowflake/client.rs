@@ -4,6 +4,7 @@ use super::auth::connector_auth;
 use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
 use super::moment::Moment;
+use super::transaction::{OpenTransactions, Transaction};
 use crate::failpoint::{Step, step};
 use crate::types::snowflake_name::quote_text;
 use serde_json::json;
@@ -11,14 +12,12 @@ use snowflake_connector_rs as connector;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Sessions of one process at most.
 const MAX_SESSIONS: usize = 24;
-/// How long a rollback may take; then the session is thrown away.
-const ROLLBACK_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a statement that is cancelled may take to end.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 /// How long an answer may take; then the statement counts as lost, and whoever asked asks again. Statements on the
 /// metadata take milliseconds, but may wait for a warehouse that is resumed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -75,8 +74,7 @@ struct Shared {
     idle: Mutex<Vec<PooledSession>>,
     /// Whether a login has been accepted, of this client or of the role's: a refusal then is an outage.
     accepted: AtomicBool,
-    /// Whether statements are cancelled, those that run and those that come.
-    cancelled: watch::Sender<bool>,
+    transactions: OpenTransactions,
     permits: Arc<Semaphore>,
 }
 
@@ -101,14 +99,15 @@ const LOADS: SessionKind = SessionKind {
 };
 
 /// A session with the query tag that it was given last.
-struct PooledSession {
-    session: connector::Session,
+pub(super) struct PooledSession {
+    pub(super) session: connector::Session,
     since: Moment,
     tag: Option<String>,
 }
 
-struct Lease {
-    pooled: PooledSession,
+/// A session that somebody has to himself.
+pub(super) struct Lease {
+    pub(super) pooled: PooledSession,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -151,7 +150,7 @@ impl SnowflakeClient {
             sessions,
             idle: Mutex::new(Vec::new()),
             accepted: AtomicBool::new(sessions.serves_role),
-            cancelled: watch::Sender::new(false),
+            transactions: OpenTransactions::default(),
             permits: Arc::new(Semaphore::new(MAX_SESSIONS)),
         };
         Self {
@@ -167,7 +166,7 @@ impl SnowflakeClient {
         let mut renewed = false;
         loop {
             let lease = self.acquire(renewed).await?;
-            let result = self.run(&lease.pooled.session, sql).await;
+            let result = run_to_end(&lease.pooled.session, sql).await;
             match result {
                 // An expired session has run nothing: a fresh one may. More than once would hide a wrong clock.
                 Err(error) if error.kind == Kind::SessionExpired && !renewed => {
@@ -227,11 +226,16 @@ impl SnowflakeClient {
     }
 
     async fn begin_with(&self, tag: Option<&str>) -> Result<Transaction, SnowflakeError> {
+        let open = self.shared.transactions.enter().await?;
         let (lease, _) = self.run_first(tag, "BEGIN").await?;
-        Ok(Transaction {
-            client: self.clone(),
-            lease: Some(lease),
-        })
+        Ok(Transaction::new(self.clone(), lease, open))
+    }
+
+    /// Ends all transactions, so that this process leaves no lock behind: none begins any more, and those that are open may
+    /// go on for so long. Then their statements are cancelled and they are rolled back, for which it waits as long again; a
+    /// commit that is under way is left alone. Whether all have ended.
+    pub async fn end_transactions(&self, patience: Duration) -> bool {
+        self.shared.transactions.end_all(patience).await
     }
 
     /// Runs a statement on a session that it then holds; one that expired before is replaced.
@@ -248,10 +252,10 @@ impl SnowflakeClient {
                     && lease.pooled.tag.as_deref() != Some(tag)
                 {
                     let sql = format!("ALTER SESSION SET QUERY_TAG = {}", quote_text(tag));
-                    self.run(&lease.pooled.session, &sql).await?;
+                    run_to_end(&lease.pooled.session, &sql).await?;
                     lease.pooled.tag = Some(tag.to_owned());
                 }
-                self.run(&lease.pooled.session, sql).await
+                run_to_end(&lease.pooled.session, sql).await
             }
             .await;
             match result {
@@ -265,9 +269,13 @@ impl SnowflakeClient {
         }
     }
 
-    /// Cancels every statement that runs, and those that come. Only the ends of transactions are still sent.
-    pub fn cancel_all(&self) {
-        self.shared.cancelled.send_replace(true);
+    pub(super) fn transactions(&self) -> &OpenTransactions {
+        &self.shared.transactions
+    }
+
+    /// Takes back a session that can serve on.
+    pub(super) fn give_back(&self, lease: Lease) {
+        self.idle().push(lease.pooled);
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<PooledSession>> {
@@ -384,57 +392,36 @@ impl SnowflakeClient {
             .await
             .map_err(|error| placed(SnowflakeError::from(error).of_login()))
     }
+}
 
-    /// Runs a statement, or cancels it.
-    async fn run(
-        &self,
-        session: &connector::Session,
-        sql: &str,
-    ) -> Result<Vec<Row>, SnowflakeError> {
-        let mut cancelled = self.shared.cancelled.subscribe();
-        if *cancelled.borrow_and_update() {
-            return Err(SnowflakeError::cancelled());
-        }
-        let handle = session.query_handle(sql.to_owned())?;
-        let canceller = handle.canceller();
-        let answer = Self::run_to_end(handle, sql);
-        let stop = async { drop(cancelled.wait_for(|is| *is).await) };
-        tokio::pin!(answer);
-        tokio::select! {
-            answer = &mut answer => answer,
-            () = stop => {
-                let end = async {
-                    canceller.cancel().await?;
-                    answer.await
-                };
-                // Until it has ended, nothing else can be asked of its session.
-                tokio::time::timeout(CANCEL_PATIENCE, end)
-                    .await
-                    .unwrap_or_else(|_| Err(SnowflakeError::cancelled()))
-            }
-        }
-    }
+/// Runs a statement and answers its rows.
+pub(super) async fn run_to_end(
+    session: &connector::Session,
+    sql: &str,
+) -> Result<Vec<Row>, SnowflakeError> {
+    run_handle(session.query_handle(sql.to_owned())?, sql).await
+}
 
-    async fn run_to_end(
-        handle: connector::QueryHandle,
-        sql: &str,
-    ) -> Result<Vec<Row>, SnowflakeError> {
-        let began = Instant::now();
-        let result = async {
-            let rows: Vec<TextRow> = handle.execute_as::<TextRow>().await?.collect().await?;
-            Ok::<_, connector::Error>(rows.into_iter().map(|row| row.0).collect::<Vec<Row>>())
-        }
-        .await
-        .map_err(SnowflakeError::from);
-        let head: String = sql.chars().take(120).collect();
-        tracing::debug!(
-            ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            ok = result.is_ok(),
-            statement = head.replace('\n', " "),
-            "statement"
-        );
-        result
+/// The same with a handle of the statement, by which it can be cancelled.
+pub(super) async fn run_handle(
+    handle: connector::QueryHandle,
+    sql: &str,
+) -> Result<Vec<Row>, SnowflakeError> {
+    let began = Instant::now();
+    let result = async {
+        let rows: Vec<TextRow> = handle.execute_as::<TextRow>().await?.collect().await?;
+        Ok::<_, connector::Error>(rows.into_iter().map(|row| row.0).collect::<Vec<Row>>())
     }
+    .await
+    .map_err(SnowflakeError::from);
+    let head: String = sql.chars().take(120).collect();
+    tracing::debug!(
+        ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        ok = result.is_ok(),
+        statement = head.replace('\n', " "),
+        "statement"
+    );
+    result
 }
 
 /// The sum of the first row: how Snowflake tells inserted, updated and deleted rows; multi-joined updates stand in the
@@ -446,111 +433,4 @@ pub(crate) fn rows_affected(rows: &[Row]) -> u64 {
             .filter_map(|cell| cell.parse::<u64>().ok())
             .sum()
     })
-}
-
-/// An open transaction. Dropped without an end, its session is thrown away, and Snowflake rolls it back.
-pub struct Transaction {
-    client: SnowflakeClient,
-    lease: Option<Lease>,
-}
-
-impl Transaction {
-    /// Runs a statement inside and answers its rows.
-    ///
-    /// # Errors
-    /// As [`SnowflakeError`] says; afterwards only [`Self::rollback`] makes sense.
-    pub async fn query(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
-        match &self.lease {
-            Some(lease) => self.client.run(&lease.pooled.session, sql).await,
-            None => Err(SnowflakeError::refused(
-                "the transaction has ended".to_owned(),
-            )),
-        }
-    }
-
-    /// Runs a statement inside that changes something, and answers its rows.
-    ///
-    /// # Errors
-    /// As [`Self::query`].
-    pub async fn run_step(&self, at: Step, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
-        step(at, self.query(sql)).await
-    }
-
-    /// Runs a statement inside and answers how many rows it changed.
-    ///
-    /// # Errors
-    /// As [`Self::query`].
-    pub async fn execute(&self, at: Step, sql: &str) -> Result<u64, SnowflakeError> {
-        Ok(rows_affected(&self.run_step(at, sql).await?))
-    }
-
-    /// Commits.
-    ///
-    /// # Errors
-    /// With `in_doubt`, the commit may have happened: ask the checkpoint.
-    pub async fn commit(mut self, at: Step) -> Result<(), SnowflakeError> {
-        match step(at, self.end_with("COMMIT")).await {
-            Ok(_) => {
-                self.give_back();
-                Ok(())
-            }
-            Err(error) => {
-                // What is not committed would hold its locks until Snowflake ends it as idle; after a commit this does
-                // nothing.
-                self.rollback().await;
-                Err(SnowflakeError {
-                    in_doubt: true,
-                    ..error
-                })
-            }
-        }
-    }
-
-    /// Ends it by what was done inside: commits what `keeps` wants kept, and rolls back everything else.
-    ///
-    /// # Errors
-    /// What `done` failed with, or the commit; that one may have happened.
-    pub async fn end<T, E: From<SnowflakeError>>(
-        self,
-        at: Step,
-        done: Result<T, E>,
-        keeps: impl FnOnce(&T) -> bool,
-    ) -> Result<T, E> {
-        if done.as_ref().is_ok_and(keeps) {
-            self.commit(at).await?;
-        } else {
-            self.rollback().await;
-        }
-        done
-    }
-
-    /// Rolls back. A session that cannot even do that is thrown away.
-    pub async fn rollback(mut self) {
-        let rollback = self.end_with("ROLLBACK");
-        if matches!(
-            tokio::time::timeout(ROLLBACK_PATIENCE, rollback).await,
-            Ok(Ok(_))
-        ) {
-            self.give_back();
-        }
-    }
-
-    /// Runs a statement that is not cancelled.
-    async fn end_with(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
-        match &self.lease {
-            Some(lease) => {
-                let handle = lease.pooled.session.query_handle(sql.to_owned())?;
-                SnowflakeClient::run_to_end(handle, sql).await
-            }
-            None => Err(SnowflakeError::refused(
-                "the transaction has ended".to_owned(),
-            )),
-        }
-    }
-
-    fn give_back(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            self.client.idle().push(lease.pooled);
-        }
-    }
 }

@@ -12,7 +12,9 @@ mod permissions;
 pub mod replace;
 pub mod stage;
 mod storage;
+mod transaction;
 
-pub use client::{Row, SnowflakeClient, Transaction};
+pub use client::{Row, SnowflakeClient};
 pub use connection::Connection;
 pub use error::SnowflakeError;
+pub use transaction::Transaction;

@@ -3,6 +3,7 @@
 mod bound;
 mod checksum;
 mod clock;
+mod columns;
 pub(super) mod family;
 mod key;
 mod ranges;
@@ -14,7 +15,9 @@ use super::error::SourceError;
 use super::missing::no_such_table;
 use super::readable::Reader;
 use crate::dialect::Dialect;
-use crate::domain::analysis::{AnalyzedPartition, SyncSnapshot, TableAnalysis, Untold};
+use crate::domain::analysis::{
+    AnalyzedPartition, PreviousRun, SyncSnapshot, TableAnalysis, Untold,
+};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{KeyColumn, Platform};
 pub use key::infer_keys;
@@ -89,6 +92,7 @@ pub fn analyze(
         Synchronization::Watermark { column, .. } => {
             // Before all else: what the other statements see is not older than the bound.
             let mut bound = subject.capture_bound(column)?;
+            subject.check_watermark_type(&bound.column, previous)?;
             key = subject.resolve_key(previous)?;
             planned = subject.plan_by_watermark(&key, &mut bound, previous, platform)?;
             checksum = None;
@@ -110,6 +114,7 @@ pub fn analyze(
         key,
         started_from: None,
         reused: planned.reused,
+        previous: previous.and_then(PreviousRun::of),
         watermark,
         untold,
         checksum,

@@ -3,6 +3,7 @@
 use super::bits::{decode_hex, float_bits, made_texts, no_bytes};
 use super::error::{SourceError, SourceErrorKind};
 use super::times;
+use crate::types::wider::{Wider, wider_for_value};
 use crate::types::{ColumnPlan, Fetch, array_value, json, text_value};
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float64Builder, Int32Builder,
@@ -100,13 +101,31 @@ pub(super) fn record_batch(
         .map_err(|error| SourceError::new(SourceErrorKind::Value, error.to_string()))
 }
 
-/// The error of a value without a faithful form; `why` ends the sentence that begins with "the value …".
+/// The error of a value that no other type of the target column would hold either, but text; `why` ends the sentence that
+/// begins with "the value …".
 pub(super) fn unfit_value(column: &ColumnPlan, value: &str, why: &str) -> SourceError {
+    unfit(column, value, why, "VARCHAR")
+}
+
+/// The same of a value that the target column would hold if it were of type `wider`.
+pub(super) fn too_wide(
+    column: &ColumnPlan,
+    value: &str,
+    why: &str,
+    wider: Option<&Wider>,
+) -> SourceError {
+    match wider {
+        Some(wider) => unfit(column, value, why, &wider.to_string()),
+        None => unfit_value(column, value, why),
+    }
+}
+
+fn unfit(column: &ColumnPlan, value: &str, why: &str, better: &str) -> SourceError {
     let shown: String = value.chars().take(80).collect();
     SourceError::new(
         SourceErrorKind::Value,
         format!(
-            "column {}: the value {shown} {why}; make the target column VARCHAR (by columnTypeMappings where the target is to be created), or leave the row out with whereClauseCriteria",
+            "column {}: the value {shown} {why}; make the target column {better} (by columnTypeMappings where the target is to be created), or leave the row out with whereClauseCriteria",
             column.source_name
         ),
     )
@@ -209,17 +228,10 @@ fn texts(
             for value in values.iter() {
                 match value {
                     Some(bytes) => {
-                        match parse_decimal(bytes, *precision, u8::try_from(*scale).unwrap_or(0)) {
+                        let size = (*precision, u8::try_from(*scale).unwrap_or(0));
+                        match parse_decimal(bytes, size.0, size.1) {
                             Some(number) => builder.append_value(number),
-                            None => {
-                                return Err(unfit_value(
-                                    column,
-                                    text_of(column, bytes)?,
-                                    &format!(
-                                        "is no decimal of {precision} digits, {scale} of them after the point"
-                                    ),
-                                ));
-                            }
+                            None => return Err(no_decimal(column, text_of(column, bytes)?, size)),
                         }
                     }
                     None => builder.append_null(),
@@ -337,6 +349,18 @@ fn parsed<T>(
     why: &str,
 ) -> Result<T, SourceError> {
     parse(text).ok_or_else(|| unfit_value(column, text, why))
+}
+
+/// What the source declares tells the type that would do; where it does not, the value does.
+fn no_decimal(column: &ColumnPlan, text: &str, size: (u8, u8)) -> SourceError {
+    let (precision, scale) = size;
+    let why = format!("is no decimal of {precision} digits, {scale} of them after the point");
+    let by_value = wider_for_value(text, size);
+    // No decimal at all fits no NUMBER, whatever is declared.
+    let wider = by_value
+        .as_ref()
+        .map(|by_value| column.wider.as_ref().unwrap_or(by_value));
+    too_wide(column, text, &why, wider)
 }
 
 pub(super) fn text_of<'a>(column: &ColumnPlan, bytes: &'a [u8]) -> Result<&'a str, SourceError> {

@@ -1,8 +1,9 @@
 //! Dates, timestamps and times in Arrow: those that the target keeps, and the errors of the others.
 
 use super::error::SourceError;
-use super::fetch::{internal, unfit_value};
+use super::fetch::{internal, too_wide, unfit_value};
 use crate::types::ColumnPlan;
+use crate::types::wider::Wider;
 use arrow::array::{
     ArrayRef, Date32Builder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
@@ -54,7 +55,16 @@ pub(super) fn day_of_midnight(column: &ColumnPlan, micros: i64) -> Result<i64, S
         return Ok(micros.div_euclid(MICROS_PER_DAY));
     }
     let why = "is not midnight, and the target column keeps no time of day";
-    Err(unfit_value(column, &timestamp_text(micros), why))
+    let timestamp = Wider {
+        target_type: "TIMESTAMP_NTZ(6)".to_owned(),
+        in_place: false,
+    };
+    Err(too_wide(
+        column,
+        &timestamp_text(micros),
+        why,
+        Some(&timestamp),
+    ))
 }
 
 fn date(column: &ColumnPlan, days: i64) -> Result<i32, SourceError> {
@@ -92,11 +102,8 @@ fn step(column: &ColumnPlan) -> i64 {
 
 fn too_fine(column: &ColumnPlan, value: &str) -> SourceError {
     let digits = column.fraction_digits;
-    unfit_value(
-        column,
-        value,
-        &format!("has more than the {digits} digits of a second that the target column keeps"),
-    )
+    let why = format!("has more than the {digits} digits of a second that the target column keeps");
+    too_wide(column, value, &why, column.wider.as_ref())
 }
 
 fn date_text(days: i64) -> String {

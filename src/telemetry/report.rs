@@ -241,9 +241,59 @@ pub fn errors(errors: &[ErrorRow]) -> String {
     text
 }
 
+/// Warnings of a table that are shown, and of a workflow.
+const SHOWN_OF_TABLE: usize = 5;
+const SHOWN: usize = 50;
+
+/// The warnings of a workflow (source table, warning), by table; of many, the first ones.
+pub fn warnings(workflow: &str, warnings: &[(String, String)]) -> String {
+    let mut text = String::new();
+    let mut shown = 0;
+    for of_table in warnings.chunk_by(|one, next| one.0 == next.0) {
+        let room = SHOWN_OF_TABLE.min(SHOWN - shown);
+        let of_table = &of_table[..of_table.len().min(room)];
+        if let Some((table, _)) = of_table.first() {
+            let _ = writeln!(text, "warnings of {table}:");
+        }
+        for (_, warning) in of_table {
+            let _ = writeln!(text, "  {warning}");
+        }
+        shown += of_table.len();
+    }
+    if shown < warnings.len() {
+        let more = warnings.len() - shown;
+        let _ = writeln!(
+            text,
+            "and {more} more warnings: `snowhaul workflow status {workflow} --json`"
+        );
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn warnings_stand_by_table_and_of_many_the_first_ones() {
+        let of = |table: usize, number: usize| {
+            let warning = move |no| (format!("t{table}"), format!("w{no}"));
+            (0..number).map(warning).collect::<Vec<_>>()
+        };
+        assert_eq!(warnings("w", &[]), "");
+        assert_eq!(
+            warnings("w", &[of(1, 2), of(2, 1)].concat()),
+            "warnings of t1:\n  w0\n  w1\nwarnings of t2:\n  w0\n"
+        );
+        let many: Vec<_> = (0..20).flat_map(|table| of(table, 8)).collect();
+        let said = warnings("w", &many);
+        assert_eq!(said.matches("\n  w").count(), SHOWN);
+        assert_eq!(said.matches("\n  w4").count(), SHOWN / SHOWN_OF_TABLE);
+        assert!(
+            said.ends_with("and 110 more warnings: `snowhaul workflow status w --json`\n"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn numbers_are_grouped_by_thousands() {

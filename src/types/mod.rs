@@ -5,6 +5,7 @@
 
 use array_value::{Element, Form};
 use arrow::datatypes::DataType;
+use wider::Wider;
 
 pub mod array_value;
 pub mod float_text;
@@ -15,6 +16,7 @@ pub mod postgres_family;
 pub mod snowflake_name;
 pub mod snowflake_type;
 pub mod text_value;
+pub mod wider;
 
 /// The form in which a value leaves the ODBC driver, chosen for exactness first and cost second.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +131,8 @@ pub struct ColumnPlan {
     pub nullable: bool,
     /// Digits of a fraction of a second that the target keeps; a value with more is an error, never rounded.
     pub fraction_digits: u8,
+    /// The type of a target column that holds all that the source declares, where the target's does not.
+    pub wider: Option<Wider>,
 }
 
 /// A column's way, its default type in Snowflake, and a warning where the type has no faithful counterpart.

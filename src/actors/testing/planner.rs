@@ -81,6 +81,7 @@ impl TargetPlanner for FakePlanner {
                 spec.synchronization.is_stateful().then(|| table.clone()),
                 spec,
                 analysis,
+                &[],
             ),
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,

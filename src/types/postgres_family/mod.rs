@@ -14,6 +14,7 @@ pub(crate) mod texts;
 
 use super::array_value::{Element, Form};
 use super::json::Root;
+use super::wider::wider;
 use super::{ColumnPlan, Fetch, PlannedColumn};
 use crate::domain::table::{SourceColumn, TypeClass};
 use arrow::datatypes::{DataType, TimeUnit};
@@ -66,6 +67,11 @@ pub fn plan_column(
         file_name: format!("c{index}"),
         nullable: column.nullable,
         fraction_digits: MICROSECONDS,
+        wider: target.and_then(|target| match column.type_name.as_str() {
+            // Nothing that is declared bounds it as it is used.
+            "money" => None,
+            _ => wider(&way.target, target),
+        }),
     };
     let mut planned = PlannedColumn {
         plan,

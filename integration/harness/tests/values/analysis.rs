@@ -132,6 +132,7 @@ pub fn moved(
             where_clause: spec.where_clause.clone(),
             synchronization: spec.synchronization.clone(),
             untold: analysis.untold,
+            columns: None,
         },
         partitions: partitions.collect(),
     }
