@@ -131,6 +131,7 @@ pub fn moved(
             key: analysis.key.clone(),
             where_clause: spec.where_clause.clone(),
             synchronization: spec.synchronization.clone(),
+            without_child_tables: spec.query_modifiers.without_child_tables,
         },
         partitions: partitions.collect(),
     }
