@@ -76,8 +76,7 @@ impl Found {
 }
 
 fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> String {
-    const CHECK: &str =
-        "check databaseName, schemaName and tableName in the workflow (an unquoted name is folded)";
+    const CHECK: &str = "check schemaName and tableName in the workflow (an unquoted name is folded), and databaseName";
     let (schema, name) = (
         dialect.exact_name(&table.schema),
         dialect.exact_name(&table.table),
@@ -227,7 +226,7 @@ mod tests {
                 &["GRANT USAGE ON SCHEMA \"s\""],
             ),
             (&[("schema", "S", "", "true", "0")], &["no schema s, but S"]),
-            (&[], &["no schema s in this database", "check databaseName"]),
+            (&[], &["no schema s in this database", "check schemaName"]),
             (&[schema], &["there is no such table; check"]),
         ] {
             let said = said("s", "t", rows);
