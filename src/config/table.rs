@@ -2,7 +2,7 @@
 
 use super::findings::{Findings, inside};
 use super::merge::{at, text_at};
-use crate::domain::spec::{ResetPartitions, Sampling, Synchronization, TableSpec};
+use crate::domain::spec::{ResetPartitions, RowSecurity, Sampling, Synchronization, TableSpec};
 use crate::domain::table::{PartitionSize, Platform, QueryModifiers, TableRef, WrittenName};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -101,6 +101,10 @@ impl TableCheck<'_> {
                 target_rows: count("samplingTargetRows").unwrap_or(sampling.target_rows),
             },
             analysis_timeout_minutes: count("executionTimeoutMinutes"),
+            row_security: match text_at(table.merged, "rowLevelSecurity") {
+                Some("accept") => RowSecurity::Accept,
+                _ => RowSecurity::Refuse,
+            },
             reset_partitions: match text_at(table.merged, "resetPartitions") {
                 Some("enabled") => ResetPartitions::Enabled,
                 Some("enabledWithDedup") => ResetPartitions::EnabledWithDedup,

@@ -2,7 +2,7 @@
 
 use super::tests::{load_json, one, spec, with_keys};
 use super::*;
-use crate::domain::spec::{ResetPartitions, Sampling};
+use crate::domain::spec::{ResetPartitions, RowSecurity, Sampling};
 use crate::domain::table::QueryModifiers;
 
 #[test]
@@ -10,7 +10,7 @@ fn every_key_arrives_in_the_table() {
     let all = r#", "primaryKeyColumns": ["id", "\"No\""], "excludeSourceColumns": ["note"],
         "queryModifiers": {"objectModifier": " WITH (NOLOCK)", "selectModifier": "/*+ x */"},
         "samplingThresholdRows": 5, "samplingTargetRows": 4, "executionTimeoutMinutes": 90,
-        "resetPartitions": "enabledWithDedup", "continueIdentityColumns": true,
+        "resetPartitions": "enabledWithDedup", "rowLevelSecurity": "accept", "continueIdentityColumns": true,
         "loadSegmentation": {"targetSegmentSizeMb": 5000},
         "synchronization": {"strategy": "watermark", "watermarkColumn": "\"At\"", "trackModifications": true, "trackDeletions": true}"#;
     let own = spec(all, "");
@@ -23,6 +23,7 @@ fn every_key_arrives_in_the_table() {
             select: Some("/*+ x */".to_owned()),
             without_child_tables: false,
         },
+        row_security: RowSecurity::Accept,
         sampling: Sampling {
             threshold_rows: 5,
             target_rows: 4,

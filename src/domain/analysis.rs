@@ -41,7 +41,7 @@ pub struct SyncSettings {
     /// The strategy.
     pub synchronization: Synchronization,
     /// Of a table with a watermark: rows that the partitions' watermarks do not tell.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Untold::is_none")]
     pub untold: Untold,
     /// Whether the rows of child tables were left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -62,6 +62,13 @@ pub struct Untold {
     /// Rows of partitions that this run moves again, until each of them is loaded.
     #[serde(default)]
     pub moved_again: bool,
+}
+
+impl Untold {
+    /// Whether there are none. Then nothing is written of them, so that a state of an earlier version keeps its name.
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A source column as a run has moved it.
@@ -253,6 +260,7 @@ mod tests {
                 where_clause: None,
                 synchronization: Synchronization::FullReplace,
                 columns: Some(Vec::new()),
+                ..SyncSettings::default()
             },
             partitions: watermarks
                 .iter()

@@ -18,7 +18,7 @@ use crate::dialect::Dialect;
 use crate::domain::analysis::{
     AnalyzedPartition, PreviousRun, SyncSnapshot, TableAnalysis, Untold,
 };
-use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
+use crate::domain::spec::{ResetPartitions, RowSecurity, Synchronization, TableSpec};
 use crate::domain::table::{KeyColumn, Platform};
 pub use key::infer_keys;
 use ranges::Estimate;
@@ -69,6 +69,12 @@ pub fn analyze(
         warnings: Vec::new(),
         notes: Vec::new(),
     };
+    if spec.row_security == RowSecurity::Accept {
+        subject.warnings.push(
+            "rowLevelSecurity is accept: rows that a policy hides from the worker's login are not moved, and count as gone"
+                .to_owned(),
+        );
+    }
     subject.tell_child_tables()?;
     let previous = previous
         .filter(|_| spec.reset_partitions == ResetPartitions::Disabled)

@@ -125,6 +125,11 @@ pub(in crate::config) const TABLE: &[Key] = &[
         "Whether the rows of the tables that inherit from it come with a table (the default); PostgreSQL only.",
     ),
     key(
+        "rowLevelSecurity",
+        Kind::Choice(&["refuse", "accept"]),
+        "What happens where a policy of the source hides rows of a table from the login: the table fails (refuse, the default), or the rows that the login sees are the whole table (accept).",
+    ),
+    key(
         "queryModifiers",
         Kind::Object(QUERY_MODIFIERS),
         "Pieces of the source's SQL for every query that reads rows.",

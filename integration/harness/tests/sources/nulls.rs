@@ -53,7 +53,7 @@ fn create(database: &Database<'_>) -> Sql {
         "CREATE EXTENSION postgres_fdw".to_owned(),
         format!(
             "CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '{}', dbname '{}')",
-            database.port(),
+            database.port_of("postgresql"),
             database.name()
         ),
         format!(

@@ -84,7 +84,9 @@ fn doctor_and_plan_say_it_before_anything_runs() {
 fn who_sees_all_rows_moves_all_and_who_accepts_a_part_moves_that() {
     let database = LocalRedshift::shared().database();
     let (admin, reader, password) = guarded(&database);
-    let migration = Migration::from(&database).platform("postgresql");
+    let migration = Migration::from(&database)
+        .platform("postgresql")
+        .prepare(&[]);
 
     // A forced policy filters the owner too.
     admin.run("ALTER TABLE public.invoice FORCE ROW LEVEL SECURITY");
@@ -146,6 +148,7 @@ fn redshifts_policies_are_looked_up() {
     let database = LocalRedshift::shared().database();
     let (_admin, reader, password) = guarded(&database);
     let whole = Migration::from(&database)
+        .prepare(&[])
         .whole("invoice")
         .login(&reader, &password);
     let ended = whole.run(1);

@@ -133,6 +133,7 @@ pub fn moved(
             synchronization: spec.synchronization.clone(),
             untold: analysis.untold,
             columns: None,
+            without_child_tables: spec.query_modifiers.without_child_tables,
         },
         partitions: partitions.collect(),
     }
