@@ -10,7 +10,7 @@ use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef, WrittenName};
 use crate::domain::task::{ExtractColumn, ExtractionSpec, LoadMode, TaskFailure};
 use crate::failpoint::Step;
-use crate::plan::column_changes::{changes, stay_behind, unfilled, would_be_lost};
+use crate::plan::column_changes::{changes, move_again, stay_behind, unfilled, would_be_lost};
 use crate::plan::synchronization::{load_mode, partitions, start_over, sync_key, sync_plan};
 use crate::plan::target::{
     TargetColumn, WantedColumn, column_warnings, match_columns, new_columns, wanted_columns,
@@ -82,7 +82,10 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             }
             Synchronization::None | Synchronization::FullReplace => false,
         };
-        let anew = is_empty.then(|| start_over(analysis)).flatten();
+        let anew = match is_empty {
+            true => start_over(analysis),
+            false => move_again(spec, analysis, &columns),
+        };
         let analysis = anew.as_ref().unwrap_or(analysis);
         let mut warnings = analysis.warnings.clone();
         warnings.extend(column_warnings(dialect, spec, analysis));

@@ -155,6 +155,37 @@ fn a_type_that_changed_is_told_unless_every_value_stays_what_it_was() {
 }
 
 #[test]
+fn renamed_columns_with_the_same_values_are_moved_again() {
+    let (a, b) = (
+        source("a", "int4", None, None),
+        source("b", "int4", None, None),
+    );
+    let both = [a.clone(), b.clone()];
+    let is_moved = |spec: &TableSpec, now: &[SourceColumn]| {
+        let now: Vec<_> = now.iter().cloned().map(extracted).collect();
+        move_again(spec, &analysis(&both), &now).is_some_and(|anew| {
+            !anew.reused
+                && anew.partitions == [KeyRange::Everything.into()]
+                && anew.warnings.len() == 1
+        })
+    };
+    let built_in = checksum(None);
+    let wide = source("b", "int8", None, None);
+    let text = source("b", "text", None, None);
+    assert!(!is_moved(&built_in, &both));
+    assert!(!is_moved(&built_in, &[a.clone(), wide]));
+    assert!(is_moved(&built_in, &[a.clone(), text]));
+    assert!(is_moved(
+        &built_in,
+        &[a.clone(), source("c", "int4", None, None)]
+    ));
+    // Each has the other's name now: the same values in the same order.
+    assert!(is_moved(&built_in, &[b, a.clone()]));
+    assert!(is_moved(&built_in, &[a.clone()]));
+    assert!(!is_moved(&checksum(Some("max(a)")), &[a]));
+}
+
+#[test]
 fn another_source_of_the_same_target_column_is_told() {
     let before = analysis(&[source("a", "int4", None, None)]);
     let now = [ExtractColumn {

@@ -202,6 +202,29 @@ fn a_column_that_is_gone_from_the_source_keeps_its_values_or_nothing_is_moved() 
 }
 
 #[test]
+fn columns_that_change_their_names_are_moved_again_though_their_checksum_is_the_same() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    sql.run("CREATE TABLE t (id bigint PRIMARY KEY, a integer, b integer)");
+    sql.run("INSERT INTO t SELECT n, 1, 2 FROM generate_series(1, 100) n");
+    let migration = Migration::from(&database).table(table(json!({"strategy": "checksum"})));
+    let _ = migration.run(0);
+    sql.run("ALTER TABLE t RENAME COLUMN a TO x");
+    sql.run("ALTER TABLE t RENAME COLUMN b TO a");
+    sql.run("ALTER TABLE t RENAME COLUMN x TO b");
+    let migration = migration.again();
+    let second = migration.run(0);
+    assert_eq!(second.moved().0, 100);
+    assert_says(
+        &warned(&second),
+        &["the columns have changed", "moved again"],
+    );
+    let right = "SELECT COUNT(*) FROM T WHERE A = 2 AND B = 1";
+    assert_eq!(second.sql.number(right), 100);
+    assert_eq!(migration.again().run(0).moved().0, 0);
+}
+
+#[test]
 fn a_column_that_is_newly_excluded_is_not_set_to_null_and_one_with_a_default_is_no_hindrance() {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
