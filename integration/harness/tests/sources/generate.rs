@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use snowhaul_integration::{
     Database, Ended, LocalRedshift, LocalSnowflake, Migration, Scratch, Snowhaul, Sql, unique_name,
+    worker_configuration,
 };
 use std::fs;
 use std::path::PathBuf;
@@ -35,10 +36,10 @@ impl Source {
             "task_fetch_interval = 1\nsnowflake_database_for_metadata = \"{}\"",
             self.metadata
         );
-        let text = self.database.worker_configuration(&application).replace(
-            "[connections.source.redshift]",
-            &format!("[connections.source.{}]", self.platform),
-        );
+        let (user, password) = self.database.login();
+        let port = self.database.port_of(self.platform);
+        let source = self.database.section(self.platform, port, user, password);
+        let text = worker_configuration(&application, &source);
         self.scratch.write("configuration.toml", &text)
     }
 
