@@ -71,6 +71,8 @@ class Account(FakeSnow):
         self.duck_conn.execute(info_schema.fs_global_creation_sql())
         self.duck_conn.execute(show.fs_global_creation_sql())
         self.duck_conn.execute(patches.GLOBAL_VIEWS)
+        # For sessions without a current database, which cast to timestamps too.
+        self.duck_conn.execute(macros.creation_sql("memory"))
         self.duck_conn.execute("SET GLOBAL TimeZone = 'UTC'")
         for file in sorted(self.databases.glob("*.db")):
             self._open_database(file.stem)

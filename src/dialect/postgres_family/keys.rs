@@ -272,6 +272,36 @@ mod tests {
     }
 
     #[test]
+    fn rows_without_a_watermark_are_named_where_they_belong() {
+        // As the catalog has it, which is no promise.
+        let column = column("w", KeyKind::Integer, false);
+        let window = |after, upto, with_nulls| {
+            let window = Window {
+                column: &column,
+                after,
+                upto,
+                with_nulls,
+            };
+            POSTGRES.window_predicate(&window).join(" AND ")
+        };
+        assert_eq!(
+            window(None, Some("5"), false),
+            r#"("w" <= 5 OR "w" IS NULL)"#
+        );
+        assert_eq!(
+            window(Some("1"), Some("5"), false),
+            r#""w" > 1 AND "w" <= 5"#
+        );
+        assert_eq!(
+            window(Some("1"), Some("5"), true),
+            r#"(("w" > 1 AND "w" <= 5) OR "w" IS NULL)"#
+        );
+        assert_eq!(window(Some("1"), None, false), r#""w" > 1"#);
+        assert_eq!(window(Some("1"), None, true), r#"("w" > 1 OR "w" IS NULL)"#);
+        assert_eq!(window(None, None, false), "");
+    }
+
+    #[test]
     fn text_in_the_order_of_its_bytes_is_compared_so_everywhere() {
         let key = [KeyColumn {
             bytewise: true,

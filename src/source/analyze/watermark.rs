@@ -49,15 +49,21 @@ impl Subject<'_> {
             return self.plan_delta_anew(key, bound, &stored, platform);
         }
         let Some(upto) = bound.upto.clone() else {
-            // No row at all, none that could be the bound, or none that is not moved by every run.
+            // There is no row; or there are rows that wait, or that every run moves, and none was ever moved for good.
+            let moves_all = bound.moves_above();
+            let estimate = if moves_all {
+                self.estimate()?
+            } else {
+                Estimate::default()
+            };
             let partitions = stored.into_iter().map(|partition| AnalyzedPartition {
-                unchanged: !bound.moves_above(),
+                unchanged: !moves_all,
                 ..partition
             });
             return Ok(Planned {
                 partitions: partitions.collect(),
                 reused: is_complete,
-                estimate: Estimate::default(),
+                estimate,
             });
         };
         let counts = self.new_rows(key, bound, &stored)?;

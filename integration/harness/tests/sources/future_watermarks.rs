@@ -8,73 +8,121 @@ use snowhaul_integration::{
 };
 use std::time::Duration;
 
-/// Types of a watermark that the clock says something of, with a value of the future, and how the `n`th value of the
-/// past is written.
-const TIMES: [(&str, &str, &str); 3] = [
-    ("date", "9999-12-31", "date '2010-01-01' + n"),
-    (
-        "timestamp",
-        "2206-01-01 00:00:00",
-        "timestamp '2010-01-01' + n * interval '1 hour'",
-    ),
-    (
-        "timestamptz",
-        "2206-01-01 00:00:00+00",
-        "timestamptz '2010-01-01 00:00:00+00' + n * interval '1 hour'",
-    ),
+/// A table `(id, at, v)`, named after the type of its watermark.
+struct Times {
+    name: &'static str,
+    of_type: &'static str,
+    /// A value of the future; none where the clock says nothing.
+    future: &'static str,
+    /// The `n`th value of the past.
+    value: &'static str,
+}
+
+const TIMES: [Times; 3] = [
+    Times {
+        name: "dates",
+        of_type: "date",
+        future: "9999-12-31",
+        value: "date '2010-01-01' + n",
+    },
+    Times {
+        name: "times",
+        of_type: "timestamp",
+        future: "2206-01-01 00:00:00",
+        value: "timestamp '2010-01-01' + n * interval '1 hour'",
+    },
+    Times {
+        name: "zoned",
+        of_type: "timestamptz",
+        future: "2206-01-01 00:00:00+00",
+        value: "timestamptz '2010-01-01 00:00:00+00' + n * interval '1 hour'",
+    },
+];
+
+const NUMBERS: [Times; 2] = [
+    Times {
+        name: "numbers",
+        of_type: "bigint",
+        future: "",
+        value: "n",
+    },
+    Times {
+        name: "decimals",
+        of_type: "numeric(12,2)",
+        future: "",
+        value: "n / 4.0",
+    },
 ];
 
 const PLATFORMS: [&str; 2] = ["redshift", "postgresql"];
 
-/// `t (id, at, v)` with the rows 1 to `rows`.
-fn create(sql: &Sql, of_type: &str, value: &str, rows: i64) {
-    sql.run(&format!(
-        "CREATE TABLE t (id bigint PRIMARY KEY, at {of_type}, v text)"
-    ));
-    insert(sql, value, 1, rows);
-}
+impl Times {
+    /// With the rows 1 to 100.
+    fn create(&self, sql: &Sql) {
+        sql.run(&format!(
+            "CREATE TABLE {} (id bigint PRIMARY KEY, at {}, v text)",
+            self.name, self.of_type
+        ));
+        self.insert(sql, 1, 100);
+    }
 
-fn insert(sql: &Sql, value: &str, from: i64, to: i64) {
-    sql.run(&format!(
-        "INSERT INTO t SELECT n, {value}, 'v' || n FROM generate_series({from}, {to}) n"
-    ));
-}
+    fn insert(&self, sql: &Sql, from: i64, to: i64) {
+        sql.run(&format!(
+            "INSERT INTO {} SELECT n, {}, 'v' || n FROM generate_series({from}, {to}) n",
+            self.name, self.value
+        ));
+    }
 
-/// The table in partitions of 40 rows, with a primary key that only some strategies need.
-fn entry(track_modifications: bool, track_deletions: bool) -> Value {
-    json!({
-        "source": {"tableName": "t"}, "target": {"tableName": "t"},
-        "columnNamesToPartitionBy": ["id"],
-        "partitionSize": {"maxRowsPerPartition": 40},
-        "primaryKeyColumns": ["id"],
-        "synchronization": {
-            "strategy": "watermark", "watermarkColumn": "at",
-            "trackModifications": track_modifications, "trackDeletions": track_deletions,
-        },
-    })
+    /// Moves some rows into the future.
+    fn postpone(&self, sql: &Sql, condition: &str) {
+        sql.run(&format!(
+            "UPDATE {} SET at = '{}' WHERE {condition}",
+            self.name, self.future
+        ));
+    }
+
+    /// Gives some rows the `n`th value.
+    fn mend(&self, sql: &Sql, condition: &str, n: &str) {
+        sql.run(&format!(
+            "UPDATE {} SET v = 'mended', at = (SELECT {} FROM generate_series({n}, {n}) n) WHERE {condition}",
+            self.name, self.value
+        ));
+    }
+
+    /// In partitions of 40 rows, with a primary key that only some strategies need.
+    fn entry(&self, track_modifications: bool, track_deletions: bool) -> Value {
+        json!({
+            "source": {"tableName": self.name}, "target": {"tableName": self.name},
+            "columnNamesToPartitionBy": ["id"],
+            "partitionSize": {"maxRowsPerPartition": 40},
+            "primaryKeyColumns": ["id"],
+            "synchronization": {
+                "strategy": "watermark", "watermarkColumn": "at",
+                "trackModifications": track_modifications, "trackDeletions": track_deletions,
+            },
+        })
+    }
+
+    /// The rows of the source that meet the condition have arrived, and no others, each once.
+    fn assert_has(&self, sql: &Sql, done: &Migrated, condition: &str) {
+        let at = match self.of_type {
+            "bigint" | "numeric(12,2)" => "CAST(at * 100 AS bigint)",
+            _ => "to_char(at, 'YYYY-MM-DD HH24:MI:SS')",
+        };
+        let name = self.name;
+        let were = sql.rows(&format!(
+            "SELECT id, {at}, v FROM {name} t WHERE {condition} ORDER BY t.id"
+        ));
+        let are = done.sql.rows(&format!(
+            "SELECT id, {at}, v FROM {name} t ORDER BY t.id, v"
+        ));
+        assert_eq!(are, were, "{name}: {condition}");
+    }
 }
 
 fn reset(mut entry: Value) -> Value {
     entry["resetPartitions"] = json!("enabledWithDedup");
     entry
-}
-
-/// The rows of the source that meet the condition, and no others, each once.
-fn assert_has(sql: &Sql, done: &Migrated, condition: &str) {
-    let of_type = sql.value(
-        "SELECT data_type FROM information_schema.columns WHERE table_name = 't' AND column_name = 'at'",
-    );
-    let at = match of_type.as_deref() {
-        Some("bigint" | "numeric") => "CAST(at * 100 AS bigint)",
-        _ => "to_char(at, 'YYYY-MM-DD HH24:MI:SS')",
-    };
-    let were = sql.rows(&format!(
-        "SELECT id, {at}, v FROM t WHERE {condition} ORDER BY t.id"
-    ));
-    let are = done
-        .sql
-        .rows(&format!("SELECT id, {at}, v FROM t ORDER BY t.id, v"));
-    assert_eq!(are, were, "{condition}");
 }
 
 fn session(database: &Database<'_>) -> Sql {
@@ -83,99 +131,117 @@ fn session(database: &Database<'_>) -> Sql {
     sql
 }
 
+/// The tables as they are at first, and a workflow of them.
+fn prepared<'a>(
+    database: &'a Database<'a>,
+    sql: &Sql,
+    tables: &[&Times],
+    entry: impl Fn(&Times) -> Value,
+) -> Migration<'a> {
+    let migration = Migration::from(database).platform("postgresql");
+    tables.iter().fold(migration, |migration, table| {
+        table.create(sql);
+        migration.table(entry(table))
+    })
+}
+
 #[test]
 fn one_row_of_the_future_waits_and_later_rows_move_on() {
     for platform in PLATFORMS {
-        for (of_type, future, value) in TIMES {
-            let database = LocalRedshift::shared().database();
-            let sql = session(&database);
-            create(&sql, of_type, value, 100);
-            sql.run(&format!("UPDATE t SET at = '{future}' WHERE id = 50"));
-            let mut migration = Migration::from(&database)
-                .platform(platform)
-                .table(entry(false, false));
-            let first = migration.run(0);
-            assert_has(&sql, &first, "id <> 50");
-            for (from, to) in [(101, 110), (111, 130)] {
-                insert(&sql, value, from, to);
-                migration = migration.again();
-                let later = migration.run(0);
-                assert_eq!(later.moved().0, to - from + 1, "{platform} {of_type}");
-                assert_has(&sql, &later, "id <> 50");
-                let warnings = later.warnings_of("t");
+        let database = LocalRedshift::shared().database();
+        let sql = session(&database);
+        let tables: Vec<&Times> = TIMES.iter().collect();
+        let mut migration = prepared(&database, &sql, &tables, |table| table.entry(false, false))
+            .platform(platform);
+        for table in &tables {
+            table.postpone(&sql, "id = 50");
+        }
+        let first = migration.run(0);
+        for table in &tables {
+            table.assert_has(&sql, &first, "id <> 50");
+        }
+        for (from, to) in [(101, 110), (111, 130)] {
+            for table in &tables {
+                table.insert(&sql, from, to);
+            }
+            migration = migration.again();
+            let later = migration.run(0);
+            assert_eq!(later.moved().0, 3 * (to - from + 1), "{platform}");
+            for table in &tables {
+                table.assert_has(&sql, &later, "id <> 50");
+                let warnings = later.warnings_of(table.name);
                 assert!(
                     warnings.contains("the watermark at is later than the source's clock")
-                        && warnings.contains(&format!("in 1 row, up to {}", &future[..10]))
+                        && warnings.contains(&format!("in 1 row, up to {}", &table.future[..10]))
                         && warnings.contains("these rows wait")
                         && warnings.contains("trackModifications"),
                     "{warnings}"
                 );
             }
-            // Once its time has come, it moves like the others.
-            sql.run(&format!(
-                "UPDATE t SET at = (SELECT {value} FROM generate_series(131, 131) n) WHERE id = 50"
-            ));
-            insert(&sql, value, 132, 140);
-            migration = migration.again();
-            let mended = migration.run(0);
-            assert_has(&sql, &mended, "true");
-            assert_eq!(mended.moved().0, 10);
-            let last = migration.again().run(0);
-            assert_eq!(last.moved().0, 0);
-            assert_eq!(last.warnings_of("t"), mended.warnings_of("t"));
+        }
+        // Once its time has come, it moves like the others.
+        for table in &tables {
+            table.mend(&sql, "id = 50", "131");
+            table.insert(&sql, 132, 140);
+        }
+        migration = migration.again();
+        let mended = migration.run(0);
+        assert_eq!(mended.moved().0, 30);
+        let last = migration.again().run(0);
+        assert_eq!(last.moved().0, 0);
+        for table in &tables {
+            table.assert_has(&sql, &mended, "true");
+            // None of these runs has one.
+            assert_eq!(last.warnings_of(table.name).lines().count(), 3);
         }
     }
 }
 
 #[test]
 fn rows_of_the_future_are_merged_by_every_run() {
-    for (of_type, future, value) in TIMES {
-        let database = LocalRedshift::shared().database();
-        let sql = session(&database);
-        create(&sql, of_type, value, 100);
-        sql.run(&format!(
-            "UPDATE t SET at = '{future}' WHERE id IN (50, 51)"
-        ));
-        let mut migration = Migration::from(&database)
-            .platform("postgresql")
-            .table(entry(true, false));
-        let mut moved = Vec::new();
-        for change in [
-            "SELECT 1".to_owned(),
-            "UPDATE t SET v = 'changed' WHERE id = 50".to_owned(),
-            format!("INSERT INTO t SELECT n, {value}, 'v' || n FROM generate_series(101, 110) n"),
-            // Mended.
-            format!(
-                "UPDATE t SET at = (SELECT {value} FROM generate_series(111, 111) n), v = 'mended' WHERE id IN (50, 51)"
-            ),
-            "SELECT 1".to_owned(),
-        ] {
-            sql.run(&change);
-            migration = migration.again();
-            let done = migration.run(0);
-            assert_has(&sql, &done, "true");
-            moved.push(done.moved().0);
-            if moved.len() < 4 {
-                let warnings = done.warnings_of("t");
-                assert!(
-                    warnings.contains(&format!("in 2 rows, up to {}", &future[..10]))
-                        && warnings.contains("every run moves these rows again"),
-                    "{warnings}"
-                );
-            }
+    let database = LocalRedshift::shared().database();
+    let sql = session(&database);
+    let tables: Vec<&Times> = TIMES.iter().collect();
+    let mut migration = prepared(&database, &sql, &tables, |table| table.entry(true, false));
+    let changes: [&dyn Fn(&Times); 5] = [
+        &|table| table.postpone(&sql, "id IN (50, 51)"),
+        &|table| {
+            let change = "UPDATE {} SET v = 'changed' WHERE id = 50";
+            sql.run(&change.replace("{}", table.name));
+        },
+        &|table| table.insert(&sql, 101, 110),
+        &|table| table.mend(&sql, "id IN (50, 51)", "111"),
+        &|_| {},
+    ];
+    let mut moved = Vec::new();
+    for change in changes {
+        for table in &tables {
+            change(table);
         }
-        assert_eq!(moved, [100, 2, 12, 2, 0], "{of_type}");
+        migration = migration.again();
+        let done = migration.run(0);
+        moved.push(done.moved().0 / 3);
+        for table in &tables {
+            table.assert_has(&sql, &done, "true");
+            let warnings = done.warnings_of(table.name);
+            assert!(
+                warnings.contains(&format!("in 2 rows, up to {}", &table.future[..10]))
+                    && warnings.contains("every run moves these rows again"),
+                "{warnings}"
+            );
+            assert_eq!(warnings.lines().count(), moved.len().min(3), "{warnings}");
+        }
     }
+    assert_eq!(moved, [100, 2, 12, 2, 0]);
 }
 
 #[test]
 fn status_shows_what_waits() {
     let database = LocalRedshift::shared().database();
     let sql = session(&database);
-    let (of_type, future, value) = TIMES[1];
-    create(&sql, of_type, value, 10);
-    sql.run(&format!("UPDATE t SET at = '{future}' WHERE id = 5"));
-    let migration = Migration::from(&database).table(entry(false, false));
+    let table = &TIMES[1];
+    let migration = prepared(&database, &sql, &[table], |table| table.entry(false, false));
+    table.postpone(&sql, "id = 5");
     let done = migration.run(0);
     let name = done.metadata("SELECT NAME FROM {s}.WORKFLOW");
     let name = name[0][0].clone().unwrap();
@@ -187,48 +253,61 @@ fn status_shows_what_waits() {
     let status: Value = serde_json::from_str(&ended.stdout).unwrap();
     let warnings = status["warnings"].to_string();
     assert!(
-        warnings.contains("these rows wait") && warnings.contains(&future[..10]),
+        warnings.contains("these rows wait") && warnings.contains(&table.future[..10]),
         "{warnings}"
     );
 }
 
 #[test]
 fn a_table_of_the_future_alone_is_refused_or_merged() {
-    for (of_type, future, value) in TIMES {
-        let database = LocalRedshift::shared().database();
-        let sql = session(&database);
-        create(&sql, of_type, value, 100);
-        sql.run(&format!("UPDATE t SET at = '{future}'"));
-        let appends = Migration::from(&database).table(entry(false, false));
-        let refused = appends.run(1);
-        let error = refused.errors_of("t");
+    let database = LocalRedshift::shared().database();
+    let sql = session(&database);
+    let tables: Vec<&Times> = TIMES.iter().collect();
+    let appends = prepared(&database, &sql, &tables, |table| table.entry(false, false));
+    for table in &tables {
+        table.postpone(&sql, "true");
+    }
+    let refused = appends.clone().prepare(&[]).run(1);
+    for table in &tables {
+        let error = refused.errors_of(table.name);
         assert!(
             error.contains("later than the source's clock") && error.contains("in every row"),
             "{error}"
         );
-        let mut migration = appends
-            .with_new_target()
-            .without_tables()
-            .table(entry(true, false));
-        for change in [
-            "SELECT 1".to_owned(),
-            "UPDATE t SET v = 'changed' WHERE id = 50".to_owned(),
-            "DELETE FROM t WHERE id = 100".to_owned(),
-        ] {
-            sql.run(&change);
-            migration = migration.again();
-            let done = migration.run(0);
-            done.sql.run("DELETE FROM t WHERE id = 100");
-            assert_has(&sql, &done, "id < 100");
+        // Not even created.
+        let read = refused
+            .sql
+            .try_run(&format!("SELECT * FROM {}", table.name));
+        assert!(read.is_err(), "{read:?}");
+    }
+    let mut migration = appends.without_tables().with_new_target();
+    for table in &tables {
+        migration = migration.table(table.entry(true, false));
+    }
+    let changes: [&dyn Fn(&Times); 3] = [
+        &|_| {},
+        &|table| {
+            let change = "UPDATE {} SET v = 'changed' WHERE id = 50";
+            sql.run(&change.replace("{}", table.name));
+        },
+        &|table| table.mend(&sql, "true", "id"),
+    ];
+    for change in changes {
+        for table in &tables {
+            change(table);
         }
-        sql.run(&format!(
-            "UPDATE t SET at = (SELECT {value} FROM generate_series(id, id) n), v = 'mended'"
-        ));
         migration = migration.again();
-        assert_has(&sql, &migration.run(0), "true");
-        let last = migration.again().run(0);
-        assert_eq!(last.moved().0, 0);
-        assert_eq!(last.warnings_of("t").matches("every run moves").count(), 3);
+        let done = migration.run(0);
+        assert_eq!(done.moved().0, 300);
+        for table in &tables {
+            table.assert_has(&sql, &done, "true");
+        }
+    }
+    let last = migration.again().run(0);
+    assert_eq!(last.moved().0, 0);
+    for table in &tables {
+        let warnings = last.warnings_of(table.name);
+        assert_eq!(warnings.matches("every run moves").count(), 2, "{warnings}");
     }
 }
 
@@ -237,13 +316,12 @@ fn rows_of_a_day_that_is_not_over_wait_or_are_merged() {
     for merges in [false, true] {
         let database = LocalRedshift::shared().database();
         let sql = session(&database);
-        let (of_type, _, value) = TIMES[0];
-        create(&sql, of_type, value, 100);
-        sql.run("UPDATE t SET at = current_date + 2 WHERE id = 100");
-        sql.run("UPDATE t SET at = current_date WHERE id IN (98, 99)");
-        let mut migration = Migration::from(&database)
-            .platform("postgresql")
-            .table(entry(merges, false));
+        let table = &TIMES[0];
+        let mut migration = prepared(&database, &sql, &[table], |table| {
+            table.entry(merges, false)
+        });
+        sql.run("UPDATE dates SET at = current_date + 2 WHERE id = 100");
+        sql.run("UPDATE dates SET at = current_date WHERE id IN (98, 99)");
         let condition = if merges {
             "true"
         } else {
@@ -252,14 +330,14 @@ fn rows_of_a_day_that_is_not_over_wait_or_are_merged() {
         for change in [
             "SELECT 1",
             // Of the same day, after a run.
-            "INSERT INTO t VALUES (101, current_date, 'later')",
-            "INSERT INTO t VALUES (201, current_date - 2, 'before')",
+            "INSERT INTO dates VALUES (101, current_date, 'later')",
+            "INSERT INTO dates VALUES (201, current_date - 2, 'before')",
         ] {
             sql.run(change);
             migration = migration.again();
             let done = migration.run(0);
-            assert_has(&sql, &done, condition);
-            let warnings = done.warnings_of("t");
+            table.assert_has(&sql, &done, condition);
+            let warnings = done.warnings_of("dates");
             assert_eq!(
                 warnings.contains("a day that is not over in"),
                 !merges,
@@ -271,62 +349,72 @@ fn rows_of_a_day_that_is_not_over_wait_or_are_merged() {
             );
         }
         // As if the days had passed.
-        sql.run("UPDATE t SET at = current_date - 1 WHERE id BETWEEN 98 AND 101");
-        let last = migration.again().run(0);
-        assert_has(&sql, &last, "true");
+        sql.run("UPDATE dates SET at = current_date - 1 WHERE id BETWEEN 98 AND 101");
+        table.assert_has(&sql, &migration.again().run(0), "true");
     }
 }
 
 #[test]
 fn a_source_that_was_filled_anew_is_refused_until_it_is_reset() {
-    let more = [("bigint", "", "n"), ("numeric(12,2)", "", "n / 4.0")];
-    for (of_type, _, value) in TIMES.into_iter().chain(more) {
-        let database = LocalRedshift::shared().database();
-        let sql = session(&database);
-        create(&sql, of_type, value, 100);
-        let migration = Migration::from(&database)
-            .platform("postgresql")
-            .table(entry(false, false));
-        let first = migration.run(0);
-        let stored = first.metadata("SELECT DISTINCT WATERMARK FROM {s}.SYNC_PARTITION");
-        let stored = stored[0][0].clone().unwrap();
-        sql.run("TRUNCATE t");
-        // Nothing to move is no reason to refuse.
-        assert_eq!(migration.clone().again().run(0).moved().0, 0);
-        sql.run(&format!(
-            "INSERT INTO t SELECT n, {value}, 'anew' || n FROM generate_series(1, 60) n"
+    let database = LocalRedshift::shared().database();
+    let sql = session(&database);
+    let tables: Vec<&Times> = TIMES.iter().chain(&NUMBERS).collect();
+    let migration = prepared(&database, &sql, &tables, |table| table.entry(false, false));
+    let first = migration.run(0);
+    let stored = |table: &Times| {
+        let rows = first.metadata(&format!(
+            "SELECT DISTINCT p.WATERMARK FROM {{s}}.SYNC_PARTITION p JOIN {{s}}.SYNCHRONIZATION y ON y.SYNC_KEY = p.SYNC_KEY \
+             WHERE y.TARGET_TABLE LIKE '%.{}'",
+            table.name
         ));
-        let refused = migration.clone().again().run(1);
-        let error = refused.errors_of("t");
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        rows[0][0].clone().unwrap()
+    };
+    for table in &tables {
+        sql.run(&format!("TRUNCATE {}", table.name));
+    }
+    // Nothing to move is no reason to refuse.
+    assert_eq!(migration.clone().again().run(0).moved().0, 0);
+    for table in &tables {
+        table.insert(&sql, 1, 60);
+        sql.run(&format!("UPDATE {} SET v = 'anew'", table.name));
+    }
+    let refused = migration.clone().again().run(1);
+    assert_eq!(refused.moved().0, 0);
+    let with = |change: &dyn Fn(Value) -> Value| {
+        let none = migration.clone().again().without_tables();
+        tables.iter().fold(none, |migration, table| {
+            migration.table(change(table.entry(false, false)))
+        })
+    };
+    for table in &tables {
+        let error = refused.errors_of(table.name);
         assert!(
-            error.contains(&format!("below {stored}"))
+            error.contains(&format!("below {}", stored(table)))
                 && error.contains("resetPartitions to enabledWithDedup")
                 && error.contains("primaryKeyColumns"),
-            "{of_type}: {error}"
+            "{error}"
         );
-        assert_eq!(refused.moved().0, 0);
-        assert_eq!(
-            refused
-                .sql
-                .number("SELECT COUNT(*) FROM t WHERE v LIKE 'anew%'"),
-            0
-        );
-        // As it says: what is there is replaced, the rest stays, as ever without trackDeletions.
-        let anew = migration
-            .clone()
-            .again()
-            .without_tables()
-            .table(reset(entry(false, false)));
-        let done = anew.run(0);
-        done.sql.run("DELETE FROM t WHERE id > 60");
-        assert_has(&sql, &done, "true");
-        // And then it goes on as before, without the primary key too.
-        insert(&sql, value, 61, 80);
-        let mut table = entry(false, false);
-        table["primaryKeyColumns"] = json!(null);
-        let next = migration.again().without_tables().table(table).run(0);
-        assert_eq!(next.moved().0, 20);
-        assert_has(&sql, &next, "true");
+        let anew = format!("SELECT COUNT(*) FROM {} WHERE v = 'anew'", table.name);
+        assert_eq!(refused.sql.number(&anew), 0);
+    }
+    // As it says: what is there is replaced, the rest stays, as ever without trackDeletions.
+    let done = with(&reset).run(0);
+    for table in &tables {
+        done.sql
+            .run(&format!("DELETE FROM {} WHERE id > 60", table.name));
+        table.assert_has(&sql, &done, "true");
+        table.insert(&sql, 61, 80);
+    }
+    // And then it goes on as before, without the primary key too.
+    let next = with(&|mut entry| {
+        entry["primaryKeyColumns"] = json!(null);
+        entry
+    })
+    .run(0);
+    assert_eq!(next.moved().0, 100);
+    for table in &tables {
+        table.assert_has(&sql, &next, "true");
     }
 }
 
@@ -337,31 +425,34 @@ fn a_watermark_that_goes_back_moves_all_rows_again_where_deletions_are_tracked()
     for track_modifications in [false, true] {
         let database = LocalRedshift::shared().database();
         let sql = session(&database);
-        let (of_type, _, value) = TIMES[1];
-        create(&sql, of_type, value, 100);
-        let mut migration = Migration::from(&database).table(entry(track_modifications, true));
+        let table = &TIMES[1];
+        let mut migration = prepared(&database, &sql, &[table], |table| {
+            table.entry(track_modifications, true)
+        });
         let _ = migration.run(0);
-        let refill =
-            format!("INSERT INTO t SELECT n, {value}, 'anew' || n FROM generate_series(1, 60) n");
         for changes in [
-            vec!["DELETE FROM t WHERE id > 95"],
-            vec!["TRUNCATE t", &refill],
+            &["DELETE FROM times WHERE id > 95"][..],
+            &["TRUNCATE times"],
         ] {
             for change in changes {
                 sql.run(change);
             }
+            if sql.number("SELECT count(*) FROM times") == 0 {
+                table.insert(&sql, 1, 60);
+                sql.run("UPDATE times SET v = 'anew'");
+            }
             migration = migration.again();
             let done = migration.run(0);
-            assert_has(&sql, &done, "true");
+            table.assert_has(&sql, &done, "true");
             assert!(
-                done.warnings_of("t")
+                done.warnings_of("times")
                     .contains("the whole table is moved again")
             );
         }
-        insert(&sql, value, 61, 70);
+        table.insert(&sql, 61, 70);
         let done = migration.again().run(0);
         assert_eq!(done.moved().0, 10);
-        assert_has(&sql, &done, "true");
+        table.assert_has(&sql, &done, "true");
     }
 }
 
@@ -371,19 +462,21 @@ fn a_watermark_that_goes_back_moves_all_rows_again_where_deletions_are_tracked()
 fn what_a_reset_has_moved_before_it_failed_is_not_added_again() {
     let database = LocalRedshift::shared().database();
     let sql = session(&database);
-    let (of_type, _, value) = TIMES[1];
-    create(&sql, of_type, value, 100);
-    sql.run("ALTER TABLE t ADD COLUMN d date");
-    let migration = Migration::from(&database).table(entry(false, false));
+    let table = &TIMES[1];
+    let migration = prepared(&database, &sql, &[table], |table| table.entry(false, false));
+    sql.run("ALTER TABLE times ADD COLUMN d date");
     let _ = migration.run(0);
-    sql.run("UPDATE t SET v = 'changed'");
-    sql.run("UPDATE t SET d = '12024-01-01' WHERE id = 50");
+    sql.run("UPDATE times SET v = 'changed'");
+    sql.run("UPDATE times SET d = '12024-01-01' WHERE id = 50");
     let migration = migration.again().without_tables();
-    let failed = migration.clone().table(reset(entry(false, false))).run(1);
+    let failed = migration
+        .clone()
+        .table(reset(table.entry(false, false)))
+        .run(1);
     assert!(failed.moved().0 > 0);
-    sql.run("UPDATE t SET d = NULL WHERE id = 50");
-    let next = migration.clone().again().table(entry(false, false));
-    assert_has(&sql, &next.run(0), "true");
+    sql.run("UPDATE times SET d = NULL WHERE id = 50");
+    let next = migration.again().table(table.entry(false, false));
+    table.assert_has(&sql, &next.run(0), "true");
     assert_eq!(next.again().run(0).moved().0, 0);
 }
 
@@ -391,22 +484,19 @@ fn what_a_reset_has_moved_before_it_failed_is_not_added_again() {
 fn rows_of_the_future_that_were_merged_are_not_added_when_merging_ends() {
     let database = LocalRedshift::shared().database();
     let sql = session(&database);
-    let (of_type, future, value) = TIMES[1];
-    create(&sql, of_type, value, 100);
-    sql.run(&format!("UPDATE t SET at = '{future}' WHERE id = 50"));
-    let migration = Migration::from(&database).table(entry(true, false));
+    let table = &TIMES[1];
+    let migration = prepared(&database, &sql, &[table], |table| table.entry(true, false));
+    table.postpone(&sql, "id = 50");
     let _ = migration.run(0);
     let migration = migration
         .without_tables()
-        .table(entry(false, false))
+        .table(table.entry(false, false))
         .again();
-    assert_has(&sql, &migration.run(0), "true");
-    sql.run(&format!(
-        "UPDATE t SET at = (SELECT {value} FROM generate_series(101, 101) n), v = 'mended' WHERE id = 50"
-    ));
-    insert(&sql, value, 102, 110);
+    table.assert_has(&sql, &migration.run(0), "true");
+    table.mend(&sql, "id = 50", "101");
+    table.insert(&sql, 102, 110);
     let migration = migration.again();
-    assert_has(&sql, &migration.run(0), "true");
+    table.assert_has(&sql, &migration.run(0), "true");
     assert_eq!(migration.again().run(0).moved().0, 0);
 }
 
@@ -415,30 +505,31 @@ fn rows_of_the_future_that_were_merged_are_not_added_when_merging_ends() {
 fn a_stored_watermark_of_the_future_is_refused() {
     let database = LocalRedshift::shared().database();
     let sql = session(&database);
-    let (of_type, future, value) = TIMES[1];
-    create(&sql, of_type, value, 100);
-    sql.run(&format!("UPDATE t SET at = '{future}' WHERE id = 50"));
-    let migration = Migration::from(&database).table(entry(false, false));
+    let table = &TIMES[1];
+    let migration = prepared(&database, &sql, &[table], |table| table.entry(false, false));
+    table.postpone(&sql, "id = 50");
     let first = migration.run(0);
     first.sql.run(&first.in_metadata(&format!(
-        "UPDATE {{s}}.SYNC_PARTITION SET WATERMARK = '{future}'"
+        "UPDATE {{s}}.SYNC_PARTITION SET WATERMARK = '{}'",
+        table.future
     )));
-    insert(&sql, value, 101, 110);
+    table.insert(&sql, 101, 110);
     for _ in 0..2 {
         let refused = migration.clone().again().run(1);
-        let error = refused.errors_of("t");
+        let error = refused.errors_of("times");
         assert!(
-            error.contains(&format!("below {future}")) && error.contains("enabledWithDedup"),
+            error.contains(&format!("below {}", table.future))
+                && error.contains("enabledWithDedup"),
             "{error}"
         );
         // Mended or not.
-        sql.run("UPDATE t SET at = '2009-01-01' WHERE id = 50");
+        table.mend(&sql, "id = 50", "50");
     }
     let reset = migration
         .again()
         .without_tables()
-        .table(reset(entry(false, false)));
-    assert_has(&sql, &reset.run(0), "true");
+        .table(reset(table.entry(false, false)));
+    table.assert_has(&sql, &reset.run(0), "true");
 }
 
 #[test]
