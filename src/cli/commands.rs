@@ -317,10 +317,10 @@ async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
         );
     } else {
         print!("{}", report::workflow_status(&workflow, &tables));
+        print!("{}", report::warnings(&workflow.name, &warnings));
         if arguments.errors {
             print!("{}", report::errors(&errors));
         }
-        print!("{}", report::warnings(&workflow.name, &warnings));
     }
     Ok(Ending::Done)
 }

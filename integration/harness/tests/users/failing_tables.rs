@@ -73,9 +73,9 @@ fn what_is_wrong_with_one_table_of_the_source_leaves_the_others_alone() {
         (
             "private",
             [
-                "permission denied",
-                "(SQL state 42501)",
-                "grant the source user SELECT",
+                "permission denied for the table",
+                "GRANT SELECT ON \"public\".\"private\"",
+                "TO \"snowhaul\"",
             ],
         ),
         (

@@ -97,8 +97,8 @@ fn tables_that_cannot_be_read_are_told_one_by_one() {
 fn postgresql_worker(site: &Site<'_>) -> String {
     let lines = fs::read_to_string(site.worker()).unwrap();
     let lines = lines.replace(
-        "[connections.source.redshift]",
-        "[connections.source.postgresql]",
+        &site.source.worker_section(),
+        &site.source.postgres_section(),
     );
     text(&site.scratch.write("postgresql.toml", &lines)).to_owned()
 }
