@@ -16,7 +16,10 @@ const COLUMNS: &[Column] = &[
             "'99999999999999999999999999999999999999'",
         ],
     )
-    .compared("JSON_SERIALIZE({c})", "TO_JSON({c})"),
+    .compared(
+        "CASE WHEN {c} IS NOT NULL THEN JSON_SERIALIZE({c}) END",
+        "TO_JSON({c})",
+    ),
     column(
         "c_varbyte",
         "varbyte",
@@ -70,16 +73,9 @@ fn every_type_of_redshifts_own_arrives_by_value() {
     }
 }
 
-/// The local one lacks this trait: it is given to it.
 #[test]
 fn null_of_a_super_stays_null_where_json_serialize_makes_text_of_it() {
     let database = LocalRedshift::shared().database();
-    let admin = LocalRedshift::shared().admin(database.name());
-    admin.run("SET allow_system_table_mods TO on");
-    admin.run(
-        "CREATE OR REPLACE FUNCTION pg_catalog.json_serialize(super) RETURNS varchar LANGUAGE sql IMMUTABLE \
-         AS 'SELECT COALESCE(CAST($1 AS varchar), ''null'')'",
-    );
     let sql = database.sql();
     sql.run("CREATE TABLE t (id int, v super)");
     sql.run("INSERT INTO t VALUES (1, NULL), (2, 'null'), (3, '[1]')");

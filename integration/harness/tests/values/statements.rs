@@ -303,10 +303,6 @@ fn understood(platform: Platform, parser: &str) {
                         ));
                     }
                     statements.push(dialect.bytes_query(&scope(range), expressions[0], "e9"));
-                    let extraction = dialect.extraction_query(&scope(range), &columns);
-                    statements.push(dialect.declare_cursor("rows", &extraction));
-                    statements.push(dialect.fetch_forward("rows", 1_000));
-                    statements.extend(dialect.policy_query(&scope(range)));
                     for type_name in ["date", "timestamp", "timestamptz"] {
                         let at = SourceColumn {
                             name: "at; \"x\"".to_owned(),
