@@ -216,9 +216,10 @@ impl Scan<'_> {
             '}' if mark_before != Some('{') => {
                 Err("a `}` closes nothing; it is allowed inside quotes only".to_owned())
             }
-            '{' if mark_before == Some('{') || !is_known => Err(format!(
-                "a `{{` outside of quotes begins an escape of ODBC's, of which the driver knows {{d '…'}}, {{t '…'}}, {{ts '…'}}, {{fn …}} and {{escape '…'}}; write plain SQL: DATE '2024-01-01'"
-            )),
+            '{' if mark_before == Some('{') || !is_known => Err(
+                "a `{` outside of quotes begins an escape of ODBC's, of which the driver knows {d '…'}, {t '…'}, {ts '…'}, {fn …} and {escape '…'}; write plain SQL: DATE '2024-01-01'"
+                    .to_owned(),
+            ),
             _ => Ok(()),
         }
     }

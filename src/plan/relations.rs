@@ -148,7 +148,7 @@ pub fn choose<'a>(relations: &'a [Relation], is_wanted: impl Fn(&Relation) -> bo
         let brings_all = |ancestor: &&&Relation| forest.is_plain(ancestor);
         let mut family = ancestors.iter().filter(is_family);
         // The farthest one, which no other brings.
-        if let Some(root) = family.clone().filter(brings_all).last() {
+        if let Some(root) = family.clone().rfind(brings_all) {
             choice.covered.push(relation);
             let name = format!("{} (with {})", relation.full_name(), root.full_name());
             left_out.entry(LeftOut::Covered).or_default().push(name);
