@@ -194,3 +194,12 @@ impl<'a> SourceSession<'a> {
         &self.connection
     }
 }
+
+/// A session that ends inside a transaction would take the server's session with it, behind a pooler another client's.
+impl Drop for SourceSession<'_> {
+    fn drop(&mut self) {
+        if self.open.get_mut().is_some() {
+            self.abandon();
+        }
+    }
+}

@@ -103,6 +103,12 @@ fn rows_with_null_in_the_key_arrive_whatever_the_catalog_says() {
     let database = LocalRedshift::shared().database();
     let sql = create(&database);
     let mut migration = from(&database);
+    // Without the defaults' key, so that one is inferred.
+    let defaults = json!({
+        "source": {"databaseName": database.name(), "schemaName": "public"},
+        "target": {"databaseName": migration.target(), "schemaName": "PUBLIC"},
+    });
+    migration = migration.top(json!({"defaultTableConfiguration": defaults}));
     let mut targets = Vec::new();
     for (name, rows) in TABLES {
         assert_eq!(sql.number(&format!("SELECT count(*) FROM {name}")), rows);
