@@ -118,7 +118,7 @@ impl<'a> SourceSession<'a> {
 
     fn is_not_ours(&self, what: &str) -> SourceError {
         SourceError::new(
-            SourceErrorKind::Refused,
+            SourceErrorKind::Other,
             format!(
                 "{}: statements of one transaction do not reach one session of the server ({what}) — something between the worker and the server gives each statement another session; connect to the server itself, or set the pooler to transaction or session mode",
                 self.source

@@ -45,6 +45,8 @@ fn postgres(settings: &TransactionSettings) -> Opening {
     };
     let mut wanted = vec![
         ("application_name", APPLICATION.to_owned()),
+        // A pooler may lose what the driver has asked for at its login.
+        ("client_encoding", "UTF8".to_owned()),
         ("row_security", row_security.to_owned()),
         // While the stage is slow, a transaction waits for it.
         ("idle_in_transaction_session_timeout", "0".to_owned()),
@@ -56,14 +58,14 @@ fn postgres(settings: &TransactionSettings) -> Opening {
         .map(|(name, value)| format!("('{name}', '{value}')"))
         .collect();
     // Settings that a version lacks are in no row of pg_settings. What the driver, or another client of the same server
-    // session, has set for the session goes back to the login's default; the encoding is the driver's way of receiving.
+    // session, has set for the session goes back to the login's default.
     let settings = format!(
         "SELECT w.name, pg_catalog.set_config(w.name, w.value, true) FROM (\
          SELECT s.name, COALESCE(v.value, s.reset_val) AS value FROM pg_catalog.pg_settings s LEFT JOIN (VALUES {}) v (name, value) ON v.name = s.name \
-         WHERE v.name IS NOT NULL OR (s.source = 'session' AND s.context = 'user' AND s.name NOT IN ('client_encoding', 'transaction_isolation', \
-         'transaction_read_only', 'transaction_deferrable'))) w \
+         WHERE v.name IS NOT NULL OR (s.source = 'session' AND s.context = 'user' AND s.name NOT IN ('transaction_isolation', 'transaction_read_only', \
+         'transaction_deferrable'))) w \
          UNION ALL SELECT f.name, pg_catalog.current_setting(f.name) FROM (VALUES ('transaction_isolation'), ('transaction_read_only'), \
-         ('server_encoding'), ('client_encoding')) f (name) \
+         ('server_encoding')) f (name) \
          UNION ALL SELECT 'session', CAST(pg_catalog.pg_backend_pid() AS varchar) UNION ALL SELECT 'identity', {POSTGRES_IDENTITY}",
         list.join(", ")
     );
