@@ -309,22 +309,24 @@ fn operators_that_the_driver_would_take_for_parameters_are_refused_when_the_file
         assert_says(&done.ended.stderr, &[&format!("tables[0].{key}"), instead]);
     }
     // What is named instead does the same.
-    for (predicate, rows) in [
+    let cases = [
         ("jsonb_exists(data, 'vip')", 1),
         ("jsonb_exists(data, 'other')", 0),
         ("jsonb_exists_any(data, ARRAY['vip', 'b'])", 1),
         ("jsonb_exists_all(data, ARRAY['vip', 'b'])", 0),
         ("jsonb_path_exists(data, '$.vip', '{}', true)", 1),
-    ] {
-        let done = Migration::from(&database)
-            .platform("postgresql")
-            .table(orders(json!({"whereClauseCriteria": predicate})))
-            .run(0);
-        assert_eq!(
-            done.sql.number("SELECT COUNT(*) FROM ORDERS"),
-            rows,
-            "{predicate}"
-        );
+    ];
+    let mut migration = Migration::from(&database).platform("postgresql");
+    for (number, (predicate, _)) in cases.iter().enumerate() {
+        let target = json!({"tableName": format!("t{number}")});
+        migration = migration.table(orders(
+            json!({"whereClauseCriteria": predicate, "target": target}),
+        ));
+    }
+    let done = migration.run(0);
+    for (number, (predicate, rows)) in cases.iter().enumerate() {
+        let count = format!("SELECT COUNT(*) FROM T{number}");
+        assert_eq!(done.sql.number(&count), *rows, "{predicate}");
     }
 }
 
@@ -334,7 +336,7 @@ fn marks_of_the_driver_in_quotes_names_and_comments_are_left_alone() {
     let sql = database.sql();
     sql.run("CREATE TABLE \"what? {fn now()}\" (id int PRIMARY KEY, \"a?\" text, \"{d 'x'}\" text, day date)");
     sql.run("INSERT INTO \"what? {fn now()}\" SELECT n, CASE WHEN n % 2 = 0 THEN 'yes?' ELSE '{no}' END, E'it\\'s ?', date '2024-01-01' + n FROM generate_series(1, 100) n");
-    for (number, predicate) in [
+    let predicates = [
         "\"a?\" = 'yes?'",
         "\"a?\" = $$yes?$$ -- ? really",
         "\"a?\" = $tag$yes?$tag$ /* ? { } */",
@@ -344,22 +346,20 @@ fn marks_of_the_driver_in_quotes_names_and_comments_are_left_alone() {
         "day > {d '2024-02-01'} AND {fn ucase(\"a?\")} = 'YES?'",
         "day > { ts '2024-02-01 00:00:00' }",
         "'{1,2}'::int[] @> ARRAY[1] AND id < 10",
-    ]
-    .iter()
-    .enumerate()
-    {
-        let table = json!({
+    ];
+    let mut migration = Migration::from(&database).platform("postgresql");
+    for (number, predicate) in predicates.iter().enumerate() {
+        migration = migration.table(json!({
             "source": {"tableName": "\"what? {fn now()}\""},
-            "target": {"tableName": "t"},
+            "target": {"tableName": format!("t{number}")},
             "columnNamesToPartitionBy": ["id", "\"a?\""],
             "partitionSize": {"maxRowsPerPartition": 30},
             "whereClauseCriteria": predicate,
             "synchronization": {"strategy": "checksum", "checksumExpression": "max('?' || \"a?\")"},
-        });
-        let done = Migration::from(&database)
-            .platform("postgresql")
-            .table(table)
-            .run(0);
+        }));
+    }
+    let done = migration.run(0);
+    for (number, predicate) in predicates.iter().enumerate() {
         let plain = predicate
             .replace("{d '2024-02-01'}", "date '2024-02-01'")
             .replace("{fn ucase(\"a?\")}", "upper(\"a?\")")
@@ -368,10 +368,8 @@ fn marks_of_the_driver_in_quotes_names_and_comments_are_left_alone() {
             "SELECT id, \"a?\", \"{{d 'x'}}\" FROM \"what? {{fn now()}}\" WHERE ({plain}\n) ORDER BY id"
         ));
         assert!(!there.is_empty(), "{predicate}");
-        let arrived = done
-            .sql
-            .rows("SELECT ID, \"A?\", \"{d 'x'}\" FROM T ORDER BY ID");
-        assert_eq!(arrived, there, "{number}: {predicate}");
+        let query = format!("SELECT ID, \"A?\", \"{{d 'x'}}\" FROM T{number} ORDER BY ID");
+        assert_eq!(done.sql.rows(&query), there, "{predicate}");
     }
 }
 
