@@ -121,14 +121,15 @@ pub trait Dialect: Send + Sync {
     /// [`Opening`] tells it.
     fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str], encoding: &str) -> String;
 
-    /// The first row, in the key's order, in which a text has these bytes in the database's own encoding: NULL and each key column
-    /// as text. At most one row. `hex`: the bytes.
+    /// The first row, in the key's order, in which a text has these bytes in the database's own encoding: NULL and each
+    /// key column as text. At most one row. `hex`: the bytes.
     fn bytes_query(&self, scope: &Scope<'_>, expression: &str, hex: &str) -> String;
 
     /// The value of an aggregate over the scope, as text: one row of one column.
     fn aggregate_query(&self, scope: &Scope<'_>, aggregate: &str) -> String;
 
-    /// The largest value of a column, as text that [`key_text::read`](crate::types::key_text::read) takes: one row of one column, NULL where there is none.
+    /// The largest value of a column, as text that [`key_text::read`](crate::types::key_text::read) takes: one row of one
+    /// column, NULL where there is none.
     fn maximum_query(&self, scope: &Scope<'_>, column: &KeyColumn) -> String;
 
     /// One row if the scope has any.

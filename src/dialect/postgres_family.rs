@@ -336,8 +336,10 @@ impl Dialect for PostgresFamily {
     }
 
     fn bytes_query(&self, scope: &Scope<'_>, expression: &str, hex: &str) -> String {
+        let [decode, convert_to, encoding] = ["decode", "convert_to", "getdatabaseencoding"]
+            .map(|name| texts::function(name, self.is_redshift));
         let holds = format!(
-            "position(decode('{hex}', 'hex') IN convert_to(CAST({expression} AS varchar), getdatabaseencoding())) > 0"
+            "position({decode}('{hex}', 'hex') IN {convert_to}(CAST({expression} AS varchar), {encoding}())) > 0"
         );
         self.first_row(scope, None, holds)
     }

@@ -1,6 +1,7 @@
 //! What is said of a table that is not there: what is there instead, and what to do.
 
 use super::error::{SourceError, SourceErrorKind};
+use super::session::TextRows;
 use crate::dialect::Dialect;
 use crate::domain::table::TableRef;
 use crate::plan::names::{in_json, listed};
@@ -9,12 +10,9 @@ use crate::plan::relations::{RelationKind, remedy};
 /// Places that a message names at most.
 const NAMED: usize = 5;
 
-/// The rows of a statement, as text.
-type Rows = Vec<Vec<Option<String>>>;
-
 /// A failure for a table of whose columns the catalog has none. `query` asks the source once more, or twice.
 pub(super) fn no_such_table(
-    query: impl Fn(&str) -> Result<Rows, SourceError>,
+    query: impl Fn(&str) -> Result<TextRows, SourceError>,
     dialect: &dyn Dialect,
     table: &TableRef,
     place: &str,

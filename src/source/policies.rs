@@ -1,6 +1,7 @@
 //! Policies that hide rows of a table from the login.
 
 use super::error::{SourceError, SourceErrorKind};
+use super::session::TextRows;
 use crate::dialect::{Dialect, Scope};
 use crate::domain::spec::RowSecurity;
 
@@ -9,7 +10,7 @@ pub(super) const REMEDY: &str = "let the worker log in as one who sees all rows 
 
 /// Refuses a table whose rows a policy hides, on platforms that would answer the others without a word.
 pub(super) fn refuse_policies(
-    query: impl Fn(&str) -> Result<Vec<Vec<Option<String>>>, SourceError>,
+    query: impl Fn(&str) -> Result<TextRows, SourceError>,
     dialect: &dyn Dialect,
     scope: &Scope<'_>,
     row_security: RowSecurity,

@@ -6,7 +6,7 @@ use super::connection::SourceSettings;
 use super::error::{SourceError, SourceErrorKind};
 use super::missing::no_such_table;
 use super::readable::Reader;
-use super::session::SourceSession;
+use super::session::{SourceSession, TextRows};
 use super::tls::Protection;
 use crate::dialect::Dialect;
 use crate::dialect::transaction::TransactionSettings;
@@ -131,7 +131,7 @@ pub fn probe_tables(
 
 /// What users should know of tables whose rows come with one another. `all`: the tables of the workflow.
 fn relatives_warnings(
-    query: impl Fn(&str) -> Result<Vec<Vec<Option<String>>>, SourceError>,
+    query: impl Fn(&str) -> Result<TextRows, SourceError>,
     dialect: &dyn Dialect,
     spec: &TableSpec,
     all: &[TableSpec],
@@ -141,15 +141,9 @@ fn relatives_warnings(
         return Ok(Vec::new());
     };
     let relatives = Relatives::read(query(&sql)?);
-    let mut warnings = Vec::new();
-    if !spec.query_modifiers.without_child_tables {
-        warnings.extend(relatives.warning());
-    } else if let Some(why) = relatives.emptiness() {
-        return Err(SourceError::new(
-            SourceErrorKind::Refused,
-            format!("{place}: {why}"),
-        ));
-    }
+    let told = relatives.told(&spec.query_modifiers);
+    let told = told.map_err(|why| SourceError::new(SourceErrorKind::Refused, why).at(place))?;
+    let mut warnings: Vec<String> = told.into_iter().collect();
     for (schema, table) in &relatives.parents {
         let is_read_with_children = all.iter().any(|other| {
             dialect.exact_name(&other.source.schema) == *schema

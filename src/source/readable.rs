@@ -3,6 +3,7 @@
 use super::catalog::unreadable;
 use super::error::{SourceError, SourceErrorKind};
 use super::policies::refuse_policies;
+use super::session::TextRows;
 use crate::dialect::{Dialect, Scope};
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::{KeyRange, SourceColumn};
@@ -23,7 +24,7 @@ impl Reader<'_> {
     /// is read. Answers how many columns are needed.
     pub(super) fn check(
         &self,
-        query: impl Fn(&str) -> Result<Vec<Vec<Option<String>>>, SourceError>,
+        query: impl Fn(&str) -> Result<TextRows, SourceError>,
         all: &[SourceColumn],
     ) -> Result<usize, SourceError> {
         let Self {

@@ -10,6 +10,9 @@ use crate::dialect::transaction::{Opening, TransactionSettings};
 use odbc_api::Connection;
 use std::cell::{Cell, RefCell};
 
+/// Rows of a small result, every cell as text; NULL as `None`.
+pub(super) type TextRows = Vec<Vec<Option<String>>>;
+
 /// What a transaction has told of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TransactionFacts {
@@ -152,11 +155,7 @@ impl<'a> SourceSession<'a> {
     }
 
     /// The rows of a statement as text. A failed one ends its transaction, and the next statement begins another.
-    pub(super) fn query(
-        &self,
-        sql: &str,
-        place: &str,
-    ) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+    pub(super) fn query(&self, sql: &str, place: &str) -> Result<TextRows, SourceError> {
         self.begin()?;
         self.run(sql, place).inspect_err(|_| self.abandon())
     }
@@ -167,7 +166,7 @@ impl<'a> SourceSession<'a> {
         Ok(rows.into_iter().flatten().next().flatten())
     }
 
-    fn run(&self, sql: &str, place: &str) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+    fn run(&self, sql: &str, place: &str) -> Result<TextRows, SourceError> {
         use odbc_api::{Cursor, ResultSetMetadata};
         self.statements.set(self.statements.get() + 1);
         let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, place);

@@ -8,8 +8,8 @@ use super::PostgresFamily;
 use crate::dialect::transaction::{Isolation, Opening, TransactionSettings};
 use crate::domain::spec::RowSecurity;
 
-/// How sessions of ours are called while they work.
-pub(super) const APPLICATION: &str = "snowhaul";
+/// How sessions of ours are called while they work; the query for running transactions leaves these out.
+const APPLICATION: &str = "snowhaul";
 
 /// The session, and the time at which the transaction began.
 const POSTGRES_IDENTITY: &str = "CAST(pg_catalog.pg_backend_pid() AS varchar) || ' ' || CAST(EXTRACT(epoch FROM pg_catalog.now()) AS varchar)";
@@ -69,20 +69,18 @@ fn postgres(settings: &TransactionSettings) -> Opening {
          UNION ALL SELECT 'session', CAST(pg_catalog.pg_backend_pid() AS varchar) UNION ALL SELECT 'identity', {POSTGRES_IDENTITY}",
         list.join(", ")
     );
-    let mut expected = vec![
-        ("transaction_isolation", isolation.to_owned()),
-        ("transaction_read_only", "on".to_owned()),
-        ("client_encoding", "UTF8".to_owned()),
-        ("row_security", row_security.to_owned()),
-    ];
-    expected.sort_unstable();
     Opening {
         statements: vec![format!(
             "SET TRANSACTION ISOLATION LEVEL {}, READ ONLY",
             isolation.to_uppercase()
         )],
         settings,
-        expected,
+        expected: vec![
+            ("transaction_isolation", isolation.to_owned()),
+            ("transaction_read_only", "on".to_owned()),
+            ("client_encoding", "UTF8".to_owned()),
+            ("row_security", row_security.to_owned()),
+        ],
         identity: format!("SELECT {POSTGRES_IDENTITY}"),
     }
 }

@@ -1,8 +1,10 @@
 //! The tables whose rows come with a table's.
 
 use super::session::Subject;
+use crate::domain::table::QueryModifiers;
 use crate::plan::names::listed;
 use crate::plan::relations::RelationKind;
+use crate::source::session::TextRows;
 use crate::source::{SourceError, SourceErrorKind};
 
 /// Child tables that a warning names at most.
@@ -23,7 +25,7 @@ pub(in crate::source) struct Relatives {
 
 impl Relatives {
     /// Reads the answer of [`Dialect::relatives_query`](crate::dialect::Dialect::relatives_query).
-    pub(in crate::source) fn read(rows: Vec<Vec<Option<String>>>) -> Self {
+    pub(in crate::source) fn read(rows: TextRows) -> Self {
         let mut relatives = Self::default();
         for row in rows {
             let row: Option<Vec<String>> = row.into_iter().collect();
@@ -46,7 +48,7 @@ impl Relatives {
     }
 
     /// What users should know of a table that is read with its child tables.
-    pub(in crate::source) fn warning(&self) -> Option<String> {
+    fn warning(&self) -> Option<String> {
         let tables = match self.children.len() {
             0 => return None,
             1 => "1 child table comes".to_owned(),
@@ -65,11 +67,23 @@ impl Relatives {
         ))
     }
 
-    /// Why nothing would be read of a table without its child tables.
-    pub(in crate::source) fn emptiness(&self) -> Option<&'static str> {
-        (self.kind == Some(RelationKind::PartitionedTable)).then_some(
-            "the table is partitioned, and all its rows are in its partitions: with \"includeChildTables\": false nothing would be read — take that key away",
-        )
+    /// What users should know of a table that is read as `modifiers` say.
+    ///
+    /// # Errors
+    /// Why nothing would be read of it without its child tables.
+    pub(in crate::source) fn told(
+        &self,
+        modifiers: &QueryModifiers,
+    ) -> Result<Option<String>, &'static str> {
+        if !modifiers.without_child_tables {
+            Ok(self.warning())
+        } else if self.kind == Some(RelationKind::PartitionedTable) {
+            Err(
+                "the table is partitioned, and all its rows are in its partitions: with \"includeChildTables\": false nothing would be read — take that key away",
+            )
+        } else {
+            Ok(None)
+        }
     }
 }
 
@@ -80,16 +94,18 @@ impl Subject<'_> {
             return Ok(());
         };
         let relatives = Relatives::read(self.query(&sql)?);
-        if !self.spec.query_modifiers.without_child_tables {
-            self.warnings.extend(relatives.warning());
-            if !relatives.children.is_empty() && !self.spec.primary_key.is_empty() {
-                self.warnings.push(
-                    "no constraint of the source reaches beyond one table: rows of the table and of its child tables that have the same primaryKeyColumns are taken for one row; name columns that tell them apart"
-                        .to_owned(),
-                );
-            }
-        } else if let Some(why) = relatives.emptiness() {
-            return Err(self.error(SourceErrorKind::Refused, why));
+        let modifiers = &self.spec.query_modifiers;
+        let told = relatives.told(modifiers);
+        let warning = told.map_err(|why| self.error(SourceErrorKind::Refused, why))?;
+        self.warnings.extend(warning);
+        if !modifiers.without_child_tables
+            && !relatives.children.is_empty()
+            && !self.spec.primary_key.is_empty()
+        {
+            self.warnings.push(
+                "no constraint of the source reaches beyond one table: rows of the table and of its child tables that have the same primaryKeyColumns are taken for one row; name columns that tell them apart"
+                    .to_owned(),
+            );
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::domain::analysis::AnalyzedPartition;
 use crate::domain::table::{KeyColumn, KeyRange, KeyTuple, Platform};
 use crate::plan::size::{Sizing, Table, rows_text, sizing};
 use crate::plan::{boundaries, misplaced_boundary, ranges};
+use crate::source::session::TextRows;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::key_text;
 use std::collections::HashMap;
@@ -244,11 +245,7 @@ impl Subject<'_> {
         self.tuples(key, rows)
     }
 
-    fn tuples(
-        &self,
-        key: &[KeyColumn],
-        rows: Vec<Vec<Option<String>>>,
-    ) -> Result<Vec<KeyTuple>, SourceError> {
+    fn tuples(&self, key: &[KeyColumn], rows: TextRows) -> Result<Vec<KeyTuple>, SourceError> {
         rows.into_iter()
             .map(|row| {
                 key.iter()

@@ -7,7 +7,7 @@ use crate::domain::table::{KeyColumn, KeyRange, SourceColumn, TableRef};
 use crate::plan::names::{find_column, no_such_column};
 use crate::source::columns::{source_column, table_comment};
 use crate::source::connection::SourceSettings;
-use crate::source::session::SourceSession;
+use crate::source::session::{SourceSession, TextRows};
 use crate::source::{SourceError, SourceErrorKind};
 use std::time::Duration;
 
@@ -56,11 +56,7 @@ impl<'a> Session<'a> {
     }
 
     /// The rows of a statement about a table, as text.
-    pub(super) fn query(
-        &self,
-        table: &TableRef,
-        sql: &str,
-    ) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+    pub(super) fn query(&self, table: &TableRef, sql: &str) -> Result<TextRows, SourceError> {
         let place = self.place(table);
         self.session.query(sql, &place).map_err(|error| match error.kind {
             SourceErrorKind::TimedOut => SourceError::new(
@@ -99,7 +95,7 @@ impl<'a> Subject<'a> {
         self.session.dialect
     }
 
-    pub(super) fn query(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, SourceError> {
+    pub(super) fn query(&self, sql: &str) -> Result<TextRows, SourceError> {
         self.session.query(&self.spec.source, sql)
     }
 

@@ -1,55 +1,58 @@
 //! What messages say to do.
 
 use serde_json::json;
-use snowhaul_integration::{LocalRedshift, Migration};
+use snowhaul_integration::{Database, LocalRedshift, Migration};
 
-#[test]
-fn a_role_without_connections_left_is_told_which_numbers_to_change() {
-    let database = LocalRedshift::shared().database();
+/// Asserts that doctor says all of `parts` to a login of its own, which may read the table `t` and for which `setting` holds.
+fn assert_doctor_says(database: &Database<'_>, setting: &str, parts: &[&str]) {
     let (user, password) = LocalRedshift::shared().login();
-    let admin = database.admin();
-    admin.run("CREATE TABLE public.t AS SELECT 1 AS id");
-    admin.run(&format!(
-        "GRANT SELECT ON public.t TO {user}; ALTER ROLE {user} CONNECTION LIMIT 0"
+    database.admin().run(&format!(
+        "GRANT SELECT ON public.t TO {user}; ALTER ROLE {user} {setting}"
     ));
-    let doctor = Migration::from(&database)
+    let doctor = Migration::from(database)
         .platform("postgresql")
         .whole("t")
         .login(&user, &password)
         .doctor(&[]);
-    for part in [
-        "too many connections",
-        "max_parallel_tasks",
-        "CONNECTION LIMIT",
-    ] {
+    for part in parts {
         assert!(doctor.stdout.contains(part), "{part}: {}", doctor.stdout);
     }
 }
 
 #[test]
+fn a_role_without_connections_left_is_told_which_numbers_to_change() {
+    let database = LocalRedshift::shared().database();
+    database
+        .admin()
+        .run("CREATE TABLE public.t AS SELECT 1 AS id");
+    assert_doctor_says(
+        &database,
+        "CONNECTION LIMIT 0",
+        &[
+            "too many connections",
+            "max_parallel_tasks",
+            "CONNECTION LIMIT",
+        ],
+    );
+}
+
+#[test]
 fn a_lock_that_is_not_given_up_is_told_as_one() {
     let database = LocalRedshift::shared().database();
-    let (user, password) = LocalRedshift::shared().login();
-    let admin = database.admin();
-    admin.run("CREATE TABLE public.t AS SELECT 1 AS id");
-    admin.run(&format!(
-        "GRANT SELECT ON public.t TO {user}; ALTER ROLE {user} SET lock_timeout = '200ms'"
-    ));
     let locking = database.admin();
+    locking.run("CREATE TABLE public.t AS SELECT 1 AS id");
+    // Granting waits for nobody who holds this one.
     locking.run("BEGIN");
     locking.run("LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE");
-    let doctor = Migration::from(&database)
-        .platform("postgresql")
-        .whole("t")
-        .login(&user, &password)
-        .doctor(&[]);
-    for part in [
-        "lock timeout",
-        "another session holds a lock",
-        "lock_timeout",
-    ] {
-        assert!(doctor.stdout.contains(part), "{part}: {}", doctor.stdout);
-    }
+    assert_doctor_says(
+        &database,
+        "SET lock_timeout = '200ms'",
+        &[
+            "lock timeout",
+            "another session holds a lock",
+            "lock_timeout",
+        ],
+    );
     locking.run("ROLLBACK");
 }
 
