@@ -39,7 +39,7 @@ fn a_cancelled_task_counts_until_its_worker_has_ended_it() {
     let migration = migration(30, 100, 1);
     // No renewal tells the worker of the cancellation while this test looks.
     migration.configure_workers(
-        "max_parallel_tasks = 1\ntask_fetch_interval = 0.3\nlease_refresh_interval = 30\nlease = 90",
+        "max_parallel_tasks = 1\ntask_fetch_interval = 0.3\nlease_refresh_interval = 600\nlease = 1800",
     );
     let _orchestrator = migration.orchestrator(server);
     let sql = server.sql();
