@@ -6,6 +6,7 @@ use super::hybrid::{Cells, HybridCheckpoint, corrupt, is_absence, to_json};
 use super::orchestrator::{INSERT_ROWS, of_affinity, open};
 use super::sql::{text, text_opt, values};
 use crate::domain::WorkflowId;
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::phase::WorkflowPhase;
 use crate::domain::retry::RetryPolicy;
 use crate::failpoint::Step;
@@ -97,7 +98,7 @@ impl HybridCheckpoint {
     pub async fn open_besides(
         &self,
         own: WorkflowId,
-        affinity: Option<&str>,
+        affinity: Option<&AffinityFilter>,
     ) -> Result<Vec<OpenWorkflow>, CheckpointError> {
         let sql = format!(
             "SELECT NAME, IFF(OWNER IS NULL OR LEASE_UNTIL < SYSDATE(), 1, 0) FROM {s}.WORKFLOW WHERE {}{} AND WORKFLOW_ID <> {own} ORDER BY WORKFLOW_ID",

@@ -46,7 +46,7 @@ pub struct OrchestratorArguments {
     /// SNOWFLAKE_CONNECTION_NAME].
     #[arg(long, value_name = "NAME")]
     pub connection_name: Option<String>,
-    /// Only workflows with this affinity or none are driven, whatever the configuration says [environment, where neither
+    /// Only workflows with this affinity or none are driven; `*` stands for any characters (`dev-*`). Whatever the configuration says [environment, where neither
     /// says it: DATA_MIGRATION_ORCHESTRATOR_AFFINITY].
     #[arg(long, value_name = "TEXT")]
     pub affinity: Option<String>,

@@ -11,6 +11,7 @@ use crate::config::workflow::Asked;
 use crate::config::{self, ConfigErrors, LogFormat};
 use crate::dialect;
 use crate::domain::WorkflowId;
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::request::Lever;
 use crate::domain::table::Platform;
 use crate::roles::standalone::{Followed, StandaloneSettings, follow};
@@ -80,7 +81,8 @@ async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, Ro
         let mut settings =
             config::orchestrator::load(arguments.config.as_deref(), &variable).map_err(refused)?;
         if arguments.affinity.is_some() {
-            settings.affinity.clone_from(&arguments.affinity);
+            let affinity = arguments.affinity.as_deref();
+            settings.affinity = affinity.map(AffinityFilter::parse);
         }
         if arguments.connection_name.is_some() {
             settings
@@ -187,7 +189,8 @@ async fn run_standalone(arguments: RunArguments) -> Result<Ending, RoleError> {
     orchestrator.metadata = worker.metadata.clone();
     orchestrator.lease = worker.lease;
     orchestrator.reap_interval = orchestrator.reap_interval.min(worker.lease);
-    orchestrator.affinity.clone_from(&workflow.affinity);
+    // Not a pattern: whatever characters it has, it is this workflow's.
+    orchestrator.affinity = workflow.affinity.clone().map(AffinityFilter::Exactly);
     worker.affinity = worker.affinity.or_else(|| workflow.affinity.clone());
     let bars = MultiProgress::new();
     let format = arguments.log_format.map_or(worker.log_format, Into::into);

@@ -4,6 +4,7 @@ use super::findings::Findings;
 use super::section::{self, Section};
 use super::{ConfigErrors, LogFormat, metadata, worker};
 use crate::checkpoint::MetadataLocation;
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,7 @@ pub struct OrchestratorConfig {
     /// Where the metadata is.
     pub metadata: MetadataLocation,
     /// Only workflows with a matching affinity are driven.
-    pub affinity: Option<String>,
+    pub affinity: Option<AffinityFilter>,
     /// Time between looks for new workflows and ended tasks while there is work, and while there is none.
     pub poll: IdlePolicy,
     /// How long a workflow belongs to a silent orchestrator.
@@ -132,7 +133,7 @@ fn read(
     };
     OrchestratorConfig {
         metadata,
-        affinity,
+        affinity: affinity.as_deref().map(AffinityFilter::parse),
         poll: IdlePolicy {
             base: seconds("poll_interval", 1),
             cap: seconds("poll_interval_max", 15),
