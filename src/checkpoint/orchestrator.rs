@@ -122,7 +122,9 @@ fn phase_list(phases: &[PartitionPhase]) -> String {
 #[async_trait]
 impl OrchestratorCheckpoint for HybridCheckpoint {
     async fn bootstrap(&self) -> Result<(), CheckpointError> {
-        self.create_or_upgrade().await
+        self.create_or_upgrade().await?;
+        self.create_worksheet_objects().await;
+        Ok(())
     }
 
     async fn take_workflows(
