@@ -63,7 +63,7 @@ class Account(FakeSnow):
             },
         )
         self.has_aliases = False
-        self.procedures = Procedures(data / "procedures.json")
+        self.procedures = Procedures(data / "procedures")
         self._guard = threading.Lock()
         self._table_locks: dict[tuple[str, str, str], threading.Lock] = {}
         self.commit_lock = threading.Lock()

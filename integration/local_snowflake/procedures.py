@@ -31,27 +31,39 @@ _COLUMNS = (
 
 
 class Procedures:
-    """By database, schema, name and argument types, all as Snowflake shows them."""
+    """Those of each schema in a file of its own; names are as Snowflake shows them."""
 
-    def __init__(self, file: Path) -> None:
-        self.file, self.lock = file, threading.Lock()
-        self.known: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.lock = directory, threading.Lock()
+        self.known: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        directory.mkdir(exist_ok=True)
+        for file in directory.glob("*.json"):
+            found = json.loads(file.read_text())
+            self.known[(found[0]["place"][0], found[0]["place"][1])] = found
 
-    def save(self) -> None:
-        fresh = self.file.with_suffix(".new")
-        fresh.write_text(json.dumps(self.known))
-        fresh.replace(self.file)
+    def of_schema(self, database: str, schema: str) -> list[dict[str, Any]]:
+        return self.known.get((database, schema), [])
+
+    def save(self, database: str, schema: str, found: list[dict[str, Any]]) -> None:
+        file = self.directory / f"{names.encode(database)}.{names.encode(schema)}.json"
+        if not found:
+            self.known.pop((database, schema), None)
+            file.unlink(missing_ok=True)
+            return
+        self.known[(database, schema)] = found
+        fresh = file.with_suffix(".new")
+        fresh.write_text(json.dumps(found))
+        fresh.replace(file)
 
     def find(self, place: list[str], types: list[str] | None = None) -> list[dict[str, Any]]:
-        return [p for p in self.known if p["place"] == place and (types is None or p["types"] == types)]
+        found = self.of_schema(place[0], place[1])
+        return [p for p in found if p["place"] == place and (types is None or p["types"] == types)]
 
     def forget(self, database: str, schema: str | None = None) -> None:
         """With the schema or the database that they were in."""
         with self.lock:
-            kept = [p for p in self.known if p["place"][0] != database or schema not in (None, p["place"][1])]
-            if len(kept) != len(self.known):
-                self.known = kept
-                self.save()
+            for place in [place for place in self.known if place[0] == database and schema in (None, place[1])]:
+                self.save(*place, [])
 
 
 def command(session: Session, first: str, text: str, query_id: str) -> Answer | None:
@@ -115,19 +127,17 @@ def _create(session: Session, text: str, start: int, *, replace: bool) -> Answer
     types = [_kind(kind) for _, kind in arguments]
     procedures = session.account.procedures
     with procedures.lock:
-        if found := procedures.find(place, types):
-            if not replace:
-                raise already_exists(place[2])
-            procedures.known.remove(found[0])
-        procedures.known.append(
-            {
-                "place": place, "types": types, "names": [name.upper() for name, _ in arguments], "body": body,
-                "comment": re.sub(r"\\(.)", r"\1", (rest[2] or "user-defined procedure").replace("''", "'")),
-                "owner": (rest[3] or "OWNER").upper() == "OWNER", "returns": _kind(rest[1]),
-                "created": datetime.now(UTC).isoformat(),
-            }  # fmt: skip
-        )
-        procedures.save()
+        found = procedures.find(place, types)
+        if found and not replace:
+            raise already_exists(place[2])
+        fresh = {
+            "place": place, "types": types, "names": [name.upper() for name, _ in arguments], "body": body,
+            "comment": re.sub(r"\\(.)", r"\1", (rest[2] or "user-defined procedure").replace("''", "'")),
+            "owner": (rest[3] or "OWNER").upper() == "OWNER", "returns": _kind(rest[1]),
+            "created": datetime.now(UTC).isoformat(),
+        }  # fmt: skip
+        others = [p for p in procedures.of_schema(place[0], place[1]) if p not in found]
+        procedures.save(place[0], place[1], [*others, fresh])
     return single("status", f"Function {place[2]} successfully created.")
 
 
@@ -140,8 +150,8 @@ def _drop(session: Session, text: str, start: int, *, exists_ok: bool) -> Answer
         found = procedures.find(place, types)
         if not found and not exists_ok:
             raise does_not_exist("Procedure", place[2])
-        procedures.known = [p for p in procedures.known if p not in found]
-        procedures.save()
+        others = [p for p in procedures.of_schema(place[0], place[1]) if p not in found]
+        procedures.save(place[0], place[1], others)
     return single("status", f"{place[2]} successfully dropped.")
 
 
@@ -151,8 +161,8 @@ def _show(session: Session, text: str, start: int, like: str | None) -> Answer:
     session.account.require_schema(database, schema)
     pattern = None if like is None else re.compile(re.escape(like).replace("%", ".*").replace("_", "."), re.IGNORECASE)
     rows = []
-    for p in session.account.procedures.known:
-        if p["place"][:2] != [database, schema] or (pattern and not pattern.fullmatch(p["place"][2])):
+    for p in session.account.procedures.of_schema(database, schema):
+        if pattern and not pattern.fullmatch(p["place"][2]):
             continue
         count, shown = str(len(p["types"])), f"{p['place'][2]}({', '.join(p['types'])}) RETURN {p['returns']}"
         rows.append(

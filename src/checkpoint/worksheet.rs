@@ -28,9 +28,12 @@ impl HybridCheckpoint {
     pub(super) async fn create_worksheet_objects(&self) {
         let mut objects = procedures(&self.s);
         objects.push(migration_status::view(&self.s));
-        for (kind, comment) in [("PROCEDURE", "description"), ("VIEW", "comment")] {
+        for (kind, shown, comment) in [
+            ("PROCEDURE", "PROCEDURES", "description"),
+            ("VIEW", "OBJECTS", "comment"),
+        ] {
             let of_kind = objects.iter().filter(|object| object.kind == kind);
-            if let Err(error) = self.create_missing(kind, comment, of_kind).await {
+            if let Err(error) = self.create_missing(kind, shown, comment, of_kind).await {
                 tracing::warn!(
                     %error,
                     "{}",
@@ -46,10 +49,11 @@ impl HybridCheckpoint {
     async fn create_missing<'a>(
         &self,
         kind: &str,
+        shown: &str,
         comment: &str,
         objects: impl Iterator<Item = &'a WorksheetObject>,
     ) -> Result<(), CheckpointError> {
-        let show = format!("SHOW {kind}S IN SCHEMA {}", self.s);
+        let show = format!("SHOW {shown} IN SCHEMA {}", self.s);
         let shown = self.client.query_named(show.as_str()).await?;
         let found: Vec<(&str, &str)> = shown
             .rows
