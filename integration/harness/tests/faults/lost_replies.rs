@@ -23,7 +23,10 @@ fn creation(when: &str, times: u32, code: Option<i32>, is_created: i64) {
         scratch.write("faults.json", &rule);
         migration.create_only(&snowflake).wait(DEADLINE)
     }];
-    for (ended, name) in created.iter().zip(["workflow_1", &migration.metadata]) {
+    for (ended, name) in created
+        .iter()
+        .zip(["workflow_1", migration.metadata.as_str()])
+    {
         assert_eq!(ended.code(), code, "{}{}", ended.stdout, ended.stderr);
         let named = format!("NAME = '{name}'");
         let sql = snowflake.sql();
