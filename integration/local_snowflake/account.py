@@ -22,6 +22,7 @@ from fakesnow.transforms import show, stage
 
 from . import names, patches
 from .errors import already_exists, does_not_exist
+from .procedures import Procedures
 
 log = logging.getLogger("local_snowflake")
 
@@ -62,6 +63,7 @@ class Account(FakeSnow):
             },
         )
         self.has_aliases = False
+        self.procedures = Procedures(data / "procedures")
         self._guard = threading.Lock()
         self._table_locks: dict[tuple[str, str, str], threading.Lock] = {}
         self.commit_lock = threading.Lock()
@@ -133,6 +135,7 @@ class Account(FakeSnow):
 
     def _drop_database(self, alias: str) -> None:
         self.duck_conn.execute(f"DETACH {alias}")
+        self.procedures.forget(names.decode(alias))
         for file in self.databases.glob(f"{alias}.db*"):
             file.unlink()
         registry = "_fs_global._fs_information_schema._fs_stages"
@@ -162,6 +165,7 @@ class Account(FakeSnow):
             raise does_not_exist("Schema", name)
         with self._guard:
             self.duck_conn.execute(f"DROP SCHEMA {alias}.{schema} CASCADE")
+            self.procedures.forget(database, name)
             for table in ("_load_metadata", "_fs_load_history"):
                 self.duck_conn.execute(f"DELETE FROM {alias}._fs_information_schema.{table} WHERE schema_name = ?", [schema])
             registry = "_fs_global._fs_information_schema._fs_stages"

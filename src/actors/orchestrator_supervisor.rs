@@ -14,6 +14,7 @@ use super::workflow::WorkflowServices;
 use super::workflow_dispatcher::{
     WorkflowDispatcher, WorkflowDispatcherArguments, WorkflowDispatcherMsg,
 };
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
 use crate::domain::restart::RestartPolicy;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -28,7 +29,7 @@ pub struct OrchestratorSettings {
     /// Its name as an owner.
     pub owner: String,
     /// Its affinity.
-    pub affinity: Option<String>,
+    pub affinity: Option<AffinityFilter>,
     /// How long its leases hold without renewal.
     pub lease: Duration,
     /// Pauses between two questions to the checkpoint while nothing happens.

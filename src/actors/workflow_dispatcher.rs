@@ -9,6 +9,7 @@ use super::supervision::{ChildEnd, Restarts, child_end};
 use super::workflow::{WorkflowActor, WorkflowArguments, WorkflowEnd, WorkflowServices};
 use super::workflow_reader::Outliving;
 use crate::checkpoint::{CheckpointError, OwnedWorkflow, WorkflowSearch};
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
 use crate::domain::lease::{relied_on, renewed_again};
 use crate::domain::restart::RestartPolicy;
@@ -77,7 +78,7 @@ pub struct WorkflowDispatcherArguments {
     /// This orchestrator's name as an owner.
     pub owner: String,
     /// Only workflows of this affinity (or of none) are taken.
-    pub affinity: Option<String>,
+    pub affinity: Option<AffinityFilter>,
     /// How long a lease holds without renewal.
     pub lease: Duration,
     /// Pauses between two looks for new workflows.
@@ -321,7 +322,7 @@ impl WorkflowDispatcherState {
             let asked_at = Instant::now();
             let search = WorkflowSearch {
                 owner: &owner,
-                affinity: affinity.as_deref(),
+                affinity: affinity.as_ref(),
                 lease,
                 limit: room,
                 driven: &driven,

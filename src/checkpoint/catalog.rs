@@ -2,10 +2,11 @@
 
 use super::catalog_contract::*;
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, corrupt, is_absence, to_json};
+use super::hybrid::{Cells, HybridCheckpoint, corrupt, is_absence, is_refusal, to_json};
 use super::orchestrator::{INSERT_ROWS, of_affinity, open};
-use super::sql::{text, text_opt, values};
+use super::sql::{like, text, text_opt, values};
 use crate::domain::WorkflowId;
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::phase::WorkflowPhase;
 use crate::domain::retry::RetryPolicy;
 use crate::failpoint::Step;
@@ -63,30 +64,41 @@ impl HybridCheckpoint {
     /// # Errors
     /// When the checkpoint cannot be asked.
     pub async fn named(&self, name: &str) -> Result<Option<NamedWorkflow>, CheckpointError> {
+        let found = self.all_named(&format!("= {}", text(name))).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// What stands under the names that begin with `stem` and an underscore, as [`Self::named`]. One statement.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be asked.
+    pub async fn numbered(&self, stem: &str) -> Result<Vec<NamedWorkflow>, CheckpointError> {
+        self.all_named(&like(&format!("{stem}_*"))).await
+    }
+
+    async fn all_named(&self, condition: &str) -> Result<Vec<NamedWorkflow>, CheckpointError> {
         let sql = format!(
-            "SELECT WORKFLOW_ID, SOURCE_PLATFORM, CONFIGURATION, STATUS FROM {}.WORKFLOW WHERE NAME = {}",
-            self.s,
-            text(name)
+            "SELECT WORKFLOW_ID, NAME, SOURCE_PLATFORM, CONFIGURATION, STATUS FROM {}.WORKFLOW WHERE NAME {condition}",
+            self.s
         );
         let rows = match self.query(&sql).await {
-            Err(error) if is_absence(&error) => return Ok(None),
+            Err(error) if is_absence(&error) => return Ok(Vec::new()),
             rows => rows?,
         };
         let read = |row: &crate::snowflake::Row| {
             let mut c = Cells(row, 0);
-            let (id, source_platform, configuration) =
-                (WorkflowId(c.number()?), c.text()?, c.text()?);
-            let status = c.text()?;
+            let (id, name) = (WorkflowId(c.number()?), c.text()?);
+            let (source_platform, configuration, status) = (c.text()?, c.text()?, c.text()?);
             Ok(NamedWorkflow {
                 id,
-                name: name.to_owned(),
+                name,
                 source_platform,
                 configuration,
                 phase: WorkflowPhase::parse(&status)
                     .ok_or_else(|| corrupt("a workflow's status", &status))?,
             })
         };
-        rows.first().map(read).transpose()
+        rows.iter().map(read).collect()
     }
 
     /// The open workflows besides `own` that an orchestrator of this affinity takes, or would take if nobody drove them. One
@@ -97,7 +109,7 @@ impl HybridCheckpoint {
     pub async fn open_besides(
         &self,
         own: WorkflowId,
-        affinity: Option<&str>,
+        affinity: Option<&AffinityFilter>,
     ) -> Result<Vec<OpenWorkflow>, CheckpointError> {
         let sql = format!(
             "SELECT NAME, IFF(OWNER IS NULL OR LEASE_UNTIL < SYSDATE(), 1, 0) FROM {s}.WORKFLOW WHERE {}{} AND WORKFLOW_ID <> {own} ORDER BY WORKFLOW_ID",
@@ -166,6 +178,12 @@ impl HybridCheckpoint {
         .await;
         if let Err(error) = created {
             transaction.rollback().await;
+            // Names are unique: somebody else may have taken it in this moment, or an earlier try of ours was committed after all.
+            if is_refusal(&error)
+                && let Some(row) = self.query(&by_name).await?.first()
+            {
+                return owner(row);
+            }
             return Err(error);
         }
         let committed = transaction.commit(Step::CreateCommit).await;

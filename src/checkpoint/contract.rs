@@ -4,6 +4,7 @@
 //! "Fenced" means: applied only while the workflow's `OWNER_EPOCH` is the caller's.
 
 use super::load_permit::Admission;
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::analysis::SyncSettings;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::{Orders, Request};
@@ -143,7 +144,7 @@ pub struct WorkflowSearch<'a> {
     /// Who searches.
     pub owner: &'a str,
     /// Only workflows of this affinity or none.
-    pub affinity: Option<&'a str>,
+    pub affinity: Option<&'a AffinityFilter>,
     /// How long what is taken belongs to the owner without renewal.
     pub lease: Duration,
     /// New ones at most.

@@ -271,7 +271,7 @@ pub(super) fn is_absence(error: &CheckpointError) -> bool {
 }
 
 /// Whether Snowflake refused a statement for a reason that has no name here.
-fn is_refusal(error: &CheckpointError) -> bool {
+pub(super) fn is_refusal(error: &CheckpointError) -> bool {
     kind(error) == Some(&Kind::Refused)
 }
 

@@ -4,10 +4,11 @@
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, corrupt};
 use super::lever_contract::*;
-use super::requests::{of_tables, request, state_taken};
-use super::sql::{text, values};
+use super::lever_sql::{Operands, statements};
+use super::requests::{request, state_taken};
+use super::sql::text;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
-use crate::domain::request::{Lever, Request};
+use crate::domain::request::Lever;
 use crate::domain::spec::TableSpec;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
@@ -55,7 +56,16 @@ impl WorkflowLevers for HybridCheckpoint {
     ) -> Result<bool, CheckpointError> {
         let transaction = self.client.begin(Step::RequestBegin).await?;
         let written = async {
-            let mut statements = self.statements(workflow, lever, tables).into_iter();
+            let (id, seq) = (workflow.id.to_string(), workflow.request_seq.to_string());
+            let tables: Vec<String> = tables.iter().map(TableNo::to_string).collect();
+            let operands = Operands {
+                s: &self.s,
+                id: &id,
+                seq: &seq,
+                phase: (lever == Lever::Retry).then_some(workflow.phase),
+                tables: &tables,
+            };
+            let mut statements = statements(lever, &operands).into_iter();
             if let Some(first) = statements.next()
                 && transaction.execute(Step::RequestWrite, &first).await? != 1
             {
@@ -116,77 +126,5 @@ impl HybridCheckpoint {
             }
         }
         Ok(tables)
-    }
-
-    /// The first must change one row; then nobody else steers before the end of the transaction.
-    fn statements(
-        &self,
-        workflow: &SteeredWorkflow,
-        lever: Lever,
-        tables: &[TableNo],
-    ) -> Vec<String> {
-        let (s, id) = (&self.s, workflow.id);
-        let whole = tables.is_empty();
-        // Running again is asked of tables, and ends the cancellation of the whole.
-        let set = match (lever, whole) {
-            (Lever::Pause, true) => "REQUEST = 'PAUSE', ",
-            (Lever::Cancel, true) => "REQUEST = 'CANCEL', ",
-            (Lever::Resume, true) => "REQUEST = NULL, ",
-            (Lever::Retry, _) => "REQUEST = IFF(REQUEST = 'CANCEL', NULL, REQUEST), ",
-            (Lever::Pause | Lever::Cancel | Lever::Resume, false) => "",
-        };
-        let still = match lever {
-            Lever::Retry => format!("w.STATUS = '{}'", workflow.phase),
-            Lever::Pause | Lever::Cancel | Lever::Resume => {
-                "w.STATUS IN ('PENDING', 'EXECUTING')".to_owned()
-            }
-        };
-        let mut statements = vec![format!(
-            "UPDATE {s}.WORKFLOW_REQUEST SET {set}REQUEST_SEQ = REQUEST_SEQ + 1, REQUESTED_AT = SYSDATE() WHERE WORKFLOW_ID = {id} AND REQUEST_SEQ = {} \
-             AND EXISTS (SELECT 1 FROM {s}.WORKFLOW w WHERE w.WORKFLOW_ID = {id} AND {still})",
-            workflow.request_seq
-        )];
-        let of = if whole {
-            format!("WORKFLOW_ID = {id}")
-        } else {
-            of_tables(id, tables)
-        };
-        let asked = match lever {
-            Lever::Pause => Some(Request::Pause),
-            Lever::Cancel => Some(Request::Cancel),
-            Lever::Retry => Some(Request::Retry),
-            Lever::Resume => None,
-        };
-        if !whole || matches!(lever, Lever::Resume | Lever::Cancel) {
-            // A table does not begin again in a workflow that is being cancelled.
-            let which = match (whole, lever) {
-                (false, _) => "",
-                (true, Lever::Cancel) => " AND REQUEST IN ('PAUSE', 'RETRY')",
-                (true, _) => " AND REQUEST = 'PAUSE'",
-            };
-            statements.push(format!("DELETE FROM {s}.TABLE_REQUEST WHERE {of}{which}"));
-        }
-        if let Some(asked) = asked.filter(|_| !whole) {
-            let rows: Vec<_> = tables.iter().map(|no| vec![no.to_string()]).collect();
-            statements.push(format!(
-                "INSERT INTO {s}.TABLE_REQUEST (WORKFLOW_ID, TABLE_NO, REQUEST) SELECT {id}, v.N, '{}' FROM ({}) v",
-                asked.as_str(),
-                values(&["N"], &rows)
-            ));
-        }
-        match lever {
-            // Whoever runs one learns at its next renewal, also while no orchestrator is there. Until its lease is past it may
-            // run on: LEASE_UNTIL stays.
-            Lever::Cancel => statements.push(format!(
-                "UPDATE {s}.TASK_QUEUE SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
-                 WHERE {of} AND STATUS IN ('PENDING', 'CLAIMED')"
-            )),
-            // ENDED_AT stays: what was completed before has been ended already.
-            Lever::Retry => statements.push(format!(
-                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING' WHERE WORKFLOW_ID = {id} AND STATUS IN ('COMPLETED', 'CANCELLED')"
-            )),
-            Lever::Pause | Lever::Resume => {}
-        }
-        statements
     }
 }

@@ -6,7 +6,8 @@ use super::hybrid::{
 };
 use super::load_permit::Admission;
 use super::requests::{ENDED_TABLE, NO_LOAD_FAILURES, request};
-use super::sql::{from_now, number_list, text, text_list, text_opt, values};
+use super::sql::{from_now, like, number_list, text, text_list, text_opt, values};
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::Orders;
 use crate::domain::table::TableRef;
@@ -105,10 +106,13 @@ pub(super) fn open(s: &str) -> String {
 }
 
 /// The condition on a workflow's row, after others, that an orchestrator of this affinity drives it.
-pub(super) fn of_affinity(affinity: Option<&str>) -> String {
-    affinity.map_or_else(String::new, |affinity| {
-        format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(affinity))
-    })
+pub(super) fn of_affinity(affinity: Option<&AffinityFilter>) -> String {
+    let is_meant = match affinity {
+        None => return String::new(),
+        Some(AffinityFilter::Exactly(affinity)) => format!("AFFINITY = {}", text(affinity)),
+        Some(AffinityFilter::Pattern(pattern)) => format!("AFFINITY {}", like(pattern)),
+    };
+    format!(" AND (AFFINITY IS NULL OR {is_meant})")
 }
 
 fn phase_list(phases: &[PartitionPhase]) -> String {
@@ -118,7 +122,9 @@ fn phase_list(phases: &[PartitionPhase]) -> String {
 #[async_trait]
 impl OrchestratorCheckpoint for HybridCheckpoint {
     async fn bootstrap(&self) -> Result<(), CheckpointError> {
-        self.create_or_upgrade().await
+        self.create_or_upgrade().await?;
+        self.create_worksheet_objects().await;
+        Ok(())
     }
 
     async fn take_workflows(

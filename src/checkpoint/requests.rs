@@ -1,6 +1,6 @@
 //! What operators ask, as the workflow's owner and the workers see it: `WORKFLOW_REQUEST` and `TABLE_REQUEST`.
 //!
-//! Only the command line writes requests, and only a workflow's owner carries them out, fenced by its epoch.
+//! Only the command line and the procedures of the worksheet write requests, and only a workflow's owner carries them out, fenced by its epoch.
 
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, corrupt};

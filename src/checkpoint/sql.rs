@@ -45,6 +45,23 @@ pub(super) fn values(names: &[&str], rows: &[Vec<String>]) -> String {
     )
 }
 
+/// The condition, after an operand, that a pattern in which `*` alone stands for others means it: to LIKE, `%` and `_` do too.
+pub(super) fn like(pattern: &str) -> String {
+    // Whether an escape character can stand for itself is not documented: one that the pattern does not have.
+    let is_free =
+        |c: &char| !matches!(c, '%' | '_' | '*' | '\'' | '"' | '\\') && !pattern.contains(*c);
+    let escape = ('!'..).find(is_free).unwrap_or('!');
+    let mut escaped = String::new();
+    for c in pattern.chars() {
+        match c {
+            '*' => escaped.push('%'),
+            '%' | '_' => escaped.extend([escape, c]),
+            c => escaped.push(c),
+        }
+    }
+    format!("LIKE {} ESCAPE '{escape}'", text(&escaped))
+}
+
 /// A point of time so far from now, on the server's clock.
 pub(super) fn from_now(duration: std::time::Duration) -> String {
     format!(
@@ -64,5 +81,11 @@ mod tests {
             r"'it''s a \\ and ''); DROP TABLE x; --'"
         );
         assert_eq!(text_opt(None), "NULL");
+    }
+
+    #[test]
+    fn a_star_alone_is_a_wildcard() {
+        assert_eq!(like("dev-*"), "LIKE 'dev-%' ESCAPE '!'");
+        assert_eq!(like(r"a_b%!c'\*"), r"LIKE 'a#_b#%!c''\\%' ESCAPE '#'");
     }
 }

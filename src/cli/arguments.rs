@@ -1,7 +1,8 @@
 //! The command line's arguments.
 
-use crate::config::LogFormat;
+use super::logging::LogArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Moves whole tables from SQL Server and Amazon Redshift into Snowflake: resumable, exactly once.
@@ -15,9 +16,38 @@ pub struct Arguments {
     pub command: Command,
 }
 
+impl Arguments {
+    /// Reads the process's arguments, also as users of the reference tool write them after the name of its module: a worker's
+    /// flags without a command, or after `run`. What is wrong ends the process.
+    pub fn read(given: impl IntoIterator<Item = OsString>) -> Self {
+        Self::try_read(given.into_iter().collect()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn try_read(given: Vec<OsString>) -> Result<Self, clap::Error> {
+        let as_worker = |rest: usize| {
+            let own = given.iter().take(1).cloned();
+            own.chain(["worker".into()])
+                .chain(given.iter().skip(rest).cloned())
+        };
+        let first = given.get(1).and_then(|word| word.to_str()).unwrap_or("");
+        if first.starts_with('-') && !["-h", "--help", "-V", "--version"].contains(&first) {
+            return Self::try_parse_from(as_worker(1));
+        }
+        let parsed = Self::try_parse_from(&given);
+        match parsed {
+            // Both roles in one process need a workflow's file, which is no argument of a worker.
+            Err(error) if first == "run" && error.use_stderr() => {
+                Self::try_parse_from(as_worker(2)).map_err(|_| error)
+            }
+            parsed => parsed,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Drive workflows (a daemon). Creates the metadata objects on its first start.
+    #[command(alias = "start")]
     Orchestrator(OrchestratorArguments),
     /// Run tasks against the sources (a daemon). Start as many as you like, anywhere.
     Worker(WorkerArguments),
@@ -31,10 +61,14 @@ pub enum Command {
     ///
     /// Exit codes: 0 all is well (there may be warnings), 1 something is missing, 2 a configuration was refused, 3 Snowflake or
     /// the source cannot be reached or refuses the login.
+    #[command(alias = "test")]
     Doctor(DoctorArguments),
     /// The same as `workflow create`.
     #[command(name = "create-data-migration-workflow")]
     CreateDataMigrationWorkflow(CreateArguments),
+    /// Not supported yet.
+    #[command(name = "create-data-validation-workflow", hide = true)]
+    CreateDataValidationWorkflow(Everything),
 }
 
 #[derive(Debug, Args)]
@@ -46,13 +80,12 @@ pub struct OrchestratorArguments {
     /// SNOWFLAKE_CONNECTION_NAME].
     #[arg(long, value_name = "NAME")]
     pub connection_name: Option<String>,
-    /// Only workflows with this affinity or none are driven, whatever the configuration says [environment, where neither
+    /// Only workflows with this affinity or none are driven; `*` stands for any characters (`dev-*`). Whatever the configuration says [environment, where neither
     /// says it: DATA_MIGRATION_ORCHESTRATOR_AFFINITY].
     #[arg(long, value_name = "TEXT")]
     pub affinity: Option<String>,
-    /// How logs are written.
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub log_format: Option<LogFormatArgument>,
+    #[command(flatten)]
+    pub logs: LogArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -78,11 +111,36 @@ pub struct WorkerArguments {
     #[arg(short = 'w', long = "max-parallel-tasks", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_parallel_tasks: Option<u16>,
     /// Seconds between two attempts to fetch tasks when idle; wins over task_fetch_interval.
-    #[arg(short = 'i', long = "task-fetch-interval", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(short = 'i', long = "task-fetch-interval", alias = "interval", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub task_fetch_interval: Option<u32>,
-    /// How logs are written.
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub log_format: Option<LogFormatArgument>,
+    #[command(flatten)]
+    pub logs: LogArguments,
+    #[command(flatten)]
+    pub habits: WorkerHabits,
+}
+
+/// Flags of workers that users have in their scripts.
+#[derive(Debug, Args)]
+pub struct WorkerHabits {
+    /// Wins over local_results_directory.
+    #[arg(long, value_name = "DIRECTORY", hide = true)]
+    pub local_results_directory: Option<PathBuf>,
+    /// The same as --log-level debug.
+    #[arg(short = 'd', long, hide = true, conflicts_with = "log_level")]
+    pub debug: bool,
+    /// Means nothing.
+    #[arg(long, hide = true)]
+    pub no_server: bool,
+    /// Means nothing.
+    #[arg(short = 'p', long, value_name = "PORT", hide = true)]
+    pub port: Option<u16>,
+}
+
+/// Whatever stands there.
+#[derive(Debug, Args)]
+pub struct Everything {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub rest: Vec<OsString>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -118,9 +176,9 @@ pub struct WorkflowFileArguments {
     /// Platform of the source: redshift or postgresql.
     #[arg(long, value_name = "PLATFORM")]
     pub source_platform: String,
-    /// The workflow's name: letters, digits and underscores.
+    /// The workflow's name: letters, digits and underscores; made from the file's name and a number if it is left away.
     #[arg(long, value_name = "NAME")]
-    pub name: String,
+    pub name: Option<String>,
     /// A bounded dry run: one partition of each table goes into the transient schema PREFLIGHT_<workflow id>.
     #[arg(long)]
     pub preflight: bool,
@@ -253,9 +311,8 @@ pub struct RunArguments {
     /// Connection of Snowflake's connections.toml; wins over the one in the configuration.
     #[arg(long, value_name = "NAME")]
     pub connection_name: Option<String>,
-    /// How logs are written.
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub log_format: Option<LogFormatArgument>,
+    #[command(flatten)]
+    pub logs: LogArguments,
 }
 
 #[derive(Debug, Args)]
@@ -289,100 +346,6 @@ pub enum RoleArgument {
     Worker,
 }
 
-/// [`LogFormat`] as an argument.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LogFormatArgument {
-    /// Human on a terminal, JSON elsewhere.
-    Auto,
-    /// For people.
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
-impl From<LogFormatArgument> for LogFormat {
-    fn from(argument: LogFormatArgument) -> Self {
-        match argument {
-            LogFormatArgument::Auto => Self::Auto,
-            LogFormatArgument::Human => Self::Human,
-            LogFormatArgument::Json => Self::Json,
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_arguments_are_consistent() {
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn the_spelling_that_users_have_today_is_accepted() {
-        let parsed = Arguments::try_parse_from([
-            "snowhaul",
-            "create-data-migration-workflow",
-            "w.json",
-            "--source-platform",
-            "redshift",
-            "--name",
-            "w1",
-            "--connection-name",
-            "c",
-        ])
-        .expect("arguments");
-        assert!(matches!(
-            parsed.command,
-            Command::CreateDataMigrationWorkflow(arguments) if arguments.connection.connection_name.as_deref() == Some("c")
-        ));
-    }
-
-    #[test]
-    fn a_dry_run_can_be_asked_for_wherever_a_workflow_begins() {
-        for command in [
-            &["create-data-migration-workflow"][..],
-            &["workflow", "create"],
-            &["run"],
-        ] {
-            let rest = [
-                "w.json",
-                "--source-platform",
-                "redshift",
-                "--name",
-                "w",
-                "--preflight",
-            ];
-            let parsed = Arguments::try_parse_from([&["snowhaul"], command, &rest].concat());
-            let workflow = match parsed.expect("arguments").command {
-                Command::CreateDataMigrationWorkflow(arguments)
-                | Command::Workflow(WorkflowCommand::Create(arguments)) => arguments.workflow,
-                Command::Run(arguments) => arguments.workflow,
-                other => panic!("{other:?}"),
-            };
-            assert!(workflow.preflight, "{command:?}");
-        }
-    }
-
-    #[test]
-    fn patterns_are_several_by_commas_or_by_the_option_again() {
-        let parsed = Arguments::try_parse_from([
-            "snowhaul",
-            "workflow",
-            "generate",
-            "--source-platform",
-            "redshift",
-            "--tables",
-            "a*,b",
-            "--tables",
-            "c",
-        ])
-        .expect("arguments");
-        assert!(matches!(
-            parsed.command,
-            Command::Workflow(WorkflowCommand::Generate(arguments)) if arguments.tables == ["a*", "b", "c"]
-        ));
-    }
-}
+#[path = "arguments_tests.rs"]
+mod tests;

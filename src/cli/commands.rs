@@ -2,20 +2,22 @@
 
 use super::Ending;
 use super::arguments::*;
+use super::logging::{LogLevel, Logs, start_logs};
 use super::{doctor, lever_commands, source_commands};
 use crate::checkpoint::{
     HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkerSummary, WorkflowCatalog,
     WorkflowSummary,
 };
 use crate::config::workflow::Asked;
-use crate::config::{self, ConfigErrors, LogFormat};
+use crate::config::{self, ConfigErrors, LogFormat, workflow_name};
 use crate::dialect;
 use crate::domain::WorkflowId;
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::request::Lever;
 use crate::domain::table::Platform;
 use crate::roles::standalone::{Followed, StandaloneSettings, follow};
 use crate::roles::worker::wait_for_metadata;
-use crate::roles::{RoleError, orchestrator, shutdown, standalone, worker};
+use crate::roles::{RoleError, naming, orchestrator, shutdown, standalone, worker};
 use crate::snowflake::connection::{ConnectionError, Surroundings, find};
 use crate::snowflake::{Connection, SnowflakeClient};
 use crate::telemetry::logs::{LogSink, init};
@@ -46,6 +48,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
         Command::Worker(arguments) => run_worker(arguments).await,
         Command::Workflow(WorkflowCommand::Create(arguments))
         | Command::CreateDataMigrationWorkflow(arguments) => create(arguments).await,
+        Command::CreateDataValidationWorkflow(_) => Err(RoleError::Refused(
+            "data validation workflows are not supported yet; nothing was written. What a migration loads is counted and compared with what was extracted while it runs; compare further with queries of your own on both sides".to_owned(),
+        )),
         Command::Workflow(WorkflowCommand::List(arguments)) => list(arguments).await,
         Command::Workflow(WorkflowCommand::Status(arguments)) => status(arguments).await,
         Command::Workflow(WorkflowCommand::Pause(arguments)) => {
@@ -76,24 +81,32 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
 }
 
 async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, RoleError> {
+    let logs = arguments.logs.clone();
     let read = move || {
         let mut settings =
             config::orchestrator::load(arguments.config.as_deref(), &variable).map_err(refused)?;
         if arguments.affinity.is_some() {
-            settings.affinity.clone_from(&arguments.affinity);
+            let affinity = arguments.affinity.as_deref();
+            settings.affinity = affinity.map(AffinityFilter::parse);
         }
         if arguments.connection_name.is_some() {
             settings
                 .connection_name
                 .clone_from(&arguments.connection_name);
         }
-        if let Some(format) = arguments.log_format {
+        if let Some(format) = arguments.logs.log_format {
             settings.log_format = format.into();
         }
         Ok(settings)
     };
     let settings = read()?;
-    init(settings.log_format, LogSink::Stdout, DAEMON_LOGS);
+    start_logs(
+        &logs,
+        Logs::Orchestrator,
+        settings.log_format,
+        LogSink::Stdout,
+        DAEMON_LOGS,
+    )?;
     tell(&settings.warnings);
     let connection = connect(settings.connection_name.as_deref())?;
     let stop = shutdown::requested().map_err(no_signals)?;
@@ -104,6 +117,10 @@ async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, Ro
 }
 
 async fn run_worker(arguments: WorkerArguments) -> Result<Ending, RoleError> {
+    let mut logs = arguments.logs.clone();
+    if arguments.habits.debug {
+        logs.log_level = Some(LogLevel::Debug);
+    }
     let read = move || {
         let mut settings = config::worker::load(&arguments.config, &variable).map_err(refused)?;
         if let Some(tasks) = arguments.max_parallel_tasks {
@@ -112,13 +129,26 @@ async fn run_worker(arguments: WorkerArguments) -> Result<Ending, RoleError> {
         if let Some(seconds) = arguments.task_fetch_interval {
             settings.task_fetch.base = Duration::from_secs(seconds.into());
         }
-        if let Some(format) = arguments.log_format {
+        if let Some(directory) = &arguments.habits.local_results_directory {
+            settings.local_results_directory = Some(directory.clone());
+        }
+        if let Some(format) = arguments.logs.log_format {
             settings.log_format = format.into();
+        }
+        if arguments.habits.no_server || arguments.habits.port.is_some() {
+            let message = "--no-server and --port mean nothing: a worker has no HTTP server";
+            settings.warnings.push(message.to_owned());
         }
         Ok(settings)
     };
     let settings = read()?;
-    init(settings.log_format, LogSink::Stdout, DAEMON_LOGS);
+    start_logs(
+        &logs,
+        Logs::Worker,
+        settings.log_format,
+        LogSink::Stdout,
+        DAEMON_LOGS,
+    )?;
     tell(&settings.warnings);
     let connection = connect(settings.connection_name.as_deref())?;
     let stop = shutdown::requested().map_err(no_signals)?;
@@ -138,7 +168,8 @@ fn told<C>(
 
 async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
-    let workflow = read_workflow(&arguments.workflow)?;
+    let mut workflow = read_workflow(&arguments.workflow)?;
+    let stem = stem_if_unnamed(&arguments.workflow);
     let catalog = catalog(&arguments.connection)?;
     let mut stop = pin!(shutdown::requested().map_err(no_signals)?);
     let created = async {
@@ -147,7 +178,10 @@ async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
             METADATA_PATIENCE,
         )
         .await?;
-        catalog.create_workflow(&workflow).await
+        match &stem {
+            Some(stem) => naming::create_numbered(&catalog, stem, &mut workflow).await,
+            None => catalog.create_workflow(&workflow).await,
+        }
     };
     let Some(created) = shutdown::unless_stopped(&catalog, created, &mut stop).await else {
         eprintln!(
@@ -180,26 +214,40 @@ async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
 
 async fn run_standalone(arguments: RunArguments) -> Result<Ending, RoleError> {
     let mut worker = config::worker::load(&arguments.config, &variable).map_err(refused)?;
-    let workflow = read_workflow(&arguments.workflow)?;
+    let mut workflow = read_workflow(&arguments.workflow)?;
     serves(&worker, &workflow, &arguments.config)?;
     let mut orchestrator = config::orchestrator::load(None, &variable).map_err(refused)?;
     // One file describes both roles here: where it speaks of the metadata, a lease or an affinity, that holds for both.
     orchestrator.metadata = worker.metadata.clone();
     orchestrator.lease = worker.lease;
     orchestrator.reap_interval = orchestrator.reap_interval.min(worker.lease);
-    orchestrator.affinity.clone_from(&workflow.affinity);
+    // Not a pattern: whatever characters it has, it is this workflow's.
+    orchestrator.affinity = workflow.affinity.clone().map(AffinityFilter::Exactly);
     worker.affinity = worker.affinity.or_else(|| workflow.affinity.clone());
     let bars = MultiProgress::new();
-    let format = arguments.log_format.map_or(worker.log_format, Into::into);
+    let logs = &arguments.logs;
+    let format = logs.log_format.map_or(worker.log_format, Into::into);
     let mut view = view(&bars);
-    match &view {
-        ProgressView::Bars { .. } => init(format, LogSink::Bars(bars.clone()), COMMAND_LOGS),
-        ProgressView::Lines { .. } => init(format, LogSink::Stderr, DAEMON_LOGS),
-    }
+    let (sink, default) = match &view {
+        ProgressView::Bars { .. } => (LogSink::Bars(bars.clone()), COMMAND_LOGS),
+        ProgressView::Lines { .. } => (LogSink::Stderr, DAEMON_LOGS),
+    };
+    start_logs(logs, Logs::Orchestrator, format, sink, default)?;
     tell(&worker.warnings);
     let name = arguments.connection_name.or(worker.connection_name.clone());
     let connection = connect(name.as_deref())?;
+    let client = SnowflakeClient::new(connection.clone(), "standalone");
+    let catalog = HybridCheckpoint::new(client, worker.metadata.clone());
     let mut stop = pin!(shutdown::requested().map_err(no_signals)?);
+    if let Some(stem) = stem_if_unnamed(&arguments.workflow) {
+        let named = naming::name_of_run(&catalog, &stem, &workflow);
+        let Some(named) = shutdown::unless_stopped(&catalog, named, &mut stop).await else {
+            eprintln!("stopped before anything was begun");
+            return Ok(Ending::Interrupted);
+        };
+        workflow.name = named?;
+        eprintln!("this run's workflow is {}", workflow.name);
+    }
     let settings = StandaloneSettings {
         connection: &connection,
         orchestrator: &orchestrator,
@@ -208,10 +256,7 @@ async fn run_standalone(arguments: RunArguments) -> Result<Ending, RoleError> {
     };
     let followed = standalone::run(&settings, &mut view, &mut stop).await;
     view.finish();
-    let followed = followed?;
-    let client = SnowflakeClient::new(connection.clone(), "standalone");
-    let catalog = HybridCheckpoint::new(client, worker.metadata.clone());
-    match followed {
+    match followed? {
         Followed::Completed(workflow, tables) => report_end(&catalog, &workflow, &tables).await,
         Followed::Interrupted => {
             eprintln!(
@@ -384,10 +429,18 @@ pub(super) fn would_leave(
     problems
 }
 
-/// Reads a workflow file together with what the command line says of it; all mistakes at once.
+/// What the workflow's name is made from, if the command line gives none.
+fn stem_if_unnamed(arguments: &WorkflowFileArguments) -> Option<String> {
+    let is_named = arguments.name.is_some();
+    (!is_named).then(|| workflow_name::stem(&arguments.file))
+}
+
+/// Reads a workflow file together with what the command line says of it; all mistakes at once. Without a name it still needs
+/// one of its own: see [`naming`].
 fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleError> {
     let mut problems = Vec::new();
-    if let Err(problem) = config::workflow::check_name(&arguments.name) {
+    let name = arguments.name.as_deref();
+    if let Some(Err(problem)) = name.map(workflow_name::check_name) {
         problems.push(format!("--name: {problem}"));
     }
     let platform = parse_platform(&arguments.source_platform);
@@ -409,7 +462,7 @@ fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleE
         (Some(file), Ok(platform)) if problems.is_empty() => {
             tell(&file.warnings);
             Ok(NewWorkflow {
-                name: arguments.name.clone(),
+                name: name.unwrap_or_default().to_owned(),
                 platform,
                 affinity: file.affinity,
                 configuration: file.configuration,

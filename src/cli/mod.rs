@@ -4,12 +4,12 @@ mod arguments;
 mod commands;
 mod doctor;
 mod lever_commands;
+mod logging;
 mod source_commands;
 
 use crate::roles::RoleError;
 use crate::telemetry::doctor_report::Cause;
 use arguments::Arguments;
-use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -71,7 +71,7 @@ impl From<&RoleError> for Ending {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     crate::failpoint::set_up();
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read(std::env::args_os());
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -2,6 +2,7 @@
 
 use super::findings::Findings;
 use super::{document, json_schema, orchestrator, schema, source_section, worker, workflow};
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::spec::Synchronization;
 use crate::domain::table::{PartitionSize, Platform};
 use std::path::PathBuf;
@@ -119,8 +120,8 @@ fn what_is_commented_out_in_the_examples_loads_too() {
     std::fs::write(&file, uncommented(&text("orchestrator.toml"))).expect("write");
     let config = orchestrator::load(Some(&file), &unset).expect("a configuration");
     assert_eq!(
-        (config.affinity.as_deref(), config.warnings.len()),
-        (Some("blue"), 0)
+        (config.affinity, config.warnings.len()),
+        (Some(AffinityFilter::parse("blue")), 0)
     );
     // What the comments call defaults are the defaults.
     let defaults = orchestrator::load(None, &unset).expect("defaults");

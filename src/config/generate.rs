@@ -3,6 +3,7 @@
 use super::identifier;
 use crate::dialect::Dialect;
 use crate::domain::table::WrittenName;
+use crate::domain::wildcard::Wildcards;
 use crate::plan::names::listed;
 use crate::types::snowflake_name::{column_name, exact_name, quote};
 use serde::Serialize;
@@ -48,36 +49,9 @@ pub fn check_name(option: &str, written: &str) -> Result<WrittenName, String> {
 /// Whether a pattern means a table: `*` stands for any characters and `?` for one, upper and lower case are the same. A
 /// pattern is compared with the table's name, and with `schema.table`.
 pub fn selects(pattern: &str, schema: &str, table: &str) -> bool {
-    let plain = |text: &str| -> Vec<char> { text.trim().to_lowercase().chars().collect() };
-    let pattern = plain(pattern);
-    matches(&pattern, &plain(table)) || matches(&pattern, &plain(&format!("{schema}.{table}")))
-}
-
-fn matches(pattern: &[char], text: &[char]) -> bool {
-    // The last star, and where the text stood: a star that took too little takes one more.
-    let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((star_at, taken)) => {
-                    star = Some((star_at, taken + 1));
-                    p = star_at + 1;
-                    t = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
+    let plain = |text: &str| text.trim().to_lowercase();
+    let is_meant = |text: &str| Wildcards::FILES.matches(&plain(pattern), &plain(text));
+    is_meant(table) || is_meant(&format!("{schema}.{table}"))
 }
 
 #[derive(Serialize)]

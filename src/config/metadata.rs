@@ -1,5 +1,6 @@
 //! Where the metadata is: the keys and environment variables that both roles have.
 
+use super::environment;
 use super::findings::Findings;
 use super::identifier;
 use super::section::Section;
@@ -16,6 +17,7 @@ const SCHEMA_VARIABLE: &str = "CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADA
 
 /// The section's keys over the environment over the defaults. Names fold as Snowflake folds them.
 pub(super) fn location(section: &mut Section<'_, '_>) -> MetadataLocation {
+    environment::check_storage(section);
     let defaults = MetadataLocation::default();
     MetadataLocation {
         database: name(section, DATABASE, DATABASE_VARIABLE).unwrap_or(defaults.database),

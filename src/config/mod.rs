@@ -5,6 +5,7 @@
 
 mod document;
 mod driver_reading;
+pub mod environment;
 mod findings;
 pub mod generate;
 mod identifier;
@@ -21,6 +22,7 @@ mod table;
 mod table_rules;
 pub mod worker;
 pub mod workflow;
+pub mod workflow_name;
 
 pub use findings::meant;
 

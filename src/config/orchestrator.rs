@@ -2,8 +2,9 @@
 
 use super::findings::Findings;
 use super::section::{self, Section};
-use super::{ConfigErrors, LogFormat, metadata, worker};
+use super::{ConfigErrors, LogFormat, environment, metadata, worker};
 use crate::checkpoint::MetadataLocation;
+use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,7 @@ pub struct OrchestratorConfig {
     /// Where the metadata is.
     pub metadata: MetadataLocation,
     /// Only workflows with a matching affinity are driven.
-    pub affinity: Option<String>,
+    pub affinity: Option<AffinityFilter>,
     /// Time between looks for new workflows and ended tasks while there is work, and while there is none.
     pub poll: IdlePolicy,
     /// How long a workflow belongs to a silent orchestrator.
@@ -83,6 +84,8 @@ pub(super) const APPLICATION: &[&str] = &[
 
 /// The connection, where nothing else says it.
 pub const CONNECTION_VARIABLE: &str = "SNOWFLAKE_CONNECTION_NAME";
+/// The most that a count may be.
+const MOST: u32 = 10_000;
 const AFFINITY_VARIABLE: &str = "DATA_MIGRATION_ORCHESTRATOR_AFFINITY";
 
 /// Reads and checks what the orchestrator is told by the file at `path`, if there is one, and by the environment `var`.
@@ -121,9 +124,17 @@ fn read(
     } else {
         metadata::variable_value(&section, AFFINITY_VARIABLE)
     };
-    let mut count = |key: &str, default: u32| section.whole(key, 1, 10_000).unwrap_or(default);
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let load_concurrency = size(count("load_concurrency", 8));
+    let loads = match section.has("load_concurrency") {
+        true => section.whole("load_concurrency", 1, MOST),
+        false => environment::whole(&mut section, environment::LOADS, MOST),
+    };
+    let load_concurrency = size(loads.unwrap_or(8));
+    let poll = IdlePolicy {
+        base: pause(&mut section, "poll_interval", environment::POLL, 1),
+        cap: pause(&mut section, "poll_interval_max", environment::POLL_MAX, 15),
+    };
+    let mut count = |key: &str, default: u32| section.whole(key, 1, MOST).unwrap_or(default);
     let partition_window = size(count("partition_window", 64));
     let max_failures = count("max_failures", 5);
     let mut seconds = |key: &str, default: u64| {
@@ -132,11 +143,8 @@ fn read(
     };
     OrchestratorConfig {
         metadata,
-        affinity,
-        poll: IdlePolicy {
-            base: seconds("poll_interval", 1),
-            cap: seconds("poll_interval_max", 15),
-        },
+        affinity: affinity.as_deref().map(AffinityFilter::parse),
+        poll,
         lease: seconds("lease", 60),
         reap_interval: seconds("reap_interval", 10),
         load_concurrency,
@@ -149,4 +157,13 @@ fn read(
             .or_else(|| metadata::variable_value(&section, CONNECTION_VARIABLE)),
         warnings: Vec::new(),
     }
+}
+
+/// A pause of the file, or else of the environment, in seconds.
+fn pause(section: &mut Section<'_, '_>, key: &str, variable: &str, default: u64) -> Duration {
+    let pause = match section.has(key) {
+        true => section.seconds(key),
+        false => environment::seconds(section, variable),
+    };
+    pause.unwrap_or(Duration::from_secs(default))
 }

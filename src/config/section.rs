@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The longest time that a setting may be: a day.
-const LONGEST: f64 = 86_400.0;
+pub(super) const LONGEST: f64 = 86_400.0;
 
 /// Reads the TOML file at `path`.
 pub(super) fn read(path: &Path, findings: &mut Findings) -> Option<toml::Table> {

@@ -166,7 +166,7 @@ fn read(
     WorkerConfig {
         connection_name,
         metadata: metadata::location(&mut section),
-        affinity: affinity(&mut section),
+        affinity: own_affinity(&mut section),
         max_parallel_tasks: section
             .whole("max_parallel_tasks", 1, 1024)
             .map_or(whole(MAX_PARALLEL_TASKS), whole),
@@ -225,6 +225,17 @@ pub(super) fn affinity(section: &mut Section<'_, '_>) -> Option<String> {
         let message = "it is blank, which is taken as none; leave the key away";
         section.findings.warning(&path, message);
         return None;
+    }
+    Some(affinity)
+}
+
+/// A worker's affinity: exactly as it is written.
+fn own_affinity(section: &mut Section<'_, '_>) -> Option<String> {
+    let affinity = affinity(section)?;
+    if affinity.contains('*') {
+        let path = section.at("affinity");
+        let message = "it is compared as it is written: `*` stands for other characters in an orchestrator's affinity alone";
+        section.findings.warning(&path, message);
     }
     Some(affinity)
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::orchestrator;
+use crate::domain::affinity::AffinityFilter;
 use secrecy::ExposeSecret;
 
 fn write(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -307,10 +308,14 @@ fn the_file_wins_over_the_environment_and_that_over_the_defaults() {
     assert_eq!(
         (
             environment.connection_name.as_deref(),
-            environment.affinity.as_deref(),
+            environment.affinity,
             environment.metadata.database.as_str()
         ),
-        (Some("env_connection"), Some("env_affinity"), "ENV_DB")
+        (
+            Some("env_connection"),
+            Some(AffinityFilter::parse("env_affinity")),
+            "ENV_DB"
+        )
     );
     let (_folder, path) = write(
         "[application]\naffinity = 'file'\nlease = 30\nmax_failures = 1\nmetrics = 3\n[connections.target.snowflake_connection_name]\nconnection_name = '${C}'\n",
@@ -320,10 +325,14 @@ fn the_file_wins_over_the_environment_and_that_over_the_defaults() {
     assert_eq!(
         (
             file.connection_name.as_deref(),
-            file.affinity.as_deref(),
+            file.affinity,
             file.metadata.database.as_str()
         ),
-        (Some("file_connection"), Some("file"), "ENV_DB")
+        (
+            Some("file_connection"),
+            Some(AffinityFilter::parse("file")),
+            "ENV_DB"
+        )
     );
     assert_eq!(
         (file.lease, file.max_failures, file.warnings.len()),
@@ -348,6 +357,19 @@ fn wrong_variables_of_the_orchestrator_are_named() {
         write("[application]\nlease = 0\nload_concurrency = 0\npartition_window = 'x'\n");
     let error = orchestrator::load(Some(&path), &env(&[])).expect_err("wrong values");
     assert_eq!(error.problems.len(), 3, "{error}");
+}
+
+#[test]
+fn a_star_in_a_workers_affinity_is_warned_of() {
+    for (affinity, warnings) in [("dev-*", 1), ("dev-1", 0)] {
+        let config = load_text(&with(&format!("affinity = '{affinity}'"), ""), &[]);
+        let config = config.expect("a configuration");
+        let told = config.warnings.iter().filter(|w| w.contains("`*`")).count();
+        assert_eq!(
+            (config.affinity.as_deref(), told),
+            (Some(affinity), warnings)
+        );
+    }
 }
 
 #[test]

@@ -74,23 +74,6 @@ pub fn parse(
     Ok(file)
 }
 
-/// Checks a workflow's name: letters, digits and underscores, not starting with a digit.
-///
-/// # Errors
-/// What is wrong.
-pub fn check_name(name: &str) -> Result<(), String> {
-    let is_fine = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let begins_well = name.starts_with(|c: char| !c.is_ascii_digit());
-    if is_fine && begins_well {
-        Ok(())
-    } else {
-        Err(format!(
-            "`{}` is no name for a workflow: use letters, digits and underscores, and begin with no digit",
-            shown(name)
-        ))
-    }
-}
-
 fn check(
     text: &str,
     format: Format,

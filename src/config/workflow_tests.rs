@@ -353,13 +353,3 @@ fn affinity_is_any_text_and_a_blank_one_is_none() {
     let blank = with(" ");
     assert_eq!((blank.affinity, blank.warnings.len()), (None, 1));
 }
-
-#[test]
-fn workflow_names_are_letters_digits_and_underscores() {
-    for good in ["a", "Nightly_2024", "_x"] {
-        assert_eq!(check_name(good), Ok(()));
-    }
-    for bad in ["", "2x", "a-b", "a b", "é", "a\n", "a;b"] {
-        assert!(check_name(bad).is_err(), "{bad}");
-    }
-}

@@ -4,6 +4,7 @@
 //! `Table[DB.SCHEMA.T]::Partition[3]::Extraction`, the same without the partition, and both after `Workflow[NAME]::`. It
 //! matches a task when it matches one of them.
 
+use super::wildcard::Wildcards;
 use super::{PartitionNo, WorkflowId};
 
 /// What a task does.
@@ -87,7 +88,10 @@ impl RateLimit {
     pub fn matches(&self, scope: &Scope) -> bool {
         self.workflow_id.is_none_or(|id| id == scope.workflow_id)
             && (self.affinity.is_none() || self.affinity == scope.affinity)
-            && scope.texts().iter().any(|text| like(&self.pattern, text))
+            && scope
+                .texts()
+                .iter()
+                .any(|text| Wildcards::LIKE.matches(&self.pattern, text))
     }
 }
 
@@ -130,36 +134,6 @@ pub fn admit(limits: &[RateLimit], running: &[Scope], wanted: &[Scope], most: us
         }
     }
     admitted
-}
-
-/// SQL's LIKE without an escape character.
-fn like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // Where the last `%` stands, and up to where it has swallowed the text.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('%') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(&one) if one == '_' || one == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((at, swallowed)) = star else {
-                    return false;
-                };
-                star = Some((at, swallowed + 1));
-                p = at + 1;
-                t = swallowed + 1;
-            }
-        }
-    }
-    pattern[p..].iter().all(|rest| *rest == '%')
 }
 
 #[cfg(test)]
@@ -328,20 +302,6 @@ mod tests {
             let open: Vec<Scope> = wanted.into_iter().filter(|scope| !full.iter().any(|limit| limit.matches(scope))).collect();
             let admitted = admit(&limits, &running, &open, 1);
             prop_assert_eq!(admitted.first().copied(), (!open.is_empty()).then_some(0));
-        }
-
-        #[test]
-        fn like_matches_as_its_definition_says(pattern in "[ab%_]{0,6}", text in "[ab]{0,8}") {
-            // By recursion, which is slow and plainly right.
-            fn slow(p: &[u8], t: &[u8]) -> bool {
-                match (p.first(), t.first()) {
-                    (None, _) => t.is_empty(),
-                    (Some(b'%'), _) => slow(&p[1..], t) || (!t.is_empty() && slow(p, &t[1..])),
-                    (Some(_), None) => false,
-                    (Some(a), Some(b)) => (*a == b'_' || a == b) && slow(&p[1..], &t[1..]),
-                }
-            }
-            prop_assert_eq!(like(&pattern, &text), slow(pattern.as_bytes(), text.as_bytes()));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The vocabulary of a migration: ids, phases, tasks, manifests, retry and restart policy. Pure: no I/O.
 
+pub mod affinity;
 pub mod analysis;
 pub mod claim_ahead;
 pub mod id;
@@ -14,5 +15,6 @@ pub mod spec;
 pub mod staged_path;
 pub mod table;
 pub mod task;
+pub mod wildcard;
 
 pub use id::{Attempt, ClaimToken, OwnerEpoch, PartitionNo, TableNo, WorkflowId};

@@ -5,6 +5,7 @@
 
 pub mod doctor;
 mod load_plan;
+pub mod naming;
 pub mod orchestrator;
 pub mod plan_preview;
 pub mod shutdown;

@@ -86,7 +86,7 @@ impl<'a> Prepared<'a> {
             owner,
             connection = connection.name,
             metadata = config.metadata.quoted(),
-            affinity = config.affinity,
+            affinity = config.affinity.as_ref().map(tracing::field::display),
             "orchestrator starts"
         );
         let load_permits = Arc::new(Semaphore::new(config.load_concurrency));

@@ -172,7 +172,7 @@ async fn prepare<'a>(
     let orchestrator = Prepared::new(settings.connection, settings.orchestrator).await?;
     let worker = PreparedWorker::new(settings.connection, settings.worker).await?;
     let id = create_or_continue(catalog, workflow).await?;
-    let affinity = settings.orchestrator.affinity.as_deref();
+    let affinity = settings.orchestrator.affinity.as_ref();
     if let Some(others) = others(&catalog.open_besides(id, affinity).await?) {
         eprintln!("{others}");
     }

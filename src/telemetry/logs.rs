@@ -2,9 +2,13 @@
 
 use crate::config::LogFormat;
 use indicatif::MultiProgress;
+use std::fs::File;
 use std::io::{IsTerminal, Write};
-use tracing_subscriber::EnvFilter;
+use std::sync::Arc;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// Where logs go.
 #[derive(Clone)]
@@ -53,33 +57,85 @@ impl<'a> MakeWriter<'a> for LogSink {
     }
 }
 
-/// Starts logging for the process. `default` is the filter where `RUST_LOG` is not set, e.g. `warn,snowhaul=info`.
+/// What logs are told.
+pub struct LogSettings<'a> {
+    /// How lines look.
+    pub format: LogFormat,
+    /// Where they go; `None`: into the file alone.
+    pub sink: Option<LogSink>,
+    /// The file to which they are appended too.
+    pub file: Option<File>,
+    /// The filter that was asked for, whatever `RUST_LOG` says.
+    pub level: Option<&'a str>,
+    /// The filter where nothing says another, e.g. `warn,snowhaul=info`.
+    pub default: &'a str,
+}
+
+/// Starts logging for a command: `default` is the filter where `RUST_LOG` is not set.
 pub fn init(format: LogFormat, sink: LogSink, default: &str) {
-    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    start(LogSettings {
+        format,
+        sink: Some(sink),
+        file: None,
+        level: None,
+        default,
+    });
+}
+
+/// Starts logging for the process.
+pub fn start(settings: LogSettings<'_>) {
+    let mut filter = match settings.level {
+        Some(level) => EnvFilter::new(level),
+        None => {
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(settings.default))
+        }
+    };
     // It repeats what drivers say in full, which may be pieces of a connection's secrets; errors tell it without.
     if let Ok(silent) = "odbc_api=off".parse() {
         filter = filter.add_directive(silent);
     }
-    let terminal = match sink {
-        LogSink::Stdout => std::io::stdout().is_terminal(),
-        LogSink::Stderr | LogSink::Bars(_) => std::io::stderr().is_terminal(),
-    };
+    let format = settings.format;
+    // Colours of the one would stand in the other: lines for people share what their spans say.
+    let plain_file = settings.file.is_some() && format == LogFormat::Human;
+    let console = settings.sink.map(|sink| {
+        let terminal = match sink {
+            LogSink::Stdout => std::io::stdout().is_terminal(),
+            LogSink::Stderr | LogSink::Bars(_) => std::io::stderr().is_terminal(),
+        };
+        layer(format, terminal, terminal && !plain_file, sink)
+    });
+    let file = settings
+        .file
+        .map(|file| layer(format, false, false, Arc::new(file)));
+    // A second start in one process (tests) keeps the first one's settings.
+    let _ = tracing_subscriber::registry()
+        .with(console.into_iter().chain(file).collect::<Vec<_>>())
+        .with(filter)
+        .try_init();
+}
+
+fn layer<W>(
+    format: LogFormat,
+    terminal: bool,
+    ansi: bool,
+    writer: W,
+) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     let json = match format {
         LogFormat::Json => true,
         LogFormat::Human => false,
         LogFormat::Auto => !terminal,
     };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(sink);
-    // A second start in one process (tests) keeps the first one's settings.
-    let _ = if json {
-        subscriber
+    if json {
+        layer
             .json()
             .flatten_event(true)
             .with_span_list(false)
-            .try_init()
+            .boxed()
     } else {
-        subscriber.with_ansi(terminal).with_target(false).try_init()
-    };
+        layer.with_ansi(ansi).with_target(false).boxed()
+    }
 }

@@ -4,6 +4,7 @@ use snowhaul::checkpoint::{
     ClaimRequest, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, WorkerCheckpoint,
     WorkflowSearch,
 };
+use snowhaul::domain::affinity::AffinityFilter;
 use snowhaul::domain::limits::{Activity, RateLimit, Scope};
 use snowhaul::domain::table::Platform;
 use snowhaul::domain::{PartitionNo, WorkflowId};
@@ -163,9 +164,10 @@ fn affinity_decides_between_tasks_and_workers_and_between_workflows_and_orchestr
         }
     }
     for affinity in AFFINITIES {
+        let filter = affinity.map(AffinityFilter::parse);
         let search = WorkflowSearch {
             owner: "o",
-            affinity,
+            affinity: filter.as_ref(),
             lease: LEASE,
             limit: 9,
             driven: &[],
@@ -176,6 +178,55 @@ fn affinity_decides_between_tasks_and_workers_and_between_workflows_and_orchestr
         taken.sort_unstable();
         assert_eq!(taken, expected(affinity), "orchestrator {affinity:?}");
         metadata.run("UPDATE {s}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = NULL");
+    }
+}
+
+#[test]
+fn an_orchestrators_pattern_takes_what_it_means_and_no_other_character_is_a_wildcard() {
+    let metadata = Metadata::new();
+    let affinities = [
+        r"dev-1",
+        r"dev_1",
+        r"dev%1",
+        r"dev\1",
+        r"dev'1",
+        r"DEV-1",
+        r"dev!_1",
+        r"my dev-1",
+        r"dev*1",
+    ];
+    for (id, affinity) in (10..).zip(affinities) {
+        let literal = affinity.replace('\\', r"\\").replace('\'', "''");
+        metadata.run(&format!("INSERT INTO {{s}}.WORKFLOW (WORKFLOW_ID, NAME, SOURCE_PLATFORM, AFFINITY, STATUS, CREATION_TOKEN) VALUES ({id}, 'w{id}', 'redshift', '{literal}', 'PENDING', 't{id}')"));
+    }
+    let known = (1..)
+        .zip(AFFINITIES)
+        .chain((10..).zip(affinities.map(Some)));
+    let known: Vec<(i64, Option<&str>)> = known.collect();
+    for pattern in [
+        "dev-*", "*", "dev_*", "dev%*", r"dev\*", "dev'*", "d*1", "*!*", "*dev-1", "dev_1",
+        "dev*1", "*_*", "::*::",
+    ] {
+        for filter in [
+            AffinityFilter::parse(pattern),
+            AffinityFilter::Exactly(pattern.to_owned()),
+        ] {
+            let search = WorkflowSearch {
+                owner: "o",
+                affinity: Some(&filter),
+                lease: LEASE,
+                limit: 99,
+                driven: &[],
+            };
+            let taken = metadata.checkpoint.take_workflows(&search);
+            let taken = metadata.runtime.block_on(taken).unwrap();
+            let mut taken: Vec<i64> = taken.iter().map(|owned| owned.id.0).collect();
+            taken.sort_unstable();
+            let meant = known.iter().filter(|(_, of)| filter.matches(*of));
+            let meant: Vec<i64> = meant.map(|(id, _)| *id).collect();
+            assert_eq!(taken, meant, "{filter:?}");
+            metadata.run("UPDATE {s}.WORKFLOW SET OWNER = NULL, LEASE_UNTIL = NULL");
+        }
     }
 }
 

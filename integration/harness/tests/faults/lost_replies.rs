@@ -16,12 +16,24 @@ fn creation(when: &str, times: u32, code: Option<i32>, is_created: i64) {
     drop(orchestrator);
     let rule = json!([{"id": 1, "match": "COMMIT", "when": when, "answer": 503, "times": times}]);
     scratch.write("faults.json", &rule.to_string());
-    let ended = migration.create_only(&snowflake).wait(DEADLINE);
-    assert_eq!(ended.code(), code, "{}{}", ended.stdout, ended.stderr);
-    assert_eq!(
-        migration.count(&snowflake.sql(), "WORKFLOW", "TRUE"),
-        is_created
-    );
+    // Also where the name is made for it: each try has the same.
+    let unnamed = migration.create_unnamed(&snowflake);
+    let created = [unnamed.wait(DEADLINE), {
+        let rule = rule.to_string().replace("\"id\":1", "\"id\":2");
+        scratch.write("faults.json", &rule);
+        migration.create_only(&snowflake).wait(DEADLINE)
+    }];
+    for (ended, name) in created
+        .iter()
+        .zip(["workflow_1", migration.metadata.as_str()])
+    {
+        assert_eq!(ended.code(), code, "{}{}", ended.stdout, ended.stderr);
+        let named = format!("NAME = '{name}'");
+        let sql = snowflake.sql();
+        assert_eq!(migration.count(&sql, "WORKFLOW", &named), is_created);
+    }
+    let all = migration.count(&snowflake.sql(), "WORKFLOW", "TRUE");
+    assert_eq!(all, 2 * is_created);
 }
 
 #[test]

@@ -164,6 +164,13 @@ impl<'server> Migration<'server> {
         self.workflow_command(snowflake, &["workflow", "create", "@workflow.json"])
     }
 
+    /// The same without a name for it.
+    pub fn create_unnamed(&self, snowflake: &LocalSnowflake) -> Running {
+        let words = ["workflow", "create", "@workflow.json"];
+        let more = ["--source-platform", "redshift"];
+        self.command(snowflake, &[&words[..], &more].concat())
+    }
+
     /// Both roles in one process.
     pub fn run(&self, snowflake: &LocalSnowflake) -> Running {
         let words = ["run", "@workflow.json", "-c", "@configuration.toml"];

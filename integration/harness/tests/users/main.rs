@@ -6,6 +6,7 @@ mod connection_kinds;
 mod doctor;
 mod failing_tables;
 mod foreign_files;
+mod habits;
 mod keys;
 mod logs;
 mod metadata;

@@ -1,0 +1,86 @@
+//! The statements that a lever is: the command line sends them, and the procedures of the worksheet consist of them. Pure.
+
+use crate::domain::phase::WorkflowPhase;
+use crate::domain::request::{Lever, Request};
+
+/// What stands in the statements: numbers, or variables of a procedure.
+pub(super) struct Operands<'a> {
+    /// The quoted schema.
+    pub(super) s: &'a str,
+    /// The workflow's id.
+    pub(super) id: &'a str,
+    /// What `REQUEST_SEQ` must be: somebody else may steer too.
+    pub(super) seq: &'a str,
+    /// The phase in which a workflow that runs again must still be.
+    pub(super) phase: Option<WorkflowPhase>,
+    /// The numbers of the tables that are meant; none: the workflow as a whole.
+    pub(super) tables: &'a [String],
+}
+
+/// The statements of a lever. The first must change one row; then nobody else steers before the end of the transaction.
+pub(super) fn statements(lever: Lever, operands: &Operands<'_>) -> Vec<String> {
+    let Operands {
+        s,
+        id,
+        seq,
+        phase,
+        tables,
+    } = operands;
+    let whole = tables.is_empty();
+    // Running again is asked of tables, and ends the cancellation of the whole.
+    let set = match (lever, whole) {
+        (Lever::Pause, true) => "REQUEST = 'PAUSE', ",
+        (Lever::Cancel, true) => "REQUEST = 'CANCEL', ",
+        (Lever::Resume, true) => "REQUEST = NULL, ",
+        (Lever::Retry, _) => "REQUEST = IFF(REQUEST = 'CANCEL', NULL, REQUEST), ",
+        (Lever::Pause | Lever::Cancel | Lever::Resume, false) => "",
+    };
+    let still = match phase {
+        Some(phase) => format!("w.STATUS = '{phase}'"),
+        None => "w.STATUS IN ('PENDING', 'EXECUTING')".to_owned(),
+    };
+    let mut statements = vec![format!(
+        "UPDATE {s}.WORKFLOW_REQUEST SET {set}REQUEST_SEQ = REQUEST_SEQ + 1, REQUESTED_AT = SYSDATE() WHERE WORKFLOW_ID = {id} AND REQUEST_SEQ = {seq} \
+         AND EXISTS (SELECT 1 FROM {s}.WORKFLOW w WHERE w.WORKFLOW_ID = {id} AND {still})"
+    )];
+    let of = if whole {
+        format!("WORKFLOW_ID = {id}")
+    } else {
+        format!("WORKFLOW_ID = {id} AND TABLE_NO IN ({})", tables.join(", "))
+    };
+    let asked = match lever {
+        Lever::Pause => Some(Request::Pause),
+        Lever::Cancel => Some(Request::Cancel),
+        Lever::Retry => Some(Request::Retry),
+        Lever::Resume => None,
+    };
+    if !whole || matches!(lever, Lever::Resume | Lever::Cancel) {
+        // A table does not begin again in a workflow that is being cancelled.
+        let which = match (whole, lever) {
+            (false, _) => "",
+            (true, Lever::Cancel) => " AND REQUEST IN ('PAUSE', 'RETRY')",
+            (true, _) => " AND REQUEST = 'PAUSE'",
+        };
+        statements.push(format!("DELETE FROM {s}.TABLE_REQUEST WHERE {of}{which}"));
+    }
+    if let Some(asked) = asked.filter(|_| !whole) {
+        statements.push(format!(
+            "INSERT INTO {s}.TABLE_REQUEST (WORKFLOW_ID, TABLE_NO, REQUEST) SELECT WORKFLOW_ID, TABLE_NO, '{}' FROM {s}.TABLE_STATE WHERE {of}",
+            asked.as_str()
+        ));
+    }
+    match lever {
+        // Whoever runs one learns at its next renewal, also while no orchestrator is there. Until its lease is past it may
+        // run on: LEASE_UNTIL stays.
+        Lever::Cancel => statements.push(format!(
+            "UPDATE {s}.TASK_QUEUE SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
+             WHERE {of} AND STATUS IN ('PENDING', 'CLAIMED')"
+        )),
+        // ENDED_AT stays: what was completed before has been ended already.
+        Lever::Retry => statements.push(format!(
+            "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING' WHERE WORKFLOW_ID = {id} AND STATUS IN ('COMPLETED', 'CANCELLED')"
+        )),
+        Lever::Pause | Lever::Resume => {}
+    }
+    statements
+}

@@ -1,0 +1,276 @@
+//! Levers for worksheets: stored procedures that decide as the command line does, and write the same requests. Pure text.
+//!
+//! They run with their owner's rights: who may call one needs USAGE on it, and no privilege on the metadata's tables, with
+//! which more could be done than to pull a lever.
+
+use super::lever_sql::{Operands, statements as lever_statements};
+use super::sql::text;
+use crate::domain::phase::{TablePhase, WorkflowPhase};
+use crate::domain::request::{Grant, Lever, Request, TableStanding, grant_table, grant_workflow};
+
+/// A procedure or view for worksheets.
+pub(super) struct WorksheetObject {
+    /// `PROCEDURE` or `VIEW`.
+    pub(super) kind: &'static str,
+    /// Its name.
+    pub(super) name: String,
+    /// What follows CREATE OR REPLACE and its kind, up to its comment and from there on.
+    pub(super) head: String,
+    /// See `head`.
+    pub(super) tail: String,
+}
+
+const LEVERS: [(Lever, &str, &str); 3] = [
+    (
+        Lever::Pause,
+        "PAUSE",
+        "is paused: nothing new begins; what runs ends and is stored",
+    ),
+    (Lever::Resume, "RESUME", "goes on"),
+    (
+        Lever::Cancel,
+        "CANCEL",
+        "is being cancelled: what is loaded stays",
+    ),
+];
+const REQUESTS: [Option<Request>; 4] = [
+    None,
+    Some(Request::Pause),
+    Some(Request::Cancel),
+    Some(Request::Retry),
+];
+
+/// The procedures: each lever for a workflow and for one of its tables. `s` is the quoted schema.
+pub(super) fn procedures(s: &str) -> Vec<WorksheetObject> {
+    LEVERS
+        .into_iter()
+        .flat_map(|(lever, verb, done)| {
+            [
+                of_workflow(s, lever, verb, done),
+                of_table(s, lever, verb, done),
+            ]
+        })
+        .collect()
+}
+
+fn of_workflow(s: &str, lever: Lever, verb: &str, done: &str) -> WorksheetObject {
+    let grant = workflow_grant(lever);
+    let body = format!(
+        "DECLARE\n  V_SEQ NUMBER(19,0);\n  V_SAYS VARCHAR;\nBEGIN\n  \
+         SELECT MAX(x.REQUEST_SEQ), MAX({grant}) INTO :V_SEQ, :V_SAYS FROM {s}.WORKFLOW w JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = w.WORKFLOW_ID \
+         LEFT JOIN (SELECT WORKFLOW_ID, COUNT(*) AS PAUSED FROM {s}.TABLE_REQUEST WHERE REQUEST = 'PAUSE' GROUP BY WORKFLOW_ID) p ON p.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.WORKFLOW_ID = :P_WORKFLOW_ID;\n  \
+         IF (V_SEQ IS NULL) THEN\n    RETURN 'refused: there is no workflow ' || P_WORKFLOW_ID;\n  END IF;\n  \
+         IF (V_SAYS IS NOT NULL) THEN\n    RETURN V_SAYS;\n  END IF;\n{}  RETURN 'the workflow ' || P_WORKFLOW_ID || ' {done}';\nEND",
+        transaction(s, lever, &[])
+    );
+    object(
+        s,
+        &format!("{verb}_WORKFLOW"),
+        "P_WORKFLOW_ID NUMBER",
+        &body,
+    )
+}
+
+fn of_table(s: &str, lever: Lever, verb: &str, done: &str) -> WorksheetObject {
+    let (whole, own) = (workflow_grant_of_table(lever), table_grant(lever));
+    // As it is written, or else whatever the case is.
+    let named = "(t.SOURCE_TABLE = :P_SOURCE_TABLE OR :V_EXACT = 0 AND UPPER(t.SOURCE_TABLE) = UPPER(:P_SOURCE_TABLE))";
+    let body = format!(
+        "DECLARE\n  V_SEQ NUMBER(19,0);\n  V_NO NUMBER(10,0);\n  V_EXACT NUMBER(10,0);\n  V_FOUND NUMBER(10,0);\n  V_SAYS VARCHAR;\nBEGIN\n  \
+         SELECT MAX(x.REQUEST_SEQ), MAX({whole}) INTO :V_SEQ, :V_SAYS FROM {s}.WORKFLOW w JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.WORKFLOW_ID = :P_WORKFLOW_ID;\n  \
+         IF (V_SEQ IS NULL) THEN\n    RETURN 'refused: there is no workflow ' || P_WORKFLOW_ID;\n  END IF;\n  \
+         IF (V_SAYS IS NOT NULL) THEN\n    RETURN V_SAYS;\n  END IF;\n  \
+         SELECT COUNT(*) INTO :V_EXACT FROM {s}.TABLE_STATE WHERE WORKFLOW_ID = :P_WORKFLOW_ID AND SOURCE_TABLE = :P_SOURCE_TABLE;\n  \
+         SELECT COUNT(*), MAX(t.TABLE_NO), MAX({own}) INTO :V_FOUND, :V_NO, :V_SAYS FROM {s}.TABLE_STATE t LEFT JOIN {s}.TABLE_REQUEST r ON r.WORKFLOW_ID = t.WORKFLOW_ID AND r.TABLE_NO = t.TABLE_NO WHERE t.WORKFLOW_ID = :P_WORKFLOW_ID AND {named};\n  \
+         IF (V_FOUND = 0) THEN\n    RETURN 'refused: the workflow ' || P_WORKFLOW_ID || ' has no source table ' || P_SOURCE_TABLE || '; SOURCE_TABLE of TABLE_PROGRESS_WITH_EXAMPLE_ERROR lists them';\n  END IF;\n  \
+         IF (V_FOUND > 1) THEN\n    RETURN 'refused: ' || P_SOURCE_TABLE || ' stands several times in the workflow ' || P_WORKFLOW_ID || '; the command line takes their numbers';\n  END IF;\n  \
+         IF (V_SAYS IS NOT NULL) THEN\n    RETURN V_SAYS;\n  END IF;\n{}  RETURN 'the table ' || P_SOURCE_TABLE || ' {done}';\nEND",
+        transaction(s, lever, &[":V_NO".to_owned()])
+    );
+    object(
+        s,
+        &format!("{verb}_TABLE"),
+        "P_WORKFLOW_ID NUMBER, P_SOURCE_TABLE VARCHAR",
+        &body,
+    )
+}
+
+fn object(s: &str, name: &str, arguments: &str, body: &str) -> WorksheetObject {
+    WorksheetObject {
+        kind: "PROCEDURE",
+        name: name.to_owned(),
+        head: format!("{s}.{name}({arguments}) COPY GRANTS RETURNS VARCHAR LANGUAGE SQL"),
+        tail: format!("EXECUTE AS OWNER AS $$\n{body}\n$$"),
+    }
+}
+
+/// The lever's statements in one transaction, unless somebody else has steered since the look.
+fn transaction(s: &str, lever: Lever, tables: &[String]) -> String {
+    let operands = Operands {
+        s,
+        id: ":P_WORKFLOW_ID",
+        seq: ":V_SEQ",
+        phase: None,
+        tables,
+    };
+    let mut lines = String::from("  BEGIN TRANSACTION;\n");
+    for (place, statement) in lever_statements(lever, &operands).iter().enumerate() {
+        lines.push_str(&format!("  {statement};\n"));
+        if place == 0 {
+            lines.push_str(
+                "  IF (SQLROWCOUNT <> 1) THEN\n    ROLLBACK;\n    RETURN 'refused: the workflow has been steered by somebody else, or has ended, in this moment; look at it and try again';\n  END IF;\n",
+            );
+        }
+    }
+    lines + "  COMMIT;\n"
+}
+
+/// What stands against a lever on the whole, by phase and request of `w` and `x` and the paused tables of `p`; NULL where nothing
+/// does. The arms come from the function that decides for the command line.
+fn workflow_grant(lever: Lever) -> String {
+    let paused = |any: bool| match (lever, any) {
+        (Lever::Resume, true) => Some(" AND p.PAUSED > 0"),
+        (Lever::Resume, false) => Some(" AND p.PAUSED IS NULL"),
+        // Only going on asks for that.
+        (_, true) => Some(""),
+        (_, false) => None,
+    };
+    grants_of_workflow(lever, paused, false)
+}
+
+/// The same for a lever on one of its tables: what needs nothing of the whole is decided by the table.
+fn workflow_grant_of_table(lever: Lever) -> String {
+    grants_of_workflow(lever, |any| any.then_some(""), true)
+}
+
+fn grants_of_workflow(
+    lever: Lever,
+    more: impl Fn(bool) -> Option<&'static str>,
+    refusals_alone: bool,
+) -> String {
+    let mut arms = Vec::new();
+    for &phase in WorkflowPhase::ALL {
+        for request in &REQUESTS[..3] {
+            for any_paused in [true, false] {
+                let Some(more) = more(any_paused) else {
+                    continue;
+                };
+                let says = match grant_workflow(lever, phase, *request, any_paused) {
+                    Grant::Ask => continue,
+                    Grant::Already(_) if refusals_alone => continue,
+                    Grant::Already(reason) => format!(
+                        "'the workflow ' || w.NAME || {}",
+                        text(&format!(" {reason}"))
+                    ),
+                    Grant::Refuse(reason) => format!(
+                        "'refused: the workflow ' || w.NAME || {}",
+                        text(&format!(" {reason}"))
+                    ),
+                };
+                arms.push(format!(
+                    "WHEN w.STATUS = '{phase}' AND {}{more} THEN {says}",
+                    is_request("x", *request)
+                ));
+            }
+        }
+    }
+    format!("CASE {} END", arms.join(" "))
+}
+
+/// What stands against a lever on the table `t` with the request of `r`.
+fn table_grant(lever: Lever) -> String {
+    let mut arms = Vec::new();
+    for &phase in TablePhase::ALL {
+        for request in REQUESTS {
+            // What only running again asks for.
+            let standing = TableStanding {
+                phase,
+                request,
+                has_failed_partitions: false,
+                is_dry_run: false,
+            };
+            let says = match grant_table(lever, standing) {
+                Grant::Ask => continue,
+                Grant::Already(reason) => format!(
+                    "'the table ' || t.SOURCE_TABLE || {}",
+                    text(&format!(" {reason}"))
+                ),
+                Grant::Refuse(reason) => format!(
+                    "'refused: the table ' || t.SOURCE_TABLE || {}",
+                    text(&format!(" {reason}"))
+                ),
+            };
+            arms.push(format!(
+                "WHEN t.PHASE = '{phase}' AND {} THEN {says}",
+                is_request("r", request)
+            ));
+        }
+    }
+    format!("CASE {} END", arms.join(" "))
+}
+
+fn is_request(row: &str, request: Option<Request>) -> String {
+    match request {
+        None => format!("{row}.REQUEST IS NULL"),
+        Some(request) => format!("{row}.REQUEST = '{}'", request.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_procedure_writes_what_the_command_line_writes() {
+        let all = procedures("\"S\"");
+        let find = |name: &str| {
+            let found = all.iter().find(|object| object.name == name);
+            &found.unwrap_or_else(|| panic!("{name}")).tail
+        };
+        let tables = [":V_NO".to_owned()];
+        for (lever, verb, _) in LEVERS {
+            for (name, tables) in [("WORKFLOW", &[][..]), ("TABLE", &tables)] {
+                let operands = Operands {
+                    s: "\"S\"",
+                    id: ":P_WORKFLOW_ID",
+                    seq: ":V_SEQ",
+                    phase: None,
+                    tables,
+                };
+                let body = find(&format!("{verb}_{name}"));
+                let mut from = 0;
+                for statement in lever_statements(lever, &operands) {
+                    let at = body[from..].find(&statement);
+                    from += at.unwrap_or_else(|| panic!("{verb}_{name}: {statement}")) + 1;
+                }
+                assert!(body[from..].contains("COMMIT;"), "{verb}_{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_refusal_of_the_command_line_stands_in_its_procedure() {
+        let all = procedures("\"S\"");
+        let body = |name: &str| {
+            &all.iter()
+                .find(|object| object.name == name)
+                .expect(name)
+                .tail
+        };
+        for (name, reason) in [
+            ("PAUSE_WORKFLOW", "is paused already"),
+            (
+                "PAUSE_WORKFLOW",
+                "is being cancelled, which cannot be taken back",
+            ),
+            ("RESUME_WORKFLOW", "is not paused"),
+            ("CANCEL_WORKFLOW", "is being cancelled already"),
+            ("PAUSE_TABLE", "has ended (COMPLETED)"),
+            ("PAUSE_TABLE", "is about to run again what failed of it"),
+            ("RESUME_TABLE", "is not paused by itself"),
+            ("CANCEL_TABLE", "is cancelled already"),
+        ] {
+            assert!(body(name).contains(reason), "{name}: {reason}");
+        }
+    }
+}
