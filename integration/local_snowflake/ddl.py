@@ -20,6 +20,8 @@ from .errors import SnowflakeError, already_exists, does_not_exist
 if TYPE_CHECKING:
     from fakesnow.conn import FakeSnowflakeConnection
 
+    from .account import Account
+
 _T = exp.DType
 _FIXED = {
     _T.INT: "NUMBER(38,0)", _T.BIGINT: "NUMBER(38,0)", _T.SMALLINT: "NUMBER(38,0)", _T.TINYINT: "NUMBER(38,0)",
@@ -140,7 +142,9 @@ def forget_loads(conn: FakeSnowflakeConnection, catalog: str, schema: str, table
         )
 
 
-def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list | None, *, hybrid: bool) -> Answer:
+def create_table(
+    conn: FakeSnowflakeConnection, create: exp.Create, params: list | None, *, hybrid: bool, account: Account
+) -> Answer:
     schema_node = create.this if isinstance(create.this, exp.Schema) else None
     table = schema_node.this if schema_node else create.this
     Cursor(conn).check_db_and_schema(create)
@@ -153,6 +157,8 @@ def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list
             return single("status", f"{name} already exists, statement succeeded.")
         if not create.args.get("replace"):
             raise already_exists(names.decode(f"{catalog}.{schema}.{name}"))
+    if hybrid and account.has_database(catalog) and {"", schema} & account.transient_schemas(catalog):
+        raise SnowflakeError("391411", "Hybrid tables cannot be created in transient schemas or databases.", "0A000")
     facts: dict[str, Any] = {"hybrid": True} if hybrid else {}
     like = None
     kept = []

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from json import loads
 from pathlib import Path
 from typing import Any
@@ -54,18 +54,24 @@ class Options:
     warehouses: Path | None = None
     region: str = "LOCAL"
     no_hybrid_tables: bool = False
+    account_parameter: list[str] = field(default_factory=list)
+    edition: str = "enterprise"
 
 
 class Server:
     def __init__(self, options: Options) -> None:
         self.options = options
+        # Set on the account: what a session finds that sets nothing itself.
+        self.account_parameters = {
+            name.upper(): value for name, _, value in (text.partition("=") for text in options.account_parameter)
+        }
         self.account = Account(
             options.data, memory_limit=options.memory_limit, threads=options.threads, lock_wait=options.lock_wait
         )
         transactions.recover(self.account, self.replay)
         self.users = Users(options.users)
         self.templates = Templates()
-        self.warehouses = Warehouses(options.warehouses)
+        self.warehouses = Warehouses(options.warehouses, options.edition)
         self.uploads = Uploads(self.account, options.presigned_lifetime)
         self.statements = StatementLog(options.statement_log or options.data / "statements.jsonl")
         self.pool = ThreadPoolExecutor(max_workers=256, thread_name_prefix="statement")

@@ -18,8 +18,8 @@ from fakesnow.statement_type import statement_type_id
 from sqlglot import Expr, exp
 
 from . import binds, commands, copy_into, ddl, rewrite, stages
-from .engine import Answer, Cursor, single, strip_target
-from .errors import Conflict, SnowflakeError, is_conflict, locked, translate
+from .engine import PLANNED, Answer, Cursor, from_rows, single, strip_target
+from .errors import Conflict, SnowflakeError, is_conflict, locked, not_emulated, translate
 from .transactions import Transaction
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Session:
             self.transaction = None
 
     def parameter(self, name: str, default: Any) -> Any:
-        return self.parameters.get(name, default)
+        return self.parameters.get(name, self.server.account_parameters.get(name, default))
 
     def flag(self, name: str, default: bool) -> bool:
         return str(self.parameter(name, default)).upper() == "TRUE"
@@ -113,6 +113,8 @@ class Session:
                 return stages.remove(self, text)
             if answer := commands.command(self, first, text):
                 return answer
+            if first == "EXPLAIN":
+                return self._explain(text)
             if first == "COPY":
                 copy = copy_into.parse(self, text)
                 return self._write(copy.table, lambda conn: copy_into.run(self, conn, text), (sql, bindings), query_id, False)
@@ -152,6 +154,19 @@ class Session:
             answer = self._read(known.tables, run)
         answer.type_id = answer.type_id or known.template.type_id
         return answer
+
+    def _explain(self, text: str) -> Answer:
+        """Compiles a statement and runs nothing; the plan itself is left out."""
+        statement = re.sub(r"EXPLAIN\s+(USING\s+\w+\s+)?", "", text, count=1, flags=re.IGNORECASE)
+        expression = self.prepare(statement)
+        if not isinstance(expression, PLANNED):
+            raise not_emulated(f"EXPLAIN of {statement.split(maxsplit=1)[0].upper()}")
+        self._use(self.conn)
+        plan = Cursor(self.conn).plan(expression)
+        self.conn._duck_conn.execute(f"EXPLAIN {plan.sql}").fetchall()
+        kinds = ("step", "id", "parentOperators", "operation", "objects", "alias", "expressions", "partitionsTotal",
+                 "partitionsAssigned", "bytesAssigned")  # fmt: skip
+        return from_rows([(kind, "VARCHAR") for kind in kinds], [(None, None, None, "GlobalStats", *[None] * 6)])
 
     def prepare(self, text: str, now: str | None = None) -> Expr:
         expression = rewrite.parse(text)
@@ -233,7 +248,7 @@ class Session:
         if self.server.options.no_hybrid_tables and rewrite.is_hybrid(text):
             raise SnowflakeError("391411", "Unsupported feature 'HYBRID TABLE' in this account.", "0A000")
         if isinstance(expression, exp.Create) and kind == "TABLE" and not isinstance(expression.expression, exp.Expr):
-            return ddl.create_table(self.conn, expression, params, hybrid=rewrite.is_hybrid(text))
+            return ddl.create_table(self.conn, expression, params, hybrid=rewrite.is_hybrid(text), account=self.account)
         if isinstance(expression, exp.Create) and kind == "SEQUENCE" and expression.args.get("replace"):
             return ddl.replace_sequence(self.conn, expression, params)
         if isinstance(expression, exp.Alter):
