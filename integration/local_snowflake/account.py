@@ -64,6 +64,9 @@ class Account(FakeSnow):
         self.has_aliases = False
         self._guard = threading.Lock()
         self._table_locks: dict[tuple[str, str, str], threading.Lock] = {}
+        self._hybrid: set[tuple[str, str, str]] = set()
+        # Files of COPYs, whether or not they were rolled back: see unfriendly.
+        self.copied: dict[tuple[str, str, str], dict[str, str]] = {}
         self.commit_lock = threading.Lock()
         keywords = "SELECT keyword_name, keyword_category FROM duckdb_keywords()"
         names.learn_keywords(self.duck_conn.execute(keywords).fetchall())
@@ -90,7 +93,22 @@ class Account(FakeSnow):
     def connection(self) -> FakeSnowflakeConnection:
         with self._guard:
             cursor = self.duck_conn.cursor()
-        return FakeSnowflakeConnection(cursor, self.results_cache, db_path=self.databases)
+        connection = FakeSnowflakeConnection(cursor, self.results_cache, db_path=self.databases)
+        connection.local_account = self
+        return connection
+
+    def is_hybrid(self, key: tuple[str, str, str]) -> bool:
+        if key in self._hybrid:
+            return True
+        sql = (
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+            " AND comment LIKE '{%\"hybrid\": true%'"
+        )
+        with self._guard:
+            found = self.duck_conn.execute(sql, list(key)).fetchone() is not None
+        if found:
+            self._hybrid.add(key)
+        return found
 
     def table_lock(self, key: tuple[str, str, str]) -> threading.Lock:
         with self._guard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import threading
@@ -16,7 +17,7 @@ from typing import Any
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.transforms.transforms import SERVER_VERSION
 
-from . import binds, commands, copy_into, names, results, rewrite, transactions
+from . import binds, commands, copy_into, names, results, rewrite, transactions, unfriendly
 from .account import Account
 from .engine import Answer
 from .errors import SnowflakeError, translate
@@ -56,6 +57,10 @@ class Options:
     no_hybrid_tables: bool = False
     account_parameter: list[str] = field(default_factory=list)
     edition: str = "enterprise"
+    unknown_lock_codes: bool = False
+    remember_rolled_back_copies: bool = False
+    late_visibility: float | None = None
+    no_recheck: bool = False
 
 
 class Server:
@@ -81,6 +86,12 @@ class Server:
         self.by_query: OrderedDict[str, tuple[Session, Future]] = OrderedDict()
         self._stop = threading.Event()
         threading.Thread(target=self._reap, daemon=True, name="idle-transactions").start()
+
+        self._on_hybrid_tables = itertools.count(1)
+
+    def is_throttled(self) -> bool:
+        """Counts a statement on hybrid tables; see unfriendly."""
+        return next(self._on_hybrid_tables) % unfriendly.THROTTLED_EACH == 0
 
     def close(self) -> None:
         self._stop.set()
