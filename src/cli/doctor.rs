@@ -8,14 +8,19 @@ use crate::config::worker::WorkerConfig;
 use crate::config::{self, ConfigErrors, LogFormat};
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
-use crate::roles::RoleError;
 use crate::roles::doctor::{self, Examination, Role};
-use crate::telemetry::doctor_report::{self, Cause, Finding};
+use crate::roles::{RoleError, shutdown};
+use crate::snowflake::error::Kind;
+use crate::telemetry::doctor_report::{self, Cause, Finding, Status};
 use crate::telemetry::logs::{LogSink, init};
-use std::path::Path;
+use crate::telemetry::probe_report;
+use std::path::{Path, PathBuf};
 
 pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, RoleError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
+    if arguments.probe {
+        return probe(&arguments).await;
+    }
     let mut findings = vec![doctor::version()];
     let roles = match arguments.role {
         Some(RoleArgument::Orchestrator) => vec![Role::Orchestrator],
@@ -47,12 +52,71 @@ pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, RoleEr
     };
     findings.extend(doctor::examine(&examination).await);
     let ending = doctor_report::worst(&findings).map_or(Ending::Done, Ending::from);
-    if arguments.json {
-        println!("{:#}", doctor_report::json(&findings, ending.code()));
-    } else {
-        print!("{}", doctor_report::text(&findings));
-    }
+    tell(
+        arguments.json.as_ref(),
+        &doctor_report::json(&findings, ending.code()),
+        &doctor_report::text(&findings),
+    )?;
     Ok(ending)
+}
+
+/// Asks the account what the documentation leaves open.
+async fn probe(arguments: &DoctorArguments) -> Result<Ending, RoleError> {
+    let mut findings = Vec::new();
+    let configured = read_configuration(arguments, &mut findings);
+    if findings
+        .iter()
+        .any(|finding| finding.status == Status::Fail)
+    {
+        print!("{}", doctor_report::text(&findings));
+        return Ok(Ending::Refused);
+    }
+    let name = arguments.connection_name.clone();
+    let connection = find_connection(name.or(configured.connection_name).as_deref())?;
+    let stop = shutdown::requested().map_err(|error| RoleError::Internal(error.to_string()))?;
+    let asked = doctor::probe(
+        &connection,
+        &configured.metadata,
+        arguments.probe_long,
+        stop,
+    )
+    .await;
+    let report = asked.map_err(|error| match error.kind {
+        Kind::Unreachable | Kind::Login | Kind::SessionExpired => {
+            RoleError::Unreachable(error.message)
+        }
+        _ => RoleError::Internal(format!(
+            "{}; the probes need a schema of their own: USAGE and CREATE SCHEMA on the metadata's database, or CREATE DATABASE; `snowhaul doctor` says what is missing",
+            error.message
+        )),
+    })?;
+    let json = serde_json::to_value(&report)
+        .map_err(|error| RoleError::Internal(format!("the report has no JSON: {error}")))?;
+    tell(arguments.json.as_ref(), &json, &probe_report::text(&report))?;
+    Ok(match (report.interrupted, report.differs()) {
+        (true, _) => Ending::Interrupted,
+        (false, true) => Ending::Failed,
+        (false, false) => Ending::Done,
+    })
+}
+
+/// Prints the one or the other, or the text with the JSON in a file.
+fn tell(
+    wanted: Option<&Option<PathBuf>>,
+    json: &serde_json::Value,
+    text: &str,
+) -> Result<(), RoleError> {
+    match wanted {
+        None => print!("{text}"),
+        Some(None) => println!("{json:#}"),
+        Some(Some(file)) => {
+            std::fs::write(file, format!("{json:#}\n")).map_err(|error| {
+                RoleError::Internal(format!("{} cannot be written: {error}", file.display()))
+            })?;
+            print!("{text}");
+        }
+    }
+    Ok(())
 }
 
 /// What the configuration says.

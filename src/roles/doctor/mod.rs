@@ -6,11 +6,13 @@
 mod account;
 mod grants;
 mod metadata;
+mod probe;
 mod source;
 mod stage;
 mod target;
 
 pub use grants::{Role, grants, table_privileges};
+pub use probe::probe;
 
 use crate::checkpoint::{METADATA_VERSION, MetadataLocation};
 use crate::domain::spec::TableSpec;

@@ -1,8 +1,10 @@
 //! `doctor`: what it finds on servers where all is well, and each thing that may be wrong, with what to do about it.
 
 mod privileges;
+mod probe;
 mod snowflake;
 mod source;
+mod statements;
 
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::{Value, json};
