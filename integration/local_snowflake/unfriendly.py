@@ -12,7 +12,8 @@ no re-check        Nothing says that the WHERE of an UPDATE that waited for a ro
                    UPDATE of a transaction in the same database, which never waits here but fails at once. The stand-in
                    locks whole tables against statements outside of transactions, so that more of them wait than would.
 unknown codes      The codes of lock timeouts of hybrid tables, of deadlocks and of throttling are documented nowhere. Here
-                   they are codes that nobody can know, with texts without any of the words that one would look for; each
+                   they are codes that nobody can know (392…, where the documentation has errors of hybrid tables that come
+                   when a statement runs), with texts without any of the words that one would look for; each
                    fortieth statement on a hybrid table is refused as throttled, before any effect.
 remembered COPYs   That a rolled back COPY leaves no load metadata behind is said nowhere. Here its files count as loaded
                    until the table is dropped, replaced or truncated, or the server ends; FORCE = TRUE loads them again.
@@ -42,11 +43,11 @@ THROTTLED_EACH = 40
 
 
 def lock_timeout() -> SnowflakeError:
-    return SnowflakeError("391998", "The record is in use elsewhere (KV-17).", "58005")
+    return SnowflakeError("392998", "The record is in use elsewhere (KV-17).", "58005")
 
 
 def throttled() -> SnowflakeError:
-    return SnowflakeError("391999", "The storage below did not take the operation (KV-4).", "58005")
+    return SnowflakeError("392999", "The storage below did not take the operation (KV-4).", "58005")
 
 
 class LateView:

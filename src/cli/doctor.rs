@@ -47,6 +47,7 @@ pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, RoleEr
         roles,
         connection,
         metadata: configured.metadata,
+        loads_in_this_warehouse: configured.loads,
         sources: worker.map(|worker| worker.sources.clone()),
         workflow,
     };
@@ -72,7 +73,8 @@ async fn probe(arguments: &DoctorArguments) -> Result<Ending, RoleError> {
         return Ok(Ending::Refused);
     }
     let name = arguments.connection_name.clone();
-    let connection = find_connection(name.or(configured.connection_name).as_deref())?;
+    let connection = find_connection(name.or(configured.connection_name).as_deref())
+        .map_err(|error| RoleError::Refused(error.0.join("\n")))?;
     let stop = shutdown::requested().map_err(|error| RoleError::Internal(error.to_string()))?;
     let asked = doctor::probe(
         &connection,
@@ -123,6 +125,8 @@ fn tell(
 struct Configured {
     connection_name: Option<String>,
     metadata: MetadataLocation,
+    /// How many loads an orchestrator with this configuration runs at once in the connection's warehouse.
+    loads: Option<usize>,
     worker: Option<WorkerConfig>,
 }
 
@@ -132,6 +136,7 @@ fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) 
     let mut configured = Configured {
         connection_name: None,
         metadata: MetadataLocation::default(),
+        loads: None,
         worker: None,
     };
     // The environment alone says what an orchestrator, or a command, without a file is told.
@@ -143,6 +148,8 @@ fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) 
             }
             configured.connection_name = config.connection_name;
             configured.metadata = config.metadata;
+            let drives = arguments.role != Some(RoleArgument::Worker);
+            configured.loads = drives.then_some(config.load_concurrency);
         }
         Err(errors) => all_refused("configuration", &errors, findings),
     }

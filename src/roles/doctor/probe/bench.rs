@@ -3,7 +3,7 @@
 use crate::file::{ParquetFile, content};
 use crate::snowflake::error::Kind;
 use crate::snowflake::stage::Stage;
-use crate::snowflake::{Connection, Row, SnowflakeClient, SnowflakeError};
+use crate::snowflake::{Answer, Connection, Row, SnowflakeClient, SnowflakeError};
 use crate::telemetry::probe_report::{Statement, shortened};
 use crate::types::snowflake_name::quote;
 use arrow::array::RecordBatch;
@@ -60,15 +60,11 @@ impl Ledger {
             text: self.anonymous(&shortened(text)),
             rows: answer.ok(),
             code: error.and_then(|error| error.code.clone()),
-            sqlstate: error.and_then(sqlstate),
+            sqlstate: error.and_then(|error| error.state.clone()),
             message: error.map(|error| self.anonymous(&error.message)),
             ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
     }
-}
-
-fn sqlstate(_: &SnowflakeError) -> Option<String> {
-    None
 }
 
 /// Replaces a name wherever it stands as a whole word, in whatever case.
@@ -103,9 +99,14 @@ pub(super) struct Asker {
 impl Asker {
     /// Sends a statement and answers its rows.
     pub(super) async fn ask(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
+        Ok(self.ask_named(sql).await?.rows)
+    }
+
+    /// The same with the names of the columns.
+    pub(super) async fn ask_named(&self, sql: &str) -> Result<Answer, SnowflakeError> {
         let began = Instant::now();
-        let answer = self.client.query(sql).await;
-        let counted = answer.as_ref().map(Vec::len);
+        let answer = self.client.query_named(sql).await;
+        let counted = answer.as_ref().map(|answer| answer.rows.len());
         self.ledger.note(self.name, sql, began, counted);
         answer
     }
@@ -141,6 +142,8 @@ pub(super) struct Bench {
     pub(super) database: String,
     pub(super) schema: String,
     owns_database: bool,
+    /// Of all sessions.
+    clients: Mutex<Vec<SnowflakeClient>>,
 }
 
 impl Bench {
@@ -157,6 +160,7 @@ impl Bench {
             database: database.to_owned(),
             schema,
             owns_database: false,
+            clients: Mutex::default(),
         };
         let ledger = bench.ledger.clone();
         let asker = bench.session("setup");
@@ -182,15 +186,26 @@ impl Bench {
 
     /// A session of its own.
     pub(super) fn session(&self, name: &'static str) -> Asker {
+        let client = SnowflakeClient::new(self.connection.clone(), "doctor");
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.push(client.clone());
         Asker {
-            client: SnowflakeClient::new(self.connection.clone(), "doctor"),
+            client,
             name,
             ledger: self.ledger.clone(),
         }
     }
 
+    /// Logs out of the sessions so far, which ends what they have open.
+    pub(super) async fn close_sessions(&self) {
+        let clients =
+            std::mem::take(&mut *self.clients.lock().unwrap_or_else(PoisonError::into_inner));
+        futures::future::join_all(clients.iter().map(SnowflakeClient::close)).await;
+    }
+
     /// Drops what was made; what that takes, if it failed.
     pub(super) async fn tear_down(&self) -> Option<String> {
+        self.close_sessions().await;
         let sql = if self.owns_database {
             format!("DROP DATABASE IF EXISTS {}", quote(&self.database))
         } else {
@@ -265,10 +280,12 @@ mod tests {
     #[test]
     fn a_statement_that_failed_keeps_its_code_and_nobodys_name() {
         let ledger = Ledger::new(vec![("MINE".to_owned(), "{database}")]);
-        let error = SnowflakeError::from_code("002003", "Object 'MINE.S.T' does not exist");
+        let error =
+            SnowflakeError::from_code("002003", Some("02000"), "Object 'MINE.S.T' does not exist");
         ledger.note("a", "SELECT 1 FROM MINE.S.T", Instant::now(), Err(&error));
         let noted = ledger.take();
         assert_eq!(noted[0].code.as_deref(), Some("002003"));
+        assert_eq!(noted[0].sqlstate.as_deref(), Some("02000"));
         let all = format!("{noted:?}");
         assert!(
             !all.contains("MINE") && all.contains("{database}.S.T"),

@@ -11,6 +11,7 @@ mod collisions;
 mod copies;
 mod locks;
 mod long;
+mod parameters;
 mod paths;
 mod sizes;
 mod statements;
@@ -63,6 +64,14 @@ const PROBES: &[Probe] = &[
         stand_in_tells: false,
         is_long: false,
         ask: |bench| Box::pin(clients::ask(bench)),
+    },
+    Probe {
+        id: "P2",
+        title: "the login sets the parameters that nothing may leave to the account",
+        if_it_differs: "set the values that it names for the connection's user (ALTER USER … SET …)",
+        stand_in_tells: false,
+        is_long: false,
+        ask: |bench| Box::pin(parameters::taken(bench)),
     },
     Probe {
         id: "P3",
@@ -215,7 +224,9 @@ async fn ask_all(bench: &Bench, is_snowflake: bool, long: bool, probes: &mut Vec
             (ProbeStatus::NotAsked, why.to_owned())
         } else {
             tracing::info!(probe = probe.id, "asks whether {}", probe.title);
-            match (probe.ask)(bench).await {
+            let answer = (probe.ask)(bench).await;
+            bench.close_sessions().await;
+            match answer {
                 Ok(Outcome::Holds(finding)) => (ProbeStatus::Holds, finding),
                 Ok(Outcome::Told(finding)) => (ProbeStatus::Told, finding),
                 Ok(Outcome::Differs(finding)) => (ProbeStatus::Differs, finding),
