@@ -6,7 +6,6 @@ use crate::snowflake::session_parameters::PINNED;
 use crate::snowflake::{Answer, Connection, SnowflakeClient};
 use crate::telemetry::doctor_report::{Cause, Finding};
 use crate::types::snowflake_name::quote;
-use serde_json::Value;
 
 const CHECK: &str = "session_parameters";
 
@@ -44,12 +43,6 @@ impl Difference {
     }
 }
 
-fn written(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
-}
-
 fn same(found: &str, wanted: &str) -> bool {
     found.eq_ignore_ascii_case(wanted)
 }
@@ -59,7 +52,7 @@ pub(super) fn differences(answer: &Answer) -> Vec<Difference> {
     PINNED
         .iter()
         .filter_map(|(name, value)| {
-            let wanted = written(&value());
+            let wanted = value.to_string();
             let found = found(answer, name);
             // A value that is the default has no level at times, although it was set.
             let is_as_set = found.as_ref().is_some_and(|(value, level)| {
@@ -160,7 +153,6 @@ pub(super) async fn warehouse(
     );
     let ours = loads.query_named(SESSION).await.ok();
     let ours = ours.and_then(|answer| seconds(&answer, timeout));
-    loads.close().await;
     // 0 is no limit.
     let there = seconds(&of_warehouse, timeout).filter(|seconds| *seconds > 0);
     if let (Some(there), Some(ours)) = (there, ours)
@@ -197,7 +189,7 @@ mod tests {
 
     fn answer(change: impl Fn(&str, &mut [String; 3])) -> Answer {
         let rows = PINNED.iter().map(|(name, value)| {
-            let mut row = [(*name).to_owned(), written(&value()), "SESSION".to_owned()];
+            let mut row = [(*name).to_owned(), value.to_string(), "SESSION".to_owned()];
             change(name, &mut row);
             row.map(Some).to_vec()
         });

@@ -3,7 +3,7 @@
 use crate::file::{ParquetFile, content};
 use crate::snowflake::error::Kind;
 use crate::snowflake::stage::Stage;
-use crate::snowflake::{Answer, Connection, Row, SnowflakeClient, SnowflakeError};
+use crate::snowflake::{Answer, Connection, Row, SnowflakeClient, SnowflakeError, close_all};
 use crate::telemetry::probe_report::{Statement, shortened};
 use crate::types::snowflake_name::quote;
 use arrow::array::RecordBatch;
@@ -142,7 +142,7 @@ pub(super) struct Bench {
     pub(super) database: String,
     pub(super) schema: String,
     owns_database: bool,
-    /// Of all sessions.
+    /// Of all sessions, which live as long as these do.
     clients: Mutex<Vec<SnowflakeClient>>,
 }
 
@@ -187,8 +187,7 @@ impl Bench {
     /// A session of its own.
     pub(super) fn session(&self, name: &'static str) -> Asker {
         let client = SnowflakeClient::new(self.connection.clone(), "doctor");
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.push(client.clone());
+        self.clients().push(client.clone());
         Asker {
             client,
             name,
@@ -198,9 +197,12 @@ impl Bench {
 
     /// Logs out of the sessions so far, which ends what they have open.
     pub(super) async fn close_sessions(&self) {
-        let clients =
-            std::mem::take(&mut *self.clients.lock().unwrap_or_else(PoisonError::into_inner));
-        futures::future::join_all(clients.iter().map(SnowflakeClient::close)).await;
+        close_all().await;
+        self.clients().clear();
+    }
+
+    fn clients(&self) -> std::sync::MutexGuard<'_, Vec<SnowflakeClient>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops what was made; what that takes, if it failed.
