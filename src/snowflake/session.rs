@@ -142,6 +142,9 @@ impl Session {
                 self.cancel(request).await;
                 return Err(lost("it takes too long, and was cancelled"));
             }
+            // Snowflake answers late by itself; where it does not, nobody hurries.
+            tokio::time::sleep((PAUSE * asked).min(LONGEST_POLL_PAUSE)).await;
+            asked += 1;
             match self
                 .exchange(|http, base| Ok(http.get(join(base, &path, "")?)))
                 .await
@@ -163,9 +166,6 @@ impl Session {
                     });
                 }
             }
-            // Snowflake answers late by itself; where it does not, nobody hurries.
-            asked += 1;
-            tokio::time::sleep((PAUSE * asked).min(LONGEST_POLL_PAUSE)).await;
         }
         reply
             .data

@@ -206,7 +206,10 @@ fn a_token_that_is_replaced_is_read_again_at_each_login() {
     let scratch = Scratch::new("users");
     let users = scratch.write("users.json", r#"{"OLA": {"token": "oauth-1"}}"#);
     let token = scratch.write("token", "oauth-1");
-    let snowflake = LocalSnowflake::start(&["--users", text(&users), "--session-lifetime", "2"]);
+    // A session that is renewed would need no login.
+    let lifetimes = ["--session-lifetime", "2", "--master-lifetime", "2"];
+    let options = [&["--users", text(&users)], &lifetimes[..]].concat();
+    let snowflake = LocalSnowflake::start(&options);
     let home = scratch.write(
         "connections.toml",
         &format!(
