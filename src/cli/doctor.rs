@@ -95,6 +95,9 @@ async fn probe(arguments: &DoctorArguments) -> Result<Ending, RoleError> {
     let json = serde_json::to_value(&report)
         .map_err(|error| RoleError::Internal(format!("the report has no JSON: {error}")))?;
     tell(arguments.json.as_ref(), &json, &probe_report::text(&report))?;
+    if let (Some(drop), Some(None)) = (&report.left_behind, &arguments.json) {
+        eprintln!("left behind: {drop}");
+    }
     Ok(match (report.interrupted, report.differs()) {
         (true, _) => Ending::Interrupted,
         (false, true) => Ending::Failed,

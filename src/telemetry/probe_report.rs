@@ -76,8 +76,8 @@ pub struct ProbeReport {
     pub is_snowflake: bool,
     /// Whether a signal ended it early.
     pub interrupted: bool,
-    /// What could not be dropped again, as the statement that drops it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What could not be dropped again, as the statement that drops it; not for the report, because it has names.
+    #[serde(skip)]
     pub left_behind: Option<String>,
     /// The probes, in their order.
     pub probes: Vec<ProbeResult>,

@@ -167,7 +167,7 @@ impl Bench {
         let created = match asker.ask(&format!("CREATE SCHEMA {}", bench.s())).await {
             Err(error) if error.kind == Kind::NoSuchObject => {
                 bench.owns_database = true;
-                bench.database.clone_from(&bench.schema);
+                bench.database = std::mem::replace(&mut bench.schema, "PROBE".to_owned());
                 let own = format!("CREATE DATABASE {}", quote(&bench.database));
                 match asker.ask(&own).await {
                     Ok(_) => asker.ask(&format!("CREATE SCHEMA {}", bench.s())).await,
@@ -256,10 +256,10 @@ impl Bench {
         let counted = uploaded.as_ref().map(|_| 1);
         let text = format!("(PUT and upload of {path})");
         self.ledger.note("stage", &text, began, counted);
-        if let Ok(Err(error)) = written.await {
-            return Err(refused(error));
+        match (uploaded, written.await) {
+            (Ok(_), Ok(Err(error))) => Err(refused(error)),
+            (uploaded, _) => uploaded,
         }
-        uploaded
     }
 }
 
