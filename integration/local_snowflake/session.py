@@ -92,6 +92,9 @@ class Session(Writing):
                 return self._execute(sql, bindings, query_id, base_url)
             finally:
                 if self.late and not self.transaction:
+                    if re.match(r"CREATE|DROP|ALTER|COMMENT|TRUNCATE", sql.lstrip(), re.IGNORECASE):
+                        # What it did itself a session sees.
+                        self.late.forget()
                     self.late.remember()
                 self.running = None
                 self.last_query = query_id
@@ -149,7 +152,9 @@ class Session(Writing):
             self.commit()
             answer = self._retry(lambda: self._run_ddl(expression.copy(), many[0], text), ("", "", "object"), query_id)
         else:
-            answer = self._read(lambda: rewrite.tables(expression), lambda conn: Cursor(conn).run(expression, many[0]))
+            # SHOW and DESCRIBE are about no rows.
+            tables = rewrite.tables(expression) if isinstance(expression, exp.Query) else []
+            answer = self._read(lambda: tables, lambda conn: Cursor(conn).run(expression, many[0]))
         answer.type_id = answer.type_id or type_id
         return answer
 

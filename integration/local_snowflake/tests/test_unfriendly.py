@@ -127,7 +127,10 @@ def test_what_a_session_commits_itself_it_sees(start):
     other = connect(server)
     other.rows("INSERT INTO plain VALUES (3)")
     other.rows("CREATE TABLE new (id INT)")
+    other.rows("INSERT INTO new VALUES (1)")
+    assert other.rows("SELECT COUNT(*) FROM new") == [["1"]]
     assert raw.query("SELECT * FROM new")["code"] == "002003"
+    assert len(raw.rows("DESCRIBE TABLE new")) == 1
     assert raw.rows("UPDATE plain SET id = id + 10") in ([["2", "0"]], [["3", "0"]])
     raw.rows("DROP DATABASE d")
 
