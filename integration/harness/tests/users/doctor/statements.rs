@@ -204,6 +204,10 @@ fn shape(sql: &str) -> String {
     }
     let shape = shape.replace("NULL", "?").replace("-?", "?");
     let mut shape: String = shape.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Asked of every target alike, also of those that snowhaul has not created.
+    if shape.starts_with("DESCRIBE TABLE {t}") {
+        return "DESCRIBE TABLE {t}".to_owned();
+    }
     // Of how many ranges, and of which kinds, is chance.
     if shape.starts_with("DELETE FROM {t}") && !shape.contains("SELECT") {
         shape.truncate(shape.find(" WHERE ").unwrap_or(shape.len()));
