@@ -8,13 +8,15 @@ is the server in front of it, with what fakesnow lacks for a loader:
     one statement's way              session, commands, rewrite, engine
     statements seen before           templates          (translating one takes longer than running it)
     transactions over databases      transactions       (DuckDB: one written database per transaction)
-    row locks that are waited for    session            (DuckDB: fails at once)
+    row locks that are waited for    writing            (DuckDB: fails at once)
     hybrid tables, declared types    ddl, patches       (fakesnow: no HYBRID, no INDEX, NUMBER(38,0) as BIGINT)
     stages that survive a restart    account, stages    (fakesnow: in memory; no LIST path, REMOVE, GET)
     COPY with Snowflake's checks     copy_into, copy_columns, copy_errors
     odd names                        names
+    SHOW by edition, EXPLAIN         shows, warehouses  (fakesnow: other columns, two parameters)
     errors in Snowflake's words      errors
     faults on purpose                faults             (lost replies, resets, 5xx, expired tokens)
+    as unfriendly as documented      unfriendly, collations
 
 Run it:   scripts/local-snowflake start --data DIR
 Test it:  "$VENV/bin/python" -m pytest -q integration/local_snowflake/tests

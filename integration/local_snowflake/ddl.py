@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import names
+from . import collations, names
 from .engine import Answer, Cursor, single
 from .errors import SnowflakeError, already_exists, does_not_exist
 
 if TYPE_CHECKING:
     from fakesnow.conn import FakeSnowflakeConnection
+
+    from .session import Session
 
 _T = exp.DType
 _FIXED = {
@@ -133,6 +135,7 @@ def table_exists(conn: FakeSnowflakeConnection, catalog: str, schema: str, table
 
 
 def forget_loads(conn: FakeSnowflakeConnection, catalog: str, schema: str, table: str) -> None:
+    conn.local_account.copied.pop((catalog, schema, table), None)
     for metadata in ("_load_metadata", "_fs_load_history"):
         conn._duck_conn.execute(
             f"DELETE FROM {catalog}._fs_information_schema.{metadata} WHERE schema_name = ? AND table_name = ?",
@@ -140,7 +143,9 @@ def forget_loads(conn: FakeSnowflakeConnection, catalog: str, schema: str, table
         )
 
 
-def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list | None, *, hybrid: bool) -> Answer:
+def create_table(
+    conn: FakeSnowflakeConnection, create: exp.Create, params: list | None, text: str, *, hybrid: bool, session: Session
+) -> Answer:
     schema_node = create.this if isinstance(create.this, exp.Schema) else None
     table = schema_node.this if schema_node else create.this
     Cursor(conn).check_db_and_schema(create)
@@ -153,6 +158,12 @@ def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list
             return single("status", f"{name} already exists, statement succeeded.")
         if not create.args.get("replace"):
             raise already_exists(names.decode(f"{catalog}.{schema}.{name}"))
+    account = session.account
+    if hybrid and account.has_database(catalog) and {"", schema} & account.transient_schemas(catalog):
+        raise SnowflakeError("391411", "Hybrid tables cannot be created in transient schemas or databases.", "0A000")
+    columns = [c for c in schema_node.expressions if isinstance(c, exp.ColumnDef)] if schema_node else []
+    of_account = session.server.account_parameters.get("DEFAULT_DDL_COLLATION", "")
+    collated = collations.settle(create, columns, of_account, text, hybrid=hybrid)
     facts: dict[str, Any] = {"hybrid": True} if hybrid else {}
     like = None
     kept = []
@@ -172,8 +183,9 @@ def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list
         if like is not None:
             _create_like(conn, create, full, like)
         else:
-            columns = [c for c in schema_node.expressions if isinstance(c, exp.ColumnDef)] if schema_node else []
             notes, sequences = _take_notes(columns, catalog, schema)
+            for column, collation in collated.items():
+                notes[column]["t"] += f" COLLATE '{collation}'"
             for sequence in sequences:
                 duck.execute(sequence)
             if create.args.get("replace"):
@@ -228,9 +240,9 @@ def _create_like(conn: FakeSnowflakeConnection, create: exp.Create, full: str, l
     elsewhere = f"nextval('{names.quote(key[0])}."
     is_foreign = not full.startswith(f"{key[0]}.")
     parts = [
-        f"{names.quote(column)} {kind}" + ("" if nullable else " NOT NULL")
+        f"{names.quote(column)} {kind}" + _collate(comment) + ("" if nullable else " NOT NULL")
         + (f" DEFAULT {default}" if default and not (is_foreign and default.startswith(elsewhere)) else "")
-        for column, kind, nullable, default, _ in columns
+        for column, kind, nullable, default, comment in columns
     ]  # fmt: skip
     replace = "OR REPLACE " if create.args.get("replace") else ""
     temporary = "TEMPORARY " if create.args.get("properties") else ""
@@ -238,6 +250,12 @@ def _create_like(conn: FakeSnowflakeConnection, create: exp.Create, full: str, l
     for column, _, _, _, comment in columns:
         if comment:
             conn._duck_conn.execute(f"COMMENT ON COLUMN {full}.{names.quote(column)} IS {names.literal(comment)}")
+
+
+def _collate(comment: str | None) -> str:
+    noted = json.loads(comment).get("t", "") if comment and comment.startswith('{"t"') else ""
+    name = collations.duckdb_name(noted.partition("COLLATE ")[2].strip("'"))
+    return f" COLLATE {name}" if name else ""
 
 
 def alter_table(conn: FakeSnowflakeConnection, alter: exp.Alter, params: list | None) -> Answer:

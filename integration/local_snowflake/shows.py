@@ -1,108 +1,131 @@
-"""SHOW OBJECTS, TABLES and STAGES of a schema, with the columns that the documentation names, in its order.
+"""SHOW SCHEMAS, DATABASES and PARAMETERS, with the columns that Snowflake documents.
 
-fakesnow shows neither comments nor how a stage is encrypted. A table's comment is in the note beside it (see ddl), a view's
-is DuckDB's own, and what a stage was created with is written into fakesnow's registry.
+fakesnow answers SHOW SCHEMAS with the columns of SHOW TERSE, knows no TRANSIENT, and two parameters alone.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from . import names
+from . import names, show_objects
 from .engine import Answer, from_rows
-from .errors import syntax
+from .errors import does_not_exist
 from .warehouses import matches
 
 if TYPE_CHECKING:
     from .session import Session
 
-_SHOW = re.compile(r"SHOW\s+(TERSE\s+)?(OBJECTS|TABLES|STAGES)(?:\s+LIKE\s+'((?:[^'\\]|''|\\.)*)')?\s+IN\s+SCHEMA\s+", re.IGNORECASE)
-_STARTS = re.compile(r"\s*STARTS\s+WITH\s+'((?:[^'\\]|''|\\.)*)'\s*\Z", re.IGNORECASE)
-_MOMENT = "1970-01-01 00:00:00.000 +0000"
-_TERSE = ("created_on", "name", "kind", "database_name", "schema_name")
-_COLUMNS = {
-    "OBJECTS": (
-        "created_on", "name", "database_name", "schema_name", "kind", "comment", "cluster_by", "rows", "bytes", "owner",
-        "retention_time", "owner_role_type", "budget", "is_hybrid", "is_dynamic", "is_iceberg",
-    ),
-    "TABLES": (
-        "created_on", "name", "database_name", "schema_name", "kind", "comment", "cluster_by", "rows", "bytes", "owner",
-        "retention_time", "automatic_clustering", "change_tracking", "is_external", "owner_role_type", "is_hybrid",
-    ),
-    "STAGES": (
-        "created_on", "name", "database_name", "schema_name", "url", "has_credentials", "has_encryption_key", "owner",
-        "comment", "region", "type", "cloud", "notification_channel", "storage_integration", "endpoint",
-        "owner_role_type", "directory_enabled",
-    ),
+_LIKE = r"(?:\s+LIKE\s+'(?P<like>(?:[^'\\]|''|\\.)*)')?"
+_SCHEMAS = re.compile(rf"SHOW\s+SCHEMAS{_LIKE}(?:\s+IN\s+(?P<scope>ACCOUNT|(?:DATABASE\b\s*)?.*))?", re.IGNORECASE | re.DOTALL)
+_DATABASES = re.compile(rf"SHOW\s+DATABASES{_LIKE}", re.IGNORECASE)
+_PARAMETERS = re.compile(
+    rf"SHOW\s+PARAMETERS{_LIKE}(?:\s+(?:IN|FOR)\s+(?P<scope>SESSION|ACCOUNT|USER|WAREHOUSE)\b\s*(?P<name>.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_EPOCH = "1970-01-01 00:00:00.000 -0800"
+
+# What Snowflake's documentation of parameters gives as the default, of those that somebody may care for here.
+DEFAULTS = {
+    "ABORT_DETACHED_QUERY": "false", "AUTOCOMMIT": "true", "BINARY_INPUT_FORMAT": "HEX", "BINARY_OUTPUT_FORMAT": "HEX",
+    "CLIENT_SESSION_KEEP_ALIVE": "false", "DATE_INPUT_FORMAT": "AUTO", "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",
+    "DEFAULT_DDL_COLLATION": "", "ERROR_ON_NONDETERMINISTIC_MERGE": "true", "HYBRID_TABLE_LOCK_TIMEOUT": "3600",
+    "LOCK_TIMEOUT": "43200", "MULTI_STATEMENT_COUNT": "1", "QUERY_TAG": "", "QUOTED_IDENTIFIERS_IGNORE_CASE": "false",
+    "READ_LATEST_WRITES": "false", "ROWS_PER_RESULTSET": "0", "SIMULATED_DATA_SHARING_CONSUMER": "",
+    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": "0", "STATEMENT_TIMEOUT_IN_SECONDS": "172800", "TIMEZONE": "America/Los_Angeles",
+    "TIME_INPUT_FORMAT": "AUTO", "TIME_OUTPUT_FORMAT": "HH24:MI:SS", "TIMESTAMP_DAY_IS_ALWAYS_24H": "false",
+    "TIMESTAMP_INPUT_FORMAT": "AUTO", "TIMESTAMP_LTZ_OUTPUT_FORMAT": "",
+    "TIMESTAMP_NTZ_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF3", "TIMESTAMP_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM",
+    "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ", "TIMESTAMP_TZ_OUTPUT_FORMAT": "", "TRANSACTION_ABORT_ON_ERROR": "false",
+    "TRANSACTION_DEFAULT_ISOLATION_LEVEL": "READ COMMITTED", "USE_CACHED_RESULT": "true",
 }  # fmt: skip
-_REGISTRY = "_fs_global._fs_information_schema._fs_stages"
+# Of warehouses. A statement ends at the smaller timeout of session and warehouse.
+WAREHOUSE_DEFAULTS = {
+    "MAX_CONCURRENCY_LEVEL": "8", "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": "0", "STATEMENT_TIMEOUT_IN_SECONDS": "172800",
+}  # fmt: skip
 
 
 def show(session: Session, text: str) -> Answer | None:
-    match = _SHOW.match(text)
-    if not match:
-        return None
-    parts, end = names.read_name(text, match.end())
-    starts = _STARTS.fullmatch(text, end) if text[end:].strip() else None
-    if text[end:].strip() and not starts:
-        raise syntax(f"unexpected {text[end:].strip()!r}.")
-    if len(parts) == 1:
-        parts = [names.decode(session.database or ""), *parts]
-    database, schema = parts
-    session.account.require_schema(database, schema)
-    what = match[2].upper()
-    place = [names.encode(database), names.encode(schema)]
-    found = _stages(session, place) if what == "STAGES" else _objects(session, place)
-    like, prefix = _plain(match[3]), _plain(starts[1] if starts else None)
+    for pattern, answer in ((_SCHEMAS, _schemas), (_DATABASES, _databases), (_PARAMETERS, _parameters)):
+        if match := pattern.fullmatch(text):
+            return answer(session, match)
+    return show_objects.show(session, text)
+
+
+def _wanted(match: re.Match, name: str) -> bool:
+    like = match["like"]
+    return like is None or matches(re.sub(r"\\(.)", r"\1", like.replace("''", "'")), name)
+
+
+def _schemas(session: Session, match: re.Match) -> Answer:
+    scope = match["scope"] or ""
+    account = session.account
+    if scope.upper() == "ACCOUNT" or (not scope and session.database is None):
+        databases = account.database_names()
+    elif name := re.sub(r"DATABASE\b\s*", "", scope, flags=re.IGNORECASE):
+        databases = [names.encode(names.read_name(name, 0)[0][0])]
+    else:
+        databases = [session.database or ""]
     rows = []
-    for facts in sorted(found, key=lambda facts: facts["name"]):
-        if what == "TABLES" and facts["kind"] != "TABLE":
-            continue
-        if (like is None or matches(like, facts["name"])) and facts["name"].startswith(prefix or ""):
-            facts |= {"created_on": _MOMENT, "database_name": database, "schema_name": schema, "owner": "SYSADMIN"}
-            rows.append(facts)
-    columns = _TERSE if match[1] else _COLUMNS[what]
-    return from_rows([(c, "VARCHAR") for c in columns], [tuple(facts.get(c, "") for c in columns) for facts in rows])
+    for database in databases:
+        if not account.has_database(database):
+            raise does_not_exist("Database", names.decode(database))
+        transient = account.transient_schemas(database)
+        found = {"INFORMATION_SCHEMA"} | {s for s in account.schema_names(database) if s not in _INTERNAL}
+        for schema in sorted(found):
+            shown = names.decode(schema)
+            if _wanted(match, shown):
+                is_current = "Y" if (session.database, session.schema) == (database, schema) else "N"
+                options = "TRANSIENT" if schema in transient or "" in transient else ""
+                rows.append((_EPOCH, shown, "N", is_current, names.decode(database), "SYSADMIN", "", options, "1", "ROLE", None))
+    columns = (
+        "created_on", "name", "is_default", "is_current", "database_name", "owner", "comment", "options", "retention_time",
+        "owner_role_type", "object_visibility",
+    )  # fmt: skip
+    return from_rows([(column, "VARCHAR") for column in columns], rows)
 
 
-def _plain(literal: str | None) -> str | None:
-    return literal if literal is None else literal.replace("''", "'").replace("\\\\", "\\")
+_INTERNAL = {"main", "information_schema", "pg_catalog", "_fs_information_schema"}
 
 
-def _objects(session: Session, place: list[str]) -> list[dict[str, Any]]:
-    sql = (
-        "SELECT table_name, 'TABLE', comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?"
-        " UNION ALL SELECT view_name, 'VIEW', comment FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND NOT internal"
-    )
-    found = []
-    for name, kind, note in session.conn._duck_conn.execute(sql, place * 2).fetchall():
-        facts = json.loads(note) if (note or "").startswith("{") else {"comment": note or ""}
-        is_hybrid = "Y" if facts.get("hybrid") else "N"
-        found.append({"name": name, "kind": kind, "comment": facts.get("comment", ""), "is_hybrid": is_hybrid})
-    return found
+def _databases(session: Session, match: re.Match) -> Answer:
+    rows = []
+    for database in session.account.database_names():
+        if _wanted(match, shown := names.decode(database)):
+            is_current = "Y" if session.database == database else "N"
+            options = "TRANSIENT" if "" in session.account.transient_schemas(database) else ""
+            rows.append((_EPOCH, shown, "N", is_current, "", "SYSADMIN", "", options, "1", "STANDARD", "ROLE", None, None))
+    columns = (
+        "created_on", "name", "is_default", "is_current", "origin", "owner", "comment", "options", "retention_time", "kind",
+        "owner_role_type", "object_visibility", "data_quality_monitoring_settings",
+    )  # fmt: skip
+    return from_rows([(column, "VARCHAR") for column in columns], rows)
 
 
-def _stages(session: Session, place: list[str]) -> list[dict[str, Any]]:
-    sql = f"SELECT name, comment, type FROM {_REGISTRY} WHERE database_name = ? AND schema_name = ?"
-    return [
-        {"name": names.decode(name), "comment": comment, "type": kind, "has_credentials": "N", "has_encryption_key": "N"}
-        for name, comment, kind in session.conn._duck_conn.execute(sql, place).fetchall()
+def _parameters(session: Session, match: re.Match) -> Answer:
+    scope = (match["scope"] or "SESSION").upper()
+    of_account = session.server.account_parameters
+    rows = []
+    if scope == "WAREHOUSE":
+        found = session.server.warehouses.all(session)
+        name = names.read_name(match["name"], 0)[0][0] if match["name"] else session.warehouse or ""
+        if name not in found:
+            raise does_not_exist("Warehouse", name)
+        set_there = found[name].get("parameters", {})
+        for key, default in WAREHOUSE_DEFAULTS.items():
+            level = "WAREHOUSE" if key in set_there else "ACCOUNT" if key in of_account else ""
+            rows.append((key, set_there.get(key, of_account.get(key, default)), default, level))
+    else:
+        own = session.parameters if scope == "SESSION" else {}
+        for key in sorted({*DEFAULTS, *of_account, *own}):
+            default = DEFAULTS.get(key, "")
+            level = "SESSION" if key in own else "ACCOUNT" if key in of_account else ""
+            rows.append((key, own.get(key, of_account.get(key, default)), default, level))
+    answers = [
+        (key, _shown(value), default, level, "", "STRING") for key, value, default, level in rows if _wanted(match, key)
     ]
+    return from_rows([(c, "VARCHAR") for c in ("key", "value", "default", "level", "description", "type")], answers)
 
 
-def is_stage(session: Session, keys: list[str]) -> bool:
-    sql = f"SELECT 1 FROM {_REGISTRY} WHERE database_name = ? AND schema_name = ? AND name = ?"
-    return session.conn._duck_conn.execute(sql, keys).fetchone() is not None
-
-
-def note_stage(session: Session, keys: list[str], definition: str) -> None:
-    """Keeps what a new stage was created with: `definition` is the statement behind its name."""
-    comment = re.search(r"\bCOMMENT\s*=\s*'((?:[^']|'')*)'", definition, re.IGNORECASE)
-    kind = re.search(r"\bENCRYPTION\s*=\s*\(\s*TYPE\s*=\s*'(\w+)'", definition, re.IGNORECASE)
-    # Without the clause its files are encrypted by the client that uploads them.
-    shown = "INTERNAL NO CSE" if kind and kind[1].upper() == "SNOWFLAKE_SSE" else "INTERNAL"
-    sql = f"UPDATE {_REGISTRY} SET comment = ?, type = ? WHERE database_name = ? AND schema_name = ? AND name = ?"
-    note = (comment[1] if comment else "").replace("''", "'")
-    session.conn._duck_conn.execute(sql, [note, shown, *keys])
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) or str(value).upper() in ("TRUE", "FALSE") else str(value)

@@ -332,9 +332,17 @@ pub struct DoctorArguments {
     /// Platform of the workflow's source: redshift or postgresql; the configuration's if it has only one.
     #[arg(long, value_name = "PLATFORM")]
     pub source_platform: Option<String>,
-    /// Machine-readable.
-    #[arg(long)]
-    pub json: bool,
+    /// Machine-readable. `--json=FILE` writes it into a file, and the text stays.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[allow(clippy::option_option)] // The flag, and its file.
+    pub json: Option<Option<PathBuf>>,
+    /// Asks the account, in a schema that is dropped again, what Snowflake's documentation leaves open: about a minute of a
+    /// warehouse. The JSON of it has every statement with its answer, without data, secrets or names: to be sent in.
+    #[arg(long, conflicts_with_all = ["file", "source_platform"])]
+    pub probe: bool,
+    /// Also what takes six minutes more.
+    #[arg(long, requires = "probe")]
+    pub probe_long: bool,
 }
 
 /// [`crate::roles::doctor::Role`] as an argument.

@@ -8,14 +8,19 @@ use crate::config::worker::WorkerConfig;
 use crate::config::{self, ConfigErrors, LogFormat};
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
-use crate::roles::RoleError;
 use crate::roles::doctor::{self, Examination, Role};
-use crate::telemetry::doctor_report::{self, Cause, Finding};
+use crate::roles::{RoleError, shutdown};
+use crate::snowflake::error::Kind;
+use crate::telemetry::doctor_report::{self, Cause, Finding, Status};
 use crate::telemetry::logs::{LogSink, init};
-use std::path::Path;
+use crate::telemetry::probe_report;
+use std::path::{Path, PathBuf};
 
 pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, RoleError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
+    if arguments.probe {
+        return probe(&arguments).await;
+    }
     let mut findings = vec![doctor::version()];
     let roles = match arguments.role {
         Some(RoleArgument::Orchestrator) => vec![Role::Orchestrator],
@@ -42,23 +47,89 @@ pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, RoleEr
         roles,
         connection,
         metadata: configured.metadata,
+        loads_in_this_warehouse: configured.loads,
         sources: worker.map(|worker| worker.sources.clone()),
         workflow,
     };
     findings.extend(doctor::examine(&examination).await);
     let ending = doctor_report::worst(&findings).map_or(Ending::Done, Ending::from);
-    if arguments.json {
-        println!("{:#}", doctor_report::json(&findings, ending.code()));
-    } else {
-        print!("{}", doctor_report::text(&findings));
-    }
+    tell(
+        arguments.json.as_ref(),
+        &doctor_report::json(&findings, ending.code()),
+        &doctor_report::text(&findings),
+    )?;
     Ok(ending)
+}
+
+/// Asks the account what the documentation leaves open.
+async fn probe(arguments: &DoctorArguments) -> Result<Ending, RoleError> {
+    let mut findings = Vec::new();
+    let configured = read_configuration(arguments, &mut findings);
+    if findings
+        .iter()
+        .any(|finding| finding.status == Status::Fail)
+    {
+        print!("{}", doctor_report::text(&findings));
+        return Ok(Ending::Refused);
+    }
+    let name = arguments.connection_name.clone();
+    let connection = find_connection(name.or(configured.connection_name).as_deref())
+        .map_err(|error| RoleError::Refused(error.0.join("\n")))?;
+    let stop = shutdown::requested().map_err(|error| RoleError::Internal(error.to_string()))?;
+    let asked = doctor::probe(
+        &connection,
+        &configured.metadata,
+        arguments.probe_long,
+        stop,
+    )
+    .await;
+    let report = asked.map_err(|error| match error.kind {
+        Kind::Unreachable | Kind::Login | Kind::SessionExpired => {
+            RoleError::Unreachable(error.message)
+        }
+        _ => RoleError::Internal(format!(
+            "{}; the probes need a schema of their own: USAGE and CREATE SCHEMA on the metadata's database, or CREATE DATABASE; `snowhaul doctor` says what is missing",
+            error.message
+        )),
+    })?;
+    let json = serde_json::to_value(&report)
+        .map_err(|error| RoleError::Internal(format!("the report has no JSON: {error}")))?;
+    tell(arguments.json.as_ref(), &json, &probe_report::text(&report))?;
+    if let (Some(drop), Some(None)) = (&report.left_behind, &arguments.json) {
+        eprintln!("left behind: {drop}");
+    }
+    Ok(match (report.interrupted, report.differs()) {
+        (true, _) => Ending::Interrupted,
+        (false, true) => Ending::Failed,
+        (false, false) => Ending::Done,
+    })
+}
+
+/// Prints the one or the other, or the text with the JSON in a file.
+fn tell(
+    wanted: Option<&Option<PathBuf>>,
+    json: &serde_json::Value,
+    text: &str,
+) -> Result<(), RoleError> {
+    match wanted {
+        None => print!("{text}"),
+        Some(None) => println!("{json:#}"),
+        Some(Some(file)) => {
+            std::fs::write(file, format!("{json:#}\n")).map_err(|error| {
+                RoleError::Internal(format!("{} cannot be written: {error}", file.display()))
+            })?;
+            print!("{text}");
+        }
+    }
+    Ok(())
 }
 
 /// What the configuration says.
 struct Configured {
     connection_name: Option<String>,
     metadata: MetadataLocation,
+    /// How many loads an orchestrator with this configuration runs at once in the connection's warehouse.
+    loads: Option<usize>,
     worker: Option<WorkerConfig>,
 }
 
@@ -68,6 +139,7 @@ fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) 
     let mut configured = Configured {
         connection_name: None,
         metadata: MetadataLocation::default(),
+        loads: None,
         worker: None,
     };
     // The environment alone says what an orchestrator, or a command, without a file is told.
@@ -79,6 +151,8 @@ fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) 
             }
             configured.connection_name = config.connection_name;
             configured.metadata = config.metadata;
+            let drives = arguments.role != Some(RoleArgument::Worker);
+            configured.loads = drives.then_some(config.load_concurrency);
         }
         Err(errors) => all_refused("configuration", &errors, findings),
     }

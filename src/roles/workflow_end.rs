@@ -263,10 +263,10 @@ impl TableLoader {
     /// Leads every generator of the table behind its column's largest value.
     async fn continue_identity(&self, target: &TableRef) -> Result<(), SnowflakeError> {
         let describe = format!("DESCRIBE TABLE {}", quote_table(target));
-        for row in self.client.query(&describe).await? {
-            // name, type, kind, null?, default, …
-            let cell = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
-            let (column, default) = (cell(0), cell(4));
+        let described = self.client.query_named(&describe).await?;
+        for row in &described.rows {
+            let cell = |name: &str| described.value(row, name).unwrap_or_default().to_owned();
+            let (column, default) = (cell("name"), cell("default"));
             let Some(increment) = identity::increment(&default) else {
                 continue;
             };

@@ -3,5 +3,6 @@
 pub mod doctor_report;
 pub mod logs;
 pub mod plan_report;
+pub mod probe_report;
 pub mod progress;
 pub mod report;

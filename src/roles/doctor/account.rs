@@ -143,12 +143,12 @@ pub(super) fn clock(
     }
 }
 
-/// Whether there is a warehouse that runs, or starts by itself.
+/// The warehouse, if there is one that runs, or starts by itself.
 pub(super) async fn warehouse(
     session: &Session,
     connection: &Connection,
     findings: &mut Vec<Finding>,
-) -> bool {
+) -> Option<String> {
     let grant = |name: &str| {
         format!(
             "GRANT USAGE ON WAREHOUSE {} TO ROLE {}",
@@ -165,7 +165,7 @@ pub(super) async fn warehouse(
                 &error.message,
                 "try again",
             ));
-            return false;
+            return None;
         }
     };
     let Some(current) = current.filter(|name| !name.is_empty()) else {
@@ -186,19 +186,18 @@ pub(super) async fn warehouse(
             ),
         };
         findings.push(Finding::fail("warehouse", Cause::Other, message, remedy));
-        return false;
+        return None;
     };
-    let pattern = current
-        .replace('\\', "\\\\")
-        .replace('_', "\\_")
-        .replace('%', "\\%");
-    let sql = format!("SHOW WAREHOUSES LIKE {}", quote_text(&pattern));
-    let state = match session.client.query(&sql).await {
-        // name, state, …, auto_resume is the 13th column (documentation of SHOW WAREHOUSES).
-        Ok(rows) => rows
-            .into_iter()
-            .find(|row| cell(row, 0) == current)
-            .map(|row| (cell(&row, 1).to_owned(), cell(&row, 12) != "false")),
+    let sql = format!("SHOW WAREHOUSES LIKE {}", exactly(&current));
+    let state = match session.client.query_named(&*sql).await {
+        Ok(answer) => answer
+            .rows
+            .iter()
+            .find(|row| answer.value(row, "name") == Some(&current))
+            .map(|row| {
+                let state = answer.value(row, "state").unwrap_or_default().to_owned();
+                (state, answer.value(row, "auto_resume") != Some("false"))
+            }),
         Err(_) => None,
     };
     let (finding, usable) = match state {
@@ -215,10 +214,19 @@ pub(super) async fn warehouse(
             Finding::ok("warehouse", format!("{current}, {}", state.to_lowercase())),
             true,
         ),
-        None => (Finding::ok("warehouse", current), true),
+        None => (Finding::ok("warehouse", current.clone()), true),
     };
     findings.push(finding);
-    usable
+    usable.then_some(current)
+}
+
+/// A pattern of SHOW … LIKE that matches this name, in whatever case.
+pub(super) fn exactly(name: &str) -> String {
+    let pattern = name
+        .replace('\\', "\\\\")
+        .replace('_', "\\_")
+        .replace('%', "\\%");
+    quote_text(&pattern)
 }
 
 pub(super) fn cell(row: &Row, index: usize) -> &str {

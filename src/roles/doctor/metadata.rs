@@ -1,11 +1,14 @@
 //! The metadata: whether it is there, whether the roles may do with it what they do, and whether the account has hybrid
 //! tables.
 
+use super::account::exactly;
 use super::grants::{Need, Privilege, Role, grants};
 use super::{Examination, Session, cause, probe_name};
-use crate::checkpoint::{CheckpointError, HybridCheckpoint, METADATA_VERSION, WorkerCheckpoint};
-use crate::snowflake::SnowflakeError;
+use crate::checkpoint::{
+    CheckpointError, HybridCheckpoint, METADATA_VERSION, MetadataLocation, WorkerCheckpoint,
+};
 use crate::snowflake::error::Kind;
+use crate::snowflake::{Row, SnowflakeError};
 use crate::telemetry::doctor_report::{Cause, Finding};
 use crate::types::snowflake_name::quote;
 use futures::StreamExt;
@@ -143,6 +146,15 @@ async fn privileges(session: &Session, schema: &str, role: Role) -> Finding {
 async fn creation(session: &Session, examination: &Examination, findings: &mut Vec<Finding>) {
     let location = &examination.metadata;
     let (database, role) = (quote(&location.database), quote(&session.role));
+    if let Some(what) = transient(session, location).await {
+        findings.push(Finding::fail(
+            "hybrid_tables",
+            Cause::Other,
+            format!("{what} is transient, and takes no hybrid tables"),
+            "create another one, without TRANSIENT, and name it as the metadata's: CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA, CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA, or snowflake_database_for_metadata in the worker's file",
+        ));
+        return;
+    }
     // The schema may be there, empty.
     if !is_absent(session, &location.quoted()).await {
         hybrid_tables(session, &location.quoted(), findings).await;
@@ -183,6 +195,43 @@ async fn creation(session: &Session, examination: &Examination, findings: &mut V
             findings.push(Finding::skipped("hybrid_tables", "orchestrator_privileges"));
         }
     }
+}
+
+/// The metadata's database or schema, where it is there and transient (documentation of CREATE HYBRID TABLE, usage notes).
+async fn transient(session: &Session, location: &MetadataLocation) -> Option<String> {
+    let (database, schema) = (&location.database, &location.schema);
+    let questions = [
+        (
+            format!("SHOW DATABASES LIKE {}", exactly(database)),
+            database,
+            format!("the database {}", quote(database)),
+        ),
+        (
+            format!(
+                "SHOW SCHEMAS LIKE {} IN DATABASE {}",
+                exactly(schema),
+                quote(database)
+            ),
+            schema,
+            format!("the schema {}", location.quoted()),
+        ),
+    ];
+    for (sql, name, what) in questions {
+        // What is not there, or may not be seen, is told elsewhere.
+        let Ok(answer) = session.client.query_named(&*sql).await else {
+            continue;
+        };
+        let is_transient = |row: &&Row| {
+            answer.value(row, "name") == Some(name)
+                && answer
+                    .value(row, "options")
+                    .is_some_and(|options| options.contains("TRANSIENT"))
+        };
+        if answer.rows.iter().any(|row| is_transient(&row)) {
+            return Some(what);
+        }
+    }
+    None
 }
 
 async fn is_absent(session: &Session, schema: &str) -> bool {
@@ -281,13 +330,14 @@ async fn hybrid_tables(session: &Session, schema: &str, findings: &mut Vec<Findi
     });
 }
 
-/// Creates a schema for a try in a quoted database, and answers its name, for [`drop_probe`].
+/// Creates a schema for a try in a quoted database, and answers its name, for [`drop_probe`]. No transient one: that takes
+/// no hybrid table (documentation of CREATE HYBRID TABLE, usage notes).
 pub(super) async fn create_schema_probe(
     session: &Session,
     database: &str,
 ) -> Result<String, SnowflakeError> {
     let probe = format!("{database}.{}", quote(&probe_name()));
-    let sql = format!("CREATE TRANSIENT SCHEMA {probe}");
+    let sql = format!("CREATE SCHEMA {probe}");
     session.client.query(&sql).await?;
     Ok(probe)
 }

@@ -6,11 +6,14 @@
 mod account;
 mod grants;
 mod metadata;
+mod parameters;
+mod probe;
 mod source;
 mod stage;
 mod target;
 
 pub use grants::{Role, grants, table_privileges};
+pub use probe::probe;
 
 use crate::checkpoint::{METADATA_VERSION, MetadataLocation};
 use crate::domain::spec::TableSpec;
@@ -31,6 +34,8 @@ pub struct Examination {
     pub metadata: MetadataLocation,
     /// The sources of the worker's file; `None`: no such file was given.
     pub sources: Option<BTreeMap<Platform, SourceSettings>>,
+    /// How many loads may run in the connection's own warehouse; `None`: none, or nobody says.
+    pub loads_in_this_warehouse: Option<usize>,
     /// The workflow's tables, and where they come from.
     pub workflow: Option<(Platform, Vec<TableSpec>)>,
 }
@@ -79,12 +84,14 @@ async fn snowflake(examination: &Examination, findings: &mut Vec<Finding>) {
         }
         return;
     };
-    if !account::warehouse(&session, connection, findings).await {
+    parameters::check(&session, findings).await;
+    let Some(warehouse) = account::warehouse(&session, connection, findings).await else {
         for check in ["metadata", "stage"] {
             findings.push(Finding::skipped(check, "warehouse"));
         }
         return;
-    }
+    };
+    parameters::warehouse(&session, connection, examination, &warehouse, findings).await;
     if metadata::check(&session, examination, findings).await {
         stage::check(&session, connection, &examination.metadata, findings).await;
     } else {

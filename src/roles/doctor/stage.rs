@@ -1,6 +1,5 @@
 //! The stage of extracted files: a small file is written, found, and removed.
 
-use super::account::cell;
 use super::{Session, cause};
 use crate::checkpoint::MetadataLocation;
 use crate::snowflake::error::Kind;
@@ -48,18 +47,16 @@ pub(super) async fn check(
         findings.push(failed("written", &error));
         return;
     }
-    // Size is the second column (documentation of LIST).
-    match session
-        .client
-        .query(&format!("LIST {name}/{directory}/"))
-        .await
-    {
+    let list = format!("LIST {name}/{directory}/");
+    match session.client.query_named(&*list).await {
         Err(error) => findings.push(failed("read", &error)),
-        Ok(rows) if rows.len() == 1 && cell(&rows[0], 1) == CONTENT.len().to_string() => {}
-        Ok(rows) => {
+        Ok(listed)
+            if listed.rows.len() == 1
+                && listed.value(&listed.rows[0], "size") == Some(&CONTENT.len().to_string()) => {}
+        Ok(listed) => {
             let error = SnowflakeError::refused(format!(
                 "it was written, and LIST answers with {} files",
-                rows.len()
+                listed.rows.len()
             ));
             findings.push(failed("read", &error));
         }

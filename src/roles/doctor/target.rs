@@ -1,6 +1,5 @@
 //! The target tables: those that are there must take what a load sends; those that are not must be creatable.
 
-use super::account::cell;
 use super::grants::{Privilege, try_table};
 use super::metadata::{create_schema_probe, drop_probe};
 use super::{Session, cause, probe_name};
@@ -183,19 +182,15 @@ fn privileges(spec: &TableSpec) -> Vec<Privilege> {
 
 async fn look(session: &Session, spec: &TableSpec) -> Found {
     let target = quote_table(&spec.target);
-    let columns = match session
-        .client
-        .query(&format!("DESCRIBE TABLE {target}"))
-        .await
-    {
-        Ok(rows) => rows,
+    let describe = format!("DESCRIBE TABLE {target}");
+    let columns = match session.client.query_named(&*describe).await {
+        Ok(columns) => columns,
         Err(error) if error.kind == Kind::NoSuchObject => return Found::Nothing,
         Err(error) => return Found::Error(error),
     };
-    let column = columns
-        .first()
-        .map(|row| quote(cell(row, 0)))
-        .unwrap_or_default();
+    let first = columns.rows.first();
+    let column = first.and_then(|row| columns.value(row, "name"));
+    let column = column.map(quote).unwrap_or_default();
     let mut refused = Vec::new();
     for privilege in privileges(spec) {
         let sql = match privilege {

@@ -17,5 +17,6 @@ mod processes_killed;
 mod reloads;
 mod sessions;
 mod signals;
+mod unfriendly;
 mod worksheet;
 mod zombies;

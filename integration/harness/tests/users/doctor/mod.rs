@@ -1,8 +1,10 @@
 //! `doctor`: what it finds on servers where all is well, and each thing that may be wrong, with what to do about it.
 
 mod privileges;
+mod probe;
 mod snowflake;
 mod source;
+mod statements;
 
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::{Value, json};
@@ -92,6 +94,7 @@ fn where_all_is_well_it_says_so_and_leaves_nothing_behind() {
         "login",
         "clock",
         "role",
+        "session_parameters",
         "warehouse",
         "metadata",
         "orchestrator_privileges",
@@ -108,7 +111,14 @@ fn where_all_is_well_it_says_so_and_leaves_nothing_behind() {
     }
     assert_says(
         &ended.stdout,
-        &["PostgreSQL Unicode", "metadata version", "all is well\n"],
+        &[
+            "PostgreSQL Unicode",
+            "metadata version",
+            // The local warehouse runs eight statements at once, as a real one does, and so many loads are the default.
+            "warn  warehouse",
+            "8 loads may fill it",
+            "failed: 0, warnings: 1\n",
+        ],
     );
     let (code, findings) = found(&site, &arguments);
     assert_eq!((code, bad(&findings)), (Some(0), vec![]));

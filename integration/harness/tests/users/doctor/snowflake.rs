@@ -126,7 +126,9 @@ fn a_warehouse_that_is_not_there_is_told() {
         "warehouses.json",
         r#"{"SLEEPY": {"state": "SUSPENDED", "auto_resume": false}, "WH": {}}"#,
     );
-    let snowflake = LocalSnowflake::start(&["--warehouses", text(&warehouses)]);
+    // The Standard edition shows fewer columns.
+    let snowflake =
+        LocalSnowflake::start(&["--warehouses", text(&warehouses), "--edition", "standard"]);
     let of = |warehouse: &str| {
         let lines = connection(&snowflake, &format!("password = \"p\"\n{warehouse}"));
         at_home(home(&lines, 0o600).path(), &[])
@@ -165,4 +167,72 @@ fn an_account_without_hybrid_tables_is_told_why() {
         "commercial region of AWS or Azure",
     ];
     assert_found(&findings, "hybrid_tables", "fail", &parts);
+}
+
+#[test]
+fn a_warehouse_that_works_against_the_loads_is_told() {
+    let scratch = Scratch::new("warehouses");
+    let warehouses = scratch.write(
+        "warehouses.json",
+        r#"{"LOCAL_WH": {"parameters": {"STATEMENT_TIMEOUT_IN_SECONDS": "3600", "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": "5", "MAX_CONCURRENCY_LEVEL": "9"}}}"#,
+    );
+    let snowflake = LocalSnowflake::start(&["--warehouses", text(&warehouses)]);
+    let (code, findings) = found(&Site::on(&snowflake), &["--role", "orchestrator"]);
+    assert_eq!(code, Some(0), "{findings:#?}");
+    for parts in [
+        [
+            "ends statements after 3600 s",
+            "SET STATEMENT_TIMEOUT_IN_SECONDS = 86400",
+        ],
+        [
+            "wait in its queue for 5 s",
+            "SET STATEMENT_QUEUED_TIMEOUT_IN_SECONDS = 0",
+        ],
+    ] {
+        assert_found(&findings, "warehouse", "warn", &parts);
+    }
+    // Nine at once are more than eight loads.
+    assert!(
+        !findings
+            .iter()
+            .any(|finding| finding[2].contains("may fill it")),
+        "{findings:#?}"
+    );
+    assert_found(
+        &findings,
+        "session_parameters",
+        "ok",
+        &["as the login sets them"],
+    );
+}
+
+#[test]
+fn transient_metadata_are_told() {
+    let site = Site::shared();
+    let sql = site.sql();
+    sql.run(&format!("CREATE DATABASE {}", site.metadata));
+    sql.run(&format!(
+        "CREATE TRANSIENT SCHEMA {}.DATA_MIGRATION",
+        site.metadata
+    ));
+    let (code, findings) = found(&site, &[]);
+    assert_eq!(code, Some(1), "{findings:#?}");
+    let parts = [
+        "the schema",
+        "is transient",
+        "without TRANSIENT",
+        "CUSTOM_SNOWFLAKE_SCHEMA",
+    ];
+    assert_found(&findings, "hybrid_tables", "fail", &parts);
+    let site = Site::shared();
+    site.sql()
+        .run(&format!("CREATE TRANSIENT DATABASE {}", site.metadata));
+    let (code, findings) = found(&site, &[]);
+    assert_eq!(code, Some(1), "{findings:#?}");
+    assert_found(
+        &findings,
+        "hybrid_tables",
+        "fail",
+        &["the database", "is transient"],
+    );
 }
