@@ -22,6 +22,7 @@ from fakesnow.transforms import show, stage
 
 from . import names, patches
 from .errors import already_exists, does_not_exist
+from .governance import Governance
 
 log = logging.getLogger("local_snowflake")
 
@@ -65,6 +66,7 @@ class Account(FakeSnow):
         self._guard = threading.Lock()
         self._table_locks: dict[tuple[str, str, str], threading.Lock] = {}
         self.commit_lock = threading.Lock()
+        self.governance = Governance()
         keywords = "SELECT keyword_name, keyword_category FROM duckdb_keywords()"
         names.learn_keywords(self.duck_conn.execute(keywords).fetchall())
         self._attach(data / "global.db", GLOBAL_DATABASE_NAME)

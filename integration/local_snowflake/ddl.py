@@ -8,17 +8,20 @@ column comments in the same transaction as the table (see patches).
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import names
+from . import governance, names, rewrite
 from .engine import Answer, Cursor, single
 from .errors import SnowflakeError, already_exists, does_not_exist
 
 if TYPE_CHECKING:
     from fakesnow.conn import FakeSnowflakeConnection
+
+    from .session import Session
 
 _T = exp.DType
 _FIXED = {
@@ -50,13 +53,18 @@ def _column_name(definition: exp.ColumnDef) -> str:
     return ident.this if ident.quoted else ident.this.upper()
 
 
-def _take_notes(columns: list[exp.ColumnDef], catalog: str, schema: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Note each column's type and comment; AUTOINCREMENT becomes a sequence next to the table."""
+def _take_notes(
+    columns: list[exp.ColumnDef], catalog: str, schema: str, collation: str
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Note each column's type and comment; AUTOINCREMENT becomes a sequence next to the table. `collation` is that of text
+    whose DDL says none."""
     notes: dict[str, dict[str, Any]] = {}
     sequences: list[str] = []
     for definition in columns:
         kind = definition.args.get("kind")
         note: dict[str, Any] = {"t": declared(kind)} if kind else {}
+        is_text = note.get("t", "").startswith("VARCHAR")
+        collated = collation if is_text else ""
         if kind and kind.this in (_T.GEOGRAPHY, _T.GEOMETRY):
             # Spatial values are kept as the text that was loaded.
             definition.set("kind", exp.DataType.build("VARCHAR"))
@@ -65,6 +73,9 @@ def _take_notes(columns: list[exp.ColumnDef], catalog: str, schema: str) -> tupl
             kind = constraint.args.get("kind")
             if isinstance(kind, exp.CommentColumnConstraint):
                 note["c"] = kind.this.name
+                continue
+            if isinstance(kind, exp.CollateColumnConstraint):
+                collated = kind.this.name
                 continue
             if isinstance(kind, exp.DefaultColumnConstraint) and (sequence := _next_of(kind.this)):
                 kind.set("this", exp.Anonymous(this="NEXTVAL", expressions=[exp.Literal.string(sequence)]))
@@ -82,6 +93,10 @@ def _take_notes(columns: list[exp.ColumnDef], catalog: str, schema: str) -> tupl
                     f"IDENTITY START {start.name if start else 1} INCREMENT {step.name if step else 1} NOORDER"
                 )
             kept.append(constraint)
+        if collated:
+            note["t"] += f" COLLATE '{collated}'"
+            if duck := rewrite.duck_collation(collated):
+                kept.append(exp.ColumnConstraint(kind=exp.CollateColumnConstraint(this=exp.Var(this=duck))))
         definition.set("constraints", kept)
         notes[_column_name(definition)] = note
     return notes, sequences
@@ -95,10 +110,11 @@ def _next_of(default: exp.Expr | None) -> str | None:
     return ".".join(names.quote(default.args[part].this) for part in ("catalog", "db", "table"))
 
 
-def replace_sequence(conn: FakeSnowflakeConnection, create: exp.Create, params: list | None) -> Answer:
-    """CREATE OR REPLACE SEQUENCE: DuckDB refuses it while a column's default names the sequence."""
-    table = create.this
+def replace_sequence(session: Session, create: exp.Create, params: list | None) -> Answer:
+    """CREATE OR REPLACE SEQUENCE: DuckDB refuses it while a column's default names the sequence. Its grants go."""
+    conn, table = session.conn, create.this
     parts = (_resolved(table, "catalog") or conn.database, _resolved(table, "db") or conn._schema, _resolved(table, "this"))
+    session.account.governance.forget("SEQUENCE", (names.decode(parts[0]), names.decode(parts[1]), parts[2]))
     call = "nextval(" + names.literal(".".join(names.quote(part) for part in parts)) + ")"
     columns = conn._duck_conn.execute(
         "SELECT database_name, schema_name, table_name, column_name FROM duckdb_columns() WHERE column_default = ?", [call]
@@ -140,7 +156,33 @@ def forget_loads(conn: FakeSnowflakeConnection, catalog: str, schema: str, table
         )
 
 
-def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list | None, *, hybrid: bool) -> Answer:
+def set_note(session: Session, table: governance.Name, column: str, key: str, value: str | None) -> None:
+    """Changes what is noted of a column."""
+    noted = dict(_all_notes(session, table))
+    if column not in noted:
+        raise SnowflakeError("000904", f"SQL compilation error:\ninvalid identifier '{column}'", "42000")
+    note = {name: text for name, text in {**noted[column], key: value}.items() if text is not None}
+    full = f"{names.encode(table[0])}.{names.encode(table[1])}.{names.quote(table[2])}"
+    for sql in _comment_sql(full, {column: note}):
+        session.conn._duck_conn.execute(sql)
+
+
+def notes(session: Session, table: governance.Name, key: str) -> list[tuple[str, str]]:
+    """The columns of which something is noted, and what."""
+    return [(column, note[key]) for column, note in _all_notes(session, table) if key in note]
+
+
+def _all_notes(session: Session, table: governance.Name) -> list[tuple[str, dict[str, Any]]]:
+    rows = session.conn._duck_conn.execute(
+        "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+        " ORDER BY column_index",
+        [names.encode(table[0]), names.encode(table[1]), table[2]],
+    ).fetchall()
+    return [(column, json.loads(comment) if comment else {}) for column, comment in rows]
+
+
+def create_table(session: Session, create: exp.Create, params: list | None, *, hybrid: bool) -> Answer:
+    conn, known = session.conn, session.account.governance
     schema_node = create.this if isinstance(create.this, exp.Schema) else None
     table = schema_node.this if schema_node else create.this
     Cursor(conn).check_db_and_schema(create)
@@ -155,6 +197,7 @@ def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list
             raise already_exists(names.decode(f"{catalog}.{schema}.{name}"))
     facts: dict[str, Any] = {"hybrid": True} if hybrid else {}
     like = None
+    collation = governance.default_collation(known, catalog, schema)
     kept = []
     for prop in (create.args.get("properties") or exp.Properties(expressions=[])).expressions:
         if isinstance(prop, exp.TransientProperty):
@@ -163,6 +206,8 @@ def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list
             facts["comment"] = prop.this.name
         elif isinstance(prop, exp.LikeProperty):
             like = prop.this
+        elif isinstance(prop, exp.Property) and prop.name.upper() == "DEFAULT_DDL_COLLATION":
+            collation = prop.args["value"].name
         elif isinstance(prop, exp.TemporaryProperty):
             kept.append(prop)
     create.set("properties", exp.Properties(expressions=kept) if kept else None)
@@ -173,7 +218,7 @@ def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list
             _create_like(conn, create, full, like)
         else:
             columns = [c for c in schema_node.expressions if isinstance(c, exp.ColumnDef)] if schema_node else []
-            notes, sequences = _take_notes(columns, catalog, schema)
+            notes, sequences = _take_notes(columns, catalog, schema, collation)
             for sequence in sequences:
                 duck.execute(sequence)
             if create.args.get("replace"):
@@ -185,6 +230,7 @@ def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list
         if facts:
             duck.execute(f"COMMENT ON TABLE {full} IS {names.literal(json.dumps(facts, ensure_ascii=False))}")
         forget_loads(conn, catalog, schema, name)
+        known.forget("TABLE", (names.decode(catalog), names.decode(schema), name))
         duck.commit()
     except BaseException:
         duck.rollback()
@@ -212,10 +258,15 @@ def _create_like(conn: FakeSnowflakeConnection, create: exp.Create, full: str, l
     # A default cannot lead to a sequence of another database in DuckDB; here every value is given anyway.
     elsewhere = f"nextval('{names.quote(key[0])}."
     is_foreign = not full.startswith(f"{key[0]}.")
+    def collation(comment: str | None) -> str:
+        found = re.search(r" COLLATE '([^']*)'", json.loads(comment or "{}").get("t", ""))
+        duck = rewrite.duck_collation(found[1]) if found else ""
+        return f" COLLATE {duck}" if duck else ""
+
     parts = [
-        f"{names.quote(column)} {kind}" + ("" if nullable else " NOT NULL")
+        f"{names.quote(column)} {kind}{collation(comment)}" + ("" if nullable else " NOT NULL")
         + (f" DEFAULT {default}" if default and not (is_foreign and default.startswith(elsewhere)) else "")
-        for column, kind, nullable, default, _ in columns
+        for column, kind, nullable, default, comment in columns
     ]  # fmt: skip
     replace = "OR REPLACE " if create.args.get("replace") else ""
     temporary = "TEMPORARY " if create.args.get("properties") else ""
@@ -225,9 +276,9 @@ def _create_like(conn: FakeSnowflakeConnection, create: exp.Create, full: str, l
             conn._duck_conn.execute(f"COMMENT ON COLUMN {full}.{names.quote(column)} IS {names.literal(comment)}")
 
 
-def alter_table(conn: FakeSnowflakeConnection, alter: exp.Alter, params: list | None) -> Answer:
+def alter_table(session: Session, alter: exp.Alter, params: list | None) -> Answer:
     """ADD COLUMN keeps its declared type; NOT NULL is added after the column, as DuckDB wants it."""
-    table = alter.this
+    conn, table = session.conn, alter.this
     name = table.name if table.this.quoted else table.name.upper()
     catalog = _resolved(table, "catalog") or conn.database
     schema = _resolved(table, "db") or conn._schema
@@ -237,7 +288,8 @@ def alter_table(conn: FakeSnowflakeConnection, alter: exp.Alter, params: list | 
             return _set_sequence(conn, full, [catalog, schema, name], action.this, sequence)
     columns = [a for a in alter.args.get("actions") or [] if isinstance(a, exp.ColumnDef)]
     before = _column_names(conn, catalog, schema, name)
-    notes, sequences = _take_notes(columns, catalog, schema)
+    collation = governance.default_collation(session.account.governance, catalog, schema)
+    notes, sequences = _take_notes(columns, catalog, schema, collation)
     later = []
     for definition in columns:
         kept = []

@@ -158,6 +158,7 @@ class Session:
         rewrite.encode_names(expression, self.account.has_aliases)
         rewrite.hashes(expression)
         rewrite.text_formats(expression)
+        rewrite.collations(expression)
         expression = rewrite.context_functions(expression, commands.context(self, isinstance(expression, exp.Create), now))
         if isinstance(expression, exp.Update):
             strip_target(expression.expressions)
@@ -233,11 +234,11 @@ class Session:
         if self.server.options.no_hybrid_tables and rewrite.is_hybrid(text):
             raise SnowflakeError("391411", "Unsupported feature 'HYBRID TABLE' in this account.", "0A000")
         if isinstance(expression, exp.Create) and kind == "TABLE" and not isinstance(expression.expression, exp.Expr):
-            return ddl.create_table(self.conn, expression, params, hybrid=rewrite.is_hybrid(text))
+            return ddl.create_table(self, expression, params, hybrid=rewrite.is_hybrid(text))
         if isinstance(expression, exp.Create) and kind == "SEQUENCE" and expression.args.get("replace"):
-            return ddl.replace_sequence(self.conn, expression, params)
+            return ddl.replace_sequence(self, expression, params)
         if isinstance(expression, exp.Alter):
-            return ddl.alter_table(self.conn, expression, params)
+            return ddl.alter_table(self, expression, params)
         answer = Cursor(self.conn).run(expression, params)
         if isinstance(expression, exp.Drop) and kind == "TABLE":
             table = expression.find(exp.Table)
