@@ -13,8 +13,10 @@ is the server in front of it, with what fakesnow lacks for a loader:
     stages that survive a restart    account, stages    (fakesnow: in memory; no LIST path, REMOVE, GET)
     COPY with Snowflake's checks     copy_into, copy_columns, copy_errors
     odd names                        names
+    SHOW by edition, EXPLAIN         shows, warehouses  (fakesnow: other columns, two parameters)
     errors in Snowflake's words      errors
     faults on purpose                faults             (lost replies, resets, 5xx, expired tokens)
+    as unfriendly as documented      unfriendly, collations
 
 Run it:   scripts/local-snowflake start --data DIR
 Test it:  "$VENV/bin/python" -m pytest -q integration/local_snowflake/tests

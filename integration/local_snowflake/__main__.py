@@ -30,6 +30,17 @@ def _arguments() -> argparse.Namespace:
     serve.add_argument("--warehouses", type=Path, help="JSON of the warehouses that exist; default: any")
     serve.add_argument("--region", default="LOCAL", help="the account's region, e.g. GCP_US_CENTRAL1")
     serve.add_argument("--no-hybrid-tables", action="store_true", help="refuse them, as a trial account does")
+    serve.add_argument(
+        "--account-parameter", action="append", default=[], metavar="NAME=VALUE", help="a parameter that is set on the account"
+    )
+    serve.add_argument("--edition", choices=("standard", "enterprise"), default="enterprise", help="standard: fewer columns in SHOW")
+    unfriendly = serve.add_argument_group("what the documentation allows and nobody hopes for (see unfriendly.py)")
+    unfriendly.add_argument("--unknown-lock-codes", action="store_true", help="locks and throttling of hybrid tables with such codes")
+    unfriendly.add_argument("--remember-rolled-back-copies", action="store_true", help="COPY skips their files, unless FORCE = TRUE")
+    unfriendly.add_argument(
+        "--late-visibility", type=float, metavar="SECONDS", help="how late an open session sees others' commits to standard tables"
+    )
+    unfriendly.add_argument("--no-recheck", action="store_true", help="an UPDATE that waited for a lock does not look again")
     serve.add_argument("--faults", type=Path, help="JSON list of faults, read at every request: see faults.py")
     serve.add_argument("--statement-log", type=Path, help="default: statements.jsonl in the data directory")
     serve.add_argument("--session-lifetime", type=float, help="seconds until a session answers 390112")

@@ -65,6 +65,9 @@ class Account(FakeSnow):
         self.has_aliases = False
         self._guard = threading.Lock()
         self._table_locks: dict[tuple[str, str, str], threading.Lock] = {}
+        self._hybrid: set[tuple[str, str, str]] = set()
+        # Files of COPYs, whether or not they were rolled back: see unfriendly.
+        self.copied: dict[tuple[str, str, str], dict[str, str]] = {}
         self.commit_lock = threading.Lock()
         self.governance = Governance()
         keywords = "SELECT keyword_name, keyword_category FROM duckdb_keywords()"
@@ -92,7 +95,22 @@ class Account(FakeSnow):
     def connection(self) -> FakeSnowflakeConnection:
         with self._guard:
             cursor = self.duck_conn.cursor()
-        return FakeSnowflakeConnection(cursor, self.results_cache, db_path=self.databases)
+        connection = FakeSnowflakeConnection(cursor, self.results_cache, db_path=self.databases)
+        connection.local_account = self
+        return connection
+
+    def is_hybrid(self, key: tuple[str, str, str]) -> bool:
+        if key in self._hybrid:
+            return True
+        sql = (
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+            " AND comment LIKE '{%\"hybrid\": true%'"
+        )
+        with self._guard:
+            found = self.duck_conn.execute(sql, list(key)).fetchone() is not None
+        if found:
+            self._hybrid.add(key)
+        return found
 
     def table_lock(self, key: tuple[str, str, str]) -> threading.Lock:
         with self._guard:
@@ -103,6 +121,23 @@ class Account(FakeSnow):
     def has_database(self, alias: str) -> bool:
         return (self.databases / f"{alias}.db").exists()
 
+    def database_names(self) -> list[str]:
+        return sorted(file.stem for file in self.databases.glob("*.db"))
+
+    # Transient ones: nothing differs here but that they take no hybrid tables.
+
+    def _note_transient(self, alias: str, schema: str, transient: bool) -> None:
+        notes = f"{alias}._fs_information_schema._transient_schemas"
+        self.duck_conn.execute(f"DELETE FROM {notes} WHERE schema_name = ?", [schema])
+        if transient:
+            self.duck_conn.execute(f"INSERT INTO {notes} VALUES (?)", [schema])
+
+    def transient_schemas(self, alias: str) -> set[str]:
+        """The transient schemas of a database; the empty name among them: it is transient as a whole."""
+        with self._guard:
+            rows = self.duck_conn.execute(f"SELECT schema_name FROM {alias}._fs_information_schema._transient_schemas")
+            return {row[0] for row in rows.fetchall()}
+
     def schema_names(self, alias: str) -> set[str]:
         with self._guard:
             rows = self.duck_conn.execute(
@@ -110,7 +145,7 @@ class Account(FakeSnow):
             ).fetchall()
         return {row[0] for row in rows}
 
-    def create_database(self, name: str, *, exists_ok: bool, replace: bool = False) -> str:
+    def create_database(self, name: str, *, exists_ok: bool, replace: bool = False, transient: bool = False) -> str:
         alias = names.encode(name)
         with self._guard:
             if self.has_database(alias):
@@ -121,6 +156,7 @@ class Account(FakeSnow):
                 self._drop_database(alias)
             self._open_database(alias)
             self.duck_conn.execute(f"CREATE SCHEMA IF NOT EXISTS {alias}.PUBLIC")
+            self._note_transient(alias, "", transient)
         return f"Database {name} successfully created."
 
     def drop_database(self, name: str, *, exists_ok: bool) -> str:
@@ -141,7 +177,9 @@ class Account(FakeSnow):
         self.duck_conn.execute(f"DELETE FROM {registry} WHERE database_name = ?", [alias])
         shutil.rmtree(self.stages / alias, ignore_errors=True)
 
-    def create_schema(self, database: str, name: str, *, exists_ok: bool, replace: bool = False) -> str:
+    def create_schema(
+        self, database: str, name: str, *, exists_ok: bool, replace: bool = False, transient: bool = False
+    ) -> str:
         alias, schema = names.encode(database), names.encode(name)
         if not self.has_database(alias):
             raise does_not_exist("Database", database)
@@ -153,6 +191,7 @@ class Account(FakeSnow):
             self.drop_schema(database, name, exists_ok=True)
         with self._guard:
             self.duck_conn.execute(f"CREATE SCHEMA IF NOT EXISTS {alias}.{schema}")
+            self._note_transient(alias, schema, transient)
             self.has_aliases |= schema.startswith(names.PREFIX)
         return f"Schema {name} successfully created."
 
@@ -164,6 +203,7 @@ class Account(FakeSnow):
             raise does_not_exist("Schema", name)
         with self._guard:
             self.duck_conn.execute(f"DROP SCHEMA {alias}.{schema} CASCADE")
+            self._note_transient(alias, schema, False)
             for table in ("_load_metadata", "_fs_load_history"):
                 self.duck_conn.execute(f"DELETE FROM {alias}._fs_information_schema.{table} WHERE schema_name = ?", [schema])
             registry = "_fs_global._fs_information_schema._fs_stages"

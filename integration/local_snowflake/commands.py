@@ -13,8 +13,8 @@ import sqlglot
 from fakesnow.transforms.transforms import SERVER_VERSION
 from sqlglot import Expr, exp
 
-from . import governance, names
-from .engine import Answer, Cursor, from_rows, single
+from . import governance, names, shows
+from .engine import Answer, Cursor, single
 from .errors import SnowflakeError, does_not_exist, syntax
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def command(session: Session, first: str, text: str) -> Answer | None:
         return _alter_session(session, match[1].upper(), match[2])
     if first == "SHOW" and (match := re.fullmatch(r"SHOW\s+WAREHOUSES(?:\s+LIKE\s+'((?:[^'\\]|''|\\.)*)')?", text, re.IGNORECASE)):
         return session.server.warehouses.show(session, match[1] and re.sub(r"\\(.)", r"\1", match[1].replace("''", "'")))
-    if first == "SHOW" and (match := re.match(r"SHOW\s+PARAMETERS(?:\s+LIKE\s+'([^']*)')?", text, re.IGNORECASE)):
-        return _show_parameters(session, match[1])
+    if first == "SHOW" and (answer := shows.show(session, text)):
+        return answer
     if first in ("CREATE", "DROP"):
         return _database_or_schema(session, text) or _stage(session, text)
     return None
@@ -104,23 +104,13 @@ def _alter_session(session: Session, verb: str, rest: str) -> Answer:
     return single("status", DONE)
 
 
-def _show_parameters(session: Session, like: str | None) -> Answer:
-    pattern = None if like is None else re.compile(re.escape(like).replace("%", ".*").replace("_", "."), re.IGNORECASE)
-    rows = [
-        (key, str(value), "", "SESSION", "", "STRING")
-        for key, value in sorted(session.parameters.items())
-        if pattern is None or pattern.fullmatch(key)
-    ]
-    return from_rows([(c, "VARCHAR") for c in ("key", "value", "default", "level", "description", "type")], rows)
-
-
 def _database_or_schema(session: Session, text: str) -> Answer | None:
-    pattern = rf"(CREATE|DROP)(\s+OR\s+REPLACE)?(?:\s+TRANSIENT)?\s+(DATABASE|SCHEMA)({_IF})\s+"
+    pattern = rf"(CREATE|DROP)(\s+OR\s+REPLACE)?(\s+TRANSIENT)?\s+(DATABASE|SCHEMA)({_IF})\s+"
     match = re.match(pattern, text, re.IGNORECASE)
     if not match:
         return None
     session.commit()
-    verb, kind, exists_ok = match[1].upper(), match[3].upper(), bool(match[4])
+    verb, kind, exists_ok = match[1].upper(), match[4].upper(), bool(match[5])
     parts, _ = names.read_name(text, match.end())
     account = session.account
     if kind == "DATABASE" and len(parts) == 1:
@@ -130,7 +120,7 @@ def _database_or_schema(session: Session, text: str) -> Answer | None:
             if session.database == names.encode(parts[0]):
                 session.database = session.schema = None
         else:
-            message = account.create_database(parts[0], exists_ok=exists_ok, replace=bool(match[2]))
+            message = account.create_database(parts[0], exists_ok=exists_ok, replace=bool(match[2]), transient=bool(match[3]))
             use_database(session, parts[0])
     elif kind == "SCHEMA" and 1 <= len(parts) <= 2:
         database = parts[0] if len(parts) == 2 else names.decode(session.database or "")
@@ -141,7 +131,9 @@ def _database_or_schema(session: Session, text: str) -> Answer | None:
             if (session.database, session.schema) == (names.encode(database), names.encode(parts[-1])):
                 session.schema = None
         else:
-            message = account.create_schema(database, parts[-1], exists_ok=exists_ok, replace=bool(match[2]))
+            message = account.create_schema(
+                database, parts[-1], exists_ok=exists_ok, replace=bool(match[2]), transient=bool(match[3])
+            )
             session.database, session.schema = names.encode(database), names.encode(parts[-1])
     else:
         raise syntax(f"invalid name for {kind.lower()}.")

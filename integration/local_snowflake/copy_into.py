@@ -129,6 +129,9 @@ def run(session: Session, conn: FakeSnowflakeConnection, sql: str) -> Answer:
             [schema, table],
         ).fetchall()
     )
+    copied = session.account.copied.setdefault((catalog, schema, table), {})
+    if session.server.options.remember_rolled_back_copies:
+        loaded |= copied
     stage_key = "/".join(copy.ref.key())
     digests = {name: stages.digest(root, name) for name in wanted}
     fresh = [n for n in wanted if copy.force or loaded.get(f"{stage_key}/{n}") != digests[n]]
@@ -140,6 +143,7 @@ def run(session: Session, conn: FakeSnowflakeConnection, sql: str) -> Answer:
             f"INSERT INTO {metadata} VALUES (?, ?, ?, ?, ?, now())",
             [schema, table, f"{stage_key}/{name}", digests[name], rows[name]],
         )
+        copied[f"{stage_key}/{name}"] = digests[name]
     if copy.purge:
         for name in fresh:
             stages.delete(root, name)

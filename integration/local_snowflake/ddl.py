@@ -8,13 +8,12 @@ column comments in the same transaction as the table (see patches).
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import governance, names, rewrite
+from . import collations, governance, names
 from .engine import Answer, Cursor, single
 from .errors import SnowflakeError, already_exists, does_not_exist
 
@@ -53,18 +52,13 @@ def _column_name(definition: exp.ColumnDef) -> str:
     return ident.this if ident.quoted else ident.this.upper()
 
 
-def _take_notes(
-    columns: list[exp.ColumnDef], catalog: str, schema: str, collation: str
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Note each column's type and comment; AUTOINCREMENT becomes a sequence next to the table. `collation` is that of text
-    whose DDL says none."""
+def _take_notes(columns: list[exp.ColumnDef], catalog: str, schema: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Note each column's type and comment; AUTOINCREMENT becomes a sequence next to the table."""
     notes: dict[str, dict[str, Any]] = {}
     sequences: list[str] = []
     for definition in columns:
         kind = definition.args.get("kind")
         note: dict[str, Any] = {"t": declared(kind)} if kind else {}
-        is_text = note.get("t", "").startswith("VARCHAR")
-        collated = collation if is_text else ""
         if kind and kind.this in (_T.GEOGRAPHY, _T.GEOMETRY):
             # Spatial values are kept as the text that was loaded.
             definition.set("kind", exp.DataType.build("VARCHAR"))
@@ -73,9 +67,6 @@ def _take_notes(
             kind = constraint.args.get("kind")
             if isinstance(kind, exp.CommentColumnConstraint):
                 note["c"] = kind.this.name
-                continue
-            if isinstance(kind, exp.CollateColumnConstraint):
-                collated = kind.this.name
                 continue
             if isinstance(kind, exp.DefaultColumnConstraint) and (sequence := _next_of(kind.this)):
                 kind.set("this", exp.Anonymous(this="NEXTVAL", expressions=[exp.Literal.string(sequence)]))
@@ -93,10 +84,6 @@ def _take_notes(
                     f"IDENTITY START {start.name if start else 1} INCREMENT {step.name if step else 1} NOORDER"
                 )
             kept.append(constraint)
-        if collated:
-            note["t"] += f" COLLATE '{collated}'"
-            if duck := rewrite.duck_collation(collated):
-                kept.append(exp.ColumnConstraint(kind=exp.CollateColumnConstraint(this=exp.Var(this=duck))))
         definition.set("constraints", kept)
         notes[_column_name(definition)] = note
     return notes, sequences
@@ -149,6 +136,7 @@ def table_exists(conn: FakeSnowflakeConnection, catalog: str, schema: str, table
 
 
 def forget_loads(conn: FakeSnowflakeConnection, catalog: str, schema: str, table: str) -> None:
+    conn.local_account.copied.pop((catalog, schema, table), None)
     for metadata in ("_load_metadata", "_fs_load_history"):
         conn._duck_conn.execute(
             f"DELETE FROM {catalog}._fs_information_schema.{metadata} WHERE schema_name = ? AND table_name = ?",
@@ -181,8 +169,9 @@ def _all_notes(session: Session, table: governance.Name) -> list[tuple[str, dict
     return [(column, json.loads(comment) if comment else {}) for column, comment in rows]
 
 
-def create_table(session: Session, create: exp.Create, params: list | None, *, hybrid: bool) -> Answer:
-    conn, known = session.conn, session.account.governance
+def create_table(
+    conn: FakeSnowflakeConnection, create: exp.Create, params: list | None, text: str, *, hybrid: bool, session: Session
+) -> Answer:
     schema_node = create.this if isinstance(create.this, exp.Schema) else None
     table = schema_node.this if schema_node else create.this
     Cursor(conn).check_db_and_schema(create)
@@ -195,9 +184,15 @@ def create_table(session: Session, create: exp.Create, params: list | None, *, h
             return single("status", f"{name} already exists, statement succeeded.")
         if not create.args.get("replace"):
             raise already_exists(names.decode(f"{catalog}.{schema}.{name}"))
+    account = session.account
+    if hybrid and account.has_database(catalog) and {"", schema} & account.transient_schemas(catalog):
+        raise SnowflakeError("391411", "Hybrid tables cannot be created in transient schemas or databases.", "0A000")
+    columns = [c for c in schema_node.expressions if isinstance(c, exp.ColumnDef)] if schema_node else []
+    default = session.server.account_parameters.get("DEFAULT_DDL_COLLATION", "")
+    default = governance.default_collation(account.governance, catalog, schema, default)
+    collated = collations.settle(create, columns, default, text, hybrid=hybrid)
     facts: dict[str, Any] = {"hybrid": True} if hybrid else {}
     like = None
-    collation = governance.default_collation(known, catalog, schema)
     kept = []
     for prop in (create.args.get("properties") or exp.Properties(expressions=[])).expressions:
         if isinstance(prop, exp.TransientProperty):
@@ -206,8 +201,6 @@ def create_table(session: Session, create: exp.Create, params: list | None, *, h
             facts["comment"] = prop.this.name
         elif isinstance(prop, exp.LikeProperty):
             like = prop.this
-        elif isinstance(prop, exp.Property) and prop.name.upper() == "DEFAULT_DDL_COLLATION":
-            collation = prop.args["value"].name
         elif isinstance(prop, exp.TemporaryProperty):
             kept.append(prop)
     create.set("properties", exp.Properties(expressions=kept) if kept else None)
@@ -217,8 +210,9 @@ def create_table(session: Session, create: exp.Create, params: list | None, *, h
         if like is not None:
             _create_like(conn, create, full, like)
         else:
-            columns = [c for c in schema_node.expressions if isinstance(c, exp.ColumnDef)] if schema_node else []
-            notes, sequences = _take_notes(columns, catalog, schema, collation)
+            notes, sequences = _take_notes(columns, catalog, schema)
+            for column, collation in collated.items():
+                notes[column]["t"] += f" COLLATE '{collation}'"
             for sequence in sequences:
                 duck.execute(sequence)
             if create.args.get("replace"):
@@ -230,7 +224,7 @@ def create_table(session: Session, create: exp.Create, params: list | None, *, h
         if facts:
             duck.execute(f"COMMENT ON TABLE {full} IS {names.literal(json.dumps(facts, ensure_ascii=False))}")
         forget_loads(conn, catalog, schema, name)
-        known.forget("TABLE", (names.decode(catalog), names.decode(schema), name))
+        account.governance.forget("TABLE", (names.decode(catalog), names.decode(schema), name))
         duck.commit()
     except BaseException:
         duck.rollback()
@@ -258,13 +252,8 @@ def _create_like(conn: FakeSnowflakeConnection, create: exp.Create, full: str, l
     # A default cannot lead to a sequence of another database in DuckDB; here every value is given anyway.
     elsewhere = f"nextval('{names.quote(key[0])}."
     is_foreign = not full.startswith(f"{key[0]}.")
-    def collation(comment: str | None) -> str:
-        found = re.search(r" COLLATE '([^']*)'", json.loads(comment or "{}").get("t", ""))
-        duck = rewrite.duck_collation(found[1]) if found else ""
-        return f" COLLATE {duck}" if duck else ""
-
     parts = [
-        f"{names.quote(column)} {kind}{collation(comment)}" + ("" if nullable else " NOT NULL")
+        f"{names.quote(column)} {kind}" + _collate(comment) + ("" if nullable else " NOT NULL")
         + (f" DEFAULT {default}" if default and not (is_foreign and default.startswith(elsewhere)) else "")
         for column, kind, nullable, default, comment in columns
     ]  # fmt: skip
@@ -274,6 +263,12 @@ def _create_like(conn: FakeSnowflakeConnection, create: exp.Create, full: str, l
     for column, _, _, _, comment in columns:
         if comment:
             conn._duck_conn.execute(f"COMMENT ON COLUMN {full}.{names.quote(column)} IS {names.literal(comment)}")
+
+
+def _collate(comment: str | None) -> str:
+    noted = json.loads(comment).get("t", "") if comment and comment.startswith('{"t"') else ""
+    name = collations.duckdb_name(noted.partition("COLLATE ")[2].strip("'"))
+    return f" COLLATE {name}" if name else ""
 
 
 def alter_table(session: Session, alter: exp.Alter, params: list | None) -> Answer:
@@ -288,8 +283,7 @@ def alter_table(session: Session, alter: exp.Alter, params: list | None) -> Answ
             return _set_sequence(conn, full, [catalog, schema, name], action.this, sequence)
     columns = [a for a in alter.args.get("actions") or [] if isinstance(a, exp.ColumnDef)]
     before = _column_names(conn, catalog, schema, name)
-    collation = governance.default_collation(session.account.governance, catalog, schema)
-    notes, sequences = _take_notes(columns, catalog, schema, collation)
+    notes, sequences = _take_notes(columns, catalog, schema)
     later = []
     for definition in columns:
         kept = []

@@ -177,10 +177,11 @@ def _default_collation(session: Session, text: str, match: re.Match[str]) -> Ans
     return single("status", DONE)
 
 
-def default_collation(governance: Governance, database: str, schema: str) -> str:
-    """What a new text column has for a collation unless its DDL says otherwise: the schema's default over the database's."""
+def default_collation(governance: Governance, database: str, schema: str, of_account: str) -> str:
+    """What a new text column has for a collation unless its DDL says otherwise: the schema's default over the database's over
+    the account's."""
     database, schema = names.decode(database), names.decode(schema)
-    return governance.collations.get((database, schema), governance.collations.get((database,), ""))
+    return governance.collations.get((database, schema), governance.collations.get((database,), of_account))
 
 
 def _grant(session: Session, text: str, match: re.Match[str]) -> Answer:

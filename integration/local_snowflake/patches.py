@@ -64,6 +64,7 @@ CREATE TABLE IF NOT EXISTS ${catalog}._fs_information_schema._load_metadata (
     schema_name VARCHAR, table_name VARCHAR, file_name VARCHAR, digest VARCHAR, row_count BIGINT,
     loaded_at TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS ${catalog}._fs_information_schema._transaction_marks (id BIGINT);
+CREATE TABLE IF NOT EXISTS ${catalog}._fs_information_schema._transient_schemas (schema_name VARCHAR);
 CREATE OR REPLACE VIEW ${catalog}._fs_information_schema._fs_tables AS
 SELECT
     t.database_name AS TABLE_CATALOG, t.schema_name AS TABLE_SCHEMA, t.table_name AS TABLE_NAME,

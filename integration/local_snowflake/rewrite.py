@@ -137,19 +137,6 @@ def hashes(expression: Expr) -> None:
             node.replace(number)
 
 
-def duck_collation(specification: str) -> str:
-    """Case and accents are what DuckDB can leave out of a comparison; what else a specification says is not emulated."""
-    parts = specification.lower().split("-")
-    return ".".join(duck for part, duck in (("ci", "NOCASE"), ("ai", "NOACCENT")) if part in parts)
-
-
-def collations(expression: Expr) -> None:
-    """COLLATE(x, 'en-ci'); an empty specification takes that of a column away."""
-    for node in list(expression.find_all(exp.Collate)):
-        if isinstance(node.expression, exp.Literal):
-            node.set("expression", exp.Var(this=duck_collation(node.expression.this) or "C"))
-
-
 def text_formats(expression: Expr) -> None:
     """TO_VARCHAR with a format: fakesnow ignores the format, which is worse than refusing it."""
     for node in list(expression.find_all(exp.ToChar)):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from json import loads
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.transforms.transforms import SERVER_VERSION
 
-from . import binds, commands, copy_into, names, results, rewrite, transactions
+from . import binds, commands, copy_into, names, results, rewrite, transactions, unfriendly
 from .account import Account
 from .engine import Answer
 from .errors import SnowflakeError, translate
@@ -54,18 +55,28 @@ class Options:
     warehouses: Path | None = None
     region: str = "LOCAL"
     no_hybrid_tables: bool = False
+    account_parameter: list[str] = field(default_factory=list)
+    edition: str = "enterprise"
+    unknown_lock_codes: bool = False
+    remember_rolled_back_copies: bool = False
+    late_visibility: float | None = None
+    no_recheck: bool = False
 
 
 class Server:
     def __init__(self, options: Options) -> None:
         self.options = options
+        # Set on the account: what a session finds that sets nothing itself.
+        self.account_parameters = {
+            name.upper(): value for name, _, value in (text.partition("=") for text in options.account_parameter)
+        }
         self.account = Account(
             options.data, memory_limit=options.memory_limit, threads=options.threads, lock_wait=options.lock_wait
         )
         transactions.recover(self.account, self.replay)
         self.users = Users(options.users)
         self.templates = Templates()
-        self.warehouses = Warehouses(options.warehouses)
+        self.warehouses = Warehouses(options.warehouses, options.edition)
         self.uploads = Uploads(self.account, options.presigned_lifetime)
         self.statements = StatementLog(options.statement_log or options.data / "statements.jsonl")
         self.pool = ThreadPoolExecutor(max_workers=256, thread_name_prefix="statement")
@@ -75,6 +86,12 @@ class Server:
         self.by_query: OrderedDict[str, tuple[Session, Future]] = OrderedDict()
         self._stop = threading.Event()
         threading.Thread(target=self._reap, daemon=True, name="idle-transactions").start()
+
+        self._on_hybrid_tables = itertools.count(1)
+
+    def is_throttled(self) -> bool:
+        """Counts a statement on hybrid tables; see unfriendly."""
+        return next(self._on_hybrid_tables) % unfriendly.THROTTLED_EACH == 0
 
     def close(self) -> None:
         self._stop.set()

@@ -17,9 +17,9 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.statement_type import statement_type_id
 from sqlglot import Expr, exp
 
-from . import binds, commands, copy_into, ddl, rewrite, stages
-from .engine import Answer, Cursor, single, strip_target
-from .errors import Conflict, SnowflakeError, is_conflict, locked, translate
+from . import binds, collations, commands, copy_into, ddl, rewrite, stages, unfriendly
+from .engine import PLANNED, Answer, Cursor, from_rows, single, strip_target
+from .errors import Conflict, SnowflakeError, is_conflict, locked, not_emulated, translate
 from .transactions import Transaction
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Session:
         self.running: duckdb.DuckDBPyConnection | None = None
         self.cancelled = False
         self.last_query: str | None = None
+        late = server.options.late_visibility
+        self.late = unfriendly.LateView(self.account, late) if late else None
 
     def close(self) -> None:
         """A session that ends loses its open transaction."""
@@ -58,6 +60,8 @@ class Session:
             self.cancel()
         with self.lock:
             self.end_transaction()
+            if self.late:
+                self.late.forget()
             self.conn._duck_conn.close()
 
     def cancel(self) -> None:
@@ -69,9 +73,11 @@ class Session:
         if self.transaction:
             self.transaction.rollback()
             self.transaction = None
+            if self.late:
+                self.late.forget()
 
     def parameter(self, name: str, default: Any) -> Any:
-        return self.parameters.get(name, default)
+        return self.parameters.get(name, self.server.account_parameters.get(name, default))
 
     def flag(self, name: str, default: bool) -> bool:
         return str(self.parameter(name, default)).upper() == "TRUE"
@@ -85,6 +91,8 @@ class Session:
             try:
                 return self._execute(sql, bindings, query_id, base_url)
             finally:
+                if self.late and not self.transaction:
+                    self.late.remember()
                 self.running = None
                 self.last_query = query_id
                 self.last_used = time.monotonic()
@@ -113,6 +121,8 @@ class Session:
                 return stages.remove(self, text)
             if answer := commands.command(self, first, text):
                 return answer
+            if first == "EXPLAIN":
+                return self._explain(text)
             if first == "COPY":
                 copy = copy_into.parse(self, text)
                 return self._write(copy.table, lambda conn: copy_into.run(self, conn, text), (sql, bindings), query_id, False)
@@ -123,7 +133,8 @@ class Session:
             raise
 
     def _parsed(self, sql: str, text: str, bindings: dict[str, Any] | None, query_id: str) -> Answer:
-        if not bindings and (known := self.server.templates.find(self, text)):
+        is_update = self.server.options.no_recheck and text[:6].upper() == "UPDATE"
+        if not bindings and not is_update and (known := self.server.templates.find(self, text)):
             return self._known(known, sql, query_id)
         expression = self.prepare(text)
         type_id = statement_type_id(expression)
@@ -131,12 +142,12 @@ class Session:
         if isinstance(expression, _DML):
             answer = self._write(
                 rewrite.target(expression), lambda conn: self._run_dml(conn, expression, many), (sql, bindings), query_id,
-                not isinstance(expression, exp.Insert),
+                not isinstance(expression, exp.Insert), (expression, many[0]) if isinstance(expression, exp.Update) else None,
             )  # fmt: skip
         elif isinstance(expression, _DDL):
             # DDL commits what is open, as in Snowflake.
             self.commit()
-            answer = self._retry(lambda: self._run_ddl(expression.copy(), many[0], text), "object", query_id)
+            answer = self._retry(lambda: self._run_ddl(expression.copy(), many[0], text), ("", "", "object"), query_id)
         else:
             answer = self._read(lambda: rewrite.tables(expression), lambda conn: Cursor(conn).run(expression, many[0]))
         answer.type_id = answer.type_id or type_id
@@ -153,12 +164,25 @@ class Session:
         answer.type_id = answer.type_id or known.template.type_id
         return answer
 
+    def _explain(self, text: str) -> Answer:
+        """Compiles a statement and runs nothing; the plan itself is left out."""
+        statement = re.sub(r"EXPLAIN\s+(USING\s+\w+\s+)?", "", text, count=1, flags=re.IGNORECASE)
+        expression = self.prepare(statement)
+        if not isinstance(expression, PLANNED):
+            raise not_emulated(f"EXPLAIN of {statement.split(maxsplit=1)[0].upper()}")
+        self._use(self.conn)
+        plan = Cursor(self.conn).plan(expression)
+        self.conn._duck_conn.execute(f"EXPLAIN {plan.sql}").fetchall()
+        kinds = ("step", "id", "parentOperators", "operation", "objects", "alias", "expressions", "partitionsTotal",
+                 "partitionsAssigned", "bytesAssigned")  # fmt: skip
+        return from_rows([(kind, "VARCHAR") for kind in kinds], [(None, None, None, "GlobalStats", *[None] * 6)])
+
     def prepare(self, text: str, now: str | None = None) -> Expr:
         expression = rewrite.parse(text)
         rewrite.encode_names(expression, self.account.has_aliases)
         rewrite.hashes(expression)
         rewrite.text_formats(expression)
-        rewrite.collations(expression)
+        collations.in_expressions(expression)
         expression = rewrite.context_functions(expression, commands.context(self, isinstance(expression, exp.Create), now))
         if isinstance(expression, exp.Update):
             strip_target(expression.expressions)
@@ -186,7 +210,8 @@ class Session:
     def _read(
         self, tables: Callable[[], list[exp.Table]], run: Callable[[FakeSnowflakeConnection], Answer]
     ) -> Answer:
-        conn = self.conn
+        late = self._read_unfriendly(tables()) if self.late or self.server.options.unknown_lock_codes else None
+        conn = late or self.conn
         if self.transaction:
             # What this transaction wrote is seen only through its own connection.
             for table in tables():
@@ -196,10 +221,31 @@ class Session:
         self._use(conn)
         try:
             return run(conn)
-        except duckdb.Error:
-            if conn is not self.conn:
+        except Exception as error:
+            if conn is late and self.late:
+                # It may have ended the snapshot.
+                self.late.forget()
+            elif conn is not self.conn and isinstance(error, duckdb.Error):
                 self._check_alive(conn)
             raise
+
+    def _read_unfriendly(self, tables: list[exp.Table]) -> FakeSnowflakeConnection | None:
+        """The connection of a late view, where the query is about standard tables alone."""
+        keys = [self._key(table) for table in tables]
+        if any(self.account.is_hybrid(key) for key in keys):
+            self._throttle()
+            return None
+        if not self.late or not keys or any("INFORMATION_SCHEMA" in key[1].upper() for key in keys):
+            return None
+        return self.late.look({key[0] for key in keys})
+
+    def _throttle(self) -> None:
+        if self.server.options.unknown_lock_codes and self.server.is_throttled():
+            raise unfriendly.throttled()
+
+    def _key(self, table: exp.Table) -> tuple[str, str, str]:
+        shown = table.name if table.this.quoted else table.name.upper()
+        return table.catalog or self.database or "", table.db or self.schema or "", shown
 
     def _check_alive(self, conn: FakeSnowflakeConnection) -> None:
         """DuckDB ends a transaction at most errors; so does this session then, whatever its parameters say."""
@@ -234,7 +280,7 @@ class Session:
         if self.server.options.no_hybrid_tables and rewrite.is_hybrid(text):
             raise SnowflakeError("391411", "Unsupported feature 'HYBRID TABLE' in this account.", "0A000")
         if isinstance(expression, exp.Create) and kind == "TABLE" and not isinstance(expression.expression, exp.Expr):
-            return ddl.create_table(self, expression, params, hybrid=rewrite.is_hybrid(text))
+            return ddl.create_table(self.conn, expression, params, text, hybrid=rewrite.is_hybrid(text), session=self)
         if isinstance(expression, exp.Create) and kind == "SEQUENCE" and expression.args.get("replace"):
             return ddl.replace_sequence(self, expression, params)
         if isinstance(expression, exp.Alter):
@@ -249,7 +295,8 @@ class Session:
     # Writing, waiting, transactions
 
     def _write(
-        self, table: exp.Table | None, work: Any, statement: tuple[str, Any], query_id: str, changes_rows: bool
+        self, table: exp.Table | None, work: Any, statement: tuple[str, Any], query_id: str, changes_rows: bool,
+        update: tuple[exp.Update, list | None] | None = None,
     ) -> Answer:
         database = (table.catalog if table is not None else "") or self.database
         if database is None or (not (table is not None and table.db) and self.schema is None):
@@ -261,12 +308,18 @@ class Session:
             raise translate(duckdb.CatalogException(f"Table with name {table.sql()} does not exist"))
         if not self.transaction and not self.flag("AUTOCOMMIT", True):
             self.transaction = Transaction(self.account)
-        shown = table.name if table.this.quoted else table.name.upper()
-        key = (database, table.db or self.schema or "", shown)
+        key = self._key(table)
+        shown = key[2]
+        is_hybrid = self._is_unfriendly and self.account.is_hybrid(key)
+        if is_hybrid:
+            self._throttle()
+        if is_hybrid and update is not None and self.server.options.no_recheck:
+            work = unfriendly.Unchecked(*update, key, work)
+        late = self.late if self.late and not is_hybrid else None
         if not self.transaction:
             if changes_rows:
-                return self._retry(lambda: self._in_turn(key, work), shown, query_id)
-            return self._retry(lambda: self._autocommit(work), shown, query_id)
+                return self._retry(lambda: self._in_turn(key, work, late), key, query_id, work)
+            return self._retry(lambda: self._autocommit(work, late and late.take(database)), key, query_id, work)
         self.transaction.last_used = time.monotonic()
         if database in self.transaction.participants:
             participant = self.transaction.participants[database]
@@ -275,11 +328,11 @@ class Session:
             except Exception as error:
                 self._check_alive(participant.conn)
                 if is_conflict(error):
-                    raise locked(shown, query_id, self.transaction.id) from error
+                    raise self._locked(key, query_id) from error
                 raise
         else:
             # Nothing was done in this database yet: its snapshot may move while we wait for a lock.
-            answer = self._retry(lambda: self._first_write(database, work), shown, query_id)
+            answer = self._retry(lambda: self._first_write(database, work, late), key, query_id, work)
             participant = self.transaction.participants[database]
         participant.done.append((*statement, self.database, self.schema))
         return answer
@@ -288,34 +341,62 @@ class Session:
         self._use(conn)
         return work(conn)
 
-    def _first_write(self, database: str, work: Any) -> Answer:
-        participant = self.transaction.join(database)
+    @property
+    def _is_unfriendly(self) -> bool:
+        options = self.server.options
+        return bool(options.late_visibility or options.no_recheck or options.unknown_lock_codes)
+
+    def _locked(self, key: tuple[str, str, str], query_id: str) -> SnowflakeError:
+        if self.server.options.unknown_lock_codes and self.account.is_hybrid(key):
+            return unfriendly.lock_timeout()
+        return locked(key[2], query_id, self.transaction.id if self.transaction else time.time_ns())
+
+    def _first_write(self, database: str, work: Any, late: unfriendly.LateView | None) -> Answer:
+        participant = self.transaction.join(database, late and late.take(database))
         try:
             return self._in(participant.conn, work)
         except BaseException:
             self.transaction.leave(database)
             raise
 
-    def _in_turn(self, key: tuple[str, str, str], work: Any) -> Answer:
+    def _in_turn(self, key: tuple[str, str, str], work: Any, late: unfriendly.LateView | None) -> Answer:
         """One at a time per table, so that concurrent claims queue instead of colliding."""
-        with self.account.table_lock(key):
-            return self._autocommit(work)
-
-    def _autocommit(self, work: Any) -> Answer:
-        """In a transaction of its own, because some statements are several."""
-        self._use(self.conn)
-        duck = self.conn._duck_conn
-        duck.begin()
+        lock = self.account.table_lock(key)
+        if not lock.acquire(blocking=False):
+            self._waits(work)
+            lock.acquire()
         try:
-            answer = work(self.conn)
+            return self._autocommit(work, late and late.take(key[0]))
+        finally:
+            lock.release()
+
+    def _waits(self, work: Any) -> None:
+        if isinstance(work, unfriendly.Unchecked):
+            self._use(self.conn)
+            work.waits(self.conn)
+
+    def _autocommit(self, work: Any, snapshot: FakeSnowflakeConnection | None = None) -> Answer:
+        """In a transaction of its own, because some statements are several; `snapshot` has begun one."""
+        conn = snapshot or self.conn
+        self._use(conn)
+        duck = conn._duck_conn
+        if snapshot is None:
+            duck.begin()
+        try:
+            answer = work(conn)
             duck.commit()
         except BaseException:
             with contextlib.suppress(duckdb.Error):
                 duck.rollback()
             raise
+        finally:
+            if snapshot is not None:
+                duck.close()
+            if self.late:
+                self.late.forget()
         return answer
 
-    def _retry(self, work: Any, table: str, query_id: str) -> Answer:
+    def _retry(self, work: Any, table: tuple[str, str, str], query_id: str, waiting: Any = None) -> Answer:
         """DuckDB fails at once where Snowflake waits for the other transaction's lock."""
         patience = self.account.lock_wait
         for name in ("LOCK_TIMEOUT", "HYBRID_TABLE_LOCK_TIMEOUT"):
@@ -328,8 +409,8 @@ class Session:
                 if not is_conflict(error):
                     raise
                 if time.monotonic() >= deadline:
-                    number = self.transaction.id if self.transaction else time.time_ns()
-                    raise locked(table, query_id, number) from error
+                    raise self._locked(table, query_id) from error
+            self._waits(waiting)
             if self.cancelled:
                 raise SnowflakeError("000604", "SQL execution canceled", "57014")
             time.sleep(pause * random.uniform(0.5, 1.5))
@@ -344,7 +425,11 @@ class Session:
             self.transaction = None
             if transaction.aborted:
                 raise SnowflakeError("000628", "The transaction was aborted by an error and has been rolled back.", "25000")
-            transaction.commit(self.server.replay)
+            try:
+                transaction.commit(self.server.replay)
+            finally:
+                if self.late:
+                    self.late.forget()
 
 
 def new_query_id() -> str:

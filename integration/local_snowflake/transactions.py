@@ -49,10 +49,12 @@ class Transaction:
     aborted: bool = False
     last_used: float = field(default_factory=time.monotonic)
 
-    def join(self, database: str) -> Participant:
+    def join(self, database: str, snapshot: FakeSnowflakeConnection | None = None) -> Participant:
+        """`snapshot` is a connection that has begun its transaction."""
         if not (participant := self.participants.get(database)):
-            conn = self.account.connection()
-            conn._duck_conn.begin()
+            conn = snapshot or self.account.connection()
+            if snapshot is None:
+                conn._duck_conn.begin()
             participant = self.participants[database] = Participant(conn)
         return participant
 

@@ -1,7 +1,7 @@
 """Warehouses: names with a state. Nothing runs in them; a login finds its own, and SHOW WAREHOUSES tells of them.
 
-The file is JSON: {"NAME": {"state": "STARTED" | "SUSPENDED", "auto_resume": true}}, both keys optional. Without a file every
-warehouse that a login names is there."""
+The file is JSON: {"NAME": {"state": "STARTED" | "SUSPENDED", "auto_resume": true, "parameters": {"NAME": "value"}}}, all keys
+optional. Without a file every warehouse that a login names is there."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ DEFAULT = "LOCAL_WH"
 # As SHOW WAREHOUSES is documented, up to the last column that clients here read.
 _COLUMNS = (
     "name", "state", "type", "size", "min_cluster_count", "max_cluster_count", "started_clusters", "running",
-    "queued", "is_default", "is_current", "auto_suspend", "auto_resume",
+    "queued", "is_default", "is_current", "is_interactive", "auto_suspend", "auto_resume",
 )  # fmt: skip
 
 
 class Warehouses:
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, edition: str = "enterprise") -> None:
         self._path = path
+        self._has_clusters = edition != "standard"
 
     def all(self, session: Session) -> dict[str, dict[str, Any]]:
         if self._path is not None:
@@ -41,16 +42,22 @@ class Warehouses:
     def show(self, session: Session, like: str | None) -> Answer:
         rows = []
         for name, facts in sorted(self.all(session).items()):
-            if like is not None and not _matches(like, name):
+            if like is not None and not matches(like, name):
                 continue
             current = "Y" if name == session.warehouse else "N"
             state, resumes = facts.get("state", "STARTED"), str(facts.get("auto_resume", True)).lower()
             running = "1" if state == "STARTED" else "0"
-            rows.append((name, state, "STANDARD", "X-Small", "1", "1", running, "0", "0", "N", current, "600", resumes))
-        return from_rows([(column, "VARCHAR") for column in _COLUMNS], rows)
+            rows.append((name, state, "STANDARD", "X-Small", "1", "1", running, "0", "0", "N", current, "N", "600", resumes))
+        columns = list(_COLUMNS)
+        if not self._has_clusters:
+            # Multi-cluster warehouses are of the Enterprise edition.
+            gone = [columns.index(name) for name in ("min_cluster_count", "max_cluster_count", "started_clusters")]
+            columns = [c for i, c in enumerate(columns) if i not in gone]
+            rows = [tuple(v for i, v in enumerate(row) if i not in gone) for row in rows]
+        return from_rows([(column, "VARCHAR") for column in columns], rows)
 
 
-def _matches(like: str, name: str) -> bool:
+def matches(like: str, name: str) -> bool:
     """SHOW … LIKE ignores case; a backslash takes a wildcard's meaning away."""
     wild = {"%": ".*", "_": "."}
     parts = re.findall(r"\\.|.", like, re.DOTALL)

@@ -39,7 +39,6 @@ pub use proxy::{Direction, Proxy};
 pub use redshift::LocalRedshift;
 pub use rustix::process::Signal;
 pub use scratch::Scratch;
-pub use snowflake::LocalSnowflake;
-pub use snowflake::unique_name;
+pub use snowflake::{LocalSnowflake, UNFRIENDLY, foreign_metadata, unique_name};
 pub use snowhaul::{Ended, Running, Snowhaul, until};
 pub use sql::{Answer, Row, Sql, SqlError};

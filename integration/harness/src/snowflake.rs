@@ -11,6 +11,53 @@ use std::process;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Options that make it as unfriendly as Snowflake's documentation allows: `integration/local_snowflake/unfriendly.py` says
+/// what each does.
+pub const UNFRIENDLY: &[&str] = &[
+    "--unknown-lock-codes",
+    "--remember-rolled-back-copies",
+    "--late-visibility",
+    "1",
+    "--no-recheck",
+    "--edition",
+    "standard",
+    "--account-parameter",
+    "DEFAULT_DDL_COLLATION=en-ci",
+];
+
+/// The schema in which the reference tool keeps its own metadata under our names: statements that make one like it in a
+/// quoted or plain schema that exists. Tables, views and columns are those that the documentation names ("The SNOWCONVERT_AI
+/// database").
+#[must_use]
+pub fn foreign_metadata(schema: &str) -> Vec<String> {
+    [
+        "CREATE HYBRID TABLE {s}.WORKFLOW (WORKFLOW_ID NUMBER(38,0) NOT NULL AUTOINCREMENT, WORKFLOW_NAME VARCHAR, \
+         WORKFLOW_TYPE VARCHAR, STATUS VARCHAR, AFFINITY VARCHAR, CONFIGURATION VARCHAR, \
+         CREATED_AT TIMESTAMP_NTZ, PRIMARY KEY (WORKFLOW_ID))",
+        "CREATE HYBRID TABLE {s}.TASK_QUEUE (TASK_ID NUMBER(38,0) NOT NULL AUTOINCREMENT, WORKFLOW_ID NUMBER(38,0), \
+         STATUS VARCHAR, AFFINITY VARCHAR, PAYLOAD VARCHAR, CREATED_AT TIMESTAMP_NTZ, PRIMARY KEY (TASK_ID))",
+        "CREATE HYBRID TABLE {s}.TABLE_METADATA (TABLE_METADATA_ID NUMBER(38,0) NOT NULL AUTOINCREMENT, \
+         WORKFLOW_ID NUMBER(38,0), SOURCE_IDENTIFIER VARCHAR, PRIMARY KEY (TABLE_METADATA_ID))",
+        "CREATE HYBRID TABLE {s}.PARTITION_METADATA (PARTITION_METADATA_ID NUMBER(38,0) NOT NULL AUTOINCREMENT, \
+         WORKFLOW_ID NUMBER(38,0), TABLE_METADATA_ID NUMBER(38,0), PARTITION_NUMBER NUMBER(38,0), STATUS VARCHAR, \
+         ERROR_MESSAGE VARCHAR, PRIMARY KEY (PARTITION_METADATA_ID))",
+        "INSERT INTO {s}.WORKFLOW (WORKFLOW_NAME, WORKFLOW_TYPE, STATUS) VALUES ('theirs', 'DATA_MIGRATION', 'EXECUTING')",
+        "INSERT INTO {s}.TASK_QUEUE (WORKFLOW_ID, STATUS) VALUES (1, 'PENDING')",
+        "CREATE VIEW {s}.TABLE_PROGRESS AS SELECT t.WORKFLOW_ID, t.SOURCE_IDENTIFIER, \
+         COUNT_IF(p.STATUS = 'FAILED') AS FAILED_PARTITIONS FROM {s}.TABLE_METADATA t \
+         JOIN {s}.PARTITION_METADATA p ON p.TABLE_METADATA_ID = t.TABLE_METADATA_ID GROUP BY 1, 2",
+        "CREATE VIEW {s}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR AS SELECT p.*, NULL AS EXAMPLE_ERROR_MESSAGE FROM {s}.TABLE_PROGRESS p",
+        "CREATE VIEW {s}.DATA_MIGRATION_ERROR AS SELECT p.WORKFLOW_ID, t.SOURCE_IDENTIFIER, p.PARTITION_NUMBER, p.ERROR_MESSAGE \
+         FROM {s}.PARTITION_METADATA p JOIN {s}.TABLE_METADATA t ON t.TABLE_METADATA_ID = p.TABLE_METADATA_ID \
+         WHERE p.STATUS = 'FAILED'",
+        "CREATE VIEW {s}.DATA_MIGRATION_WARNING AS SELECT t.WORKFLOW_ID, t.SOURCE_IDENTIFIER, NULL AS WARNING_MESSAGE FROM {s}.TABLE_METADATA t",
+        "CREATE VIEW {s}.DATA_MIGRATION_WORKFLOW AS SELECT * FROM {s}.WORKFLOW WHERE WORKFLOW_TYPE = 'DATA_MIGRATION'",
+    ]
+    .iter()
+    .map(|statement| statement.replace("{s}", schema))
+    .collect()
+}
+
 /// A local Snowflake. Its directory has a `connections.toml` with the connection `local`, so it serves as
 /// `SNOWFLAKE_HOME`.
 #[derive(Debug)]
@@ -39,6 +86,12 @@ impl LocalSnowflake {
         };
         server.start_again();
         server
+    }
+
+    /// One of the test's own, with [`UNFRIENDLY`] and more options.
+    #[must_use]
+    pub fn unfriendly(options: &[&str]) -> Self {
+        Self::start(&[UNFRIENDLY, options].concat())
     }
 
     /// Starts it on the same data and port, after [`kill`](Self::kill) or [`stop`](Self::stop).

@@ -88,6 +88,13 @@ class Raw:
         assert answer["data"]["queryResultFormat"] == "json"
         return answer["data"]["rowset"]
 
+    def named(self, sql: str) -> list[dict[str, str | None]]:
+        """Rows by the names of their columns."""
+        answer = self.query(sql)
+        assert answer["success"], answer["message"]
+        names = [column["name"] for column in answer["data"]["rowtype"]]
+        return [dict(zip(names, row, strict=True)) for row in answer["data"]["rowset"]]
+
     def put(self, url: str, body: bytes, *, chunked: bool = False) -> int:
         path = url.split(f":{self.http.port}", 1)[1]
         if chunked:

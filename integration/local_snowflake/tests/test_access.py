@@ -163,7 +163,7 @@ def test_warehouses_are_found_at_login_and_shown(start, tmp_path):
         assert server.raw(query=query).rows("SELECT CURRENT_WAREHOUSE()") == [[None]]
     raw = server.raw()
     assert [row[:2] for row in raw.rows("SHOW WAREHOUSES LIKE 'a_b'")] == [["AXB", "SUSPENDED"], ["A_B", "STARTED"]]
-    assert [(row[0], row[12]) for row in raw.rows(r"SHOW WAREHOUSES LIKE 'a\\_b'")] == [("A_B", "true")]
+    assert [(row["name"], row["auto_resume"]) for row in raw.named(r"SHOW WAREHOUSES LIKE 'a\\_b'")] == [("A_B", "true")]
     assert len(raw.rows("SHOW WAREHOUSES")) == 2
 
 

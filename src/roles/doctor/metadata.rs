@@ -281,13 +281,14 @@ async fn hybrid_tables(session: &Session, schema: &str, findings: &mut Vec<Findi
     });
 }
 
-/// Creates a schema for a try in a quoted database, and answers its name, for [`drop_probe`].
+/// Creates a schema for a try in a quoted database, and answers its name, for [`drop_probe`]. No transient one: that takes
+/// no hybrid table (documentation of CREATE HYBRID TABLE, usage notes).
 pub(super) async fn create_schema_probe(
     session: &Session,
     database: &str,
 ) -> Result<String, SnowflakeError> {
     let probe = format!("{database}.{}", quote(&probe_name()));
-    let sql = format!("CREATE TRANSIENT SCHEMA {probe}");
+    let sql = format!("CREATE SCHEMA {probe}");
     session.client.query(&sql).await?;
     Ok(probe)
 }

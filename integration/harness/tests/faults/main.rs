@@ -17,4 +17,5 @@ mod processes_killed;
 mod reloads;
 mod sessions;
 mod signals;
+mod unfriendly;
 mod zombies;

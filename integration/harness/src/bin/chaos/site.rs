@@ -38,7 +38,8 @@ impl Site {
         let faults = scratch.path().join("faults.json");
         let faults = faults.to_string_lossy();
         // A transaction whose client is gone holds its locks until it is ended as idle: not for minutes here.
-        let snowflake = LocalSnowflake::start(&["--transaction-idle", "5", "--faults", &faults]);
+        let snowflake =
+            LocalSnowflake::unfriendly(&["--transaction-idle", "5", "--faults", &faults]);
         let source = LocalRedshift::shared();
         let database = source.database();
         let site = Self {
