@@ -3,7 +3,7 @@
 //! Rows that are added, or that replace a range, are copied in the transaction itself. Rows that replace others by their
 //! primary key are copied before into a staging table, which nobody else knows; the transaction holds the MERGE.
 
-use super::load_plan::{Load, LoadKind, create_staging, segments};
+use super::load_plan::{Load, LoadKind, segments};
 use super::workflow_end::WorkflowEnd;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{
@@ -195,7 +195,7 @@ impl TableLoader {
                 workflow = %owned.name,
                 table = %extraction.source,
                 partitions = batch.len(),
-                rows = batch.iter().map(|staged| staged.unit.rows).sum::<u64>(),
+                rows = load.rows,
                 seconds = began.elapsed().as_secs_f64(),
                 "loaded"
             );
@@ -212,8 +212,7 @@ impl TableLoader {
         batch: &[StagedPartition],
         load: &Load,
     ) -> Result<(), LoadOutcome> {
-        let target = quote_table(&extraction.target);
-        let create = create_staging(load.content, staging, &target, &load.names());
+        let create = merge::create_staging(staging, &load.staged);
         step(Step::StagingCreate, self.client.query_tagged(tag, &create))
             .await
             .map_err(|error| failed(&error, extraction, batch))?;
@@ -365,21 +364,18 @@ impl TableLoader {
         let fail = |error: SnowflakeError| failed(&error, extraction, batch);
         match (&load.kind, staging) {
             (LoadKind::Merge(key), Some(staging)) => {
-                let sql = merge::merge(&target, staging, key, &load.names());
+                let sql = merge::merge(&target, staging, key, &load.names(), load.rows);
                 let moved = transaction
                     .execute(Step::LoadMerge, &sql)
                     .await
                     .map_err(fail)?;
-                let rows: u64 = batch.iter().map(|staged| staged.unit.rows).sum();
                 let is_key_alone = key.len() == load.columns.len();
-                if moved != rows && !is_key_alone {
-                    let difference =
-                        format!("{rows} rows were to be merged, and Snowflake has merged {moved}");
-                    return Err(rejected(extraction, batch, &difference));
+                if moved != load.rows && !is_key_alone {
+                    return Err(not_all_seen(load.rows, moved));
                 }
             }
             (LoadKind::DeleteMissing(key), Some(staging)) => {
-                let sql = merge::delete_missing(&target, staging, key);
+                let sql = merge::delete_missing(&target, staging, key, load.rows);
                 let deleted = transaction
                     .execute(Step::LoadDeleteMissing, &sql)
                     .await
@@ -428,6 +424,13 @@ fn tag(owned: &OwnedWorkflow, extraction: &ExtractionSpec) -> String {
         "table": extraction.source.to_string(),
     })
     .to_string()
+}
+
+/// A statement has looked at another number of rows than are staged: of its session's making, and not of the data.
+fn not_all_seen(rows: u64, seen: u64) -> LoadOutcome {
+    LoadOutcome::TryAgain(format!(
+        "{rows} rows are staged, and Snowflake has looked at {seen} of them"
+    ))
 }
 
 /// What a failed statement means. Nothing has been committed.

@@ -41,6 +41,14 @@ pub fn increment(default: &str) -> Option<i64> {
         .then_some(1)
 }
 
+/// The sequence that a column's default, as DESCRIBE TABLE tells it, takes its values from, as it is written there. `None`:
+/// the default is none of that kind; an identity column numbers its rows by itself.
+pub fn sequence_of(default: &str) -> Option<&str> {
+    let end = default.len().checked_sub(".NEXTVAL".len())?;
+    let (name, rest) = (default.get(..end)?, default.get(end..)?);
+    (rest.eq_ignore_ascii_case(".NEXTVAL") && !name.is_empty()).then_some(name)
+}
+
 /// The largest value of a column.
 pub fn largest(table: &TableRef, column: &str) -> String {
     format!(
@@ -77,5 +85,8 @@ mod tests {
         );
         assert_eq!(increment("CURRENT_TIMESTAMP()"), None);
         assert_eq!(increment("'NEXT'"), None);
+        assert_eq!(sequence_of("DB1.PUBLIC.SEQ1.NEXTVAL"), Some("DB1.PUBLIC.SEQ1"));
+        assert_eq!(sequence_of("IDENTITY START 1 INCREMENT 1 NOORDER"), None);
+        assert_eq!(sequence_of("'…NEXT'"), None);
     }
 }
