@@ -9,7 +9,7 @@
 //! changes in the same transaction. `NULL_IF = ()`: the default of Parquet turns the text `\N` into NULL; whether it does so
 //! where the COPY has a SELECT, the documentation denies, and nothing is to depend on it.
 
-use super::client::Row;
+use super::answer::Row;
 use crate::domain::task::StagedFile;
 
 /// Files that one COPY INTO can name at most (documentation of COPY INTO, `FILES`).
