@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from . import ddl, names
 from .engine import Answer, from_rows, single
-from .errors import SnowflakeError, already_exists, does_not_exist, syntax
+from .errors import SnowflakeError, already_exists, does_not_exist, not_emulated, syntax
 
 if TYPE_CHECKING:
     from .session import Session
@@ -218,6 +218,8 @@ def _explain(session: Session, text: str, match: re.Match[str]) -> Answer:
 
 
 def _references(session: Session, text: str, match: re.Match[str]) -> Answer:
+    if re.search(r"\)\s*\)\s*\S", text):
+        raise not_emulated("a condition on POLICY_REFERENCES")
     entity = re.search(r"REF_ENTITY_NAME\s*=>\s*'((?:[^']|'')*)'", text, re.IGNORECASE)
     if not entity or not re.search(r"REF_ENTITY_DOMAIN\s*=>\s*'TABLE'", text, re.IGNORECASE):
         raise syntax("POLICY_REFERENCES needs REF_ENTITY_NAME and REF_ENTITY_DOMAIN.")

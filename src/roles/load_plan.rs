@@ -160,8 +160,10 @@ pub(super) fn load_columns(
 mod tests {
     use super::*;
     use crate::checkpoint::{LoadUnit, PartitionKey};
+    use crate::domain::analysis::Watermark;
     use crate::domain::task::Manifest;
     use crate::domain::{Attempt, PartitionNo, TableNo};
+    use crate::plan::target::policies::tests::extraction;
     use proptest::prelude::*;
 
     fn staged(no: u32, megabytes: &[u64]) -> StagedPartition {
@@ -196,6 +198,35 @@ mod tests {
         assert_eq!(sizes(None), [4]);
         assert_eq!(sizes(Some(250)), [2, 1, 1]);
         assert_eq!(sizes(Some(1)), [1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn no_key_of_a_source_that_had_rows_deletes_nothing() {
+        let keys = |no, rows| {
+            let mut keys = staged(no, &[]);
+            keys.unit.content = Content::Keys;
+            keys.unit.rows = rows;
+            keys
+        };
+        let mut extraction = extraction(LoadMode::Append);
+        // Read twice, and empty twice.
+        let load = Load::of(&extraction, &[keys(0, 0)])
+            .expect("a load")
+            .expect("one kind");
+        assert!(matches!(load.kind, LoadKind::DeleteMissing(_)) && load.rows == 0);
+        extraction.watermark = Some(Watermark {
+            column: extraction.key[0].clone(),
+            upto: "7".to_owned(),
+            moves_above: false,
+            moves_nulls: false,
+        });
+        let refused = Load::of(&extraction, &[keys(0, 0)]).err().expect("refused");
+        assert!(refused.contains("none is"), "{refused}");
+        let load = Load::of(&extraction, &[keys(0, 3)])
+            .expect("a load")
+            .expect("one kind");
+        assert_eq!(load.rows, 3);
+        assert_eq!(load.staged, [("\"ID\"".to_owned(), "VARCHAR".to_owned())]);
     }
 
     proptest! {

@@ -86,7 +86,7 @@ fn compared_columns<'a>(spec: &TableSpec, extraction: &'a ExtractionSpec) -> Vec
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::domain::spec::RowSecurity;
     use crate::domain::table::{
@@ -104,7 +104,7 @@ mod tests {
     }
 
     /// Partitioned by `part`, identified by `id`.
-    fn extraction(load: LoadMode) -> ExtractionSpec {
+    pub(crate) fn extraction(load: LoadMode) -> ExtractionSpec {
         let column = |name: &str| ExtractColumn {
             source: SourceColumn {
                 name: name.to_owned(),
@@ -144,14 +144,20 @@ mod tests {
         };
         let masked = ["ID", "PART", "V", "ELSEWHERE"];
         let policies = Policies {
-            masked: masked.map(|name| (name.to_owned(), "D.S.P".to_owned())).to_vec(),
+            masked: masked
+                .map(|name| (name.to_owned(), "D.S.P".to_owned()))
+                .to_vec(),
             hides_rows: true,
         };
-        let problems = check(&spec, &extraction(load), &policies).err().unwrap_or_default();
+        let problems = check(&spec, &extraction(load), &policies)
+            .err()
+            .unwrap_or_default();
         problems
             .iter()
             .map(|problem| {
-                let column = masked.iter().find(|c| problem.contains(&format!("column {c} ")));
+                let column = masked
+                    .iter()
+                    .find(|c| problem.contains(&format!("column {c} ")));
                 column.copied().unwrap_or("rows")
             })
             .collect()
@@ -170,7 +176,10 @@ mod tests {
         let append = LoadMode::Append;
         assert!(refused(Synchronization::None, append).is_empty());
         let replace = LoadMode::ReplaceRange;
-        assert_eq!(refused(Synchronization::FullReplace, replace), ["PART", "rows"]);
+        assert_eq!(
+            refused(Synchronization::FullReplace, replace),
+            ["PART", "rows"]
+        );
         let checksum = Synchronization::Checksum { expression: None };
         assert_eq!(refused(checksum, replace), ["PART", "rows"]);
         // Whether the target is empty tells whether earlier runs count.
@@ -178,6 +187,9 @@ mod tests {
         // The first run only adds rows; later ones do not.
         assert_eq!(refused(watermark(true, false), append), ["ID", "rows"]);
         assert_eq!(refused(watermark(false, true), append), ["ID", "rows"]);
-        assert_eq!(refused(watermark(false, false), LoadMode::Merge), ["ID", "rows"]);
+        assert_eq!(
+            refused(watermark(false, false), LoadMode::Merge),
+            ["ID", "rows"]
+        );
     }
 }

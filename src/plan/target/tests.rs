@@ -103,7 +103,8 @@ fn a_target_decides_the_types_and_everything_that_does_not_fit_is_told() {
 
 #[test]
 fn a_sequence_fills_no_column_that_a_copy_leaves_out() {
-    let wanted = wanted_columns(dialect(), &spec(), &analysis(vec![source("a", "int4")])).expect("fits");
+    let wanted =
+        wanted_columns(dialect(), &spec(), &analysis(vec![source("a", "int4")])).expect("fits");
     let numbered = |name: &str| TargetColumn {
         has_default: true,
         sequence: Some("D.S.SEQ".into()),
@@ -111,10 +112,17 @@ fn a_sequence_fills_no_column_that_a_copy_leaves_out() {
     };
     let (_, warnings) = match_columns(dialect(), &wanted, &[numbered("A")]).expect("fits");
     assert!(warnings.is_empty(), "{warnings:?}");
-    let with_another = [numbered("A"), numbered("No"), target("IDENTITY", "NUMBER(38,0)", true)];
+    let with_another = [
+        numbered("A"),
+        numbered("No"),
+        target("IDENTITY", "NUMBER(38,0)", true),
+    ];
     let problems = match_columns(dialect(), &wanted, &with_another).expect_err("a sequence");
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].contains("\"No\"") && problems[0].contains("D.S.SEQ"), "{problems:?}");
+    assert!(
+        problems[0].contains("\"No\"") && problems[0].contains("D.S.SEQ"),
+        "{problems:?}"
+    );
 }
 
 fn problems_of(spec: &TableSpec, columns: Vec<SourceColumn>) -> Vec<String> {

@@ -98,9 +98,14 @@ fn loads_run_in_the_warehouse_that_is_theirs_and_nothing_else_does() {
         ("LEASE_UNTIL =", false),
         ("DESCRIBE TABLE", false),
     ] {
-        let of_kind: Vec<_> = sent.iter().filter(|(text, _)| text.contains(words)).collect();
+        let of_kind: Vec<_> = sent
+            .iter()
+            .filter(|(text, _)| text.contains(words))
+            .collect();
         assert!(!of_kind.is_empty(), "no {words}");
-        let wrong = of_kind.iter().find(|(_, is_of_load)| *is_of_load != is_load);
+        let wrong = of_kind
+            .iter()
+            .find(|(_, is_of_load)| *is_of_load != is_load);
         assert_eq!(wrong, None, "{words}");
     }
 }
