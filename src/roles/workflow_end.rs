@@ -319,7 +319,7 @@ impl TableLoader {
             for grant in identity::grants(sequence, target, &shown) {
                 self.client.run_step(Step::EndIdentity, &grant).await?;
             }
-            Ok(())
+            Ok::<(), SnowflakeError>(())
         };
         match granted.await {
             Err(error) if !error.is_retryable() => {
