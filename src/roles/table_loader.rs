@@ -185,7 +185,7 @@ impl TableLoader {
                 workflow = %owned.name,
                 table = %extraction.source,
                 partitions = batch.len(),
-                rows = load.rows,
+                rows = batch.iter().map(|staged| staged.unit.rows).sum::<u64>(),
                 seconds = began.elapsed().as_secs_f64(),
                 "loaded"
             );

@@ -17,7 +17,7 @@ fn a_masked_key_is_refused_where_rows_are_compared_by_it_and_nothing_is_moved() 
     let sql = database.sql();
     let tables = [
         ("none", json!({"strategy": "none"})),
-        ("full", json!({"strategy": "full-replace"})),
+        ("replaced", json!({"strategy": "full-replace"})),
         ("sums", json!({"strategy": "checksum"})),
         ("merged", merging()),
         ("tagged", merging()),
@@ -44,7 +44,7 @@ fn a_masked_key_is_refused_where_rows_are_compared_by_it_and_nothing_is_moved() 
     let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
     let ended = migration.prepare(&statements).run(1);
     assert_equal(&database, &ended, "none");
-    for table in ["full", "sums", "merged", "tagged"] {
+    for table in ["replaced", "sums", "merged", "tagged"] {
         let errors = ended.errors_of(table);
         assert!(
             errors.contains("column ID has the masking policy")
@@ -69,7 +69,7 @@ fn a_target_that_hides_rows_is_refused_unless_rows_are_only_added_to_it() {
         vec!["CREATE ROW ACCESS POLICY FEW AS (V NUMBER) RETURNS BOOLEAN -> V < 10".to_owned()];
     for (table, synchronization) in [
         ("none", json!({"strategy": "none"})),
-        ("full", json!({"strategy": "full-replace"})),
+        ("replaced", json!({"strategy": "full-replace"})),
         (
             "added",
             json!({"strategy": "watermark", "watermarkColumn": "at"}),
@@ -89,7 +89,7 @@ fn a_target_that_hides_rows_is_refused_unless_rows_are_only_added_to_it() {
     let dry = migration.clone().top(json!({"preflight": true})).run(1);
     let ended = migration.again().run(1);
     assert_equal(&database, &ended, "none");
-    for table in ["full", "added", "merged"] {
+    for table in ["replaced", "added", "merged"] {
         for errors in [dry.errors_of(table), ended.errors_of(table)] {
             assert!(
                 errors.contains("row access policy")
