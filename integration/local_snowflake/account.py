@@ -22,6 +22,7 @@ from fakesnow.transforms import show, stage
 
 from . import names, patches
 from .errors import already_exists, does_not_exist
+from .governance import Governance
 from .procedures import Procedures
 
 log = logging.getLogger("local_snowflake")
@@ -70,6 +71,7 @@ class Account(FakeSnow):
         # Files of COPYs, whether or not they were rolled back: see unfriendly.
         self.copied: dict[tuple[str, str, str], dict[str, str]] = {}
         self.commit_lock = threading.Lock()
+        self.governance = Governance()
         keywords = "SELECT keyword_name, keyword_category FROM duckdb_keywords()"
         names.learn_keywords(self.duck_conn.execute(keywords).fetchall())
         self._attach(data / "global.db", GLOBAL_DATABASE_NAME)

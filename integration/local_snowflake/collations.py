@@ -1,4 +1,4 @@
-"""Collations: the parameter DEFAULT_DDL_COLLATION of the account, the clause of that name, and COLLATE of a column.
+"""Collations: the parameter DEFAULT_DDL_COLLATION, the clause of that name, COLLATE of a column and of an expression.
 
 What has "ci" in it compares without regard to case here; all else of collations is left out, as are ALTER TABLE and CREATE
 TABLE … AS, whose columns get none. A hybrid table takes none on columns of its key or of an index (documentation of CREATE
@@ -16,9 +16,8 @@ from .errors import SnowflakeError
 _TEXT = {exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.NVARCHAR, exp.DType.CHAR, exp.DType.NCHAR}
 
 
-def settle(create: exp.Create, columns: list[exp.ColumnDef], of_account: str, text: str, *, hybrid: bool) -> dict[str, str]:
+def settle(create: exp.Create, columns: list[exp.ColumnDef], default: str, text: str, *, hybrid: bool) -> dict[str, str]:
     """Each text column's collation, where it has one; DuckDB is told of those that ignore case."""
-    default = of_account
     for prop in (create.args.get("properties") or exp.Properties(expressions=[])).expressions:
         if isinstance(prop.this, exp.Var) and prop.this.name.upper() == "DEFAULT_DDL_COLLATION":
             default = prop.args["value"].name
@@ -52,6 +51,13 @@ def settle(create: exp.Create, columns: list[exp.ColumnDef], of_account: str, te
 
 def duckdb_name(collation: str) -> str | None:
     return "NOCASE" if "ci" in collation.lower().split("-") else None
+
+
+def in_expressions(expression: exp.Expr) -> None:
+    """COLLATE(x, 'en-ci'); an empty specification takes that of a column away."""
+    for node in list(expression.find_all(exp.Collate)):
+        if isinstance(node.expression, exp.Literal):
+            node.set("expression", exp.var(duckdb_name(node.expression.this) or "C"))
 
 
 def _name(identifier: exp.Expr) -> str:

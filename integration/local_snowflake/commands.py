@@ -13,7 +13,7 @@ import sqlglot
 from fakesnow.transforms.transforms import SERVER_VERSION
 from sqlglot import Expr, exp
 
-from . import names, show_objects, shows
+from . import governance, names, show_objects, shows
 from .engine import Answer, Cursor, single
 from .errors import SnowflakeError, does_not_exist, syntax
 
@@ -37,6 +37,8 @@ def transaction(session: Session, first: str, text: str) -> Answer | None:
 
 
 def command(session: Session, first: str, text: str) -> Answer | None:
+    if answer := governance.command(session, first, text):
+        return answer
     if first in ("GRANT", "REVOKE", "UNSET"):
         return single("status", DONE)
     if first == "USE":

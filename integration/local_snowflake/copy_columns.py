@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ class Column:
     length: int | None
     declared: str
     position: int
+    # Its default is a sequence that has a name; an AUTOINCREMENT column's has none.
+    takes_sequence: bool = False
 
 
 def target_columns(duck: duckdb.DuckDBPyConnection, catalog: str, schema: str, table: str) -> dict[str, Column]:
@@ -35,7 +38,9 @@ def target_columns(duck: duckdb.DuckDBPyConnection, catalog: str, schema: str, t
     for name, kind, nullable, comment, position in rows:
         declared = (re.match(r'\{"t":"([^"]+)"', comment or "") or [None, kind])[1]
         sized = re.match(r"(?:VARCHAR|BINARY)\((\d+)\)", declared)
-        found[name] = Column(name, kind, nullable, int(sized[1]) if sized else None, declared, position)
+        note = json.loads(comment) if (comment or "").startswith('{"t":') else {}
+        takes_sequence = note.get("d", "").endswith(".NEXTVAL")
+        found[name] = Column(name, kind, nullable, int(sized[1]) if sized else None, declared, position, takes_sequence)
     return found
 
 

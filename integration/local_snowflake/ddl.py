@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import collations, names
+from . import collations, governance, names
 from .engine import Answer, Cursor, single
 from .errors import SnowflakeError, already_exists, does_not_exist
 
@@ -97,10 +97,11 @@ def _next_of(default: exp.Expr | None) -> str | None:
     return ".".join(names.quote(default.args[part].this) for part in ("catalog", "db", "table"))
 
 
-def replace_sequence(conn: FakeSnowflakeConnection, create: exp.Create, params: list | None) -> Answer:
-    """CREATE OR REPLACE SEQUENCE: DuckDB refuses it while a column's default names the sequence."""
-    table = create.this
+def replace_sequence(session: Session, create: exp.Create, params: list | None) -> Answer:
+    """CREATE OR REPLACE SEQUENCE: DuckDB refuses it while a column's default names the sequence. Its grants go."""
+    conn, table = session.conn, create.this
     parts = (_resolved(table, "catalog") or conn.database, _resolved(table, "db") or conn._schema, _resolved(table, "this"))
+    session.account.governance.forget("SEQUENCE", (names.decode(parts[0]), names.decode(parts[1]), parts[2]))
     call = "nextval(" + names.literal(".".join(names.quote(part) for part in parts)) + ")"
     columns = conn._duck_conn.execute(
         "SELECT database_name, schema_name, table_name, column_name FROM duckdb_columns() WHERE column_default = ?", [call]
@@ -143,6 +144,31 @@ def forget_loads(conn: FakeSnowflakeConnection, catalog: str, schema: str, table
         )
 
 
+def set_note(session: Session, table: governance.Name, column: str, key: str, value: str | None) -> None:
+    """Changes what is noted of a column."""
+    noted = dict(_all_notes(session, table))
+    if column not in noted:
+        raise SnowflakeError("000904", f"SQL compilation error:\ninvalid identifier '{column}'", "42000")
+    note = {name: text for name, text in {**noted[column], key: value}.items() if text is not None}
+    full = f"{names.encode(table[0])}.{names.encode(table[1])}.{names.quote(table[2])}"
+    for sql in _comment_sql(full, {column: note}):
+        session.conn._duck_conn.execute(sql)
+
+
+def notes(session: Session, table: governance.Name, key: str) -> list[tuple[str, str]]:
+    """The columns of which something is noted, and what."""
+    return [(column, note[key]) for column, note in _all_notes(session, table) if key in note]
+
+
+def _all_notes(session: Session, table: governance.Name) -> list[tuple[str, dict[str, Any]]]:
+    rows = session.conn._duck_conn.execute(
+        "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+        " ORDER BY column_index",
+        [names.encode(table[0]), names.encode(table[1]), table[2]],
+    ).fetchall()
+    return [(column, json.loads(comment) if comment else {}) for column, comment in rows]
+
+
 def create_table(
     conn: FakeSnowflakeConnection, create: exp.Create, params: list | None, text: str, *, hybrid: bool, session: Session
 ) -> Answer:
@@ -162,8 +188,9 @@ def create_table(
     if hybrid and account.has_database(catalog) and {"", schema} & account.transient_schemas(catalog):
         raise SnowflakeError("391411", "Hybrid tables cannot be created in transient schemas or databases.", "0A000")
     columns = [c for c in schema_node.expressions if isinstance(c, exp.ColumnDef)] if schema_node else []
-    of_account = session.server.account_parameters.get("DEFAULT_DDL_COLLATION", "")
-    collated = collations.settle(create, columns, of_account, text, hybrid=hybrid)
+    default = session.server.account_parameters.get("DEFAULT_DDL_COLLATION", "")
+    default = governance.default_collation(account.governance, catalog, schema, default)
+    collated = collations.settle(create, columns, default, text, hybrid=hybrid)
     facts: dict[str, Any] = {"hybrid": True} if hybrid else {}
     like = None
     kept = []
@@ -197,6 +224,7 @@ def create_table(
         if facts:
             duck.execute(f"COMMENT ON TABLE {full} IS {names.literal(json.dumps(facts, ensure_ascii=False))}")
         forget_loads(conn, catalog, schema, name)
+        account.governance.forget("TABLE", (names.decode(catalog), names.decode(schema), name))
         duck.commit()
     except BaseException:
         duck.rollback()
@@ -258,9 +286,9 @@ def _collate(comment: str | None) -> str:
     return f" COLLATE {name}" if name else ""
 
 
-def alter_table(conn: FakeSnowflakeConnection, alter: exp.Alter, params: list | None) -> Answer:
+def alter_table(session: Session, alter: exp.Alter, params: list | None) -> Answer:
     """ADD COLUMN keeps its declared type; NOT NULL is added after the column, as DuckDB wants it."""
-    table = alter.this
+    conn, table = session.conn, alter.this
     name = table.name if table.this.quoted else table.name.upper()
     catalog = _resolved(table, "catalog") or conn.database
     schema = _resolved(table, "db") or conn._schema

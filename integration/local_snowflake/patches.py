@@ -49,12 +49,13 @@ SELECT
   CASE WHEN full_type LIKE 'NUMBER%' THEN 10 END AS NUMERIC_PRECISION_RADIX,
   CASE WHEN full_type LIKE 'NUMBER%' THEN regexp_extract(full_type, ',([0-9]+)', 1)::BIGINT END AS NUMERIC_SCALE,
   CASE WHEN full_type LIKE 'TIME%' THEN regexp_extract(full_type, '[0-9]+')::BIGINT END AS DATETIME_PRECISION,
-  NULL::VARCHAR AS COLLATION_NAME,
+  nullif(regexp_extract(full_type, 'COLLATE ''(.*)''', 1), '') AS COLLATION_NAME,
   CASE WHEN note LIKE '%"i":true%' THEN 'YES' ELSE 'NO' END AS IS_IDENTITY,
   NULL::VARCHAR AS IDENTITY_GENERATION, NULL::VARCHAR AS IDENTITY_CYCLE,
   CASE WHEN declared IS NOT NULL THEN json_extract_string(note, '$.c') ELSE note END AS COMMENT,
   NULL::VARCHAR AS IDENTITY_START, NULL::VARCHAR AS IDENTITY_INCREMENT, NULL::VARCHAR AS IDENTITY_ORDERED,
-  NULL::VARCHAR AS DATA_TYPE_ALIAS, full_type AS _FULL_TYPE
+  NULL::VARCHAR AS DATA_TYPE_ALIAS, full_type AS _FULL_TYPE,
+  CASE WHEN declared IS NOT NULL THEN json_extract_string(note, '$.m') END AS _POLICY
 FROM typed
 """
 
@@ -91,7 +92,7 @@ SELECT column_name AS "name", _FULL_TYPE AS "type", 'COLUMN' AS "kind",
         WHERE k.database_name = '${catalog}' AND k.schema_name = '${schema}' AND k.table_name = '${table}'
           AND constraint_type = 'PRIMARY KEY'), column_name) THEN 'Y' ELSE 'N' END AS "primary key",
     'N' AS "unique key", NULL::VARCHAR AS "check", NULL::VARCHAR AS "expression", COMMENT AS "comment",
-    NULL::VARCHAR AS "policy name", NULL::JSON AS "privacy domain"
+    _POLICY AS "policy name", NULL::JSON AS "privacy domain"
 FROM _fs_global._fs_information_schema._fs_columns
 WHERE table_catalog = '${catalog}' AND table_schema = '${schema}' AND table_name = '${table}'
 ORDER BY ordinal_position

@@ -252,7 +252,8 @@ class Server:
             self.statements.write(
                 session=session.id, query=query_id, tag=own.get("QUERY_TAG", session.parameter("QUERY_TAG", "")), user=session.user,
                 application=session.parameter("CLIENT_APPLICATION", session.application) or None,
-                database=session.database and names.decode(session.database), binds=len(bindings or {}),
+                warehouse=session.warehouse, database=session.database and names.decode(session.database),
+                binds=len(bindings or {}),
                 result=code, ms=round((time.monotonic() - started) * 1000, 1), sql=sql,
             )  # fmt: skip
 

@@ -16,7 +16,7 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.statement_type import statement_type_id
 from sqlglot import Expr, exp
 
-from . import binds, commands, copy_into, ddl, procedures, rewrite, stages, unfriendly
+from . import binds, collations, commands, copy_into, ddl, procedures, rewrite, stages, unfriendly
 from .engine import PLANNED, Answer, Cursor, from_rows, single, strip_target
 from .errors import SnowflakeError, not_emulated
 from .transactions import Transaction
@@ -190,6 +190,7 @@ class Session(Writing):
         rewrite.encode_names(expression, self.account.has_aliases)
         rewrite.hashes(expression)
         rewrite.text_formats(expression)
+        collations.in_expressions(expression)
         expression = rewrite.context_functions(expression, commands.context(self, isinstance(expression, exp.Create), now))
         if isinstance(expression, exp.Update):
             strip_target(expression.expressions)
@@ -291,9 +292,9 @@ class Session(Writing):
         if isinstance(expression, exp.Create) and kind == "VIEW":
             return ddl.create_view(self.conn, expression, params)
         if isinstance(expression, exp.Create) and kind == "SEQUENCE" and expression.args.get("replace"):
-            return ddl.replace_sequence(self.conn, expression, params)
+            return ddl.replace_sequence(self, expression, params)
         if isinstance(expression, exp.Alter):
-            return ddl.alter_table(self.conn, expression, params)
+            return ddl.alter_table(self, expression, params)
         answer = Cursor(self.conn).run(expression, params)
         if isinstance(expression, exp.Drop) and kind == "TABLE":
             table = expression.find(exp.Table)

@@ -34,8 +34,8 @@ pub enum LoadOutcome {
     TryAgain(String),
     /// Nothing was tried: a rate limit forbids it now.
     Limited,
-    /// Nothing was tried, and the load is not to blame: another transaction, which may take a load's time, holds rows of the
-    /// checkpoint that the load has to lock; or Snowflake is away, or refuses the login for now.
+    /// Nothing was committed, and the load is not to blame: another transaction, which may take a load's time, holds rows of the
+    /// checkpoint that the load has to lock; or Snowflake is away, or refuses the login for now; or no warehouse runs.
     Held(String),
     /// Nothing was committed: none of them can be loaded, and trying again will not help.
     Impossible(String),

@@ -123,6 +123,7 @@ fn what_is_commented_out_in_the_examples_loads_too() {
         (config.affinity, config.warnings.len()),
         (Some(AffinityFilter::parse("blue")), 0)
     );
+    assert_eq!(config.load_warehouse.as_deref(), Some("SNOWHAUL_LOAD_WH"));
     // What the comments call defaults are the defaults.
     let defaults = orchestrator::load(None, &unset).expect("defaults");
     assert_eq!(

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct OrchestratorConfig {
     /// Name of the Snowflake connection; `None`: the default one.
     pub connection_name: Option<String>,
+    /// The warehouse of loads and of their transactions; `None`: the connection's, as for everything else.
+    pub load_warehouse: Option<String>,
     /// Where the metadata is.
     pub metadata: MetadataLocation,
     /// Only workflows with a matching affinity are driven.
@@ -45,6 +47,7 @@ impl OrchestratorConfig {
                 "connection_name",
                 self.connection_name != new.connection_name,
             ),
+            ("load_warehouse", self.load_warehouse != new.load_warehouse),
             (
                 metadata::DATABASE,
                 self.metadata.database != new.metadata.database,
@@ -77,6 +80,7 @@ pub(super) const APPLICATION: &[&str] = &[
     "lease",
     "reap_interval",
     "load_concurrency",
+    "load_warehouse",
     "partition_window",
     "max_failures",
     "log_format",
@@ -87,6 +91,7 @@ pub const CONNECTION_VARIABLE: &str = "SNOWFLAKE_CONNECTION_NAME";
 /// The most that a count may be.
 const MOST: u32 = 10_000;
 const AFFINITY_VARIABLE: &str = "DATA_MIGRATION_ORCHESTRATOR_AFFINITY";
+const LOAD_WAREHOUSE_VARIABLE: &str = "DATA_MIGRATION_ORCHESTRATOR_LOAD_WAREHOUSE";
 
 /// Reads and checks what the orchestrator is told by the file at `path`, if there is one, and by the environment `var`.
 ///
@@ -124,6 +129,9 @@ fn read(
     } else {
         metadata::variable_value(&section, AFFINITY_VARIABLE)
     };
+    let load_warehouse = section
+        .filled_text("load_warehouse")
+        .or_else(|| metadata::variable_value(&section, LOAD_WAREHOUSE_VARIABLE));
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let loads = match section.has("load_concurrency") {
         true => section.whole("load_concurrency", 1, MOST),
@@ -142,6 +150,7 @@ fn read(
         seconds.unwrap_or(Duration::from_secs(default))
     };
     OrchestratorConfig {
+        load_warehouse,
         metadata,
         affinity: affinity.as_deref().map(AffinityFilter::parse),
         poll,

@@ -267,6 +267,7 @@ fn the_file_wins_over_the_environment_and_that_over_the_defaults() {
         ),
         ("SNOWFLAKE_CONNECTION_NAME", "env_connection"),
         ("DATA_MIGRATION_ORCHESTRATOR_AFFINITY", "env_affinity"),
+        ("DATA_MIGRATION_ORCHESTRATOR_LOAD_WAREHOUSE", "ENV_WH"),
     ];
     let worker = load_text(
         &with("snowflake_database_for_metadata = 'file_db'", ""),
@@ -301,9 +302,10 @@ fn the_file_wins_over_the_environment_and_that_over_the_defaults() {
         (8, 64, 5)
     );
     assert_eq!(
-        (none.connection_name, none.affinity, none.metadata),
-        (None, None, MetadataLocation::default())
+        (none.connection_name, none.affinity, none.load_warehouse),
+        (None, None, None)
     );
+    assert_eq!(none.metadata, MetadataLocation::default());
     let environment = orchestrator::load(None, &env(&vars)).expect("the environment");
     assert_eq!(
         (
@@ -317,8 +319,9 @@ fn the_file_wins_over_the_environment_and_that_over_the_defaults() {
             "ENV_DB"
         )
     );
+    assert_eq!(environment.load_warehouse.as_deref(), Some("ENV_WH"));
     let (_folder, path) = write(
-        "[application]\naffinity = 'file'\nlease = 30\nmax_failures = 1\nmetrics = 3\n[connections.target.snowflake_connection_name]\nconnection_name = '${C}'\n",
+        "[application]\naffinity = 'file'\nload_warehouse = 'FILE_WH'\nlease = 30\nmax_failures = 1\nmetrics = 3\n[connections.target.snowflake_connection_name]\nconnection_name = '${C}'\n",
     );
     let vars = [vars.as_slice(), &[("C", "file_connection")]].concat();
     let file = orchestrator::load(Some(&path), &env(&vars)).expect("the file");
@@ -334,6 +337,7 @@ fn the_file_wins_over_the_environment_and_that_over_the_defaults() {
             "ENV_DB"
         )
     );
+    assert_eq!(file.load_warehouse.as_deref(), Some("FILE_WH"));
     assert_eq!(
         (file.lease, file.max_failures, file.warnings.len()),
         (Duration::from_secs(30), 1, 1)

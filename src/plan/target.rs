@@ -7,7 +7,7 @@ use crate::domain::table::{SourceColumn, TypeClass, WrittenName};
 use crate::domain::task::ExtractColumn;
 use crate::plan::names::{find_column, no_such_column};
 use crate::types::load::{NewColumn, load_column};
-use crate::types::snowflake_name;
+use crate::types::snowflake_name::{self, quote};
 use crate::types::snowflake_type::TargetType;
 
 /// A column as it shall arrive.
@@ -34,6 +34,10 @@ pub struct TargetColumn {
     pub nullable: bool,
     /// Whether it fills itself.
     pub has_default: bool,
+    /// The sequence that fills it, if one does.
+    pub sequence: Option<String>,
+    /// The masking policy that is set on it, if it can be told.
+    pub masking_policy: Option<String>,
 }
 
 /// The columns, with their names and types in a target that would be created for them.
@@ -280,6 +284,13 @@ pub fn match_columns(
                 existing.name
             ));
         }
+        // Documentation of COPY INTO: "excluded columns cannot have a sequence as their default value".
+        if let Some(sequence) = existing.sequence.as_ref().filter(|_| !filled) {
+            problems.push(format!(
+                "the target column {0} is filled by the sequence {sequence}, which COPY INTO refuses of a column that no source column fills; ALTER TABLE … ALTER COLUMN {0} DROP DEFAULT, make it an IDENTITY column, or name the source column that fills it with columnNameMappings",
+                quote(&existing.name)
+            ));
+        }
     }
     if problems.is_empty() {
         Ok((columns, warnings))
@@ -303,6 +314,8 @@ pub fn narrow_columns(dialect: &dyn Dialect, columns: &[ExtractColumn]) -> Vec<S
     };
     columns.iter().enumerate().filter_map(narrow).collect()
 }
+
+pub mod policies;
 
 #[cfg(test)]
 mod tests;

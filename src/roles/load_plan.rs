@@ -6,15 +6,17 @@ use crate::dialect;
 use crate::domain::table::{Content, KeyRange};
 use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
 use crate::snowflake::copy::MAX_FILES;
-use crate::snowflake::merge::{self, MergeKey};
+use crate::snowflake::merge::{MergeKey, is_collated};
 use crate::snowflake::replace::{delete_ranges, target_key};
 use crate::types::load::load_column;
 use crate::types::snowflake_name::{quote, quote_table};
 
 /// What a batch's load is made of.
 pub(super) struct Load {
-    /// What its files hold.
-    pub(super) content: Content,
+    /// Rows in its files.
+    pub(super) rows: u64,
+    /// The columns of its staging table, if it goes through one: quoted name and type.
+    pub(super) staged: Vec<(String, String)>,
     /// For each target column its quoted name and the expression over the file.
     pub(super) columns: Vec<(String, String)>,
     /// What is done with them.
@@ -42,7 +44,16 @@ impl Load {
         if batch.iter().any(|staged| staged.unit.content != content) {
             return Ok(None);
         }
+        // Of keys, none counts as moved.
+        let files = batch.iter().flat_map(|staged| &staged.manifest.files);
+        let rows = files.map(|file| file.rows).sum();
         let kind = match (content, extraction.load) {
+            (Content::Keys, _) if rows == 0 && extraction.watermark.is_some() => {
+                return Err(format!(
+                    "the analysis has found rows in the source {}, and no key was read from it: all rows of the target {} would be deleted, and none is; if the source is empty by now, a new workflow finds that and deletes them",
+                    extraction.source, extraction.target
+                ));
+            }
             (Content::Keys, _) => LoadKind::DeleteMissing(merge_key(extraction)?),
             (Content::Rows, LoadMode::Merge) => LoadKind::Merge(merge_key(extraction)?),
             (Content::Rows, LoadMode::Append) => LoadKind::Direct { delete: None },
@@ -56,7 +67,8 @@ impl Load {
             }
         };
         Ok(Some(Self {
-            content,
+            rows,
+            staged: staging_columns(extraction, content),
             columns: load_columns(extraction, content)?,
             kind,
         }))
@@ -73,17 +85,15 @@ impl Load {
     }
 }
 
-/// What creates the staging table of a load by primary key: whole rows as the target has them, or its keys alone.
-pub(super) fn create_staging(
+/// The columns of the staging table of a load by primary key: quoted name and type, as the target has them.
+pub(super) fn staging_columns(
+    extraction: &ExtractionSpec,
     content: Content,
-    staging: &str,
-    target: &str,
-    names: &[String],
-) -> String {
-    match content {
-        Content::Rows => merge::create_staging(staging, target),
-        Content::Keys => merge::create_key_staging(staging, target, names),
-    }
+) -> Vec<(String, String)> {
+    let columns = extraction.columns_of(content).into_iter();
+    columns
+        .map(|column| (quote(&column.target_name), column.target_type.clone()))
+        .collect()
 }
 
 /// The target's columns of the primary key.
@@ -94,6 +104,7 @@ pub(super) fn merge_key(extraction: &ExtractionSpec) -> Result<Vec<MergeKey>, St
         .map(|column| MergeKey {
             name: quote(&column.target_name),
             nullable: column.source.nullable,
+            collated: is_collated(&column.target_type),
         })
         .collect();
     if key.is_empty() || key.len() != extraction.primary_key.len() {
@@ -151,8 +162,10 @@ pub(super) fn load_columns(
 mod tests {
     use super::*;
     use crate::checkpoint::{LoadUnit, PartitionKey};
+    use crate::domain::analysis::Watermark;
     use crate::domain::task::Manifest;
     use crate::domain::{Attempt, PartitionNo, TableNo};
+    use crate::plan::target::policies::tests::extraction;
     use proptest::prelude::*;
 
     fn staged(no: u32, megabytes: &[u64]) -> StagedPartition {
@@ -187,6 +200,35 @@ mod tests {
         assert_eq!(sizes(None), [4]);
         assert_eq!(sizes(Some(250)), [2, 1, 1]);
         assert_eq!(sizes(Some(1)), [1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn no_key_of_a_source_that_had_rows_deletes_nothing() {
+        let keys = |files: &[u64]| {
+            let mut keys = staged(0, files);
+            keys.unit.content = Content::Keys;
+            keys.unit.rows = 0;
+            keys
+        };
+        let mut extraction = extraction(LoadMode::Append);
+        // Read twice, and empty twice.
+        let load = Load::of(&extraction, &[keys(&[])])
+            .expect("a load")
+            .expect("one kind");
+        assert!(matches!(load.kind, LoadKind::DeleteMissing(_)) && load.rows == 0);
+        extraction.watermark = Some(Watermark {
+            column: extraction.key[0].clone(),
+            upto: "7".to_owned(),
+            moves_above: false,
+            moves_nulls: false,
+        });
+        let refused = Load::of(&extraction, &[keys(&[])]).err().expect("refused");
+        assert!(refused.contains("none is"), "{refused}");
+        let load = Load::of(&extraction, &[keys(&[1, 1, 1])])
+            .expect("a load")
+            .expect("one kind");
+        assert_eq!(load.rows, 3);
+        assert_eq!(load.staged, [("\"ID\"".to_owned(), "VARCHAR".to_owned())]);
     }
 
     proptest! {

@@ -73,9 +73,13 @@ impl<'a> Prepared<'a> {
             client,
             checkpoint,
         } = self;
+        let mut loads = connection.clone();
+        if let Some(warehouse) = &config.load_warehouse {
+            loads.warehouse = Some(warehouse.clone());
+        }
         let loader = TableLoader {
-            client: SnowflakeClient::for_loads(connection.clone(), "orchestrator"),
-            transactions: SnowflakeClient::for_transactions(connection.clone(), "orchestrator"),
+            client: SnowflakeClient::for_loads(loads.clone(), "orchestrator"),
+            transactions: SnowflakeClient::for_transactions(loads.clone(), "orchestrator"),
             checkpoint: checkpoint.clone(),
             metadata: config.metadata.clone(),
             stage: config.metadata.stage(),
@@ -85,6 +89,7 @@ impl<'a> Prepared<'a> {
         tracing::info!(
             owner,
             connection = connection.name,
+            load_warehouse = loads.warehouse,
             metadata = config.metadata.quoted(),
             affinity = config.affinity.as_ref().map(tracing::field::display),
             "orchestrator starts"

@@ -1,7 +1,7 @@
 //! What a workflow would do, without doing it: asks the source alone, and writes down the statements.
 
 use super::RoleError;
-use super::load_plan::{create_staging, load_columns, merge_key};
+use super::load_plan::{load_columns, merge_key, staging_columns};
 use super::target_planner::{creation, extraction_spec};
 use super::task_runner::column_plans;
 use super::worker::check_sources;
@@ -123,6 +123,8 @@ impl Table<'_> {
                 target_type: column.target_type.clone(),
                 nullable: column.nullable,
                 has_default: false,
+                sequence: None,
+                masking_policy: None,
             })
             .collect();
         let (columns, found) = match_columns(dialect, &wanted, &target)?;
@@ -258,6 +260,8 @@ impl Table<'_> {
             columns.iter().map(|(name, _)| name.clone()).collect()
         };
         let slices = partitions(self.spec, self.analysis);
+        // The load has the number of rows that are staged.
+        let staged = self.analysis.row_estimate;
         match extraction.load {
             LoadMode::Append => add("partition 0", copy(&target, &rows, 0)),
             LoadMode::ReplaceRange => {
@@ -275,7 +279,7 @@ impl Table<'_> {
                 add("partition 0 into an empty target", copy(&target, &rows, 0));
                 add(
                     "later runs, staging table",
-                    create_staging(Content::Rows, STAGING, &target, &names(&rows)),
+                    merge::create_staging(STAGING, &staging_columns(extraction, Content::Rows)),
                 );
                 add(
                     "later runs, into the staging table",
@@ -283,7 +287,7 @@ impl Table<'_> {
                 );
                 add(
                     "later runs, from the staging table",
-                    merge::merge(&target, STAGING, &key, &names(&rows)),
+                    merge::merge(&target, STAGING, &key, &names(&rows), staged),
                 );
             }
         }
@@ -292,7 +296,7 @@ impl Table<'_> {
             let key = merge_key(extraction)?;
             add(
                 "keys that are there, staging table",
-                create_staging(Content::Keys, STAGING, &target, &names(&keys)),
+                merge::create_staging(STAGING, &staging_columns(extraction, Content::Keys)),
             );
             add(
                 "keys that are there, into the staging table",
@@ -300,7 +304,7 @@ impl Table<'_> {
             );
             add(
                 "rows whose keys are gone",
-                merge::delete_missing(&target, STAGING, &key),
+                merge::delete_missing(&target, STAGING, &key, staged),
             );
         }
         Ok(statements)

@@ -1,9 +1,11 @@
 //! Loads staged partitions: one transaction that holds the checkpoint's change and the rows'.
 //!
 //! Rows that are added, or that replace a range, are copied in the transaction itself. Rows that replace others by their
-//! primary key are copied before into a staging table, which nobody else knows; the transaction holds the MERGE.
+//! primary key are copied before into a staging table, which nobody else knows; the transaction holds the MERGE. All of that
+//! happens in one session: another one may see late what this one has staged (documentation of Transactions, "Read
+//! consistency across sessions"), and would take it for the whole.
 
-use super::load_plan::{Load, LoadKind, create_staging, segments};
+use super::load_plan::{Load, LoadKind, segments};
 use super::workflow_end::WorkflowEnd;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{
@@ -14,25 +16,22 @@ use crate::dialect;
 use crate::domain::staged_path::{attempt_directory, check_manifest};
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
-use crate::failpoint::{Step, step};
+use crate::failpoint::Step;
 use crate::plan::target::narrow_columns;
 use crate::snowflake::copy::{CopyInto, verify};
 use crate::snowflake::error::Kind;
 use crate::snowflake::merge;
-use crate::snowflake::{SnowflakeClient, SnowflakeError, Transaction};
+use crate::snowflake::{Reserved, SnowflakeClient, SnowflakeError, Transaction};
 use crate::types::snowflake_name::{quote, quote_table};
 use async_trait::async_trait;
 use serde_json::json;
 use std::time::Duration;
 
-/// Snowflake's code for a session without a warehouse.
-const NO_WAREHOUSE: &str = "000606";
-
 /// The orchestrator's [`Loader`].
 pub struct TableLoader {
-    /// Sessions of its own: each load tags its statements with its workflow and table.
+    /// For what stands beside loads: staging tables that go, and the ends of workflows.
     pub client: SnowflakeClient,
-    /// The same for the transactions, in which nothing is committed by itself.
+    /// For loads, in whose sessions nothing is committed by itself: each tags its statements with its workflow and table.
     pub transactions: SnowflakeClient,
     /// Gives the statements that belong into the transaction.
     pub checkpoint: HybridCheckpoint,
@@ -157,8 +156,15 @@ impl TableLoader {
             Err(problem) => return LoadOutcome::Impossible(problem),
         };
         let tag = tag(owned, extraction);
-        let mut staging = None;
-        if load.is_by_key() {
+        let work = Work {
+            owned,
+            table_no,
+            extraction,
+            batch,
+            load: &load,
+            admission,
+        };
+        let outcome = if load.is_by_key() {
             // What fills the staging table comes before the statement that carries the condition.
             if admission == Admission::Unasked {
                 match self.checkpoint.limits_are_set().await {
@@ -167,29 +173,13 @@ impl TableLoader {
                     Err(error) => return LoadOutcome::TryAgain(error.to_string()),
                 }
             }
-            let name = staging_table(&self.metadata, owned.id, table_no);
-            let staged = self.fill_staging(&tag, &name, extraction, batch, &load);
-            if let Err(outcome) = staged.await {
-                self.drop_staging(&name).await;
-                return outcome;
+            self.load_by_key(&tag, &work).await
+        } else {
+            match self.transactions.begin_tagged(Step::LoadBegin, &tag).await {
+                Ok(transaction) => self.commit(transaction, &work, None).await,
+                Err(error) => work.not_begun(&error),
             }
-            staging = Some(name);
-        }
-        let outcome = self
-            .commit(
-                &tag,
-                owned,
-                table_no,
-                extraction,
-                batch,
-                &load,
-                staging.as_deref(),
-                admission,
-            )
-            .await;
-        if let Some(name) = &staging {
-            self.drop_staging(name).await;
-        }
+        };
         if matches!(outcome, LoadOutcome::Committed) {
             tracing::info!(
                 workflow = %owned.name,
@@ -203,51 +193,89 @@ impl TableLoader {
         outcome
     }
 
+    /// Stages the rows, and moves them from there by one statement, all in one session.
+    async fn load_by_key(&self, tag: &str, work: &Work<'_>) -> LoadOutcome {
+        let session = match self.transactions.reserve(tag).await {
+            Ok(session) => session,
+            Err(error) => return work.not_begun(&error),
+        };
+        let staging = staging_table(&self.metadata, work.owned.id, work.table_no);
+        let outcome = match self.fill_staging(&session, &staging, work).await {
+            Err(outcome) => outcome,
+            Ok(()) => match session.begin(Step::LoadBegin).await {
+                Ok(transaction) => self.commit(transaction, work, Some(&staging)).await,
+                Err(error) => work.not_begun(&error),
+            },
+        };
+        self.drop_staging(&staging).await;
+        outcome
+    }
+
     /// Loads the files into a staging table of their own. Nothing of it counts before the transaction.
     async fn fill_staging(
         &self,
-        tag: &str,
+        session: &Reserved,
         staging: &str,
-        extraction: &ExtractionSpec,
-        batch: &[StagedPartition],
-        load: &Load,
+        work: &Work<'_>,
     ) -> Result<(), LoadOutcome> {
-        let target = quote_table(&extraction.target);
-        let create = create_staging(load.content, staging, &target, &load.names());
-        step(Step::StagingCreate, self.client.query_tagged(tag, &create))
+        let load = work.load;
+        let fail = |error: SnowflakeError| work.failed(&error);
+        // Each COPY is committed by itself: what a killed process left open would keep others from dropping the table.
+        session
+            .query("ALTER SESSION SET AUTOCOMMIT = TRUE")
             .await
-            .map_err(|error| failed(&error, extraction, batch))?;
-        for files in segments(batch, extraction.load_segment_mb) {
+            .map_err(fail)?;
+        let create = merge::create_staging(staging, &load.staged);
+        session
+            .run_step(Step::StagingCreate, &create)
+            .await
+            .map_err(fail)?;
+        for files in segments(work.batch, work.extraction.load_segment_mb) {
             let copy = CopyInto {
                 table: staging,
                 columns: &load.columns,
                 stage: &self.stage,
                 files: &files,
             };
-            let sql = copy.sql();
-            let answer = step(Step::StagingCopy, self.client.query_tagged(tag, &sql))
+            let answer = session
+                .run_step(Step::StagingCopy, &copy.sql())
                 .await
-                .map_err(|error| failed(&error, extraction, batch))?;
-            verify(&files, &answer)
-                .map_err(|difference| rejected(extraction, batch, &difference))?;
+                .map_err(fail)?;
+            verify(&files, &answer).map_err(|difference| work.rejected(&difference))?;
+        }
+        let counted = session.query(&merge::count_staged(staging)).await;
+        let counted = counted
+            .map_err(fail)?
+            .into_iter()
+            .flatten()
+            .flatten()
+            .next();
+        if counted.as_deref() != Some(load.rows.to_string().as_str()) {
+            return Err(not_all_seen(
+                load.rows,
+                counted.as_deref().unwrap_or("none"),
+            ));
         }
         if let LoadKind::Merge(key) = &load.kind {
-            let rows = self
-                .client
-                .query_tagged(tag, &merge::duplicate_key(staging, key))
+            let rows = session
+                .query(&merge::duplicate_key(staging, key))
                 .await
-                .map_err(|error| failed(&error, extraction, batch))?;
+                .map_err(fail)?;
             if let Some(row) = rows.first() {
                 let cells: Vec<&str> = row.iter().map(|c| c.as_deref().unwrap_or("NULL")).collect();
                 let (count, values) = cells.split_last().unwrap_or((&"", &[]));
                 return Err(LoadOutcome::Impossible(format!(
                     "target {}: primaryKeyColumns {} do not identify a row: {count} source rows have {}; name columns that do",
-                    extraction.target,
-                    extraction.primary_key.join(", "),
+                    work.extraction.target,
+                    work.extraction.primary_key.join(", "),
                     values.join(", ")
                 )));
             }
         }
+        session
+            .query("ALTER SESSION SET AUTOCOMMIT = FALSE")
+            .await
+            .map_err(fail)?;
         Ok(())
     }
 
@@ -262,37 +290,27 @@ impl TableLoader {
     }
 
     /// The transaction.
-    #[allow(clippy::too_many_arguments)] // What one load is about, each of another kind.
     async fn commit(
         &self,
-        tag: &str,
-        owned: &OwnedWorkflow,
-        table_no: TableNo,
-        extraction: &ExtractionSpec,
-        batch: &[StagedPartition],
-        load: &Load,
+        transaction: Transaction,
+        work: &Work<'_>,
         staging: Option<&str>,
-        admission: Admission,
     ) -> LoadOutcome {
-        let transaction = match self.transactions.begin_tagged(Step::LoadBegin, tag).await {
-            Ok(transaction) => transaction,
-            // Nothing has begun, whatever becomes of the other sessions.
-            Err(error) if matches!(error.kind, Kind::Unreachable | Kind::Login) => {
-                return LoadOutcome::Held(error.message);
-            }
-            Err(error) => return failed(&error, extraction, batch),
-        };
+        let (owned, table_no) = (work.owned, work.table_no);
         // Within what LOAD_SEQ holds.
         let number = rand::random::<u64>() >> 1;
         let filled = async {
-            let units: Vec<_> = batch.iter().map(|staged| staged.unit.clone()).collect();
-            let statements = self
-                .checkpoint
-                .load_statements(owned, table_no, extraction, &units, number, admission);
-            self.move_checkpoint(&transaction, statements, extraction, batch)
-                .await?;
-            self.move_rows(&transaction, extraction, batch, load, staging)
-                .await?;
+            let units: Vec<_> = work.batch.iter().map(|s| s.unit.clone()).collect();
+            let statements = self.checkpoint.load_statements(
+                owned,
+                table_no,
+                work.extraction,
+                &units,
+                number,
+                work.admission,
+            );
+            self.move_checkpoint(&transaction, statements).await?;
+            self.move_rows(&transaction, work, staging).await?;
             // Snowflake ends a transaction that was idle for five minutes: this process stood still, or a request was long
             // on its way. The rows then came into another transaction, which their statement has opened (there is no
             // autocommit) and in which the checkpoint is not changed. It must not be committed.
@@ -300,7 +318,7 @@ impl TableLoader {
             let answer = transaction
                 .query(&question)
                 .await
-                .map_err(|error| failed(&error, extraction, batch))?;
+                .map_err(|error| of_checkpoint(&error))?;
             if answer.is_empty() {
                 let ended = "Snowflake has ended the load's transaction before its end".to_owned();
                 return Err(LoadOutcome::AskCheckpoint(ended));
@@ -324,19 +342,12 @@ impl TableLoader {
         &self,
         transaction: &Transaction,
         statements: Vec<(String, u64)>,
-        extraction: &ExtractionSpec,
-        batch: &[StagedPartition],
     ) -> Result<(), LoadOutcome> {
         for (place, (sql, expected)) in statements.into_iter().enumerate() {
             let changed = transaction
                 .execute(Step::LoadCheckpoint, &sql)
                 .await
-                .map_err(|error| match error.kind {
-                    Kind::Locked => LoadOutcome::Held(error.message),
-                    // Of the metadata, which are not the target: whoever has taken them away may bring them back.
-                    Kind::NoSuchObject | Kind::NoPrivilege => LoadOutcome::TryAgain(error.message),
-                    _ => failed(&error, extraction, batch),
-                })?;
+                .map_err(|error| of_checkpoint(&error))?;
             // The first one also says that no limit is set; one that has been set just now is asked for before the next try.
             if changed != expected
                 && place == 0
@@ -356,30 +367,26 @@ impl TableLoader {
     async fn move_rows(
         &self,
         transaction: &Transaction,
-        extraction: &ExtractionSpec,
-        batch: &[StagedPartition],
-        load: &Load,
+        work: &Work<'_>,
         staging: Option<&str>,
     ) -> Result<(), LoadOutcome> {
+        let (extraction, load) = (work.extraction, work.load);
         let target = quote_table(&extraction.target);
-        let fail = |error: SnowflakeError| failed(&error, extraction, batch);
+        let fail = |error: SnowflakeError| work.failed(&error);
         match (&load.kind, staging) {
             (LoadKind::Merge(key), Some(staging)) => {
-                let sql = merge::merge(&target, staging, key, &load.names());
+                let sql = merge::merge(&target, staging, key, &load.names(), load.rows);
                 let moved = transaction
                     .execute(Step::LoadMerge, &sql)
                     .await
                     .map_err(fail)?;
-                let rows: u64 = batch.iter().map(|staged| staged.unit.rows).sum();
                 let is_key_alone = key.len() == load.columns.len();
-                if moved != rows && !is_key_alone {
-                    let difference =
-                        format!("{rows} rows were to be merged, and Snowflake has merged {moved}");
-                    return Err(rejected(extraction, batch, &difference));
+                if moved != load.rows && !is_key_alone {
+                    return Err(not_all_seen(load.rows, &moved.to_string()));
                 }
             }
             (LoadKind::DeleteMissing(key), Some(staging)) => {
-                let sql = merge::delete_missing(&target, staging, key);
+                let sql = merge::delete_missing(&target, staging, key, load.rows);
                 let deleted = transaction
                     .execute(Step::LoadDeleteMissing, &sql)
                     .await
@@ -393,7 +400,7 @@ impl TableLoader {
                         .await
                         .map_err(fail)?;
                 }
-                for files in segments(batch, extraction.load_segment_mb) {
+                for files in segments(work.batch, extraction.load_segment_mb) {
                     let copy = CopyInto {
                         table: &target,
                         columns: &load.columns,
@@ -404,8 +411,7 @@ impl TableLoader {
                         .run_step(Step::LoadCopy, &copy.sql())
                         .await
                         .map_err(fail)?;
-                    verify(&files, &answer)
-                        .map_err(|difference| rejected(extraction, batch, &difference))?;
+                    verify(&files, &answer).map_err(|difference| work.rejected(&difference))?;
                 }
             }
             (_, None) => {
@@ -430,52 +436,96 @@ fn tag(owned: &OwnedWorkflow, extraction: &ExtractionSpec) -> String {
     .to_string()
 }
 
-/// What a failed statement means. Nothing has been committed.
-fn failed(
-    error: &SnowflakeError,
-    extraction: &ExtractionSpec,
-    batch: &[StagedPartition],
-) -> LoadOutcome {
-    if error.is_retryable() {
-        return LoadOutcome::TryAgain(error.message.clone());
-    }
-    match error.kind {
-        Kind::Login => LoadOutcome::TryAgain(error.message.clone()),
-        Kind::NoSuchObject | Kind::NoPrivilege => {
-            LoadOutcome::Impossible(format!("target {}: {}", extraction.target, error.message))
+/// What one load is about.
+struct Work<'a> {
+    owned: &'a OwnedWorkflow,
+    table_no: TableNo,
+    extraction: &'a ExtractionSpec,
+    batch: &'a [StagedPartition],
+    load: &'a Load,
+    admission: Admission,
+}
+
+impl Work<'_> {
+    /// No transaction has begun: whatever the sessions meet is not of the load.
+    fn not_begun(&self, error: &SnowflakeError) -> LoadOutcome {
+        match error.kind {
+            Kind::Unreachable | Kind::Login => LoadOutcome::Held(error.message.clone()),
+            _ => self.failed(error),
         }
-        _ if error.code.as_deref() == Some(NO_WAREHOUSE) => LoadOutcome::Impossible(format!(
-            "{}; name a warehouse in the orchestrator's connection",
-            error.message
-        )),
-        _ => rejected(extraction, batch, &error.message),
+    }
+
+    /// What a failed statement on the target or the files means. Nothing has been committed.
+    fn failed(&self, error: &SnowflakeError) -> LoadOutcome {
+        let message = error.message.clone();
+        match error.kind {
+            Kind::Held => LoadOutcome::Held(message),
+            Kind::Unreachable
+            | Kind::Login
+            | Kind::SessionExpired
+            | Kind::Cancelled
+            | Kind::Locked
+            | Kind::Unknown => LoadOutcome::TryAgain(message),
+            Kind::NoSuchObject | Kind::NoPrivilege => {
+                LoadOutcome::Impossible(format!("target {}: {message}", self.extraction.target))
+            }
+            Kind::Rejected => self.rejected_for(
+                &message,
+                &format!(
+                    "; change the target column so that it holds the value{}, or leave the row out with whereClauseCriteria",
+                    narrow(self.extraction)
+                ),
+            ),
+            Kind::Refused => self.rejected(&message),
+        }
+    }
+
+    /// A batch that Snowflake refused, in its words alone: nothing says that its values are to blame.
+    fn rejected(&self, message: &str) -> LoadOutcome {
+        self.rejected_for(message, "")
+    }
+
+    /// A batch that Snowflake refused: the partition whose file the message names, or the only one there is.
+    fn rejected_for(&self, message: &str, advice: &str) -> LoadOutcome {
+        let batch = self.batch;
+        let named = batch.iter().position(|staged| {
+            let mut files = staged.manifest.files.iter();
+            files.any(|file| message.contains(&file.path))
+        });
+        let culprit = named.or((batch.len() == 1).then_some(0));
+        let rejected = culprit.map(|index| {
+            let partition = batch[index].unit.key.partition_no;
+            let target = &self.extraction.target;
+            let what = format!("target {target}, partition {partition}: {message}{advice}");
+            (index, what)
+        });
+        LoadOutcome::Rejected(rejected.into_iter().collect())
     }
 }
 
-/// A batch that Snowflake refused: the partition whose file the message names, or the only one there is.
-fn rejected(extraction: &ExtractionSpec, batch: &[StagedPartition], message: &str) -> LoadOutcome {
-    let named = batch.iter().position(|staged| {
-        staged
-            .manifest
-            .files
-            .iter()
-            .any(|file| message.contains(&file.path))
-    });
-    let culprit = named.or((batch.len() == 1).then_some(0));
-    LoadOutcome::Rejected(
-        culprit
-            .map(|index| {
-                let partition = batch[index].unit.key.partition_no;
-                let what = format!(
-                    "target {}, partition {partition}: {message}; change the target column so that it holds the value{}, or leave the row out with whereClauseCriteria",
-                    extraction.target,
-                    narrow(extraction)
-                );
-                (index, what)
-            })
-            .into_iter()
-            .collect(),
-    )
+/// What a failed statement on the checkpoint means: nothing of the target, and nothing of the data.
+fn of_checkpoint(error: &SnowflakeError) -> LoadOutcome {
+    let message = error.message.clone();
+    match error.kind {
+        Kind::Locked | Kind::Held => LoadOutcome::Held(message),
+        // Whoever has taken the metadata away may bring them back, and what is refused here is no row's fault.
+        Kind::Unreachable
+        | Kind::Login
+        | Kind::SessionExpired
+        | Kind::Unknown
+        | Kind::Cancelled
+        | Kind::NoSuchObject
+        | Kind::NoPrivilege
+        | Kind::Rejected
+        | Kind::Refused => LoadOutcome::TryAgain(message),
+    }
+}
+
+/// A statement has looked at another number of rows than are staged: of its session's making, and not of the data.
+fn not_all_seen(rows: u64, seen: &str) -> LoadOutcome {
+    LoadOutcome::TryAgain(format!(
+        "{rows} rows are staged, and Snowflake has looked at {seen}"
+    ))
 }
 
 /// ` (column …)` for each column whose declared type holds more than the target's.

@@ -12,15 +12,16 @@ use crate::domain::task::{ExtractColumn, ExtractionSpec, LoadMode, TaskFailure};
 use crate::failpoint::Step;
 use crate::plan::column_changes::{changes, move_again, stay_behind, unfilled, would_be_lost};
 use crate::plan::synchronization::{load_mode, partitions, start_over, sync_key, sync_plan};
+use crate::plan::target::policies::{self, Policies};
 use crate::plan::target::{
     TargetColumn, WantedColumn, column_warnings, match_columns, new_columns, wanted_columns,
 };
 use crate::snowflake::error::Kind;
 use crate::snowflake::identity;
 use crate::snowflake::replace::target_key;
-use crate::snowflake::{SnowflakeClient, SnowflakeError};
+use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
 use crate::types::load::create_table_ddl;
-use crate::types::snowflake_name::{exact_name, quote, quote_table};
+use crate::types::snowflake_name::{exact_name, quote, quote_table, quote_text};
 use async_trait::async_trait;
 
 /// The orchestrator's [`TargetPlanner`].
@@ -101,6 +102,10 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         if extraction.load == LoadMode::ReplaceRange {
             target_key(&extraction).map_err(refused)?;
         }
+        if policies::looks_at_rows(spec) {
+            let found = self.policies(spec, &existing).await.map_err(failed)?;
+            policies::check(spec, &extraction, &found).map_err(refused)?;
+        }
         warnings.extend(changes(spec, analysis, &extraction.columns));
         let previous = analysis.previous.as_ref();
         let previous = previous.map(|previous| previous.columns.as_slice());
@@ -150,7 +155,7 @@ pub(super) fn creation(
         for (column, wanted) in new.iter_mut().zip(wanted) {
             if wanted.source.identity {
                 let sequence = identity::sequence(target, &column.name);
-                statements.push(identity::create_sequence(&sequence));
+                statements.push(identity::create_sequence(&sequence, 1, 1));
                 column.default = Some(identity::next_value(&sequence));
             }
         }
@@ -222,26 +227,82 @@ impl SnowflakeTargetPlanner {
         target: &TableRef,
     ) -> Result<Option<Vec<TargetColumn>>, SnowflakeError> {
         let sql = format!("DESCRIBE TABLE {}", quote_table(target));
-        let rows = match self.client.query(&sql).await {
-            Ok(rows) => rows,
+        let answer = match self.client.query_named(&sql).await {
+            Ok(answer) => answer,
             Err(error) if error.kind == Kind::NoSuchObject => return Ok(None),
             Err(error) => return Err(error),
         };
-        // name, type, kind, null?, default, …
-        let cell = |row: &crate::snowflake::Row, index: usize| {
-            row.get(index).cloned().flatten().unwrap_or_default()
+        let column = |row: &Row| {
+            let cell = |name: &str| answer.value(row, name);
+            let text = |name: &str| cell(name).unwrap_or_default().to_owned();
+            let default = text("default");
+            TargetColumn {
+                name: text("name"),
+                target_type: text("type"),
+                nullable: text("null?") == "Y",
+                // A virtual column computes its values.
+                has_default: !default.is_empty() || text("kind").starts_with("VIRTUAL"),
+                sequence: identity::sequence_of(&default).map(str::to_owned),
+                masking_policy: cell("policy name").map(str::to_owned),
+            }
         };
-        Ok(Some(
-            rows.iter()
-                .map(|row| TargetColumn {
-                    name: cell(row, 0),
-                    target_type: cell(row, 1),
-                    nullable: cell(row, 3) == "Y",
-                    // A virtual column computes its values.
-                    has_default: !cell(row, 4).is_empty() || cell(row, 2).starts_with("VIRTUAL"),
-                })
-                .collect(),
-        ))
+        Ok(Some(answer.rows.iter().map(column).collect()))
+    }
+
+    /// What is known of the policies of the table's target; of a dry run those of the table that its target was made like.
+    async fn policies(
+        &self,
+        spec: &TableSpec,
+        existing: &[TargetColumn],
+    ) -> Result<Policies, SnowflakeError> {
+        let of_original = match spec.preflight {
+            Some(_) => match self.describe(&spec.target).await? {
+                Some(columns) => Some(columns),
+                None => return Ok(Policies::default()),
+            },
+            None => None,
+        };
+        let columns = of_original.as_deref().unwrap_or(existing);
+        let target = quote_table(&spec.target);
+        let masked = columns.iter().filter_map(|column| {
+            let policy = column.masking_policy.clone()?;
+            Some((column.name.clone(), policy))
+        });
+        // A plan says whether a row access policy is between, to everybody who may read the table, and needs no warehouse
+        // (documentation of "Understanding row access policies", query profile).
+        let plan = self
+            .client
+            .query(&format!("EXPLAIN SELECT * FROM {target}"))
+            .await?;
+        let mut cells = plan.iter().flatten().flatten();
+        let mut found = Policies {
+            masked: masked.collect(),
+            hides_rows: cells.any(|cell| cell.contains("RowAccessPolicy")),
+        };
+        // The policies of tags stand nowhere else, and here only for roles that may see policies.
+        let database = quote(&exact_name(&spec.target.database));
+        let references = format!(
+            "SELECT POLICY_KIND, POLICY_NAME, REF_COLUMN_NAME FROM TABLE({database}.INFORMATION_SCHEMA.POLICY_REFERENCES(\
+             REF_ENTITY_NAME => {}, REF_ENTITY_DOMAIN => 'TABLE'))",
+            quote_text(&target)
+        );
+        match self.client.query(&references).await {
+            Ok(rows) => {
+                for row in rows {
+                    if let [Some(kind), Some(policy), Some(column)] = row.as_slice()
+                        && kind == "MASKING_POLICY"
+                        && found.masked.iter().all(|(known, _)| known != column)
+                    {
+                        found.masked.push((column.clone(), policy.clone()));
+                    }
+                }
+            }
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(error) => {
+                tracing::debug!(target, %error, "masking policies of tags cannot be seen by this role");
+            }
+        }
+        Ok(found)
     }
 
     /// Creates the table, and, where they are missing, its schema and its database.

@@ -265,22 +265,33 @@ impl TableLoader {
         let describe = format!("DESCRIBE TABLE {}", quote_table(target));
         let described = self.client.query_named(&describe).await?;
         for row in &described.rows {
-            let cell = |name: &str| described.value(row, name).unwrap_or_default().to_owned();
+            let cell = |name: &str| described.value(row, name).unwrap_or_default();
             let (column, default) = (cell("name"), cell("default"));
-            let Some(increment) = identity::increment(&default) else {
+            let Some(increment) = identity::increment(default) else {
                 continue;
             };
             let rows = self
                 .client
-                .query(&identity::largest(target, &column))
+                .query(&identity::largest(target, column))
                 .await?;
             let Some(largest) = rows.into_iter().flatten().next().flatten() else {
                 continue;
             };
             match largest.parse::<i128>() {
                 Ok(largest) if increment > 0 => {
-                    for sql in identity::lead_on(target, &column, largest + 1, increment) {
-                        self.client.run_step(Step::EndIdentity, &sql).await?;
+                    let sequence = identity::sequence_from(target, column, largest + 1);
+                    let create = identity::create_sequence(&sequence, largest + 1, increment);
+                    self.client.run_step(Step::EndIdentity, &create).await?;
+                    // Before the column asks it for numbers.
+                    self.grant_usage(target, default, &sequence).await?;
+                    let lead_on = identity::lead_on(target, column, &sequence);
+                    let led = self.client.run_step(Step::EndIdentity, &lead_on).await;
+                    if let Err(error) = led {
+                        if !error.is_retryable() {
+                            let drop = identity::drop_sequence(&sequence);
+                            let _ = self.client.run_step(Step::EndIdentity, &drop).await;
+                        }
+                        return Err(error);
                     }
                 }
                 _ => {
@@ -289,5 +300,33 @@ impl TableLoader {
             }
         }
         Ok(())
+    }
+
+    /// Lets whoever may add rows use the sequence by which they are numbered from now on.
+    async fn grant_usage(
+        &self,
+        target: &TableRef,
+        default: &str,
+        sequence: &str,
+    ) -> Result<(), SnowflakeError> {
+        let granted = async {
+            let table = identity::show_grants("TABLE", &quote_table(target));
+            let mut shown = vec![self.client.query_named(&table).await?];
+            if let Some(before) = identity::sequence_of(default) {
+                let before = identity::show_grants("SEQUENCE", before);
+                shown.push(self.client.query_named(&before).await?);
+            }
+            for grant in identity::grants(sequence, target, &shown) {
+                self.client.run_step(Step::EndIdentity, &grant).await?;
+            }
+            Ok::<(), SnowflakeError>(())
+        };
+        match granted.await {
+            Err(error) if !error.is_retryable() => {
+                tracing::warn!(%target, sequence, %error, "roles that add rows may be unable to use the sequence that numbers them now; GRANT USAGE ON SEQUENCE … TO ROLE … lets them");
+                Ok(())
+            }
+            result => result,
+        }
     }
 }

@@ -3,6 +3,11 @@
 //! Facts: `FILES` names at most 1,000 files and fails on a missing one; without `USE_LOGICAL_TYPE` a timestamp in
 //! microseconds may load as seconds (documentation of COPY INTO and of the Parquet file format). A COPY may succeed as
 //! a statement with rows not loaded, so its answer is always compared with the manifest.
+//!
+//! `FORCE = TRUE`: without it files are skipped that Snowflake remembers as loaded into this table, for 64 days; nothing
+//! says that a rollback makes it forget them. That a file is loaded once is the business of the checkpoint, whose row
+//! changes in the same transaction. `NULL_IF = ()`: the default of Parquet turns the text `\N` into NULL; whether it does so
+//! where the COPY has a SELECT, the documentation denies, and nothing is to depend on it.
 
 use super::answer::Row;
 use crate::domain::task::StagedFile;
@@ -38,8 +43,8 @@ impl CopyInto<'_> {
             .collect();
         format!(
             "COPY INTO {} ({}) FROM (SELECT {} FROM {}/) FILES = ({}) \
-             FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) \
-             ON_ERROR = ABORT_STATEMENT",
+             FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE NULL_IF = ()) \
+             ON_ERROR = ABORT_STATEMENT FORCE = TRUE",
             self.table,
             names.join(", "),
             expressions.join(", "),

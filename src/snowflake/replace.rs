@@ -6,6 +6,7 @@
 use crate::dialect::lexicographic;
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple};
 use crate::domain::task::ExtractionSpec;
+use crate::snowflake::merge::is_collated;
 use crate::types::snowflake_name::{quote, quote_text};
 use crate::types::snowflake_type::TargetType;
 
@@ -37,8 +38,7 @@ pub fn target_key(extraction: &ExtractionSpec) -> Result<Vec<TargetKey>, Vec<Str
             continue;
         };
         let target = TargetType::parse(&column.target_type);
-        let is_collated = column.target_type.to_uppercase().contains(" COLLATE ");
-        if is_collated || !keeps_order(key, &target) {
+        if is_collated(&column.target_type) || !keeps_order(key, &target) {
             problems.push(format!(
                 "the rows of a partition are replaced by its key, and the order of the key column {} is not kept in the target column {} of type {}; change its type, partition by another column, or write [] for one partition",
                 key.name, column.target_name, column.target_type

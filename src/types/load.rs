@@ -144,7 +144,8 @@ pub struct NewColumn {
     pub default: Option<String>,
 }
 
-/// The DDL of a target that does not exist, with what the source says of the table.
+/// The DDL of a target that does not exist, with what the source says of the table. Its text is compared exactly, whatever
+/// the defaults of account, database and schema are: the source tells values apart that a collation takes for one.
 pub fn create_table_ddl(target: &TableRef, columns: &[NewColumn], comment: Option<&str>) -> String {
     let list: Vec<String> = columns
         .iter()
@@ -164,7 +165,7 @@ pub fn create_table_ddl(target: &TableRef, columns: &[NewColumn], comment: Optio
         })
         .collect();
     format!(
-        "CREATE TABLE IF NOT EXISTS {} ({}){}",
+        "CREATE TABLE IF NOT EXISTS {} ({}) DEFAULT_DDL_COLLATION = ''{}",
         quote_table(target),
         list.join(", "),
         comment.map_or_else(String::new, |text| format!(

@@ -27,6 +27,7 @@ pub struct Migration<'a> {
     login: Option<(String, String)>,
     port: Option<u16>,
     top: Value,
+    environment: Vec<(&'static str, String)>,
     server: &'a LocalSnowflake,
 }
 
@@ -45,6 +46,7 @@ impl<'a> Migration<'a> {
             login: None,
             port: None,
             top: json!({}),
+            environment: Vec::new(),
             server: LocalSnowflake::shared(),
         }
     }
@@ -79,6 +81,13 @@ impl<'a> Migration<'a> {
     #[must_use]
     pub fn top(mut self, keys: Value) -> Self {
         self.top = keys;
+        self
+    }
+
+    /// An environment variable of its processes.
+    #[must_use]
+    pub fn env(mut self, key: &'static str, value: &str) -> Self {
+        self.environment.push((key, value.to_owned()));
         self
     }
 
@@ -353,9 +362,11 @@ impl<'a> Migration<'a> {
             worker.as_os_str(),
         ];
         let names = ["--source-platform", self.platform, "--name", &self.name];
-        Snowhaul::new(arguments.into_iter().chain(names.map(AsRef::as_ref)))
+        let command = Snowhaul::new(arguments.into_iter().chain(names.map(AsRef::as_ref)))
             .snowflake(self.server)
-            .metadata(&self.metadata)
+            .metadata(&self.metadata);
+        let variables = self.environment.iter();
+        variables.fold(command, |command, (key, value)| command.env(key, value))
     }
 }
 

@@ -140,6 +140,19 @@ def test_a_file_is_loaded_once(stage):
     assert [r[1] for r in stage.rows(load)] == ["LOAD_SKIPPED", "LOAD_SKIPPED"]
 
 
+def test_a_parquet_format_takes_a_text_for_null_unless_it_says_otherwise(stage):
+    stage.upload("@results/w/", "f.parquet", parquet(a=["\\N", "NULL", "", None], b=[1, 2, 3, None]))
+    load = copy("t", "A, B", "$1:a::VARCHAR, $1:b::INT", "f.parquet")
+    for null_if, arrived in [
+        ("", [[None, "1"], ["NULL", "2"], ["", "3"], [None, None]]),
+        ("NULL_IF = ('', '2')", [["\\N", "1"], ["NULL", None], [None, "3"], [None, None]]),
+        ("NULL_IF = ()", [["\\N", "1"], ["NULL", "2"], ["", "3"], [None, None]]),
+    ]:
+        stage.rows("CREATE OR REPLACE TABLE t (a VARCHAR, b INT)")
+        stage.rows(load.replace("BINARY_AS_TEXT=FALSE", f"BINARY_AS_TEXT=FALSE {null_if}"))
+        assert stage.rows("SELECT a, b FROM t") == arrived
+
+
 def test_a_thousand_files(stage):
     stage.rows("CREATE TABLE t (a INT)")
     body = parquet(a=[1])
@@ -190,6 +203,17 @@ def test_copy_refusals(stage):
     # A name in another case, or missing in the file, is NULL as in Snowflake.
     stage.rows(copy("t", "A", '$1:"A"::INT', "ok.parquet"))
     assert stage.rows("SELECT a FROM t") == [[None]]
+
+
+def test_a_column_that_is_left_out_may_be_an_identity_and_no_sequence(stage, database):
+    stage.rows("CREATE SEQUENCE s")
+    stage.rows(f'CREATE TABLE t (a INT, id INT DEFAULT "{database}"."PUBLIC"."S".NEXTVAL)')
+    stage.rows("CREATE TABLE u (a INT, id INT AUTOINCREMENT)")
+    stage.upload("@results/w/", "f.parquet", parquet(a=[1, 2]))
+    answer = stage.query(copy("t", "A", "$1:a::INT", "f.parquet"))
+    assert answer["code"] == "000002" and "excluded column ID has a sequence" in answer["message"]
+    assert [r[1] for r in stage.rows(copy("u", "A", "$1:a::INT", "f.parquet"))] == ["LOADED"]
+    assert [r[1] for r in stage.rows(copy("t", "A, ID", "$1:a::INT, $1:a::INT", "f.parquet"))] == ["LOADED"]
 
 
 def test_copy_in_a_transaction_over_two_databases(stage, server, database):

@@ -206,6 +206,8 @@ fn columns_that_nothing_fills_are_those_without_a_default() {
         target_type: "DATE".into(),
         nullable: true,
         has_default,
+        sequence: None,
+        masking_policy: None,
     };
     let target = [column("A", false), column("B", false), column("C", true)];
     let columns = [extracted(source("a", "int4", None, None))];

@@ -40,6 +40,8 @@ fn target(name: &str, target_type: &str, nullable: bool) -> TargetColumn {
         target_type: target_type.into(),
         nullable,
         has_default: false,
+        sequence: None,
+        masking_policy: None,
     }
 }
 
@@ -97,6 +99,30 @@ fn a_target_decides_the_types_and_everything_that_does_not_fit_is_told() {
     ];
     let problems = match_columns(dialect(), &wanted, &misfits).expect_err("misfits");
     assert_eq!(problems.len(), 3, "{problems:?}");
+}
+
+#[test]
+fn a_sequence_fills_no_column_that_a_copy_leaves_out() {
+    let wanted =
+        wanted_columns(dialect(), &spec(), &analysis(vec![source("a", "int4")])).expect("fits");
+    let numbered = |name: &str| TargetColumn {
+        has_default: true,
+        sequence: Some("D.S.SEQ".into()),
+        ..target(name, "NUMBER(38,0)", true)
+    };
+    let (_, warnings) = match_columns(dialect(), &wanted, &[numbered("A")]).expect("fits");
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let with_another = [
+        numbered("A"),
+        numbered("No"),
+        target("IDENTITY", "NUMBER(38,0)", true),
+    ];
+    let problems = match_columns(dialect(), &wanted, &with_another).expect_err("a sequence");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].contains("\"No\"") && problems[0].contains("D.S.SEQ"),
+        "{problems:?}"
+    );
 }
 
 fn problems_of(spec: &TableSpec, columns: Vec<SourceColumn>) -> Vec<String> {
@@ -242,7 +268,7 @@ fn the_ddl_has_what_the_source_says_of_columns() {
     let wanted = wanted_columns(dialect(), &spec(), &analysis(columns)).expect("fits");
     assert_eq!(
         crate::types::load::create_table_ddl(&spec().target, &new_columns(&wanted), Some("t")),
-        "CREATE TABLE IF NOT EXISTS \"D\".\"S\".\"T\" (\"A\" NUMBER(10,0) NOT NULL COMMENT 'It''s \\\\ here') COMMENT = 't'"
+        "CREATE TABLE IF NOT EXISTS \"D\".\"S\".\"T\" (\"A\" NUMBER(10,0) NOT NULL COMMENT 'It''s \\\\ here') DEFAULT_DDL_COLLATION = '' COMMENT = 't'"
     );
 }
 

@@ -44,3 +44,19 @@ fn a_target_that_was_emptied_is_filled_again_whatever_the_watermark() {
 fn a_target_that_was_dropped_is_filled_again_whatever_the_checksums() {
     is_filled_again(&json!({"strategy": "checksum"}), "DROP TABLE t");
 }
+
+#[test]
+fn a_source_that_was_emptied_empties_its_target_where_deletions_are_tracked() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    create(&sql, "t", 100);
+    let migration = Migration::from(&database).table(entry(
+        "t",
+        50,
+        json!({"strategy": "watermark", "watermarkColumn": "at", "trackDeletions": true}),
+    ));
+    let _ = migration.run(0);
+    sql.run("DELETE FROM t");
+    let second = migration.again().run(0);
+    assert_eq!(second.sql.number("SELECT COUNT(*) FROM t"), 0);
+}

@@ -3,6 +3,7 @@
 
 mod checksums;
 mod emptied;
+mod hidden;
 mod killed;
 mod replaced;
 mod statements;

@@ -103,6 +103,62 @@ fn identity_columns_count_on_behind_the_rows_that_were_moved() {
 }
 
 #[test]
+fn whoever_may_add_rows_may_use_the_generator_that_goes_on() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    sql.run("CREATE TABLE made (id serial, name text)");
+    sql.run("INSERT INTO made (name) SELECT 'x' FROM generate_series(1, 50)");
+    sql.run(
+        "CREATE TABLE existing AS SELECT n * 10 AS id, 'x' AS name FROM generate_series(1, 50) n",
+    );
+    let entry = |table: &str| json!({"source": {"tableName": table}, "target": {"tableName": table}, "continueIdentityColumns": true});
+    let migration = Migration::from(&database)
+        .table(entry("made"))
+        .table(entry("existing"))
+        .prepare(&[
+            "CREATE TABLE EXISTING (ID NUMBER(19,0) IDENTITY START 1 INCREMENT 1, NAME VARCHAR)",
+            "GRANT SELECT, INSERT ON TABLE EXISTING TO ROLE APP",
+            "GRANT SELECT ON TABLE EXISTING TO ROLE READER",
+        ]);
+    let ended = migration.run(0);
+    let of = |table: &str, column: usize| {
+        let described = ended.sql.rows(&format!("DESCRIBE TABLE {table}"));
+        described[0][column].clone().unwrap_or_default()
+    };
+    let may_use = |default: &str| -> Vec<String> {
+        let sequence = default.trim_end_matches(".NEXTVAL");
+        let granted = ended
+            .sql
+            .rows(&format!("SHOW GRANTS ON SEQUENCE {sequence}"));
+        let usage = granted
+            .into_iter()
+            .filter(|row| row[1].as_deref() == Some("USAGE"));
+        usage.filter_map(|row| row[5].clone()).collect()
+    };
+    let existing = of("existing", 4);
+    assert!(may_use(&existing).contains(&"APP".to_owned()), "{existing}");
+    assert!(
+        !may_use(&existing).contains(&"READER".to_owned()),
+        "{existing}"
+    );
+    // What an operator grants, the next run takes along; and the generator before stays as it is.
+    sql.run("INSERT INTO made (name) SELECT 'x' FROM generate_series(1, 50)");
+    let made = of("made", 4);
+    let sequence = made.trim_end_matches(".NEXTVAL");
+    ended
+        .sql
+        .run(&format!("GRANT USAGE ON SEQUENCE {sequence} TO ROLE APP"));
+    let _ = migration.again().run(0);
+    assert_ne!(of("made", 4), made);
+    assert!(may_use(&of("made", 4)).contains(&"APP".to_owned()));
+    for entry in LocalSnowflake::shared().statements() {
+        let text = entry["sql"].as_str().unwrap_or_default().to_owned();
+        let is_gone = text.contains("OR REPLACE SEQUENCE") || text.contains("DROP SEQUENCE");
+        assert!(!is_gone || !text.contains(&ended.target), "{text}");
+    }
+}
+
+#[test]
 fn a_generator_that_applications_use_is_not_led_anew_when_another_table_runs_again() {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();

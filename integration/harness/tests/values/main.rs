@@ -8,6 +8,7 @@ mod conversions;
 mod extremes;
 mod keys;
 mod names;
+mod null_texts;
 mod partitions;
 mod postgres;
 mod ranges;

@@ -63,3 +63,49 @@ fn change_the_way_and_no_row(platform: &'static str, modifier: &str) {
         .count();
     assert!(copies >= 2, "{copies}");
 }
+
+#[test]
+fn loads_run_in_the_warehouse_that_is_theirs_and_nothing_else_does() {
+    let database = LocalRedshift::shared().database();
+    let sql = database.sql();
+    sql.run("CREATE TABLE t AS SELECT n AS id, n AS v FROM generate_series(1, 100) n");
+    let migration = Migration::from(&database)
+        .table(json!({
+            "source": {"tableName": "t"}, "target": {"tableName": "t"}, "primaryKeyColumns": ["id"],
+            "synchronization": {"strategy": "watermark", "watermarkColumn": "v", "trackModifications": true, "trackDeletions": true},
+        }))
+        .env("DATA_MIGRATION_ORCHESTRATOR_LOAD_WAREHOUSE", "LOAD_WH");
+    let first = migration.run(0);
+    sql.run("UPDATE t SET v = v + 1000 WHERE id < 10");
+    let _ = migration.again().run(0);
+    let metadata = first.in_metadata("{d}");
+    let sent: Vec<(String, bool)> = LocalSnowflake::shared()
+        .statements()
+        .into_iter()
+        .map(|entry| {
+            let text = entry["sql"].as_str().unwrap_or_default().to_owned();
+            (text, entry["warehouse"] == "LOAD_WH")
+        })
+        .filter(|(text, _)| text.contains(&metadata) || text.contains(&first.target))
+        .collect();
+    for (words, is_load) in [
+        ("COPY INTO", true),
+        ("TRANSIENT TABLE", true),
+        ("MERGE INTO", true),
+        ("WHERE NOT EXISTS", true),
+        ("PHASE = 'LOADED'", true),
+        ("TASK_QUEUE", false),
+        ("LEASE_UNTIL =", false),
+        ("DESCRIBE TABLE", false),
+    ] {
+        let of_kind: Vec<_> = sent
+            .iter()
+            .filter(|(text, _)| text.contains(words))
+            .collect();
+        assert!(!of_kind.is_empty(), "no {words}");
+        let wrong = of_kind
+            .iter()
+            .find(|(_, is_of_load)| *is_of_load != is_load);
+        assert_eq!(wrong, None, "{words}");
+    }
+}
