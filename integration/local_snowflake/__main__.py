@@ -14,6 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
+from . import ddl
 from .app import create
 from .faults import FaultLayer
 from .server import Options, Server
@@ -30,6 +31,7 @@ def _arguments() -> argparse.Namespace:
     serve.add_argument("--warehouses", type=Path, help="JSON of the warehouses that exist; default: any")
     serve.add_argument("--region", default="LOCAL", help="the account's region, e.g. GCP_US_CENTRAL1")
     serve.add_argument("--no-hybrid-tables", action="store_true", help="refuse them, as a trial account does")
+    serve.add_argument("--lengths-before", action="store_true", help="no VARCHAR above 16 MB and no BINARY above 8 MB")
     serve.add_argument("--faults", type=Path, help="JSON list of faults, read at every request: see faults.py")
     serve.add_argument("--statement-log", type=Path, help="default: statements.jsonl in the data directory")
     serve.add_argument("--session-lifetime", type=float, help="seconds until a session answers 390112")
@@ -87,6 +89,8 @@ def _write_connection(data: Path, host: str, port: int, users: Path | None) -> N
 
 def main() -> None:
     arguments = _arguments()
+    if arguments.lengths_before:
+        ddl.LARGEST.update(ddl.LARGEST_BEFORE)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for noisy in ("sqlglot", "fakesnow", "fakesnow.server"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
