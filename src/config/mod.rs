@@ -5,8 +5,10 @@
 
 mod document;
 mod driver_reading;
+mod extraction_rules;
 mod findings;
 pub mod generate;
+mod iceberg_rules;
 mod identifier;
 pub mod json_schema;
 mod merge;
@@ -19,6 +21,8 @@ mod shape;
 mod source_section;
 mod table;
 mod table_rules;
+mod transforms;
+mod validation;
 pub mod worker;
 pub mod workflow;
 
