@@ -7,6 +7,7 @@ mod doctor;
 mod failing_tables;
 mod foreign_files;
 mod keys;
+mod later_keys;
 mod logs;
 mod metadata;
 mod planning;
