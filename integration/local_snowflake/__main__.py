@@ -14,6 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
+from . import ddl
 from .app import create
 from .faults import FaultLayer
 from .server import Options, Server
@@ -41,6 +42,7 @@ def _arguments() -> argparse.Namespace:
         "--late-visibility", type=float, metavar="SECONDS", help="how late an open session sees others' commits to standard tables"
     )
     unfriendly.add_argument("--no-recheck", action="store_true", help="an UPDATE that waited for a lock does not look again")
+    serve.add_argument("--lengths-before", action="store_true", help="no VARCHAR above 16 MB and no BINARY above 8 MB")
     serve.add_argument("--faults", type=Path, help="JSON list of faults, read at every request: see faults.py")
     serve.add_argument("--statement-log", type=Path, help="default: statements.jsonl in the data directory")
     serve.add_argument("--session-lifetime", type=float, help="seconds until a session answers 390112")
@@ -98,6 +100,8 @@ def _write_connection(data: Path, host: str, port: int, users: Path | None) -> N
 
 def main() -> None:
     arguments = _arguments()
+    if arguments.lengths_before:
+        ddl.LARGEST.update(ddl.LARGEST_BEFORE)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for noisy in ("sqlglot", "fakesnow", "fakesnow.server"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

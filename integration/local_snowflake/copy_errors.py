@@ -34,16 +34,25 @@ class Insert:
         return f"INSERT INTO {self.full} ({into}) SELECT {values} FROM (SELECT {self._columns()} FROM {self.source})"
 
 
-def _length(column: Column, value: str) -> str | None:
-    if column.length is None or column.length >= 8388608:
+# Bytes of a value of VARCHAR, whatever its characters (documentation: "String & binary data types").
+_MOST_BYTES = 134217728
+
+
+def _too_long(column: Column, value: str) -> str | None:
+    """A length counts bytes of BINARY and characters of VARCHAR, of which there are no more than bytes."""
+    if column.length is None:
         return None
-    return f"octet_length({value})" if column.duck_type == "BLOB" else f"length(CAST({value} AS VARCHAR))"
+    if column.duck_type == "BLOB":
+        return f"octet_length({value}) > {column.length}"
+    text = f"CAST({value} AS VARCHAR)"
+    most = min(column.length, _MOST_BYTES)
+    return f"(strlen({text}) > {most} AND (length({text}) > {column.length} OR strlen({text}) > {_MOST_BYTES}))"
 
 
 def _checked(column: Column, value: str) -> str:
-    if not (length := _length(column, value)):
+    if not (too_long := _too_long(column, value)):
         return value
-    return f"CASE WHEN {length} > {column.length} THEN error('too long') ELSE {value} END"
+    return f"CASE WHEN {too_long} THEN error('too long') ELSE {value} END"
 
 
 def explain(
@@ -66,8 +75,8 @@ def _first_bad(duck: duckdb.DuckDBPyConnection, insert: Insert, column: Column, 
     value = f"CAST(({expression}) AS {column.duck_type})"
     raw = _raw(expression)
     checks = [f"WHEN raw IS NOT NULL AND v IS NULL AND {'false' if _may_be_null(expression) else 'true'} THEN 'cast'"]
-    if length := _length(column, "v"):
-        checks.append(f"WHEN {length} > {column.length} THEN 'length'")
+    if too_long := _too_long(column, "v"):
+        checks.append(f"WHEN {too_long} THEN 'length'")
     if not column.nullable:
         checks.append("WHEN raw IS NULL OR v IS NULL THEN 'null'")
     sql = (

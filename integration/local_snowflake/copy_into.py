@@ -19,6 +19,7 @@ from sqlglot import exp
 
 from . import copy_errors, names, rewrite, stages
 from .copy_columns import Column, protect, source_columns, sql_of, target_columns
+from .ddl import check_constraints
 from .engine import Answer, from_rows, single
 from .errors import SnowflakeError, not_emulated, syntax
 
@@ -120,6 +121,11 @@ def run(session: Session, conn: FakeSnowflakeConnection, sql: str) -> Answer:
             "002003",
             f"SQL compilation error:\nTable '{names.decode(f'{catalog}.{schema}.{table}')}' does not exist or not authorized.",
             "42S02",
+        )
+    if check_constraints(duck, catalog, schema, table):
+        # "If you attempt to COPY INTO a table with CHECK constraints, the operation fails"; the page gives no text.
+        raise SnowflakeError(
+            "001506", "SQL compilation error:\nCOPY INTO a table with CHECK constraints is not supported.", "0A000"
         )
     wanted = _choose(copy, root)
     metadata = f"{catalog}._fs_information_schema._load_metadata"

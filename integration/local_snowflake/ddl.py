@@ -18,6 +18,7 @@ from .engine import Answer, Cursor, single
 from .errors import SnowflakeError, already_exists, does_not_exist
 
 if TYPE_CHECKING:
+    import duckdb
     from fakesnow.conn import FakeSnowflakeConnection
 
     from .session import Session
@@ -35,6 +36,22 @@ _SIZED = {
     _T.TIMESTAMPNTZ: ("TIMESTAMP_NTZ", "9"), _T.TIMESTAMPLTZ: ("TIMESTAMP_LTZ", "9"),
     _T.TIMESTAMPTZ: ("TIMESTAMP_TZ", "9"),
 }  # fmt: skip
+
+
+# The largest lengths (documentation: "String & binary data types").
+LARGEST = {"VARCHAR": 134217728, "BINARY": 67108864}
+# Those of accounts where columns are not larger yet.
+LARGEST_BEFORE = {"VARCHAR": 16777216, "BINARY": 8388608}
+
+
+def _check_length(kind: str) -> None:
+    """Refuse a length above the largest. The pages give no text for it."""
+    name, _, size = kind.rstrip(")").partition("(")
+    largest = LARGEST.get(name)
+    if largest is not None and size.isdigit() and not 0 < int(size) <= largest:
+        raise SnowflakeError(
+            "001007", f"SQL compilation error:\ninvalid length [{size}] of type {name}, the largest is {largest}", "42601"
+        )
 
 
 def declared(kind: exp.DataType) -> str:
@@ -59,6 +76,7 @@ def _take_notes(columns: list[exp.ColumnDef], catalog: str, schema: str) -> tupl
     for definition in columns:
         kind = definition.args.get("kind")
         note: dict[str, Any] = {"t": declared(kind)} if kind else {}
+        _check_length(note.get("t", ""))
         if kind and kind.this in (_T.GEOGRAPHY, _T.GEOMETRY):
             # Spatial values are kept as the text that was loaded.
             definition.set("kind", exp.DataType.build("VARCHAR"))
@@ -133,6 +151,16 @@ def table_exists(conn: FakeSnowflakeConnection, catalog: str, schema: str, table
         " UNION ALL SELECT 1 FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND view_name = ?"
     )
     return conn._duck_conn.execute(sql, [catalog, schema, table] * 2).fetchone() is not None
+
+
+def check_constraints(duck: duckdb.DuckDBPyConnection, catalog: str, schema: str, table: str) -> list[str]:
+    """The table's CHECK constraints, as DuckDB writes them."""
+    rows = duck.execute(
+        "SELECT constraint_text FROM duckdb_constraints() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+        " AND constraint_type = 'CHECK' ORDER BY constraint_index",
+        [catalog, schema, table],
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def forget_loads(conn: FakeSnowflakeConnection, catalog: str, schema: str, table: str) -> None:
@@ -272,6 +300,8 @@ def _create_like(conn: FakeSnowflakeConnection, create: exp.Create, full: str, l
         + (f" DEFAULT {default}" if default and not (is_foreign and default.startswith(elsewhere)) else "")
         for column, kind, nullable, default, comment in columns
     ]  # fmt: skip
+    # All constraints are copied (documentation: "Overview of constraints").
+    parts += check_constraints(conn._duck_conn, *key)
     replace = "OR REPLACE " if create.args.get("replace") else ""
     temporary = "TEMPORARY " if create.args.get("properties") else ""
     conn._duck_conn.execute(f"CREATE {replace}{temporary}TABLE {full} ({', '.join(parts)})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from string import Template
 
 import fakesnow.cursor as cursor
@@ -83,6 +84,10 @@ SELECT v.database_name AS TABLE_CATALOG, v.schema_name AS TABLE_SCHEMA, v.view_n
     'SYSADMIN' AS TABLE_OWNER, 'VIEW' AS TABLE_TYPE, 'NO' AS IS_TRANSIENT, 'NO' AS IS_HYBRID
 FROM duckdb_views() v
 WHERE v.database_name = '${catalog}' AND v.schema_name != '_fs_information_schema' AND NOT v.internal;
+CREATE OR REPLACE VIEW ${catalog}._fs_information_schema._fs_check_constraints AS
+SELECT database_name AS CONSTRAINT_CATALOG, schema_name AS CONSTRAINT_SCHEMA, table_name AS CONSTRAINT_TABLE,
+    constraint_name AS CONSTRAINT_NAME, expression AS CHECK_CLAUSE
+FROM duckdb_constraints() WHERE database_name = '${catalog}' AND constraint_type = 'CHECK';
 """)
 
 _DESCRIBE = Template("""
@@ -142,7 +147,20 @@ class _EscapedMessage(Template):
         return super().substitute({key: str(value).replace("'", "''") for key, value in values.items()})
 
 
+def _with_check_constraints(original: Callable[[Expr], Expr]) -> Callable[[Expr], Expr]:
+    def redirect(expression: Expr) -> Expr:
+        if isinstance(expression, exp.Table) and (expression.db, expression.name) == ("INFORMATION_SCHEMA", "CHECK_CONSTRAINTS"):
+            expression.set("this", exp.Identifier(this="_FS_CHECK_CONSTRAINTS", quoted=False))
+            expression.set("db", exp.Identifier(this="_FS_INFORMATION_SCHEMA", quoted=False))
+            return expression
+        return original(expression)
+
+    return redirect
+
+
 def apply() -> None:
+    if transforms.information_schema_fs.__name__ != "redirect":
+        transforms.information_schema_fs = _with_check_constraints(transforms.information_schema_fs)
     for name, template in list(vars(cursor).items()):
         if name.startswith(("SQL_CREATED_", "SQL_DROPPED", "SQL_OBJECT_EXISTS")) and isinstance(template, Template):
             setattr(cursor, name, _EscapedMessage(template.template))

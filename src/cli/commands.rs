@@ -14,7 +14,7 @@ use crate::dialect;
 use crate::domain::WorkflowId;
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::request::Lever;
-use crate::domain::table::Platform;
+use crate::domain::table::{OTHER_PLATFORMS, Platform};
 use crate::roles::standalone::{Followed, StandaloneSettings, follow};
 use crate::roles::worker::wait_for_metadata;
 use crate::roles::{RoleError, naming, orchestrator, shutdown, standalone, worker};
@@ -475,7 +475,13 @@ fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleE
 
 /// The platform that `--source-platform` names.
 pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
+    let is_other = OTHER_PLATFORMS
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(text.trim()));
     match Platform::parse(text) {
+        None if is_other => Err(format!(
+            "--source-platform: {text} is a platform that is not supported; expected redshift or postgresql"
+        )),
         None => Err(format!(
             "--source-platform: `{text}` is no platform; expected redshift or postgresql"
         )),
@@ -608,5 +614,23 @@ mod tests {
             let ending = ending(&workflow(failed, cancelled), &tables);
             assert_eq!(format!("{ending:?}"), expected, "{other}");
         }
+    }
+
+    #[test]
+    fn platforms_that_others_move_from_are_told_apart_from_slips() {
+        for name in ["oracle", "Teradata", "azure_synapse", "bigquery"] {
+            let told = parse_platform(name).expect_err(name);
+            assert!(
+                told.contains(name)
+                    && told.contains("is not supported")
+                    && told.contains("redshift or postgresql"),
+                "{told}"
+            );
+        }
+        let told = parse_platform("sqlserver").expect_err("later");
+        assert!(told.contains("not supported yet"), "{told}");
+        let told = parse_platform("postgres").expect_err("a slip");
+        assert!(told.contains("is no platform"), "{told}");
+        assert_eq!(parse_platform("Redshift"), Ok(Platform::Redshift));
     }
 }

@@ -1,7 +1,7 @@
 //! The JSON Schema (draft 2020-12) of workflow files, from the same keys as the reader, so that editors complete and
 //! check them. It says what the reader says of one value's shape, with null wherever the reader takes null as absent.
 
-use super::schema::{Key, Kind, PARTITION_SIZE, Side, TABLE, WORKFLOW, snake_case};
+use super::schema::{Key, Kind, MAX_ROWS, PARTITION_SIZE, Side, TABLE, WORKFLOW, snake_case};
 use serde_json::{Map, Value, json};
 
 /// The schema.
@@ -88,7 +88,7 @@ impl Builder {
         let reference = self.reference("table", TABLE, &[]);
         let sizes = ["partitionSize"]
             .into_iter()
-            .chain(PARTITION_SIZE.iter().map(|key| key.name))
+            .chain(sizes())
             .filter(|name| TABLE.iter().any(|key| key.name == *name));
         let sizes: Vec<&str> = sizes.collect();
         if let Some(table) = self.definitions.get_mut("table") {
@@ -110,6 +110,10 @@ impl Builder {
                 let item = self.reference(key.name.trim_end_matches('s'), keys, &all);
                 json!({"type": "array", "items": item})
             }
+            Kind::Transforms(keys) => {
+                let item = self.reference("customColumnTransform", keys, &[]);
+                json!({"type": "array", "items": item})
+            }
             Kind::Tables => json!({"type": "array", "items": self.table(), "minItems": 1}),
             Kind::PartitionSize => self.partition_size(),
             kind => leaf(kind),
@@ -123,10 +127,24 @@ impl Builder {
 
     fn partition_size(&mut self) -> Value {
         let mut sizes = self.object(PARTITION_SIZE, &[]);
-        let names: Vec<&str> = PARTITION_SIZE.iter().map(|key| key.name).collect();
-        sizes["oneOf"] = Value::Array(exactly_one(&names));
+        let names: Vec<&str> = self::sizes().collect();
+        let mut given = exactly_one(&names);
+        // The cap alone means auto.
+        let none = spellings(&names).map(|name| (name, json!({"type": "null"})));
+        let none = none.collect::<Map<_, _>>();
+        let caps = Value::Array(exactly_one(&[MAX_ROWS]));
+        given.push(json!({"properties": none, "anyOf": caps}));
+        sizes["oneOf"] = Value::Array(given);
         json!({"oneOf": [choice(&["auto"]), sizes]})
     }
+}
+
+/// The sizes that exclude each other.
+fn sizes() -> impl Iterator<Item = &'static str> {
+    PARTITION_SIZE
+        .iter()
+        .map(|key| key.name)
+        .filter(|name| *name != MAX_ROWS)
 }
 
 fn spellings<'a>(names: &'a [&'a str]) -> impl Iterator<Item = String> + 'a {
@@ -171,13 +189,17 @@ fn leaf(kind: Kind) -> Value {
         Kind::TargetType => text(r"^[ \t\r\n]*[A-Za-z][A-Za-z0-9_ ,()]*[ \t\r\n]*$"),
         Kind::Expression => text(r"^[^;]*[^; \t\r\n][^;]*$"),
         Kind::StagePath => text("^@"),
-        Kind::Text | Kind::Predicate => text(r"[^ \t\r\n]"),
+        Kind::Text | Kind::Predicate | Kind::Pattern | Kind::Encode | Kind::Decode => {
+            text(r"[^ \t\r\n]")
+        }
+        Kind::Refused(_) => json!({"const": null}),
         // What holds other keys is built by its parent.
         Kind::Affinity
         | Kind::Modifier
         | Kind::PartitionSize
         | Kind::Object(_)
         | Kind::Objects(_)
+        | Kind::Transforms(_)
         | Kind::Tables => json!({"type": "string"}),
     }
 }

@@ -3,8 +3,8 @@
 use super::schema::{Key, Kind, TABLE};
 use serde_json::{Map, Value};
 
-/// The table with what it inherits: objects key by key, everything else whole. Partition sizes are one setting in normal
-/// form. An inherited `icebergConfig` stays with iceberg tables only.
+/// The table with what it inherits: objects key by key, transforms behind the table's own, everything else whole. Partition
+/// sizes are one setting in normal form. An inherited `icebergConfig` stays with iceberg tables only.
 pub(super) fn merge(
     defaults: &Map<String, Value>,
     table: &Map<String, Value>,
@@ -38,6 +38,11 @@ fn merge_keys(
             (Kind::Object(keys), Value::Object(inherited), Some(Value::Object(own))) => {
                 let object = merge_keys(inherited, own, keys);
                 merged.insert(key.name.to_owned(), Value::Object(object));
+            }
+            // The first rule for a column counts.
+            (Kind::Transforms(_), Value::Array(inherited), Some(Value::Array(own))) => {
+                let rules = own.iter().chain(inherited).cloned().collect();
+                merged.insert(key.name.to_owned(), Value::Array(rules));
             }
             _ => {}
         }

@@ -15,16 +15,37 @@ pub(super) enum Piece {
     Expression,
     /// Stands between other words on their line; may be a comment, which is where some sources take hints from.
     Modifier,
+    /// Like an expression, in Snowflake's SQL.
+    Snowflake,
 }
+
+/// Stands for a placeholder in a piece that is checked.
+pub(super) const MARK: char = '\u{f8ff}';
 
 /// Checks that `text` is one closed piece of the source's SQL, so that it means the same wherever it is put.
 ///
 /// # Errors
 /// What is wrong and what to write instead.
 pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), String> {
+    check_marked(text, piece, platform).map(drop)
+}
+
+/// The same; answers how many [`MARK`]s stand outside of quotes and comments.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn check_marked(text: &str, piece: Piece, platform: Platform) -> Result<usize, String> {
+    // Nothing but the driver keeps a `?` or a brace from being sent, and quotes are read as everywhere but there.
+    let goes_through_driver = piece != Piece::Snowflake && platform != Platform::Sqlserver;
+    let platform = match piece {
+        // It takes a backslash for an escape, as Redshift may.
+        Piece::Snowflake => Platform::Redshift,
+        _ => platform,
+    };
+    let mut num_marks = 0;
     let what = match piece {
         Piece::Predicate => "one predicate",
-        Piece::Expression => "one expression",
+        Piece::Expression | Piece::Snowflake => "one expression",
         Piece::Modifier => "a part of one statement",
     };
     let mut scan = Scan {
@@ -43,6 +64,10 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
         let mut is_comment = false;
         match c {
             '\0' => return Err("it has a NUL character".to_owned()),
+            MARK => num_marks += 1,
+            '/' if next == Some('/') && piece == Piece::Snowflake => {
+                return Err("a `//` begins a comment; write /* … */".to_owned());
+            }
             ';' => {
                 return Err(format!(
                     "a `;` is allowed inside quotes only: this is {what}, not a list of statements"
@@ -60,12 +85,12 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
                     .checked_sub(1)
                     .ok_or("a `)` closes nothing; balance the parentheses")?;
             }
-            '?' if platform != Platform::Sqlserver => {
+            '?' if goes_through_driver => {
                 let after = scan.chars.clone().take_while(|c| is_operator(*c));
                 let operator: String = operator_before.chars().chain(['?']).chain(after).collect();
                 return Err(no_operator(&operator, platform));
             }
-            '{' | '}' if platform != Platform::Sqlserver => {
+            '{' | '}' if goes_through_driver => {
                 scan.escape(c, marks.last().copied())?;
                 marks.push(c);
             }
@@ -108,9 +133,11 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
     if is_empty {
         return match piece {
             Piece::Predicate => Err("it is empty; leave the key away to take all rows".to_owned()),
-            Piece::Expression => Err("it is empty; leave the key away or fill it in".to_owned()),
+            Piece::Expression | Piece::Snowflake => {
+                Err("it is empty; leave the key away or fill it in".to_owned())
+            }
             // How a table does without the modifier that it would inherit.
-            Piece::Modifier => Ok(()),
+            Piece::Modifier => Ok(0),
         };
     }
     if depth > 0 {
@@ -118,7 +145,7 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
             "{depth} `(` without a `)`; balance the parentheses"
         ));
     }
-    if platform != Platform::Sqlserver {
+    if goes_through_driver {
         if marks.last() == Some(&'{') {
             return Err("a `{` is not closed; close it with }".to_owned());
         }
@@ -126,7 +153,7 @@ pub(super) fn check(text: &str, piece: Piece, platform: Platform) -> Result<(), 
             return Err(driver_reading::disagreement());
         }
     }
-    Ok(())
+    Ok(num_marks)
 }
 
 /// What to write in the place of an operator with a `?`, which the ODBC driver takes for a parameter.

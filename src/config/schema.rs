@@ -1,6 +1,7 @@
 //! What the keys of a workflow file are made of. camelCase here; snake_case of the same key is accepted.
 
 mod keys;
+mod parts;
 
 pub(super) use keys::{PARTITION_SIZE, TABLE, WORKFLOW};
 
@@ -50,6 +51,16 @@ pub(super) enum Kind {
     Object(&'static [Key]),
     /// A list of objects with these keys, all required; replaced whole.
     Objects(&'static [Key]),
+    /// A list of [`customColumnTransforms`](super::transforms): the table's own stand before those that it inherits.
+    Transforms(&'static [Key]),
+    /// A regular expression.
+    Pattern,
+    /// A value in the source's SQL, with `{{ col_name }}` for a column.
+    Encode,
+    /// A value in Snowflake's SQL, with `{{ col_name }}` for what stands in the file.
+    Decode,
+    /// Refused, whatever its value: why, and what to do.
+    Refused(&'static str),
     /// The tables: checked one by one, after merging.
     Tables,
 }
@@ -68,12 +79,15 @@ pub(super) struct Key {
 /// The key by which editors find the schema of a file.
 pub(super) const SCHEMA_REFERENCE: &str = "$schema";
 
+/// The cap that stands beside any partition size.
+pub(super) const MAX_ROWS: &str = "maxPartitionSizeRows";
+
 /// A size's key, whatever its age, as the first version of the format writes it.
 pub(super) fn size_key(name: &str) -> &'static str {
-    if name.ends_with("Mb") {
-        "targetSizeMb"
-    } else {
-        "maxRowsPerPartition"
+    match name {
+        MAX_ROWS => MAX_ROWS,
+        _ if name.ends_with("Mb") => "targetSizeMb",
+        _ => "maxRowsPerPartition",
     }
 }
 
@@ -96,7 +110,9 @@ pub(super) fn every_key() -> std::collections::BTreeSet<&'static str> {
         for key in keys {
             all.insert(key.name);
             match key.kind {
-                Kind::Object(inner) | Kind::Objects(inner) => add(inner, all),
+                Kind::Object(inner) | Kind::Objects(inner) | Kind::Transforms(inner) => {
+                    add(inner, all);
+                }
                 Kind::PartitionSize => add(PARTITION_SIZE, all),
                 Kind::Tables => add(TABLE, all),
                 _ => {}

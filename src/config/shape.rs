@@ -4,7 +4,8 @@
 use super::findings::{Findings, hint, inside, meant, shown};
 use super::identifier;
 use super::predicate::{self, Piece};
-use super::schema::{Key, Kind, PARTITION_SIZE, Side, TABLE, size_key, snake_case};
+use super::schema::{Key, Kind, MAX_ROWS, PARTITION_SIZE, Side, TABLE, size_key, snake_case};
+use super::transforms;
 use crate::domain::table::Platform;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -60,7 +61,7 @@ impl Shape<'_> {
             .map(|(_, size)| ("partitionSize", size))
             .into_iter()
             .collect();
-        for key in PARTITION_SIZE {
+        for key in PARTITION_SIZE.iter().filter(|key| key.name != MAX_ROWS) {
             if let Some(size) = table.remove(key.name) {
                 let mut normal = Map::new();
                 normal.insert(size_key(key.name).to_owned(), size);
@@ -73,10 +74,30 @@ impl Shape<'_> {
                 format!("the partition size is given twice, by `{one}` and `{other}`; keep one"),
             );
         }
-        if let Some((_, size)) = sizes.into_iter().next() {
+        if let Some((_, mut size)) = sizes.into_iter().next() {
+            self.take_cap(&mut table, &mut size, path);
             table.insert("partitionSize".to_owned(), size);
         }
         table
+    }
+
+    /// The cap is a key of its own, wherever it is written.
+    fn take_cap(&mut self, table: &mut Map<String, Value>, size: &mut Value, path: &str) {
+        let Some(object) = size.as_object_mut() else {
+            return;
+        };
+        let Some(cap) = object.remove(MAX_ROWS) else {
+            return;
+        };
+        if object.is_empty() {
+            *size = "auto".into();
+        }
+        if table.insert(MAX_ROWS.to_owned(), cap).is_some() {
+            self.findings.problem(
+                &inside(path, MAX_ROWS),
+                "it is given twice, here and in `partitionSize`; keep one",
+            );
+        }
     }
 
     fn unknown(&mut self, written: &str, object: &Map<String, Value>, keys: &[Key], path: &str) {
@@ -133,6 +154,11 @@ impl Shape<'_> {
                 Some(Value::Object(self.object(value, keys, path)))
             }
             Kind::Objects(keys) => self.objects(value, keys, path),
+            Kind::Transforms(keys) => self.transforms(value, keys, path),
+            Kind::Refused(why) => {
+                self.findings.problem(path, why);
+                None
+            }
             Kind::Tables => match value {
                 Value::Array(_) => Some(value.clone()),
                 other => {
@@ -180,6 +206,9 @@ impl Shape<'_> {
             | Kind::Predicate
             | Kind::Expression
             | Kind::Modifier
+            | Kind::Pattern
+            | Kind::Encode
+            | Kind::Decode
             | Kind::StagePath => {
                 let text = self.text(value, path)?;
                 match self.check_text(text, kind) {
@@ -208,6 +237,9 @@ impl Shape<'_> {
                 Err("a `;` is not allowed: this is one expression".to_owned())
             }
             Kind::Expression => predicate::check(text, Piece::Expression, self.platform),
+            Kind::Encode => transforms::check_expression(text, Piece::Expression, self.platform),
+            Kind::Decode => transforms::check_expression(text, Piece::Snowflake, self.platform),
+            Kind::Pattern => transforms::check_pattern(text),
             Kind::Version => check_version(text),
             _ if text.trim().is_empty() => {
                 Err("the text is empty; leave the key away or fill it in".to_owned())
@@ -310,18 +342,40 @@ impl Shape<'_> {
         Some(Value::Array(objects))
     }
 
+    fn transforms(&mut self, value: &Value, keys: &[Key], path: &str) -> Option<Value> {
+        let Value::Array(items) = value else {
+            self.wrong_type(path, "a list of objects", value);
+            return None;
+        };
+        let mut rules = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let rule = self.object(item, keys, &path);
+            // Otherwise what is inside is wrong, and told.
+            if item.as_object().is_some_and(|o| o.len() == rule.len())
+                && let Err(message) = transforms::check_rule(&rule)
+            {
+                self.findings.problem(&path, message);
+            }
+            rules.push(Value::Object(rule));
+        }
+        Some(Value::Array(rules))
+    }
+
     fn partition_size(&mut self, value: &Value, path: &str) -> Option<Value> {
         match value {
             Value::String(text) => self.choice(text, &["auto"], path),
             Value::Object(_) => {
-                let sizes = self.object(value, PARTITION_SIZE, path);
+                let mut sizes = self.object(value, PARTITION_SIZE, path);
+                let mut normal: Map<String, Value> =
+                    sizes.remove_entry(MAX_ROWS).into_iter().collect();
                 let mut sizes = sizes.iter();
                 match (sizes.next(), sizes.next()) {
                     (Some((name, size)), None) => {
-                        let mut normal = Map::new();
                         normal.insert(size_key(name).to_owned(), size.clone());
                         Some(Value::Object(normal))
                     }
+                    (None, _) if !normal.is_empty() => Some(Value::Object(normal)),
                     (Some((one, _)), Some((other, _))) => {
                         self.findings.problem(
                             path,

@@ -2,8 +2,12 @@
 
 use super::findings::{Findings, inside};
 use super::merge::{at, text_at};
+use super::schema::MAX_ROWS;
+use super::transforms;
 use crate::domain::spec::{ResetPartitions, RowSecurity, Sampling, Synchronization, TableSpec};
-use crate::domain::table::{PartitionSize, Platform, QueryModifiers, TableRef, WrittenName};
+use crate::domain::table::{
+    DateUnit, PartitionSize, Platform, QueryModifiers, TableRef, WrittenName,
+};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -89,6 +93,19 @@ impl TableCheck<'_> {
                 .has("columnNamesToPartitionBy")
                 .then(|| names("columnNamesToPartitionBy")),
             partition_size: partition_size(table.merged),
+            max_partition_rows: count(MAX_ROWS),
+            partition_by_date: match text_at(table.merged, "partitionByDate") {
+                Some("year") => Some(DateUnit::Year),
+                Some("month") => Some(DateUnit::Month),
+                Some("day") => Some(DateUnit::Day),
+                _ => None,
+            },
+            column_transforms: transforms::rules(at(table.merged, "customColumnTransforms")),
+            has_check_constraints: match text_at(table.merged, "targetHasCheckConstraints") {
+                Some("true") => Some(true),
+                Some("false") => Some(false),
+                _ => None,
+            },
             where_clause: text_at(table.merged, "whereClauseCriteria").map(str::to_owned),
             column_type_mappings: pairs("columnTypeMappings", "sourceType", "targetType"),
             column_name_mappings: pairs("columnNameMappings", "sourceName", "targetName"),

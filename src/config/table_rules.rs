@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 
 /// The key of the key's columns.
 const PRIMARY_KEY: &str = "primaryKeyColumns";
+/// The key of what intervals become.
+pub(super) const INTERVAL_HANDLING: &str = "intervalHandling";
+/// Why they become nothing else.
+pub(super) const NO_INTERVALS: &str = "`interval` is not supported yet: Snowflake's INTERVAL DAY TO SECOND is a preview, holds no months, and no documented cast of COPY INTO reads it from a file; write \"varchar\", which moves every interval as ISO 8601 text";
 /// The key of the columns that are left out.
 const EXCLUDED: &str = "excludeSourceColumns";
 
@@ -24,6 +28,8 @@ impl TableCheck<'_> {
         self.mappings(table);
         self.exclusions(table);
         self.child_tables(table);
+        self.partition_by_date(table);
+        self.intervals(table);
     }
 
     fn child_tables(&mut self, table: &Merged<'_>) {
@@ -36,44 +42,8 @@ impl TableCheck<'_> {
         }
     }
 
-    fn extraction(&mut self, table: &Merged<'_>) {
-        let (strategy, stage) = ("extraction.strategy", "extraction.externalStage");
-        if table.is(strategy, "unload") {
-            if self.platform == Platform::Redshift {
-                self.not_yet(table, strategy, "\"unload\"", "write \"regular\"");
-            } else {
-                self.wrong(
-                    table,
-                    strategy,
-                    &format!(
-                        "\"unload\" is for redshift only, and the source is {}; write \"regular\"",
-                        self.platform
-                    ),
-                );
-            }
-            if !table.has(stage) {
-                self.missing(
-                    table,
-                    stage,
-                    "\"unload\" needs the fully qualified name of its stage here",
-                );
-            }
-            if let Some(name) = text_at(table.merged, stage)
-                && num_parts(name) != 3
-            {
-                let message = format!(
-                    "`{}` is not fully qualified; write DATABASE.SCHEMA.STAGE",
-                    shown(name)
-                );
-                self.wrong(table, stage, &message);
-            }
-        } else if table.has(stage) && !table.has(strategy) {
-            self.lone(table, stage, strategy, "unload");
-        }
-    }
-
     /// A key that only counts with a strategy that nobody wrote: doing without would be a silent surprise.
-    fn lone(&mut self, table: &Merged<'_>, key: &str, strategy: &str, word: &str) {
+    pub(super) fn lone(&mut self, table: &Merged<'_>, key: &str, strategy: &str, word: &str) {
         let is_told = [table.path.as_str(), DEFAULTS]
             .iter()
             .any(|path| self.findings.is_broken(&inside_all(path, strategy)));
@@ -97,23 +67,6 @@ impl TableCheck<'_> {
                         table,
                         column,
                         "strategy \"watermark\" needs the column here",
-                    );
-                }
-                let mut needing: Vec<&str> = tracks
-                    .iter()
-                    .filter(|track| table.is_on(track))
-                    .map(String::as_str)
-                    .collect();
-                if table.is("resetPartitions", "enabledWithDedup") {
-                    needing.push("resetPartitions");
-                }
-                if !needing.is_empty() && !table.is_filled(PRIMARY_KEY) {
-                    let verb = if needing.len() == 1 { "needs" } else { "need" };
-                    let needing = needing.join("` and `");
-                    self.missing(
-                        table,
-                        PRIMARY_KEY,
-                        &format!("`{needing}` {verb} the key's columns here"),
                     );
                 }
             }
@@ -144,56 +97,20 @@ impl TableCheck<'_> {
         }
     }
 
-    fn iceberg(&mut self, table: &Merged<'_>) {
-        let config = "target.icebergConfig";
-        if !table.is("target.tableType", "iceberg") {
-            if table.is_filled(config) {
-                self.wrong(
-                    table,
-                    config,
-                    "this is for tableType \"iceberg\", and this table is native; remove it or set the tableType",
-                );
-            }
-            return;
-        }
-        self.not_yet(table, "target.tableType", "\"iceberg\"", "write \"native\"");
-        let catalog = text_at(table.merged, "target.icebergConfig.catalog").unwrap_or("SNOWFLAKE");
-        let is_managed = catalog.eq_ignore_ascii_case("SNOWFLAKE");
-        let (needed, why) = if is_managed {
-            (
-                "target.icebergConfig.externalVolume",
-                "catalog SNOWFLAKE needs an external volume here",
-            )
-        } else {
-            (
-                "target.icebergConfig.catalogTableName",
-                "an external catalog needs the table's name in it here",
-            )
-        };
-        if !table.has(needed) {
-            self.missing(table, needed, why);
-        }
-        let strategy = "target.icebergConfig.migrationStrategy";
-        match text_at(table.merged, strategy) {
-            Some(external @ ("catalog_link" | "convert_to_managed")) if is_managed => {
-                let message = format!(
-                    "\"{external}\" takes the table from an external catalog; name its integration as `catalog`, or write \"copy_files\""
-                );
-                self.wrong(table, strategy, &message);
-            }
-            Some("copy_files") if !is_managed => self.wrong(
-                table,
-                strategy,
-                "\"copy_files\" is for catalog SNOWFLAKE; write \"catalog_link\" or \"convert_to_managed\"",
-            ),
-            _ => {}
-        }
-        if table.is("synchronization.strategy", "full-replace") {
+    fn partition_by_date(&mut self, table: &Merged<'_>) {
+        let (key, columns) = ("partitionByDate", "columnNamesToPartitionBy");
+        if table.has(key) && !table.is_filled(columns) {
             self.wrong(
                 table,
-                "synchronization.strategy",
-                "\"full-replace\" is for native tables only",
+                key,
+                "it cuts at units of the one date column in columnNamesToPartitionBy, and that names no column; name it there",
             );
+        }
+    }
+
+    fn intervals(&mut self, table: &Merged<'_>) {
+        if table.is(INTERVAL_HANDLING, "interval") {
+            self.wrong(table, INTERVAL_HANDLING, NO_INTERVALS);
         }
     }
 
@@ -301,20 +218,4 @@ fn meaning(platform: Platform, written: &str) -> String {
         Some(dialect) => dialect.exact_name(&WrittenName(written.to_owned())),
         None => folded(written),
     }
-}
-
-/// Parts of a dotted name, whose quoted parts may have dots inside.
-fn num_parts(name: &str) -> usize {
-    let mut in_quotes = false;
-    let mut parts = 1;
-    for c in name.chars() {
-        match c {
-            '"' => in_quotes = !in_quotes,
-            '.' if !in_quotes => parts += 1,
-            // What follows is a path.
-            '/' if !in_quotes => break,
-            _ => {}
-        }
-    }
-    parts
 }

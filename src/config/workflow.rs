@@ -7,6 +7,8 @@ use super::merge::{merge, text_at};
 use super::schema::{SCHEMA_REFERENCE, WORKFLOW};
 use super::shape::Shape;
 use super::table::{DEFAULTS, Merged, TableCheck};
+use super::table_rules::{INTERVAL_HANDLING, NO_INTERVALS};
+use super::validation;
 use crate::domain::spec::{CleanUp, Preflight, Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef};
 use crate::types::snowflake_name::exact_name;
@@ -82,6 +84,9 @@ fn check(
 ) -> Option<WorkflowFile> {
     let platform = asked.platform;
     let document = document::parse(text, format, findings)?;
+    if validation::refuse(&document, findings) {
+        return None;
+    }
     let mut shape = Shape { platform, findings };
     let mut workflow = shape.object(&document, WORKFLOW, "");
     workflow.remove(SCHEMA_REFERENCE);
@@ -140,6 +145,9 @@ fn check(
     checks.tell_inherited();
     duplicates(&specs, findings);
     whole_workflow(&workflow, &mut specs, findings);
+    if text_at(&workflow, INTERVAL_HANDLING) == Some("interval") {
+        findings.problem(INTERVAL_HANDLING, NO_INTERVALS);
+    }
     let affinity = text_at(&workflow, "affinity").map(str::to_owned);
     workflow
         .entry("schemaVersion")

@@ -98,15 +98,16 @@ proptest! {
 
     #[test]
     fn snake_case_means_the_same(
-        size in prop_oneof![Just(json!("auto")), (1u32..9).prop_map(|n| json!({"targetSizeMb": n})), (1u32..9).prop_map(|n| json!({"maxPartitionSizeRows": n}))],
+        size in prop_oneof![Just(json!("auto")), (1u32..9).prop_map(|n| json!({"targetSizeMb": n})), (1u32..9).prop_map(|n| json!({"targetPartitionSizeRows": n}))],
         key in prop::collection::btree_set("[a-z]{1,5}", 0..4), predicate in prop::option::of("[a-z]{1,4} = '[^'\\\\\\pC]{0,9}'"),
         renamed in prop::collection::btree_map("[a-z]{1,5}", "[a-z]{1,9}[0-9]", 0..2), in_defaults: bool, timeout in prop::option::of(1u32..3),
         sync in prop::sample::select(vec![json!(null), json!({"strategy": "full-replace"}), json!({"strategy": "checksum", "checksumExpression": "max(x)"}), json!({"strategy": "watermark", "watermarkColumn": "u9", "trackDeletions": true}), json!({"strategy": "iceberg"})]),
+        cap in prop::option::of(1u32..9),
+        transforms in prop::collection::vec(("[a-z]{1,5}", "[a-z]{1,5}").prop_map(|(a, b)| json!({"column": a, "encodeExpression": format!("{b}({{{{ col_name }}}})"), "targetType": "VARCHAR"})), 0..3),
         reset in prop::sample::select(vec![json!(null), json!(true), json!("enabledWithDedup")]),
     ) {
         let renamed: Vec<Value> = renamed.into_iter().enumerate().map(|(i, (a, b))| json!({"sourceName": a, "targetName": format!("{b}{i}")})).collect();
-        let more = json!({"partitionSize": size, "columnNamesToPartitionBy": key.clone(), "primaryKeyColumns": key, "synchronization": sync, "resetPartitions": reset, "whereClauseCriteria": predicate, "columnNameMappings": renamed, "executionTimeoutMinutes": timeout});
-        let has_key = more["primaryKeyColumns"].as_array().is_some_and(|key| !key.is_empty());
+        let more = json!({"partitionSize": size, "columnNamesToPartitionBy": key.clone(), "primaryKeyColumns": key, "synchronization": sync, "resetPartitions": reset, "whereClauseCriteria": predicate, "columnNameMappings": renamed, "executionTimeoutMinutes": timeout, "maxPartitionSizeRows": cap, "customColumnTransforms": transforms});
         let names = |table: &str| json!({"databaseName": "d", "schemaName": "s", "tableName": table});
         let mut table = json!({"source": names("t"), "target": names("T")});
         let mut defaults = json!({});
@@ -115,7 +116,7 @@ proptest! {
         }
         let camel = json!({"defaultTableConfiguration": defaults, "tables": [table]});
         let loaded = check_text(&camel.to_string(), Format::Json, Platform::Redshift);
-        let is_right = sync["strategy"] != "iceberg" && (sync["strategy"] != "watermark" || has_key);
+        let is_right = sync["strategy"] != "iceberg";
         prop_assert_eq!(loaded.is_ok(), is_right, "{:?}", loaded);
         prop_assert_eq!(&loaded, &check_text(&snaked(&camel).to_string(), Format::Json, Platform::Redshift));
         // JSON is YAML, and the normal form of a file is a file that means the same.

@@ -2,8 +2,8 @@
 
 use super::tests::{load_json, one, spec, with_keys};
 use super::*;
-use crate::domain::spec::{ResetPartitions, RowSecurity, Sampling};
-use crate::domain::table::QueryModifiers;
+use crate::domain::spec::{ResetPartitions, RowSecurity, Sampling, TransformRule};
+use crate::domain::table::{DateUnit, PartitionSize, QueryModifiers};
 
 #[test]
 fn every_key_arrives_in_the_table() {
@@ -195,4 +195,125 @@ fn a_dry_run_ignores_synchronization_and_says_so() {
     std::fs::write(&path, &file.configuration).expect("write");
     let again = load(&path, Platform::Redshift).expect("a workflow");
     assert_eq!(again, file);
+}
+
+#[test]
+fn the_cap_of_a_partition_stands_beside_its_size_and_is_inherited_by_itself() {
+    let sized = |more: &str, defaults: &str| {
+        let own = spec(more, defaults);
+        (own.partition_size, own.max_partition_rows)
+    };
+    for (more, size) in [
+        ("", PartitionSize::Auto),
+        (r#", "partitionSize": "auto""#, PartitionSize::Auto),
+        (
+            r#", "targetPartitionSizeMb": 7"#,
+            PartitionSize::TargetSizeMb(7),
+        ),
+        (
+            r#", "targetPartitionSizeRows": 7"#,
+            PartitionSize::MaxRowsPerPartition(7),
+        ),
+        (
+            r#", "partitionSize": {"targetSizeMb": 7}"#,
+            PartitionSize::TargetSizeMb(7),
+        ),
+    ] {
+        assert_eq!(sized(more, ""), (size, None), "{more}");
+        let own = format!(r#"{more}, "max_partition_size_rows": 5"#);
+        assert_eq!(sized(&own, ""), (size, Some(5)), "{own}");
+        let cap = r#", "maxPartitionSizeRows": 9"#;
+        assert_eq!(sized(more, cap), (size, Some(9)), "{more} under {cap}");
+        assert_eq!(sized(&own, cap), (size, Some(5)), "{own} over {cap}");
+    }
+    // In the object as well, which may hold nothing else.
+    for (object, expected) in [
+        (
+            r#"{"maxPartitionSizeRows": 5}"#,
+            (PartitionSize::Auto, Some(5)),
+        ),
+        (
+            r#"{"targetSizeMb": 7, "maxPartitionSizeRows": 5}"#,
+            (PartitionSize::TargetSizeMb(7), Some(5)),
+        ),
+    ] {
+        let text = one(&format!(r#", "partitionSize": {object}"#));
+        assert_eq!(
+            sized(&format!(r#", "partitionSize": {object}"#), ""),
+            expected
+        );
+        let json = serde_json::from_str(&text).expect("JSON");
+        assert!(crate::config::json_schema::takes(&json), "{object}");
+    }
+}
+
+#[test]
+fn the_table_s_transforms_stand_before_those_that_it_inherits() {
+    let rules = |more: &str, defaults: &str| spec(more, defaults).column_transforms;
+    let own = r#", "customColumnTransforms": [{"column": "a", "columnPattern": "^a", "dataType": "text", "encodeExpression": "lower({{ col_name }})", "decodeExpression": "UPPER({{col_name}})", "targetType": "VARCHAR(9)"}]"#;
+    let inherited =
+        r#", "custom_column_transforms": [{"data_type": "numeric", "target_type": "FLOAT"}]"#;
+    let text = |text: &str| Some(text.to_owned());
+    let one = TransformRule {
+        column: text("a"),
+        column_pattern: text("^a"),
+        data_type: text("text"),
+        encode: text("lower({{ col_name }})"),
+        decode: text("UPPER({{col_name}})"),
+        target_type: text("VARCHAR(9)"),
+    };
+    let other = TransformRule {
+        data_type: text("numeric"),
+        target_type: text("FLOAT"),
+        ..TransformRule::default()
+    };
+    assert_eq!(rules(own, ""), [one.clone()]);
+    assert_eq!(rules("", inherited), [other.clone()]);
+    assert_eq!(rules(own, inherited), [one.clone(), other.clone()]);
+    // A list of none keeps what is inherited, unlike other lists.
+    assert_eq!(
+        rules(r#", "customColumnTransforms": []"#, inherited),
+        [other]
+    );
+    assert_eq!(rules(own, r#", "customColumnTransforms": null"#), [one]);
+}
+
+#[test]
+fn hints_about_targets_dates_and_intervals_arrive() {
+    for (value, expected) in [
+        ("true", Some(true)),
+        (r#""TRUE""#, Some(true)),
+        ("false", Some(false)),
+        (r#""false""#, Some(false)),
+        (r#""Unknown""#, None),
+        ("null", None),
+    ] {
+        let own = spec(&format!(r#", "targetHasCheckConstraints": {value}"#), "");
+        assert_eq!(own.has_check_constraints, expected, "{value}");
+    }
+    for (word, unit) in [
+        ("year", DateUnit::Year),
+        ("Month", DateUnit::Month),
+        ("day", DateUnit::Day),
+    ] {
+        let own = spec(&format!(r#", "partitionByDate": "{word}""#), "");
+        assert_eq!(own.partition_by_date, Some(unit));
+    }
+    // As it is done anyway.
+    let text = r#""intervalHandling": "VARCHAR""#;
+    for part in ["top", "defaults", "table"] {
+        load_json(&with_keys(&[(part, text)])).expect(part);
+    }
+}
+
+#[test]
+fn what_earlier_versions_stored_of_a_table_is_read() {
+    let stored = r#"{"source": {"database": "d", "schema": "s", "table": "t"}, "target": {"database": "D", "schema": "S", "table": "T"},
+        "key": ["id"], "partitionSize": "auto", "whereClause": null, "columnTypeMappings": [], "columnNameMappings": []}"#;
+    let read: TableSpec = serde_json::from_str(stored).expect("reads");
+    let expected = TableSpec {
+        key: Some(vec!["id".to_owned()]),
+        ..TableSpec::new(read.source.clone(), read.target.clone())
+    };
+    assert_eq!(read, expected);
 }

@@ -202,10 +202,6 @@ fn every_spelling_of_a_partition_size_is_one_setting() {
             PartitionSize::MaxRowsPerPartition(3),
         ),
         (
-            r#", "maxPartitionSizeRows": 3"#,
-            PartitionSize::MaxRowsPerPartition(3),
-        ),
-        (
             r#", "partitionSize": {"target_size_mb": 3}"#,
             PartitionSize::TargetSizeMb(3),
         ),
@@ -227,7 +223,7 @@ fn every_spelling_of_a_partition_size_is_one_setting() {
         }
     }
     assert_eq!(
-        spec("", r#", "maxPartitionSizeRows": 8"#).partition_size,
+        spec("", r#", "targetPartitionSizeRows": 8"#).partition_size,
         PartitionSize::MaxRowsPerPartition(8)
     );
 }

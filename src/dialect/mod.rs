@@ -6,8 +6,8 @@ mod postgres_family;
 pub mod transaction;
 
 use crate::domain::table::{
-    Content, KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, Slice, SourceColumn, TableRef,
-    WrittenName,
+    Content, DateUnit, KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, Slice, SourceColumn,
+    TableRef, WrittenName,
 };
 use crate::domain::task::ExtractionSpec;
 use crate::types::{ColumnPlan, PlannedColumn};
@@ -67,6 +67,12 @@ pub trait Dialect: Send + Sync {
     /// arguments; an array's is its element's and `[]`.
     fn type_name(&self, written: &str) -> String;
 
+    /// The platform's own name of a type of text that nothing bounds.
+    fn text_type(&self) -> &'static str;
+
+    /// Whether the platform keeps two rows from having the same primary key.
+    fn enforces_keys(&self) -> bool;
+
     /// Result columns, all as text: name, type name, length or precision, scale or digits of a fraction of a second,
     /// nullable (`true`/`false`: see [`SourceColumn::nullable`]), class (`base`, `array`, `enum`, `composite`), the
     /// column's comment, computed, identity (both `true`/`false`), the table's comment in each row, whether the type has
@@ -116,6 +122,22 @@ pub trait Dialect: Send + Sync {
     /// [`key_text::read`](crate::types::key_text::read) takes; possibly fewer
     /// than n - 1 rows. Rows with a NULL in the key take no part. `share`: from about this part of the rows.
     fn boundary_query(&self, scope: &Scope<'_>, partitions: u64, share: Option<f64>) -> String;
+
+    /// The units of the calendar that the scope has rows of, by a column of dates or times, as rows of (the unit's
+    /// first value, rows), both as text, ascending. Units of times with a zone are those of UTC. Rows with a NULL in the key
+    /// take no part.
+    fn date_units_query(&self, scope: &Scope<'_>, column: &KeyColumn, unit: DateUnit) -> String;
+
+    /// Keys that divide the units of [`date_units_query`](Self::date_units_query) into about equal parts of at most so many
+    /// rows; ascending, and none where a unit has no more. Each key column as for
+    /// [`boundary_query`](Self::boundary_query).
+    fn unit_boundary_query(
+        &self,
+        scope: &Scope<'_>,
+        column: &KeyColumn,
+        unit: DateUnit,
+        rows: u64,
+    ) -> String;
 
     /// The longest value of each text in bytes of UTF-8: what buffers must hold. `encoding`: the database's own, as the
     /// [`Opening`] tells it.

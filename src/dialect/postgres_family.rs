@@ -3,13 +3,16 @@
 mod catalog;
 mod checksum;
 mod columns;
+mod dates;
 mod keys;
 mod relations;
 mod transaction;
 
 use super::transaction::{Opening, TransactionSettings};
 use super::{Dialect, Scope};
-use crate::domain::table::{KeyColumn, KeyKind, KeyRange, SourceColumn, TableRef, WrittenName};
+use crate::domain::table::{
+    DateUnit, KeyColumn, KeyKind, KeyRange, SourceColumn, TableRef, WrittenName,
+};
 use crate::types::postgres_family::texts;
 use crate::types::{ColumnPlan, Fetch, PlannedColumn, postgres_family};
 use arrow::datatypes::DataType;
@@ -90,6 +93,19 @@ impl PostgresFamily {
             self.from(scope),
             self.condition(scope, vec![condition])
         )
+    }
+
+    /// What keeps rows with a NULL in the key away.
+    fn without_null(&self, scope: &Scope<'_>) -> Vec<String> {
+        match scope.range {
+            // Whatever the catalog says of them.
+            KeyRange::Everything => scope
+                .key
+                .iter()
+                .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
+                .collect(),
+            _ => Vec::new(),
+        }
     }
 
     fn where_text(&self, mut terms: Vec<String>, where_clause: Option<&str>) -> String {
@@ -225,6 +241,15 @@ impl Dialect for PostgresFamily {
         catalog.to_owned()
     }
 
+    fn text_type(&self) -> &'static str {
+        "text"
+    }
+
+    fn enforces_keys(&self) -> bool {
+        // https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html
+        !self.is_redshift
+    }
+
     fn columns_query(&self, table: &TableRef) -> String {
         self.columns_of(table)
     }
@@ -281,14 +306,7 @@ impl Dialect for PostgresFamily {
             format!("{text} AS boundary_{i}")
         });
         let order = list(&|i, c| self.ordered(c, &format!("firsts.key_{i}")));
-        let mut more = match scope.range {
-            // Whatever the catalog says of them.
-            KeyRange::Everything => key
-                .iter()
-                .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
-                .collect(),
-            _ => Vec::new(),
-        };
+        let mut more = self.without_null(scope);
         let mut from = self.from(scope);
         match share {
             // Whole blocks, the others not even read.
@@ -305,6 +323,20 @@ impl Dialect for PostgresFamily {
             self.select(scope),
             self.condition(scope, more),
         )
+    }
+
+    fn date_units_query(&self, scope: &Scope<'_>, column: &KeyColumn, unit: DateUnit) -> String {
+        self.date_units(scope, column, unit)
+    }
+
+    fn unit_boundary_query(
+        &self,
+        scope: &Scope<'_>,
+        column: &KeyColumn,
+        unit: DateUnit,
+        rows: u64,
+    ) -> String {
+        self.unit_boundaries(scope, column, unit, rows)
     }
 
     fn longest_query(&self, scope: &Scope<'_>, expressions: &[&str], encoding: &str) -> String {

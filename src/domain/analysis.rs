@@ -1,7 +1,7 @@
 //! What a table's analysis finds, and what earlier runs of the table left behind for it. Stored as JSON in the checkpoint:
 //! a field that is added later needs a default.
 
-use super::spec::Synchronization;
+use super::spec::{ColumnTransform, Synchronization};
 use super::table::{KeyColumn, KeyRange, SourceColumn, TypeClass};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -90,6 +90,9 @@ pub struct MovedColumn {
     pub class: TypeClass,
     /// Exact name of the target column.
     pub target: String,
+    /// The user's own SQL for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<ColumnTransform>,
 }
 
 impl MovedColumn {

@@ -1,6 +1,6 @@
 //! What the user asks of a table, as the checkpoint stores it: a field that is added later needs a default.
 
-use super::table::{PartitionSize, QueryModifiers, TableRef};
+use super::table::{DateUnit, PartitionSize, QueryModifiers, TableRef};
 use serde::{Deserialize, Serialize};
 
 /// What an [`TaskKind::Analyze`](super::task::TaskKind::Analyze) task is about. Stored in `TABLE_STATE.SPEC`, written when the workflow is created.
@@ -15,6 +15,18 @@ pub struct TableSpec {
     pub key: Option<Vec<String>>,
     /// How large a partition shall be.
     pub partition_size: PartitionSize,
+    /// Most rows of a partition, whatever its size; `None`: as many as fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_partition_rows: Option<u64>,
+    /// Units of the calendar that the table is cut at, by the one date in its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_by_date: Option<DateUnit>,
+    /// The user's own SQL for columns: those that count more come first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub column_transforms: Vec<TransformRule>,
+    /// Whether the target has CHECK constraints; `None`: the user does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_check_constraints: Option<bool>,
     /// A predicate in the source's SQL that every query of this table carries.
     pub where_clause: Option<String>,
     /// Replaces the default target type of a source type: (source type name, Snowflake type).
@@ -67,6 +79,10 @@ impl TableSpec {
             target,
             key: None,
             partition_size: PartitionSize::Auto,
+            max_partition_rows: None,
+            partition_by_date: None,
+            column_transforms: Vec::new(),
+            has_check_constraints: None,
             where_clause: None,
             column_type_mappings: Vec::new(),
             column_name_mappings: Vec::new(),
@@ -84,6 +100,47 @@ impl TableSpec {
             preflight: None,
         }
     }
+}
+
+/// A rule for columns. It is for those that meet all of what it names, and names something.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TransformRule {
+    /// The column, as the user wrote it.
+    pub column: Option<String>,
+    /// A regular expression for its name.
+    pub column_pattern: Option<String>,
+    /// Its type in the source, as the user wrote it.
+    pub data_type: Option<String>,
+    /// See [`ColumnTransform::encode`].
+    pub encode: Option<String>,
+    /// See [`ColumnTransform::decode`].
+    pub decode: Option<String>,
+    /// The column's type in a target that is created.
+    pub target_type: Option<String>,
+}
+
+impl TransformRule {
+    /// What it does with values, if anything.
+    pub fn transform(&self) -> Option<ColumnTransform> {
+        let Self { encode, decode, .. } = self;
+        (encode.is_some() || decode.is_some()).then(|| ColumnTransform {
+            encode: encode.clone(),
+            decode: decode.clone(),
+        })
+    }
+}
+
+/// The user's own SQL for a column; `{{ col_name }}` stands for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ColumnTransform {
+    /// What the source computes, in its SQL; `None`: the column as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encode: Option<String>,
+    /// What COPY INTO computes of the value in the file, in Snowflake's SQL; `None`: that value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decode: Option<String>,
 }
 
 /// A bounded dry run: one partition of each table goes into the transient schema `PREFLIGHT_<workflow id>`.

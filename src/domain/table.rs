@@ -38,6 +38,27 @@ impl std::fmt::Display for Platform {
     }
 }
 
+/// Platforms that the field's own tool knows, and this program does not move tables from.
+pub const OTHER_PLATFORMS: &[&str] = &[
+    "azure_synapse",
+    "azuresynapse",
+    "bigquery",
+    "databricks",
+    "db2",
+    "greenplum",
+    "hive",
+    "mysql",
+    "netezza",
+    "oracle",
+    "snowflake",
+    "spark",
+    "sqlite",
+    "sybase",
+    "synapse",
+    "teradata",
+    "vertica",
+];
+
 /// One part of a name as the user wrote it: `orders`, `"My Table"`, `[My Table]`. How it is folded and quoted
 /// is the dialect's business ([`crate::dialect`]) or Snowflake's ([`crate::snowflake`]).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -139,6 +160,29 @@ pub enum PartitionSize {
     MaxRowsPerPartition(u64),
 }
 
+/// A unit of the calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DateUnit {
+    /// Calendar years.
+    Year,
+    /// Calendar months.
+    Month,
+    /// Days.
+    Day,
+}
+
+impl DateUnit {
+    /// `year`, `month`, `day`: as users write it, and as SQL does.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Year => "year",
+            Self::Month => "month",
+            Self::Day => "day",
+        }
+    }
+}
+
 /// The order and text form of a key column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -190,7 +234,8 @@ pub struct KeyColumn {
     pub bytewise: bool,
 }
 
-/// One value of each key column, in key order, in the text form of its [`KeyKind`]. Never NULL.
+/// One value of each key column, or of its first ones, in key order, in the text form of its [`KeyKind`]. Never NULL. A tuple
+/// of the first ones stands below all keys that begin with it.
 pub type KeyTuple = Vec<String>;
 
 /// The part of a table that one partition holds. The ranges of one table are disjoint and cover every key.

@@ -3,7 +3,7 @@
 
 use super::analysis::Watermark;
 use super::retry::Failure;
-use super::spec::RowSecurity;
+use super::spec::{ColumnTransform, RowSecurity};
 use super::table::{Content, KeyColumn, Platform, QueryModifiers, Slice, SourceColumn, TableRef};
 use super::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,9 @@ pub struct ExtractColumn {
     pub target_name: String,
     /// Full Snowflake type of the target column, e.g. `NUMBER(10,0)`.
     pub target_type: String,
+    /// The user's own SQL for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<ColumnTransform>,
 }
 
 /// A task as a worker holds it after a claim.

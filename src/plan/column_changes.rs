@@ -20,6 +20,7 @@ pub fn moved_columns(columns: &[ExtractColumn]) -> Vec<MovedColumn> {
             scale: column.source.scale,
             class: column.source.class,
             target: column.target_name.clone(),
+            transform: column.transform.clone(),
         })
         .collect()
 }
@@ -39,6 +40,7 @@ pub fn move_again(
     let is_same = |(was, now): (&MovedColumn, &ExtractColumn)| {
         was.name == now.source.name
             && was.target == now.target_name
+            && was.transform == now.transform
             && keeps_values(&was.source(), &now.source)
     };
     if before.len() == columns.len() && before.iter().zip(columns).all(is_same) {
@@ -149,6 +151,12 @@ pub fn changes(
                 column.target_name, was.name, column.source.name, was.name
             ));
             continue;
+        }
+        if was.transform != column.transform {
+            warnings.push(format!(
+                "customColumnTransforms has other expressions for the column {} than in the previous run: {rows} were moved by the old ones; to move them again, {remedy}",
+                was.name
+            ));
         }
         let before = was.source();
         if !keeps_values(&before, &column.source) {

@@ -45,6 +45,7 @@ pub fn choose_key(
     columns: &[SourceColumn],
     may_be_key: impl Fn(&SourceColumn) -> bool,
 ) -> Option<KeyCandidate> {
+    // The generator of an identity keeps nobody from writing a value twice; a range does not mind.
     let identities = columns
         .iter()
         .filter(|column| column.identity)
@@ -52,11 +53,30 @@ pub fn choose_key(
             origin: KeyOrigin::Identity,
             columns: vec![column.name.clone()],
         });
+    let candidates = constraints.iter().cloned().chain(identities);
+    best(candidates, columns, may_be_key)
+}
+
+/// The best promise that no two rows are the same: the primary key, or else what is unique over columns that are never NULL,
+/// all of whose columns may be part of it. What the catalog calls NOT NULL and nobody enforces is no promise
+/// ([`SourceColumn::nullable`]).
+pub fn choose_row_key(
+    constraints: &[KeyCandidate],
+    columns: &[SourceColumn],
+    may_be_key: impl Fn(&SourceColumn) -> bool,
+) -> Option<KeyCandidate> {
+    best(constraints.iter().cloned(), columns, |column| {
+        !column.nullable && may_be_key(column)
+    })
+}
+
+fn best(
+    candidates: impl Iterator<Item = KeyCandidate>,
+    columns: &[SourceColumn],
+    may_be_key: impl Fn(&SourceColumn) -> bool,
+) -> Option<KeyCandidate> {
     let find = |name: &String| columns.iter().find(|column| column.name == *name);
-    constraints
-        .iter()
-        .cloned()
-        .chain(identities)
+    candidates
         .filter(|candidate| {
             !candidate.columns.is_empty()
                 && candidate
@@ -192,6 +212,31 @@ mod tests {
             choose_key(&[unique("a", &["gone"])], &columns()[..1], |_| true),
             None
         );
+    }
+
+    #[test]
+    fn rows_are_told_apart_by_a_promise_alone() {
+        let chosen = |constraints: &[KeyCandidate]| {
+            choose_row_key(constraints, &columns(), |column| column.name != "code")
+                .map(|candidate| candidate.columns.join(","))
+        };
+        let primary = |name: &str| KeyCandidate {
+            origin: KeyOrigin::PrimaryKey,
+            ..unique("", &[name])
+        };
+        assert_eq!(
+            chosen(&[unique("u", &["serial"]), primary("blob")]).as_deref(),
+            Some("blob")
+        );
+        assert_eq!(
+            chosen(&[unique("u", &["id", "serial"])]).as_deref(),
+            Some("id,serial")
+        );
+        // NULL comes as often as it likes, a generator promises nothing, and what is left out tells nothing apart.
+        assert_eq!(chosen(&[unique("u", &["maybe"])]), None);
+        assert_eq!(chosen(&[unique("u", &["id", "maybe"])]), None);
+        assert_eq!(chosen(&[primary("code")]), None);
+        assert_eq!(chosen(&[]), None);
     }
 
     #[test]

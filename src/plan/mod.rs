@@ -1,6 +1,7 @@
 //! Cuts a table into disjoint ranges of its key, and memory into batches: pure.
 
 pub mod column_changes;
+pub mod dates;
 pub mod earlier;
 pub mod key;
 pub mod names;
@@ -8,6 +9,7 @@ pub mod relations;
 pub mod size;
 pub mod synchronization;
 pub mod target;
+pub mod transforms;
 
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple};
 use std::cmp::Ordering;
@@ -100,7 +102,8 @@ pub fn compare(key: &[KeyColumn], a: &[String], b: &[String]) -> Option<Ordering
         .zip(a.iter().zip(b))
         .map(|(column, (a, b))| compare_values(column, a, b))
         .find(|order| *order != Some(Ordering::Equal))
-        .unwrap_or(Some(Ordering::Equal))
+        // The first values of a key stand below all keys that begin with them.
+        .unwrap_or_else(|| Some(a.len().cmp(&b.len())))
 }
 
 /// The order of two values of a column, in the text form of its kind; `None`: only the source knows.

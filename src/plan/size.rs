@@ -31,6 +31,8 @@ pub struct Table<'a> {
     pub platform: Platform,
     /// What later runs do.
     pub synchronization: &'a Synchronization,
+    /// Most rows of a partition.
+    pub max_rows: Option<u64>,
 }
 
 /// How a table is cut.
@@ -40,6 +42,8 @@ pub struct Sizing {
     pub count: u64,
     /// Rows of one, about; at least one.
     pub rows_per_partition: u64,
+    /// Most rows of one, where the user says so.
+    pub max_rows: Option<u64>,
     /// Why, for people: `12 partitions: 5.8 GB in parts of about 512 MB (auto)`.
     pub explanation: String,
 }
@@ -47,7 +51,13 @@ pub struct Sizing {
 impl Sizing {
     /// Into how many parts a partition of so many rows is cut; 1: it is left as it is.
     pub fn parts_of(&self, rows: u64) -> u64 {
-        if rows > self.rows_per_partition.saturating_mul(OVERGROWN) {
+        let overgrown = self.rows_per_partition.saturating_mul(OVERGROWN);
+        let most = match self.max_rows {
+            // Not below what it gets when it is cut.
+            Some(max) => max.max(self.rows_per_partition).min(overgrown),
+            None => overgrown,
+        };
+        if rows > most {
             rows.div_ceil(self.rows_per_partition).min(MAX_PARTITIONS)
         } else {
             1
@@ -58,7 +68,7 @@ impl Sizing {
 /// How a table of this size is cut.
 pub fn sizing(table: Table<'_>, size: PartitionSize) -> Sizing {
     let Table { rows, bytes, .. } = table;
-    let (wanted, most, parts) = match size {
+    let (mut wanted, mut most, mut parts) = match size {
         PartitionSize::Auto => {
             let (part_bytes, part_rows) = auto(table.platform, table.synchronization);
             let most = if bytes > LARGE_TABLE {
@@ -100,6 +110,20 @@ pub fn sizing(table: Table<'_>, size: PartitionSize) -> Sizing {
             (rows.div_ceil(max.max(1)), MAX_PARTITIONS, parts)
         }
     };
+    if let Some(max) = table.max_rows {
+        let by_cap = rows.div_ceil(max.max(1));
+        if by_cap > most {
+            most = MAX_PARTITIONS;
+        }
+        if by_cap > wanted {
+            wanted = by_cap;
+            parts = format!(
+                "{} in parts of at most {} (maxPartitionSizeRows)",
+                rows_text(rows),
+                rows_text(max.max(1))
+            );
+        }
+    }
     let count = wanted.clamp(1, most);
     let noun = if count == 1 {
         "1 partition".to_owned()
@@ -114,6 +138,7 @@ pub fn sizing(table: Table<'_>, size: PartitionSize) -> Sizing {
     Sizing {
         count,
         rows_per_partition: rows.div_ceil(count).max(1),
+        max_rows: table.max_rows,
         explanation: format!("{noun}: {parts}{limit}"),
     }
 }
@@ -173,7 +198,46 @@ mod tests {
             bytes,
             platform: Platform::Postgresql,
             synchronization,
+            max_rows: None,
         }
+    }
+
+    #[test]
+    fn a_cap_stands_beside_any_size() {
+        let none = Synchronization::None;
+        let capped = |size, max_rows| {
+            let table = Table {
+                max_rows,
+                ..table(10_000_000, 5_800_000_000, &none)
+            };
+            let sizing = sizing(table, size);
+            (sizing.count, sizing.explanation)
+        };
+        let cap = "10,000,000 rows in parts of at most 500,000 rows (maxPartitionSizeRows)";
+        for size in [
+            PartitionSize::Auto,
+            PartitionSize::TargetSizeMb(512),
+            PartitionSize::MaxRowsPerPartition(1_000_000),
+        ] {
+            let free = capped(size, None);
+            assert!(free.0 < 20, "{free:?}");
+            // It is no size of its own.
+            assert_eq!(capped(size, Some(100_000_000)), free);
+            assert_eq!(
+                capped(size, Some(500_000)),
+                (20, format!("20 partitions: {cap}"))
+            );
+        }
+        // `auto` stops at 1,000 partitions of a small table, a cap does not.
+        assert_eq!(capped(PartitionSize::Auto, Some(5_000)).0, 2_000);
+        let grown = sizing(
+            Table {
+                max_rows: Some(500_000),
+                ..table(10_000_000, 1, &none)
+            },
+            PartitionSize::Auto,
+        );
+        assert_eq!((grown.parts_of(500_000), grown.parts_of(500_001)), (1, 2));
     }
 
     #[test]
@@ -222,9 +286,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn there_is_always_a_partition_and_never_too_many(rows: u64, bytes: u64, n in 1u64..1_000_000_000) {
+        fn there_is_always_a_partition_and_never_too_many(rows: u64, bytes: u64, n in 1u64..1_000_000_000, max_rows in prop::option::of(1u64..1_000_000)) {
             for size in [PartitionSize::Auto, PartitionSize::TargetSizeMb(n), PartitionSize::MaxRowsPerPartition(n)] {
-                let sizing = sizing(table(rows, bytes, &Synchronization::None), size);
+                let sizing = sizing(Table { max_rows, ..table(rows, bytes, &Synchronization::None) }, size);
+                prop_assert!(max_rows.is_none_or(|max| sizing.rows_per_partition <= max || sizing.count == MAX_PARTITIONS));
                 prop_assert!((1..=MAX_PARTITIONS).contains(&sizing.count));
                 prop_assert!(sizing.rows_per_partition >= 1);
                 // One that is as large as planned is left alone.

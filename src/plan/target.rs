@@ -2,13 +2,15 @@
 
 use crate::dialect::Dialect;
 use crate::domain::analysis::TableAnalysis;
-use crate::domain::spec::TableSpec;
+use crate::domain::spec::{ColumnTransform, TableSpec, TransformRule};
 use crate::domain::table::{SourceColumn, TypeClass, WrittenName};
 use crate::domain::task::ExtractColumn;
 use crate::plan::names::{find_column, no_such_column};
-use crate::types::load::{NewColumn, load_column};
+use crate::plan::transforms;
+use crate::types::load::NewColumn;
 use crate::types::snowflake_name::{self, quote};
-use crate::types::snowflake_type::TargetType;
+use crate::types::snowflake_type::{TargetType, largest, without_length};
+use crate::types::transform;
 
 /// A column as it shall arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct WantedColumn {
     pub created_type: String,
     /// What users should know of it then.
     pub warning: Option<String>,
+    /// The user's own SQL for it.
+    pub transform: Option<ColumnTransform>,
 }
 
 /// A column of a target that exists.
@@ -70,25 +74,47 @@ pub fn wanted_columns(
         }
     }
     let left_out = left_out(dialect, spec, analysis, &mut problems);
+    for written in transforms::unknown_columns(dialect, spec, &analysis.columns) {
+        problems.push(format!(
+            "customColumnTransforms names the column {written}, and {}",
+            no_such_column(dialect, &analysis.columns, written)
+        ));
+    }
     let mut wanted: Vec<WantedColumn> = Vec::with_capacity(analysis.columns.len());
     for column in &analysis.columns {
         if left_out.contains(&column.name) {
             continue;
         }
-        let planned = dialect.plan_column(column, wanted.len(), None);
-        let mapped = mapped_type(dialect, spec, column);
-        if let Some(target_type) = mapped {
-            let plan = dialect
-                .plan_column(column, wanted.len(), Some(target_type))
-                .plan;
-            if let Err(why) = load_column(&plan, target_type) {
+        let rule = transforms::rule(dialect, spec, column);
+        let transform = rule.and_then(TransformRule::transform);
+        if let Some(why) = transforms::refused(spec, analysis, column, transform.as_ref()) {
+            problems.push(why);
+        }
+        let planned =
+            transform::plan_column(dialect, column, transform.as_ref(), wanted.len(), None);
+        // What the source computes is of another type than the column.
+        let is_encoded = transform.as_ref().is_some_and(|t| t.encode.is_some());
+        let mapped = match rule.and_then(|rule| rule.target_type.as_deref()) {
+            Some(target_type) => Some((target_type, "customColumnTransforms")),
+            None if is_encoded => None,
+            None => mapped_type(dialect, spec, column).map(|t| (t, "columnTypeMappings")),
+        };
+        if let Some((target_type, asking)) = mapped {
+            let asked = ExtractColumn {
+                source: column.clone(),
+                target_name: String::new(),
+                target_type: target_type.to_owned(),
+                transform: transform.clone(),
+            };
+            if let Err(why) = transform::load(dialect, &asked, wanted.len()) {
                 problems.push(format!(
-                    "column {} of type {}: {why}, which columnTypeMappings asks for",
+                    "column {} of type {}: {why}, which {asking} asks for",
                     column.name,
                     column.type_text()
                 ));
             }
         }
+        let mapped = mapped.map(|(target_type, _)| target_type);
         let target_name = renames
             .iter()
             .find(|(source, _)| *source == column.name)
@@ -110,7 +136,11 @@ pub fn wanted_columns(
             } else {
                 planned.warning
             },
-            created_type: mapped.map_or(planned.default_target, str::to_owned),
+            // A declared length never refuses a value of the source: it counts characters here, and characters or bytes there.
+            created_type: mapped
+                .unwrap_or_else(|| largest(&planned.default_target))
+                .to_owned(),
+            transform,
         });
     }
     if wanted.is_empty() {
@@ -180,16 +210,27 @@ fn mapped_type<'a>(
     spec: &'a TableSpec,
     column: &SourceColumn,
 ) -> Option<&'a str> {
+    spec.column_type_mappings
+        .iter()
+        .filter_map(|(written, target)| Some((of_type(dialect, column, written)?, target)))
+        // The first of the most exact ones.
+        .min_by_key(|(exactness, _)| *exactness)
+        .map(|(_, target)| target.as_str())
+}
+
+/// How exactly a type as users write it means the column's: 0 with its arguments, 1 without any. `None`: it does not.
+pub(super) fn of_type(dialect: &dyn Dialect, column: &SourceColumn, written: &str) -> Option<u8> {
     let name = match column.class {
         TypeClass::Array => format!("{}[]", column.type_name),
         _ => column.type_name.clone(),
     };
-    let of_type = |(written, _): &&(String, String)| dialect.type_name(written) == name;
-    let mappings = || spec.column_type_mappings.iter().filter(of_type);
-    mappings()
-        .find(|(written, _)| arguments(written).is_some_and(|list| has_arguments(column, list)))
-        .or_else(|| mappings().find(|(written, _)| arguments(written).is_none()))
-        .map(|(_, target)| target.as_str())
+    if dialect.type_name(written) != name {
+        return None;
+    }
+    match arguments(written) {
+        None => Some(1),
+        Some(list) => has_arguments(column, list).then_some(0),
+    }
 }
 
 /// What stands in the parentheses of a type as users write it.
@@ -224,6 +265,17 @@ pub fn new_columns(wanted: &[WantedColumn]) -> Vec<NewColumn> {
         .collect()
 }
 
+/// The same for an account whose text and bytes have no larger columns than those without a length. `None`: they are the same.
+pub fn with_default_lengths(wanted: &[WantedColumn]) -> Option<Vec<WantedColumn>> {
+    let mut smaller = wanted.to_vec();
+    for column in &mut smaller {
+        if let Some(plain) = without_length(&column.created_type) {
+            plain.clone_into(&mut column.created_type);
+        }
+    }
+    (smaller != wanted).then_some(smaller)
+}
+
 /// Matches what shall arrive with the target as it is: the target's types decide. Also answers warnings.
 ///
 /// # Errors
@@ -245,9 +297,14 @@ pub fn match_columns(
             ));
             continue;
         };
-        let planned = dialect.plan_column(&column.source, index, Some(&existing.target_type));
-        match load_column(&planned.plan, &existing.target_type) {
-            Ok(loaded) => {
+        let extracted = ExtractColumn {
+            source: column.source.clone(),
+            target_name: existing.name.clone(),
+            target_type: existing.target_type.clone(),
+            transform: column.transform.clone(),
+        };
+        match transform::load(dialect, &extracted, index) {
+            Ok((loaded, planned)) => {
                 let found = loaded.warning.into_iter().chain(planned.conversion);
                 warnings.extend(found.map(|why| {
                     format!(
@@ -269,11 +326,7 @@ pub fn match_columns(
                 existing.name
             )),
         }
-        columns.push(ExtractColumn {
-            source: column.source.clone(),
-            target_name: existing.name.clone(),
-            target_type: existing.target_type.clone(),
-        });
+        columns.push(extracted);
     }
     warnings.extend(narrow_columns(dialect, &columns));
     for existing in target {
@@ -302,7 +355,9 @@ pub fn match_columns(
 /// The columns whose declared type holds more than the target's, with the type that would do.
 pub fn narrow_columns(dialect: &dyn Dialect, columns: &[ExtractColumn]) -> Vec<String> {
     let narrow = |(index, column): (usize, &ExtractColumn)| {
-        let planned = dialect.plan_column(&column.source, index, Some(&column.target_type));
+        let (transform, target) = (column.transform.as_ref(), column.target_type.as_str());
+        let planned =
+            transform::plan_column(dialect, &column.source, transform, index, Some(target));
         let wider = planned.plan.wider?;
         Some(format!(
             "column {} of type {} into {} of type {}: not all values that the source may hold fit, and one that does not fails; what holds all is {wider}",

@@ -1,6 +1,5 @@
 //! What the load of a batch of staged partitions is made of: pure.
 
-use super::task_runner::column_plans;
 use crate::actors::ports::StagedPartition;
 use crate::dialect;
 use crate::domain::table::{Content, KeyRange};
@@ -8,8 +7,8 @@ use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
 use crate::snowflake::copy::MAX_FILES;
 use crate::snowflake::merge::{MergeKey, is_collated};
 use crate::snowflake::replace::{delete_ranges, target_key};
-use crate::types::load::load_column;
 use crate::types::snowflake_name::{quote, quote_table};
+use crate::types::transform;
 
 /// What a batch's load is made of.
 pub(super) struct Load {
@@ -147,11 +146,10 @@ pub(super) fn load_columns(
 ) -> Result<Vec<(String, String)>, String> {
     let dialect = dialect::for_platform(extraction.platform)
         .ok_or_else(|| format!("{} is not supported yet", extraction.platform))?;
-    column_plans(extraction, content, dialect)
-        .iter()
-        .zip(extraction.columns_of(content))
-        .map(|(plan, column)| {
-            let loaded = load_column(plan, &column.target_type)
+    let columns = extraction.columns_of(content).into_iter().enumerate();
+    columns
+        .map(|(index, column)| {
+            let (loaded, _) = transform::load(dialect, column, index)
                 .map_err(|why| format!("column {}: {why}", column.source.name))?;
             Ok((quote(&column.target_name), loaded.expression))
         })

@@ -2,7 +2,7 @@
 
 use super::RoleError;
 use super::load_plan::{load_columns, merge_key, staging_columns};
-use super::target_planner::{creation, extraction_spec};
+use super::target_planner::{check_constraints, creation, extraction_spec};
 use super::task_runner::column_plans;
 use super::worker::check_sources;
 use crate::config::worker::WorkerConfig;
@@ -130,6 +130,7 @@ impl Table<'_> {
         let (columns, found) = match_columns(dialect, &wanted, &target)?;
         let mut warnings = analysis.warnings.clone();
         warnings.extend(column_warnings(dialect, spec, analysis));
+        warnings.extend(check_constraints(spec));
         warnings.extend(found);
         // As a later run finds it: with rows.
         let load = load_mode(spec, analysis, false);
@@ -146,6 +147,7 @@ impl Table<'_> {
             key_is_given: spec.key.is_some(),
             synchronization: spec.synchronization.clone(),
             partition_size: spec.partition_size,
+            max_partition_rows: spec.max_partition_rows,
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,
             partitions: analysis
@@ -186,7 +188,13 @@ impl Table<'_> {
         let num_cut = cut
             .filter(|p| matches!(p.range, KeyRange::Between { .. }))
             .count();
-        if num_cut > 1 {
+        let dated = self.spec.partition_by_date.zip(analysis.key.first());
+        if let Some((unit, column)) = dated {
+            add(
+                "units of the calendar that have rows",
+                dialect.date_units_query(&everything, column, unit),
+            );
+        } else if num_cut > 1 {
             let sampling = self.spec.sampling;
             let share = (analysis.row_estimate > sampling.threshold_rows)
                 .then(|| sampling.target_rows as f64 / analysis.row_estimate as f64)

@@ -15,6 +15,7 @@ use crate::plan::synchronization::{load_mode, partitions, start_over, sync_key, 
 use crate::plan::target::policies::{self, Policies};
 use crate::plan::target::{
     TargetColumn, WantedColumn, column_warnings, match_columns, new_columns, wanted_columns,
+    with_default_lengths,
 };
 use crate::snowflake::error::Kind;
 use crate::snowflake::identity;
@@ -56,16 +57,35 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         };
         let dialect = dialect::for_platform(owned.platform)
             .ok_or_else(|| refused(vec![format!("{} is not supported yet", owned.platform)]))?;
-        let wanted = wanted_columns(dialect, spec, analysis).map_err(refused)?;
+        let mut wanted = wanted_columns(dialect, spec, analysis).map_err(refused)?;
+        let mut found_before = Vec::new();
         let target = match spec.preflight {
             Some(_) => self.dry_run_target(owned, spec).await.map_err(failed)?,
             None => spec.target.clone(),
         };
         let existing = match self.describe(&target).await.map_err(failed)? {
-            Some(existing) => existing,
+            Some(existing) => {
+                let checks = self.checks(spec).await.map_err(failed)?;
+                if !checks.is_empty() {
+                    return Err(refused(vec![has_checks(
+                        &quote_table(&spec.target),
+                        &checks,
+                    )]));
+                }
+                existing
+            }
             None => {
                 let statements = creation(spec, &target, &wanted, analysis);
-                self.create(&target, &statements).await.map_err(failed)?;
+                let created = self.create(&target, &statements).await;
+                match (created, with_default_lengths(&wanted)) {
+                    (Err(error), Some(smaller)) if is_of_statement(&error) => {
+                        let statements = creation(spec, &target, &smaller, analysis);
+                        self.create(&target, &statements).await.map_err(failed)?;
+                        found_before.push(SMALL_COLUMNS.to_owned());
+                        wanted = smaller;
+                    }
+                    (created, _) => created.map_err(failed)?,
+                }
                 // Read back: another process may have created it first, in another form.
                 let created = self.describe(&target).await.map_err(failed)?;
                 created.ok_or_else(|| {
@@ -90,6 +110,7 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         let analysis = anew.as_ref().unwrap_or(analysis);
         let mut warnings = analysis.warnings.clone();
         warnings.extend(column_warnings(dialect, spec, analysis));
+        warnings.extend(found_before);
         warnings.extend(found);
         let extraction = extraction_spec(
             (owned.platform, dialect),
@@ -140,6 +161,44 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             warnings,
         })
     }
+}
+
+/// What users should know of a target in an account that has no larger columns.
+const SMALL_COLUMNS: &str = "the account refused columns of VARCHAR(134217728) and BINARY(67108864): the target was created with VARCHAR and BINARY, whose values have at most 16 MB and 8 MB there, and a longer value fails";
+
+/// Whether Snowflake refused a statement for what it says.
+fn is_of_statement(error: &SnowflakeError) -> bool {
+    matches!(error.kind, Kind::Refused | Kind::Rejected | Kind::Unknown)
+}
+
+/// Why a target with CHECK constraints is not loaded: Snowflake's COPY INTO fails on one (documentation: "Overview of
+/// constraints"), and constraints that were taken away for a load would stay away if the load was interrupted, or would find
+/// rows that they keep out. So that is left to the user, with the statements.
+fn has_checks(target: &str, checks: &[(String, String)]) -> String {
+    let names: Vec<&str> = checks.iter().map(|(name, _)| name.as_str()).collect();
+    let each = |text: &dyn Fn(&str, &str) -> String| -> String {
+        let all = checks
+            .iter()
+            .map(|(name, clause)| text(&quote(name), clause));
+        all.collect::<Vec<_>>().join("; ")
+    };
+    format!(
+        "the target has CHECK constraints ({}), and Snowflake's COPY INTO loads no such table. None is dropped without you, and nothing was moved. Drop them: {}. After the load put them back: {}; and have the loaded rows checked: {}",
+        names.join(", "),
+        each(&|name, _| format!("ALTER TABLE {target} DROP CONSTRAINT {name}")),
+        each(&|name, clause| format!(
+            "ALTER TABLE {target} ADD CONSTRAINT {name} CHECK ({clause}) ENABLE NOVALIDATE"
+        )),
+        each(&|name, _| format!("ALTER TABLE {target} ALTER CONSTRAINT {name} ENABLE VALIDATE")),
+    )
+}
+
+/// What users should know before, where they say that the target has CHECK constraints.
+pub(super) fn check_constraints(spec: &TableSpec) -> Vec<String> {
+    let told = (spec.has_check_constraints == Some(true)).then(|| {
+        "targetHasCheckConstraints is true: Snowflake's COPY INTO loads no table with CHECK constraints, and none is dropped without you; a run refuses such a table before anything is moved, and names the statements that drop them and put them back".to_owned()
+    });
+    told.into_iter().collect()
 }
 
 /// The statements that create a target that does not exist.
@@ -219,6 +278,43 @@ impl SnowflakeTargetPlanner {
             }
         }
         Ok(held)
+    }
+
+    /// Names and conditions of the target's CHECK constraints, as far as the role may see them; nobody asks where the user
+    /// says that there are none.
+    async fn checks(&self, spec: &TableSpec) -> Result<Vec<(String, String)>, SnowflakeError> {
+        if spec.has_check_constraints == Some(false) {
+            return Ok(Vec::new());
+        }
+        let TableRef {
+            database,
+            schema,
+            table,
+        } = &spec.target;
+        let sql = format!(
+            "SELECT CONSTRAINT_NAME, CHECK_CLAUSE FROM {}.INFORMATION_SCHEMA.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {} AND CONSTRAINT_TABLE = {} ORDER BY CONSTRAINT_NAME",
+            quote(&exact_name(database)),
+            quote_text(&exact_name(schema)),
+            quote_text(&exact_name(table))
+        );
+        match self.client.query(&sql).await {
+            Ok(rows) => Ok(rows
+                .into_iter()
+                .filter_map(|row| {
+                    let [name, clause]: [Option<String>; 2] = row.try_into().ok()?;
+                    Some((name?, clause.unwrap_or_default()))
+                })
+                .collect()),
+            // What cannot be seen is told by COPY INTO itself.
+            Err(error)
+                if is_of_statement(&error)
+                    || matches!(error.kind, Kind::NoSuchObject | Kind::NoPrivilege) =>
+            {
+                tracing::debug!(%error, "whether the target has CHECK constraints is not told");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The target's columns; `None`: there is no such table.

@@ -12,6 +12,7 @@ use crate::snowflake::stage::Stage;
 use crate::source::{
     self, ExtractError, ExtractRequest, SourceError, SourceErrorKind, SourceSettings,
 };
+use crate::types::transform;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -156,9 +157,8 @@ pub(super) fn column_plans(
         .iter()
         .enumerate()
         .map(|(index, column)| {
-            dialect
-                .plan_column(&column.source, index, Some(&column.target_type))
-                .plan
+            let (transform, target) = (column.transform.as_ref(), column.target_type.as_str());
+            transform::plan_column(dialect, &column.source, transform, index, Some(target)).plan
         })
         .collect()
 }

@@ -4,6 +4,7 @@ mod bound;
 mod checksum;
 mod clock;
 mod columns;
+mod dates;
 pub(super) mod family;
 mod key;
 mod ranges;
@@ -66,6 +67,7 @@ pub fn analyze(
         session: &session,
         spec,
         columns: &columns,
+        has_child_rows: false,
         warnings: Vec::new(),
         notes: Vec::new(),
     };
@@ -135,7 +137,7 @@ impl Subject<'_> {
     fn plan_anew(&mut self, key: &[KeyColumn], platform: Platform) -> Result<Planned, SourceError> {
         let estimate = self.estimate()?;
         let sizing = self.sizing(estimate, platform);
-        let ranges = self.fresh_ranges(key, None, &sizing, estimate)?;
+        let ranges = self.fresh_ranges(key, None, (&sizing, platform), estimate)?;
         Ok(Planned {
             partitions: ranges.into_iter().map(AnalyzedPartition::from).collect(),
             reused: false,

@@ -44,6 +44,9 @@ pub struct PlannedTable {
     pub synchronization: Synchronization,
     /// How large a partition shall be.
     pub partition_size: PartitionSize,
+    /// Most rows of one, where the file says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_partition_rows: Option<u64>,
     /// Estimated rows.
     pub row_estimate: u64,
     /// Estimated bytes in the source.
@@ -119,7 +122,7 @@ fn planned(plan: &PlannedTable) -> String {
         format!(
             "partitions: {} (size {})",
             grouped(plan.partitions.len() as u64),
-            size(plan.partition_size)
+            size(plan.partition_size, plan.max_partition_rows)
         ),
     ];
     if plan.preflight {
@@ -201,11 +204,15 @@ fn synchronization(synchronization: &Synchronization) -> String {
     }
 }
 
-fn size(size: PartitionSize) -> String {
-    match size {
+fn size(size: PartitionSize, max_rows: Option<u64>) -> String {
+    let size = match size {
         PartitionSize::Auto => "auto".to_owned(),
         PartitionSize::TargetSizeMb(mb) => format!("about {} MB", grouped(mb)),
         PartitionSize::MaxRowsPerPartition(rows) => format!("at most {} rows", grouped(rows)),
+    };
+    match max_rows {
+        Some(rows) => format!("{size}, at most {} rows", grouped(rows)),
+        None => size,
     }
 }
 
@@ -283,6 +290,7 @@ mod tests {
             key_is_given: true,
             synchronization: Synchronization::None,
             partition_size: PartitionSize::MaxRowsPerPartition(1000),
+            max_partition_rows: None,
             row_estimate: 2500,
             byte_estimate: 1 << 20,
             partitions: vec![

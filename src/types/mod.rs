@@ -16,6 +16,7 @@ pub mod postgres_family;
 pub mod snowflake_name;
 pub mod snowflake_type;
 pub mod text_value;
+pub mod transform;
 pub mod wider;
 
 /// The form in which a value leaves the ODBC driver, chosen for exactness first and cost second.

@@ -105,6 +105,25 @@ impl TargetType {
     }
 }
 
+/// Types without a length, and the same with the largest that they have: columns without one are created for 16 MB of text
+/// or 8 MB of bytes (documentation: "String & binary data types").
+const LARGEST: [(&str, &str); 2] = [
+    ("VARCHAR", "VARCHAR(134217728)"),
+    ("BINARY", "BINARY(67108864)"),
+];
+
+/// The type for values that nothing bounds: of a type without a length the largest one.
+pub fn largest(target_type: &str) -> &str {
+    let found = LARGEST.iter().find(|(plain, _)| *plain == target_type);
+    found.map_or(target_type, |(_, largest)| largest)
+}
+
+/// The type for an account that has no [`largest`]; `None`: it is none of these.
+pub fn without_length(target_type: &str) -> Option<&'static str> {
+    let found = LARGEST.iter().find(|(_, largest)| *largest == target_type);
+    found.map(|(plain, _)| *plain)
+}
+
 /// Name and arguments of `NAME(1, 2) COLLATE 'x'`; `None`: it is more than that. What users write here becomes a part
 /// of DDL.
 fn parts(text: &str) -> Option<(&str, Vec<u32>)> {

@@ -246,3 +246,40 @@ def test_spatial_types_keep_the_text_that_was_loaded(stage):
     said = "SELECT COMMENT FROM INFORMATION_SCHEMA.{} WHERE TABLE_NAME = 'PLACES' ORDER BY 1"
     assert stage.rows(said.format("COLUMNS")) == [["it's \\ here"], [None]]
     assert stage.rows(said.format("TABLES")) == [['all "places"']]
+
+
+def test_lengths_are_those_that_the_columns_were_declared_with(stage, cursor):
+    stage.rows("CREATE TABLE sized (c VARCHAR(3), v VARCHAR, w VARCHAR(134217728), b BINARY(2), d BINARY, l BINARY(67108864))")
+    kinds = [row[1] for row in stage.rows("DESCRIBE TABLE sized")]
+    assert kinds == ["VARCHAR(3)", "VARCHAR(16777216)", "VARCHAR(134217728)", "BINARY(2)", "BINARY(8388608)", "BINARY(67108864)"]
+    for column, longest in (("c", "\U0001f600" * 3), ("v", "x" * 16777216), ("w", "x" * 20_000_000)):
+        stage.upload("@results/w/", f"{column}.parquet", parquet(x=pa.array([longest])))
+        stage.rows(copy("sized", column, '$1:"x"::VARCHAR', f"{column}.parquet"))
+        assert stage.rows(f"SELECT LENGTH({column}) FROM sized WHERE {column} IS NOT NULL") == [[str(len(longest))]]
+    for column, longest in (("b", 2), ("d", 8388608), ("l", 9_000_000)):
+        stage.upload("@results/w/", f"{column}.parquet", parquet(x=pa.array([b"x" * longest])))
+        stage.rows(copy("sized", column, '$1:"x"::BINARY', f"{column}.parquet"))
+    for column, kind, value in (("c", "VARCHAR", "abcd"), ("v", "VARCHAR", "x" * 16777217), ("b", "BINARY", b"abc"), ("d", "BINARY", b"x" * 8388609)):
+        stage.upload("@results/w/", f"too-{column}.parquet", parquet(x=pa.array([value])))
+        answer = stage.query(copy("sized", column, f'$1:"x"::{kind}', f"too-{column}.parquet"))
+        assert answer["code"] == ("100074" if kind == "VARCHAR" else "100078"), column
+        assert f'"{column.upper()}"' in answer["message"]
+
+
+def test_no_length_is_above_the_largest(raw):
+    for kind in ("VARCHAR(134217729)", "BINARY(67108865)", "TEXT(0)"):
+        answer = raw.query(f"CREATE TABLE too_long (a {kind})")
+        assert not answer["success"] and "invalid length" in answer["message"], kind
+
+
+def test_check_constraints_are_enforced_copied_shown_and_refuse_copy(stage, database):
+    stage.rows("CREATE TABLE sold (id INT, quantity INT CHECK (quantity > 0))")
+    stage.rows("INSERT INTO sold VALUES (1, 5), (2, NULL)")
+    assert not stage.query("INSERT INTO sold VALUES (3, 0)")["success"]
+    stage.rows("CREATE TABLE copied LIKE sold")
+    shown = f"SELECT CONSTRAINT_TABLE, CHECK_CLAUSE FROM {database}.INFORMATION_SCHEMA.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = 'PUBLIC' ORDER BY 1"
+    assert [[row[0], "QUANTITY" in row[1].upper()] for row in stage.rows(shown)] == [["COPIED", True], ["SOLD", True]]
+    stage.upload("@results/w/", "good.parquet", parquet(i=pa.array([7])))
+    for table in ("sold", "copied"):
+        answer = stage.query(copy(table, "quantity", '$1:"i"::NUMBER(38,0)', "good.parquet"))
+        assert not answer["success"] and "CHECK constraints" in answer["message"]

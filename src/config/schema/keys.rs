@@ -1,8 +1,12 @@
 //! Every key of a workflow file, what its value must be, and what it means.
 
-use super::{Key, Kind, SCHEMA_REFERENCE, Side};
+use super::parts::{
+    EXTRACTION, LOAD_SEGMENTATION, LOADING, NAME_MAPPING, QUERY_MODIFIERS, SOURCE, SYNCHRONIZATION,
+    TARGET, TRANSFORM, TYPE_MAPPING,
+};
+use super::{Key, Kind, MAX_ROWS, SCHEMA_REFERENCE, Side};
 
-const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key { name, kind, doc }
 }
 
@@ -38,6 +42,8 @@ pub(in crate::config) const WORKFLOW: &[Key] = &[
         Kind::Switch,
         "Whether the schema of a dry run stays, so that you can look at it.",
     ),
+    INTERVAL_HANDLING,
+    PERIOD_HANDLING,
     key(
         "defaultTableConfiguration",
         Kind::Object(TABLE),
@@ -45,6 +51,22 @@ pub(in crate::config) const WORKFLOW: &[Key] = &[
     ),
     key("tables", Kind::Tables, "The tables to migrate."),
 ];
+
+/// At the top, in the defaults, and in a table.
+const INTERVAL_HANDLING: Key = key(
+    "intervalHandling",
+    Kind::Choice(&["varchar", "interval"]),
+    "What intervals become: varchar, ISO 8601 text (the default); interval is not supported yet.",
+);
+
+/// Likewise.
+const PERIOD_HANDLING: Key = key(
+    "periodHandling",
+    Kind::Refused(
+        "this is for sources of the platform teradata, which is not supported yet; remove it",
+    ),
+    "For sources of Teradata; refused.",
+);
 
 /// One table, and `defaultTableConfiguration`.
 pub(in crate::config) const TABLE: &[Key] = &[
@@ -80,9 +102,33 @@ pub(in crate::config) const TABLE: &[Key] = &[
         "New names of columns.",
     ),
     key(
+        "customColumnTransforms",
+        Kind::Transforms(TRANSFORM),
+        "SQL of your own for columns, on their way out of the source and into the target; the defaults' rules are kept behind the table's.",
+    ),
+    INTERVAL_HANDLING,
+    PERIOD_HANDLING,
+    key(
+        "onUntranslatable",
+        Kind::Refused(
+            "this is for sources of the platform teradata, which is not supported yet; remove it",
+        ),
+        "For sources of Teradata; refused.",
+    ),
+    key(
+        "targetHasCheckConstraints",
+        Kind::SwitchOrChoice(&["false", "true", "unknown"]),
+        "Whether the target has CHECK constraints, on which Snowflake's COPY INTO fails: such a target is refused, and nothing is dropped; false: nobody asks.",
+    ),
+    key(
+        "loading",
+        Kind::Object(LOADING),
+        "How files are loaded: always by COPY INTO.",
+    ),
+    key(
         "primaryKeyColumns",
         Kind::Names(Side::Source),
-        "Columns that identify a row, for trackModifications, trackDeletions and enabledWithDedup.",
+        "Columns that identify a row, for trackModifications, trackDeletions and enabledWithDedup; left away: inferred from the primary key or a unique index over NOT NULL columns.",
     ),
     key(
         "partitionSize",
@@ -100,9 +146,14 @@ pub(in crate::config) const TABLE: &[Key] = &[
         "Later spelling of partitionSize.maxRowsPerPartition.",
     ),
     key(
-        "maxPartitionSizeRows",
+        MAX_ROWS,
         Kind::Count,
-        "Later spelling of partitionSize.maxRowsPerPartition.",
+        "Most rows of a partition, by the source's estimate, whatever the partition size is.",
+    ),
+    key(
+        "partitionByDate",
+        Kind::Choice(&["year", "month", "day"]),
+        "Cuts at years, months or days of the one date column in columnNamesToPartitionBy; the partition size applies inside of each.",
     ),
     key(
         "whereClauseCriteria",
@@ -161,172 +212,6 @@ pub(in crate::config) const TABLE: &[Key] = &[
     ),
 ];
 
-const SOURCE: &[Key] = &[
-    key(
-        "databaseName",
-        Kind::Name(Side::Source),
-        "The source's database.",
-    ),
-    key(
-        "schemaName",
-        Kind::Name(Side::Source),
-        "The source's schema.",
-    ),
-    key(
-        "tableName",
-        Kind::Name(Side::Source),
-        "The source's table; a name that needs quotes carries them.",
-    ),
-];
-
-const TARGET: &[Key] = &[
-    key(
-        "databaseName",
-        Kind::Name(Side::Target),
-        "The target's database; created when it is missing.",
-    ),
-    key(
-        "schemaName",
-        Kind::Name(Side::Target),
-        "The target's schema; created when it is missing.",
-    ),
-    key(
-        "tableName",
-        Kind::Name(Side::Target),
-        "The target's table; created when it is missing, otherwise its column types decide.",
-    ),
-    key(
-        "tableType",
-        Kind::Choice(&["native", "iceberg"]),
-        "Kind of the target; iceberg is not supported yet.",
-    ),
-    key(
-        "icebergConfig",
-        Kind::Object(ICEBERG),
-        "For tableType iceberg.",
-    ),
-];
-
-const ICEBERG: &[Key] = &[
-    key(
-        "catalog",
-        Kind::Text,
-        "SNOWFLAKE (the default), or the name of a catalog integration.",
-    ),
-    key(
-        "externalVolume",
-        Kind::Text,
-        "The external volume; required for catalog SNOWFLAKE.",
-    ),
-    key(
-        "baseLocationPrefix",
-        Kind::Text,
-        "Prefix of the table's BASE_LOCATION, for catalog SNOWFLAKE.",
-    ),
-    key(
-        "catalogTableName",
-        Kind::Text,
-        "The table's name in an external catalog; required there.",
-    ),
-    key(
-        "catalogSync",
-        Kind::Text,
-        "Integration that Snowflake's metadata is synchronized back to.",
-    ),
-    key(
-        "sourceDataStage",
-        Kind::StagePath,
-        "Stage path of Parquet files that exist and are loaded instead of an extraction.",
-    ),
-    key(
-        "migrationStrategy",
-        Kind::Choice(&["catalog_link", "convert_to_managed", "copy_files"]),
-        "How the table arrives; default: copy_files for catalog SNOWFLAKE, catalog_link for others.",
-    ),
-];
-
-const EXTRACTION: &[Key] = &[
-    key(
-        "strategy",
-        Kind::Choice(&["regular", "unload"]),
-        "regular (the default); unload is for Redshift, and not supported yet.",
-    ),
-    key(
-        "externalStage",
-        Kind::Text,
-        "For unload: the fully qualified stage over the bucket, DATABASE.SCHEMA.STAGE.",
-    ),
-];
-
-const SYNCHRONIZATION: &[Key] = &[
-    key(
-        "strategy",
-        Kind::Choice(&["none", "full-replace", "checksum", "watermark"]),
-        "none (the default) adds the whole table, full-replace replaces it, checksum replaces changed partitions, watermark adds newer rows.",
-    ),
-    key(
-        "watermarkColumn",
-        Kind::Name(Side::Source),
-        "For watermark: the column whose values only grow.",
-    ),
-    key(
-        "trackModifications",
-        Kind::Switch,
-        "For watermark: newer rows replace those with the same primaryKeyColumns.",
-    ),
-    key(
-        "trackDeletions",
-        Kind::Switch,
-        "For watermark: target rows whose primaryKeyColumns are gone from the source are deleted.",
-    ),
-    key(
-        "checksumExpression",
-        Kind::Expression,
-        "For checksum: an aggregate of your own in the source's SQL.",
-    ),
-];
-
-const TYPE_MAPPING: &[Key] = &[
-    key(
-        "sourceType",
-        Kind::Text,
-        "Name of the source type, whatever its case.",
-    ),
-    key("targetType", Kind::TargetType, "The Snowflake type."),
-];
-
-const NAME_MAPPING: &[Key] = &[
-    key(
-        "sourceName",
-        Kind::Name(Side::Source),
-        "The column in the source.",
-    ),
-    key(
-        "targetName",
-        Kind::Name(Side::Target),
-        "Its name in the target.",
-    ),
-];
-
-const LOAD_SEGMENTATION: &[Key] = &[key(
-    "targetSegmentSizeMb",
-    Kind::Count,
-    "Megabytes of files that one COPY statement loads at most.",
-)];
-
-const QUERY_MODIFIERS: &[Key] = &[
-    key(
-        "objectModifier",
-        Kind::Modifier,
-        "Stands after the table's name, e.g. WITH (NOLOCK).",
-    ),
-    key(
-        "selectModifier",
-        Kind::Modifier,
-        "Stands after SELECT, e.g. a hint; NONE means none.",
-    ),
-];
-
 /// The sizes that the object form of `partitionSize` may have.
 pub(in crate::config) const PARTITION_SIZE: &[Key] = &[
     key(
@@ -350,8 +235,8 @@ pub(in crate::config) const PARTITION_SIZE: &[Key] = &[
         "Later spelling of maxRowsPerPartition.",
     ),
     key(
-        "maxPartitionSizeRows",
+        MAX_ROWS,
         Kind::Count,
-        "Later spelling of maxRowsPerPartition.",
+        "The same as the table's maxPartitionSizeRows: a cap beside the size.",
     ),
 ];

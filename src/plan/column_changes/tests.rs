@@ -16,6 +16,7 @@ fn extracted(source: SourceColumn) -> ExtractColumn {
     ExtractColumn {
         target_name: source.name.to_uppercase(),
         target_type: "VARCHAR".into(),
+        transform: None,
         source,
     }
 }

@@ -97,11 +97,9 @@ impl Subject<'_> {
         let modifiers = &self.spec.query_modifiers;
         let told = relatives.told(modifiers);
         let warning = told.map_err(|why| self.error(SourceErrorKind::Refused, why))?;
+        self.has_child_rows = !modifiers.without_child_tables && !relatives.children.is_empty();
         self.warnings.extend(warning);
-        if !modifiers.without_child_tables
-            && !relatives.children.is_empty()
-            && !self.spec.primary_key.is_empty()
-        {
+        if self.has_child_rows && !self.spec.primary_key.is_empty() {
             self.warnings.push(
                 "no constraint of the source reaches beyond one table: rows of the table and of its child tables that have the same primaryKeyColumns are taken for one row; name columns that tell them apart"
                     .to_owned(),

@@ -5,7 +5,10 @@ use crate::dialect::Dialect;
 use crate::domain::analysis::SyncSnapshot;
 use crate::domain::spec::{ResetPartitions, RowSecurity, Synchronization};
 use crate::domain::table::{KeyColumn, KeyKind, SourceColumn, TableRef};
-use crate::plan::key::{KeyCandidate, KeyOrigin, LayoutColumn, choose_key, layout_key};
+use crate::plan::dates::dated_key;
+use crate::plan::key::{
+    KeyCandidate, KeyOrigin, LayoutColumn, choose_key, choose_row_key, layout_key,
+};
 use crate::plan::synchronization::has_untold_rows;
 use crate::source::catalog::unreadable;
 use crate::source::{SourceError, SourceErrorKind, SourceSettings};
@@ -105,6 +108,10 @@ impl Subject<'_> {
                 }
                 if !problems.is_empty() {
                     return Err(self.error(SourceErrorKind::NoSuchObject, problems.join("; ")));
+                }
+                if self.spec.partition_by_date.is_some() {
+                    key =
+                        dated_key(key).map_err(|why| self.error(SourceErrorKind::Refused, why))?;
                 }
                 self.note_key(&key, "columnNamesToPartitionBy");
                 Ok(key)
@@ -220,7 +227,7 @@ impl Subject<'_> {
 
     /// Exact names of the columns that identify a row, where the synchronization needs them, or what earlier runs left.
     pub(super) fn resolve_primary_key(
-        &self,
+        &mut self,
         previous: Option<&SyncSnapshot>,
     ) -> Result<Vec<String>, SourceError> {
         let needed = match &self.spec.synchronization {
@@ -233,6 +240,9 @@ impl Subject<'_> {
         };
         if !needed && self.spec.reset_partitions != ResetPartitions::EnabledWithDedup {
             return Ok(Vec::new());
+        }
+        if self.spec.primary_key.is_empty() {
+            return self.infer_primary_key();
         }
         let mut problems = Vec::new();
         let mut excluded = Vec::new();
@@ -257,16 +267,51 @@ impl Subject<'_> {
                 excluded.join(", ")
             ));
         }
-        if names.is_empty() && problems.is_empty() {
-            problems.push(
-                "rows are to be recognized, and primaryKeyColumns names no column; name those that identify a row"
-                    .to_owned(),
-            );
-        }
         if problems.is_empty() {
             Ok(names)
         } else {
             Err(self.error(SourceErrorKind::NoSuchObject, problems.join("; ")))
         }
+    }
+
+    /// The key that the catalog promises, where nobody names one.
+    fn infer_primary_key(&mut self) -> Result<Vec<String>, SourceError> {
+        let needed = "rows are to be recognized, and primaryKeyColumns names no column";
+        if self.has_child_rows {
+            return Err(self.error(
+                SourceErrorKind::NoSuchObject,
+                format_args!(
+                    "{needed}: none is inferred, because rows of child tables come with the table's, and no constraint of the source reaches beyond one table; name the columns that identify a row, or have the table read alone (\"includeChildTables\": false)"
+                ),
+            ));
+        }
+        let constraints = constraints(self.session, &self.spec.source)?;
+        let chosen = choose_row_key(&constraints, self.columns, |column| {
+            !self.is_excluded(column)
+        });
+        let Some(chosen) = chosen else {
+            return Err(self.error(
+                SourceErrorKind::NoSuchObject,
+                format_args!(
+                    "{needed}: none is inferred, because the table has no primary key and no unique index whose columns are all NOT NULL and go into the target; name those that identify a row"
+                ),
+            ));
+        };
+        let columns = chosen.columns.join(", ");
+        self.notes.push(format!(
+            "rows are recognized by: {columns} (inferred: {})",
+            chosen.origin
+        ));
+        let doubt = match self.dialect().enforces_keys() {
+            true => "",
+            false => {
+                ", which the source declares and does not enforce: a load that finds two rows with the same key fails"
+            }
+        };
+        self.warnings.push(format!(
+            "primaryKeyColumns names no column: rows are recognized by {columns}, the columns of the {}{doubt}; name others with primaryKeyColumns",
+            chosen.origin
+        ));
+        Ok(chosen.columns)
     }
 }

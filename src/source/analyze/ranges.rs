@@ -57,6 +57,7 @@ impl Subject<'_> {
             bytes: estimate.bytes,
             platform,
             synchronization: &self.spec.synchronization,
+            max_rows: self.spec.max_partition_rows,
         };
         sizing(table, self.spec.partition_size)
     }
@@ -66,11 +67,15 @@ impl Subject<'_> {
         &mut self,
         key: &[KeyColumn],
         window: Option<Window<'_>>,
-        sizing: &Sizing,
+        (sizing, platform): (&Sizing, Platform),
         estimate: Estimate,
     ) -> Result<Vec<KeyRange>, SourceError> {
         if key.is_empty() {
             return Ok(vec![KeyRange::Everything]);
+        }
+        if let Some(unit) = self.spec.partition_by_date {
+            let firsts = self.dated_boundaries(key, window, unit, (estimate, platform))?;
+            return Ok(ranges(key, &firsts));
         }
         self.notes.push(sizing.explanation.clone());
         if self.spec.where_clause.is_some() {
@@ -104,7 +109,10 @@ impl Subject<'_> {
         let mut grown: Vec<(u64, usize)> = partitions
             .iter()
             .enumerate()
-            .filter(|(_, (partition, rows))| !partition.unchanged && sizing.parts_of(*rows) > 1)
+            .filter(|(_, (partition, rows))| {
+                !partition.unchanged
+                    && (sizing.parts_of(*rows) > 1 || self.may_hold_new_units(partition, *rows))
+            })
             .map(|(index, (_, rows))| (*rows, index))
             .collect();
         grown.sort_unstable_by(|a, b| b.cmp(a));
@@ -123,7 +131,11 @@ impl Subject<'_> {
                 continue;
             }
             let window = bound.and_then(|bound| bound.window(partition.after.as_deref()));
-            let parts = self.split(key, &partition.range, window, sizing.parts_of(rows), rows)?;
+            let each = sizing.rows_per_partition;
+            let parts = match self.spec.partition_by_date {
+                Some(unit) => self.split_at_dates(key, &partition.range, window, unit, each)?,
+                None => self.split(key, &partition.range, window, sizing.parts_of(rows), rows)?,
+            };
             if parts.len() == 1 {
                 result.push(partition);
                 continue;
@@ -151,22 +163,11 @@ impl Subject<'_> {
         parts: u64,
         rows: u64,
     ) -> Result<Vec<KeyRange>, SourceError> {
-        let KeyRange::Between { lower, upper } = range else {
+        if !matches!(range, KeyRange::Between { .. }) {
             return Ok(vec![range.clone()]);
-        };
-        let mut firsts = self.boundaries(key, range, window, parts, rows)?;
-        // The part's own first key is where it begins already.
-        firsts.retain(|first| Some(first) != lower.as_ref());
-        let lowers = std::iter::once(lower.clone()).chain(firsts.iter().cloned().map(Some));
-        let uppers = firsts
-            .iter()
-            .cloned()
-            .map(Some)
-            .chain(std::iter::once(upper.clone()));
-        Ok(lowers
-            .zip(uppers)
-            .map(|(lower, upper)| KeyRange::Between { lower, upper })
-            .collect())
+        }
+        let firsts = self.boundaries(key, range, window, parts, rows)?;
+        Ok(cut(range, firsts))
     }
 
     fn boundaries(
@@ -178,6 +179,16 @@ impl Subject<'_> {
         rows: u64,
     ) -> Result<Vec<KeyTuple>, SourceError> {
         let tiles = self.tiles(key, range, window, parts, rows)?;
+        self.checked_boundaries(key, tiles, rows.div_ceil(parts))
+    }
+
+    /// Boundaries from the first keys of tiles of so many rows; values that fill several are named.
+    pub(super) fn checked_boundaries(
+        &mut self,
+        key: &[KeyColumn],
+        tiles: Vec<KeyTuple>,
+        per_tile: u64,
+    ) -> Result<Vec<KeyTuple>, SourceError> {
         let found = boundaries(key, tiles);
         if let Some(tuple) = misplaced_boundary(key, &found.firsts) {
             // Ranges that overlap would double rows: better no migration than a wrong one.
@@ -189,7 +200,6 @@ impl Subject<'_> {
                 ),
             ));
         }
-        let per_tile = rows.div_ceil(parts);
         for (tuple, times) in found.repeated.iter().take(NAMED_VALUES) {
             let named: Vec<String> = key
                 .iter()
@@ -245,7 +255,11 @@ impl Subject<'_> {
         self.tuples(key, rows)
     }
 
-    fn tuples(&self, key: &[KeyColumn], rows: TextRows) -> Result<Vec<KeyTuple>, SourceError> {
+    pub(super) fn tuples(
+        &self,
+        key: &[KeyColumn],
+        rows: TextRows,
+    ) -> Result<Vec<KeyTuple>, SourceError> {
         rows.into_iter()
             .map(|row| {
                 key.iter()
@@ -305,6 +319,25 @@ impl Subject<'_> {
             })
             .collect()
     }
+}
+
+/// A range cut at these keys, as far as they are inside; itself where none is, or where it is no range of keys.
+pub(super) fn cut(range: &KeyRange, mut firsts: Vec<KeyTuple>) -> Vec<KeyRange> {
+    let KeyRange::Between { lower, upper } = range else {
+        return vec![range.clone()];
+    };
+    // The part's own first key is where it begins already.
+    firsts.retain(|first| Some(first) != lower.as_ref());
+    let lowers = std::iter::once(lower.clone()).chain(firsts.iter().cloned().map(Some));
+    let uppers = firsts
+        .iter()
+        .cloned()
+        .map(Some)
+        .chain(std::iter::once(upper.clone()));
+    lowers
+        .zip(uppers)
+        .map(|(lower, upper)| KeyRange::Between { lower, upper })
+        .collect()
 }
 
 /// What a scan says of a range.

@@ -86,6 +86,8 @@ pub(super) struct Subject<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) spec: &'a TableSpec,
     pub(super) columns: &'a [SourceColumn],
+    /// Whether rows of child tables come with the table's: what the catalog says of the table's rows is not said of them.
+    pub(super) has_child_rows: bool,
     pub(super) warnings: Vec<String>,
     pub(super) notes: Vec<String>,
 }

@@ -312,7 +312,7 @@ impl Subject<'_> {
                     bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
                 };
                 let sizing = self.sizing(estimate, platform);
-                let fresh = self.fresh_ranges(key, Some(window), &sizing, estimate)?;
+                let fresh = self.fresh_ranges(key, Some(window), (&sizing, platform), estimate)?;
                 return Ok(Planned {
                     partitions: fresh
                         .into_iter()

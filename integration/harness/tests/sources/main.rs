@@ -6,6 +6,7 @@ mod column_changes;
 mod encodings;
 mod future_watermarks;
 mod generate;
+mod inferred_keys;
 mod large_objects;
 mod names;
 mod nulls;

@@ -8,6 +8,7 @@ mod failing_tables;
 mod foreign_files;
 mod habits;
 mod keys;
+mod later_keys;
 mod logs;
 mod metadata;
 mod planning;

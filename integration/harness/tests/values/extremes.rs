@@ -57,7 +57,7 @@ pub fn columns_of(platform: &str) -> Vec<Column> {
 }
 
 pub const TEXT: &str = "CAST({c} AS varchar)";
-pub const ANY_TEXT: &str = "VARCHAR(16777216)";
+pub const ANY_TEXT: &str = "VARCHAR(134217728)";
 
 pub const COLUMNS: &[Column] = &[
     column(
@@ -265,7 +265,7 @@ pub const COLUMNS: &[Column] = &[
     column(
         "c_bytea",
         "bytea",
-        "BINARY(8388608)",
+        "BINARY(67108864)",
         &[
             "''",
             "decode('00', 'hex')",

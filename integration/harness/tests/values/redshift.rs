@@ -23,7 +23,7 @@ const COLUMNS: &[Column] = &[
     column(
         "c_varbyte",
         "varbyte",
-        "BINARY(8388608)",
+        "BINARY(67108864)",
         &[
             "''",
             "'\\x00ff00'",
@@ -51,7 +51,7 @@ const COLUMNS: &[Column] = &[
     column(
         "c_sketch",
         "hllsketch",
-        "VARCHAR(16777216)",
+        "VARCHAR(134217728)",
         &["'{\"version\":1,\"logm\":15}'"],
     )
     .compared(TEXT, "{c}"),

@@ -10,7 +10,8 @@ use serde_json::json;
 use snowhaul::dialect::transaction::{Isolation, TransactionSettings};
 use snowhaul::dialect::{Scope, Window, for_platform};
 use snowhaul::domain::table::{
-    KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, SourceColumn, TableRef, WrittenName,
+    DateUnit, KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, SourceColumn, TableRef,
+    WrittenName,
 };
 use snowhaul::plan::ranges;
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Migration, unparsed};
@@ -283,6 +284,17 @@ fn understood(platform: Platform, parser: &str) {
                 let everything = scope(&KeyRange::Everything);
                 statements.push(dialect.boundary_query(&everything, 7, None));
                 statements.push(dialect.boundary_query(&everything, 7, Some(0.05)));
+                for unit in [DateUnit::Year, DateUnit::Month, DateUnit::Day] {
+                    for kind in [KeyKind::Date, KeyKind::Timestamp, KeyKind::TimestampTz] {
+                        let dated = KeyColumn {
+                            kind,
+                            ..watermark.clone()
+                        };
+                        statements.push(dialect.date_units_query(&everything, &dated, unit));
+                        let inside = dialect.unit_boundary_query(&everything, &dated, unit, 9);
+                        statements.push(inside);
+                    }
+                }
                 statements.extend(dialect.estimate_queries(&everything));
                 statements.push(dialect.maximum_query(&everything, &watermark));
                 statements.push(dialect.any_row_query(&everything));

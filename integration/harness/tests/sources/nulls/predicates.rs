@@ -521,6 +521,7 @@ fn extraction(case: &Case) -> ExtractionSpec {
             },
             target_name: name.to_uppercase(),
             target_type: kind.target.unwrap().to_owned(),
+            transform: None,
         }
     });
     let columns: Vec<ExtractColumn> = columns.collect();
