@@ -13,7 +13,7 @@ import sqlglot
 from fakesnow.transforms.transforms import SERVER_VERSION
 from sqlglot import Expr, exp
 
-from . import names
+from . import names, shows
 from .engine import Answer, Cursor, from_rows, single
 from .errors import SnowflakeError, does_not_exist, syntax
 
@@ -49,6 +49,8 @@ def command(session: Session, first: str, text: str) -> Answer | None:
         return session.server.warehouses.show(session, match[1] and re.sub(r"\\(.)", r"\1", match[1].replace("''", "'")))
     if first == "SHOW" and (match := re.match(r"SHOW\s+PARAMETERS(?:\s+LIKE\s+'([^']*)')?", text, re.IGNORECASE)):
         return _show_parameters(session, match[1])
+    if first == "SHOW" and (answer := shows.show(session, text)):
+        return answer
     if first in ("CREATE", "DROP"):
         return _database_or_schema(session, text) or _stage(session, text)
     return None
@@ -147,7 +149,7 @@ def _database_or_schema(session: Session, text: str) -> Answer | None:
 
 
 def _stage(session: Session, text: str) -> Answer | None:
-    """Only the stage's name matters here: encryption, directory tables and formats are accepted."""
+    """Of what a stage is created with, SHOW STAGES tells the comment and the encryption; the rest is accepted."""
     match = re.match(rf"(CREATE|DROP)(\s+OR\s+REPLACE)?(?:\s+TEMP(?:ORARY)?)?\s+STAGE({_IF})\s+", text, re.IGNORECASE)
     if not match:
         return None
@@ -170,7 +172,11 @@ def _stage(session: Session, text: str) -> Answer | None:
     sql = f"CREATE{match[2] or ''} STAGE{match[3]} {'.'.join(keys)}"
     # fakesnow looks first and then inserts: two at once would both find nothing.
     with session.account.table_lock(("_fs_global", "_fs_information_schema", "_fs_stages")):
-        return Cursor(session.conn).run(sqlglot.parse_one(sql, read="snowflake"), None)
+        is_new = bool(match[2]) or not shows.is_stage(session, keys)
+        answer = Cursor(session.conn).run(sqlglot.parse_one(sql, read="snowflake"), None)
+        if is_new:
+            shows.note_stage(session, keys, text[end:])
+        return answer
 
 
 def _drop_stage(session: Session, keys: list[str], shown: str, *, exists_ok: bool) -> Answer:

@@ -192,6 +192,21 @@ def create_table(conn: FakeSnowflakeConnection, create: exp.Create, params: list
     return single("status", f"Table {name} successfully created.")
 
 
+def create_view(conn: FakeSnowflakeConnection, create: exp.Create, params: list | None) -> Answer:
+    """fakesnow drops the comment, which says whose a view is."""
+    table = create.find(exp.Table)
+    place = [_resolved(table, "catalog") or conn.database, _resolved(table, "db") or conn._schema, _resolved(table, "this")]
+    comment = create.find(exp.SchemaCommentProperty)
+    is_new = bool(create.args.get("replace")) or not table_exists(conn, *place)
+    if not is_new and create.args.get("exists"):
+        return single("status", f"{place[2]} already exists, statement succeeded.")
+    answer = Cursor(conn).run(create, params)
+    if comment is not None:
+        full = f"{place[0]}.{place[1]}.{names.quote(place[2])}"
+        conn._duck_conn.execute(f"COMMENT ON VIEW {full} IS {names.literal(comment.this.name)}")
+    return answer
+
+
 def _resolved(table: exp.Table, part: str) -> str:
     ident = table.args.get(part)
     return "" if ident is None else ident.this if ident.quoted else ident.this.upper()

@@ -234,6 +234,8 @@ class Session:
             raise SnowflakeError("391411", "Unsupported feature 'HYBRID TABLE' in this account.", "0A000")
         if isinstance(expression, exp.Create) and kind == "TABLE" and not isinstance(expression.expression, exp.Expr):
             return ddl.create_table(self.conn, expression, params, hybrid=rewrite.is_hybrid(text))
+        if isinstance(expression, exp.Create) and kind == "VIEW":
+            return ddl.create_view(self.conn, expression, params)
         if isinstance(expression, exp.Create) and kind == "SEQUENCE" and expression.args.get("replace"):
             return ddl.replace_sequence(self.conn, expression, params)
         if isinstance(expression, exp.Alter):

@@ -41,7 +41,7 @@ class Warehouses:
     def show(self, session: Session, like: str | None) -> Answer:
         rows = []
         for name, facts in sorted(self.all(session).items()):
-            if like is not None and not _matches(like, name):
+            if like is not None and not matches(like, name):
                 continue
             current = "Y" if name == session.warehouse else "N"
             state, resumes = facts.get("state", "STARTED"), str(facts.get("auto_resume", True)).lower()
@@ -50,7 +50,7 @@ class Warehouses:
         return from_rows([(column, "VARCHAR") for column in _COLUMNS], rows)
 
 
-def _matches(like: str, name: str) -> bool:
+def matches(like: str, name: str) -> bool:
     """SHOW … LIKE ignores case; a backslash takes a wildcard's meaning away."""
     wild = {"%": ".*", "_": "."}
     parts = re.findall(r"\\.|.", like, re.DOTALL)

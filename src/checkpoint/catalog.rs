@@ -2,7 +2,9 @@
 
 use super::catalog_contract::*;
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, corrupt, is_absence, to_json};
+use super::hybrid::{
+    Cells, HybridCheckpoint, NO_SUCH_COLUMN, corrupt, has_code, is_absence, to_json,
+};
 use super::orchestrator::{INSERT_ROWS, of_affinity, open};
 use super::sql::{text, text_opt, values};
 use crate::domain::WorkflowId;
@@ -58,7 +60,7 @@ fn summary(row: &crate::snowflake::Row) -> Result<WorkflowSummary, CheckpointErr
 
 impl HybridCheckpoint {
     /// What stands under a name. Asks only for what metadata of every version have; without metadata there is nothing. One
-    /// statement.
+    /// statement; a few more where the table is another tool's.
     ///
     /// # Errors
     /// When the checkpoint cannot be asked.
@@ -70,6 +72,10 @@ impl HybridCheckpoint {
         );
         let rows = match self.query(&sql).await {
             Err(error) if is_absence(&error) => return Ok(None),
+            Err(error) if has_code(&error, NO_SUCH_COLUMN) => {
+                self.check_version().await?;
+                return Err(error);
+            }
             rows => rows?,
         };
         let read = |row: &crate::snowflake::Row| {

@@ -4,6 +4,7 @@
 //! "Fenced" means: applied only while the workflow's `OWNER_EPOCH` is the caller's.
 
 use super::load_permit::Admission;
+use super::location::MetadataLocation;
 use crate::domain::analysis::SyncSettings;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::{Orders, Request};
@@ -35,6 +36,18 @@ pub enum CheckpointError {
         schema: String,
         /// What Snowflake said.
         cause: String,
+    },
+    /// The schema has objects of our names that are not ours.
+    #[error(
+        "the schema {schema} is another tool's: it has objects under names that snowhaul needs, and that snowhaul did not create ({objects}). Nothing was written into it. Give snowhaul a schema of its own, the same for all its processes and commands: {}=SNOWHAUL (and {}, for another database than that)",
+        MetadataLocation::SCHEMA_VARIABLE,
+        MetadataLocation::DATABASE_VARIABLE
+    )]
+    Foreign {
+        /// The quoted schema.
+        schema: String,
+        /// The objects, each with its kind.
+        objects: String,
     },
     /// The metadata objects are of another version.
     #[error("{0}")]
@@ -284,7 +297,9 @@ pub struct LoadUnit {
 /// What an orchestrator asks. `owned` is always the workflow as it was taken.
 #[async_trait]
 pub trait OrchestratorCheckpoint: Send + Sync {
-    /// Creates or upgrades the metadata objects (numbered migrations). Safe when several start at once.
+    /// Creates the metadata objects, or upgrades older ones (numbered migrations). Safe when several start at once. One
+    /// statement when they are there in this version's form; else it first looks whose objects of their names there are,
+    /// and refuses those of another tool ([`CheckpointError::Foreign`]) before anything is written.
     async fn bootstrap(&self) -> Result<(), CheckpointError>;
     /// Takes up to `limit` workflows that have not ended (or whose tables shall run again), match the affinity, and have no
     /// owner or one whose lease ran out. Answers also those of `driven` of which operators have asked something since: under

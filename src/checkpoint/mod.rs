@@ -14,21 +14,28 @@ mod levers;
 mod limit_picture;
 mod limits;
 mod load_permit;
+mod location;
 mod orchestrator;
+mod ownership;
 mod plan;
 mod requests;
 mod schema;
+mod shown;
 mod sql;
 mod synchronization;
+mod tables;
+mod views;
 mod worker;
 mod worker_contract;
 mod workflow_end;
 
 pub use catalog_contract::*;
 pub use contract::*;
-pub use hybrid::{HybridCheckpoint, MetadataLocation};
+pub use hybrid::HybridCheckpoint;
 pub use lever_contract::*;
 pub use load_permit::Admission;
+pub use location::MetadataLocation;
+pub use shown::shown;
 pub use worker_contract::*;
 
 /// The version of the metadata that this build works with.

@@ -3,7 +3,9 @@
 
 use super::grants::{Need, Privilege, Role, grants};
 use super::{Examination, Session, cause, probe_name};
-use crate::checkpoint::{CheckpointError, HybridCheckpoint, METADATA_VERSION, WorkerCheckpoint};
+use crate::checkpoint::{
+    CheckpointError, HybridCheckpoint, METADATA_VERSION, MetadataLocation, WorkerCheckpoint,
+};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::error::Kind;
 use crate::telemetry::doctor_report::{Cause, Finding};
@@ -60,6 +62,18 @@ pub(super) async fn check(
                 Cause::Unreachable,
                 error.message,
                 "try again; Snowflake answered before",
+            ));
+            false
+        }
+        Err(error @ CheckpointError::Foreign { .. }) => {
+            findings.push(Finding::fail(
+                "metadata",
+                Cause::Other,
+                error.to_string(),
+                format!(
+                    "set {} to a schema of snowhaul's own",
+                    MetadataLocation::SCHEMA_VARIABLE
+                ),
             ));
             false
         }

@@ -9,6 +9,7 @@ mod foreign_files;
 mod keys;
 mod logs;
 mod metadata;
+mod metadata_owners;
 mod planning;
 mod reaching;
 mod retrying;
