@@ -208,6 +208,8 @@ class Server:
     def _run(self, session: Session, query_id: str, body: dict[str, Any], base_url: str) -> dict[str, Any]:
         sql = str(body.get("sqlText") or "")
         bindings = body.get("bindings")
+        # Parameters of this statement alone, as drivers send a query tag.
+        own = body.get("parameters") or {}
         started = time.monotonic()
         code = "ok"
         try:
@@ -227,7 +229,7 @@ class Server:
             }  # fmt: skip
         finally:
             self.statements.write(
-                session=session.id, query=query_id, tag=session.parameter("QUERY_TAG", ""), user=session.user,
+                session=session.id, query=query_id, tag=own.get("QUERY_TAG", session.parameter("QUERY_TAG", "")), user=session.user,
                 application=session.parameter("CLIENT_APPLICATION", session.application) or None,
                 database=session.database and names.decode(session.database), binds=len(bindings or {}),
                 result=code, ms=round((time.monotonic() - started) * 1000, 1), sql=sql,

@@ -75,6 +75,9 @@ impl CheckpointError {
     pub fn failure(&self) -> Failure {
         match self {
             Self::Store(error) if error.retryable && error.unreachable => Failure::Outage,
+            Self::Store(error) if error.retryable && error.what == StoreFailure::Unknown => {
+                Failure::Unexplained
+            }
             Self::Store(error) if error.retryable => Failure::Passing,
             _ => Failure::Final,
         }
@@ -103,6 +106,8 @@ pub enum StoreFailure {
     Locked,
     /// The statement was refused for what it says.
     Refused,
+    /// Nobody knows what it means: it may pass.
+    Unknown,
     /// Anything else: the network, the login, privileges, objects.
     Other,
 }
@@ -115,7 +120,7 @@ pub struct StoreError {
     pub message: String,
     /// Whether waiting may help.
     pub retryable: bool,
-    /// Whether Snowflake could not be reached or refused the login (exit code 3).
+    /// Whether Snowflake could not be reached, refused the login, or has no warehouse that runs (exit code 3).
     pub unreachable: bool,
     /// What kind of failure, where somebody asks.
     pub what: StoreFailure,

@@ -9,7 +9,7 @@ use crate::domain::retry::RetryPolicy;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
 use crate::snowflake::error::Kind;
-use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
+use crate::snowflake::{Row, SnowflakeClient, SnowflakeError, Statement};
 use crate::types::snowflake_name;
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,8 +183,12 @@ impl HybridCheckpoint {
     }
 
     /// Runs a statement that may be repeated.
-    pub(super) async fn query(&self, sql: &str) -> Result<Vec<Row>, CheckpointError> {
-        self.repeat(|| self.client.query(sql)).await
+    pub(super) async fn query<'a>(
+        &self,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<Vec<Row>, CheckpointError> {
+        let statement = statement.into();
+        self.repeat(|| self.client.query(statement.clone())).await
     }
 
     /// Runs a SHOW command as [`shown`] says.
@@ -211,7 +215,7 @@ impl HybridCheckpoint {
                         RetryPolicy::STATEMENT.decide(error.failure(), failures, rand::random());
                     match decision.pause() {
                         Some(pause) => tokio::time::sleep(pause).await,
-                        None => return Err(error),
+                        None => return Err(given_up(error)),
                     }
                 }
             }
@@ -219,8 +223,14 @@ impl HybridCheckpoint {
     }
 
     /// Runs a change that may be repeated, and answers how many rows it changed the last time.
-    pub(super) async fn execute(&self, at: Step, sql: &str) -> Result<u64, CheckpointError> {
-        self.repeat(|| self.client.execute(at, sql)).await
+    pub(super) async fn execute<'a>(
+        &self,
+        at: Step,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<u64, CheckpointError> {
+        let statement = statement.into();
+        self.repeat(|| self.client.execute(at, statement.clone()))
+            .await
     }
 
     /// The same, but a row that is locked is not waited for again: whoever was left behind may hold it for minutes.
@@ -234,6 +244,19 @@ impl HybridCheckpoint {
             answer => answer.map(Ok),
         };
         Ok(self.repeat(change).await??)
+    }
+}
+
+/// What nobody can explain has been tried for long enough: now it counts as refused.
+fn given_up(error: CheckpointError) -> CheckpointError {
+    match error {
+        CheckpointError::Store(error) if error.what == StoreFailure::Unknown => StoreError {
+            retryable: false,
+            what: StoreFailure::Refused,
+            ..error
+        }
+        .into(),
+        error => error,
     }
 }
 
@@ -272,10 +295,11 @@ impl From<SnowflakeError> for CheckpointError {
         Self::Store(StoreError {
             message: error.message.clone(),
             retryable: error.is_retryable(),
-            unreachable: matches!(error.kind, Kind::Unreachable | Kind::Login),
+            unreachable: matches!(error.kind, Kind::Unreachable | Kind::Login | Kind::Held),
             what: match error.kind {
                 Kind::Locked => StoreFailure::Locked,
-                Kind::Refused => StoreFailure::Refused,
+                Kind::Refused | Kind::Rejected => StoreFailure::Refused,
+                Kind::Unknown => StoreFailure::Unknown,
                 _ => StoreFailure::Other,
             },
             source: Some(Box::new(error)),

@@ -14,6 +14,8 @@ pub enum Failure {
     Outage,
     /// The reply is lost: it may have been done. Only the truth tells.
     InDoubt,
+    /// Nobody knows what it means. It may pass, and is tried again, but not for ever.
+    Unexplained,
     /// Another attempt cannot help before somebody mends what the error names.
     Final,
 }
@@ -102,15 +104,26 @@ impl RetryPolicy {
         cap: Duration::from_secs(5),
     };
 
+    /// What nobody can explain: about three minutes, whatever a policy says of other failures.
+    pub const UNEXPLAINED: Self = Self {
+        max_failures: 10,
+        base: Duration::from_secs(1),
+        cap: Duration::from_secs(60),
+    };
+
     /// What to do after `failures` failures (1 = the first), of which this is the last. `chance` is anything from 0 to 1: it
     /// spreads those who failed together over the second half of the pause.
     pub fn decide(&self, failure: Failure, failures: u32, chance: f64) -> Decision {
-        if failures >= self.max_failures {
+        let policy = match failure {
+            Failure::Unexplained => Self::UNEXPLAINED,
+            _ => *self,
+        };
+        if failures >= policy.max_failures {
             return Decision::GiveUp;
         }
-        let pause = self.pause(failures, chance);
+        let pause = policy.pause(failures, chance);
         match failure {
-            Failure::Passing | Failure::Outage => Decision::TryAgain(pause),
+            Failure::Passing | Failure::Outage | Failure::Unexplained => Decision::TryAgain(pause),
             Failure::InDoubt => Decision::AskWhatHappened(pause),
             Failure::Final => Decision::GiveUp,
         }
@@ -149,7 +162,7 @@ pub fn after_task(
             .pause()
             .map_or(TaskDecision::GiveUp, TaskDecision::PostponedFor),
         // A task that is claimed anew stages under a new attempt, so that nothing needs to be asked.
-        Failure::Passing | Failure::InDoubt | Failure::Final => policy
+        Failure::Passing | Failure::InDoubt | Failure::Unexplained | Failure::Final => policy
             .decide(failure, failures.saturating_add(1), chance)
             .pause()
             .map_or(TaskDecision::GiveUp, TaskDecision::FailedFor),
@@ -177,6 +190,9 @@ mod tests {
             (Failure::Outage, 1, Decision::TryAgain(seconds(2))),
             (Failure::InDoubt, 1, Decision::AskWhatHappened(seconds(2))),
             (Failure::InDoubt, 3, Decision::GiveUp),
+            (Failure::Unexplained, 1, Decision::TryAgain(seconds(1))),
+            (Failure::Unexplained, 9, Decision::TryAgain(seconds(60))),
+            (Failure::Unexplained, 10, Decision::GiveUp),
             (Failure::Final, 1, Decision::GiveUp),
         ] {
             let decision = POLICY.decide(failure, failures, 1.0);

@@ -1,4 +1,4 @@
-//! Logins: for snowflake-connector-rs, and for the client of the stage, whose session is its own.
+//! Logins.
 
 use super::connection::{Connection, Credentials};
 use super::error::SnowflakeError;
@@ -10,39 +10,24 @@ use rsa::signature::{SignatureEncoding, Signer};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use snowflake_connector_rs::{AuthConfig, KeyPairConfig};
 use std::path::Path;
 
-/// The login of the connector. Token files are read anew at each call.
-pub(super) fn connector_auth(connection: &Connection) -> Result<AuthConfig, SnowflakeError> {
-    Ok(match &connection.credentials {
-        Credentials::Password(password) => AuthConfig::password(password.expose_secret()),
-        Credentials::PatFile(path) => AuthConfig::password(read_token(path)?.expose_secret()),
-        Credentials::OAuth(token) => AuthConfig::oauth(token.expose_secret()),
-        Credentials::OAuthFile(path) => AuthConfig::oauth(read_token(path)?.expose_secret()),
-        Credentials::KeyPair(pem, None) => {
-            private_key(pem, None)?;
-            AuthConfig::key_pair(KeyPairConfig::from_pem(pem.expose_secret()))
-        }
-        Credentials::KeyPair(pem, Some(passphrase)) => {
-            private_key(pem, Some(passphrase))?;
-            AuthConfig::key_pair(KeyPairConfig::from_encrypted_pem(
-                pem.expose_secret(),
-                passphrase.expose_secret().as_bytes().to_vec(),
-            ))
-        }
-    })
-}
-
-/// The `data` of a login request of our own, without the session's parameters.
+/// The `data` of a login request, without the session's parameters. Token files are read anew at each call.
 pub(super) fn login_data(connection: &Connection) -> Result<serde_json::Value, SnowflakeError> {
     let mut data = json!({
-        "ACCOUNT_NAME": connection.account,
+        "ACCOUNT_NAME": account_name(connection),
         "LOGIN_NAME": connection.user,
-        "CLIENT_APP_ID": "snowhaul",
-        "CLIENT_APP_VERSION": env!("CARGO_PKG_VERSION"),
-        "SESSION_PARAMETERS": {"QUERY_TAG": super::client::query_tag("stage")},
+        "CLIENT_APP_ID": connection.client.id,
+        "CLIENT_APP_VERSION": connection.client.version,
+        "CLIENT_ENVIRONMENT": {"APPLICATION": "snowhaul", "OS": std::env::consts::OS},
     });
+    // As the drivers do: sent where it can be read, and no reason to fail where it cannot.
+    let service_token = connection.service_token.as_deref().map(read_token);
+    if let Some(Ok(token)) = service_token
+        && !token.expose_secret().is_empty()
+    {
+        data["SPCS_TOKEN"] = json!(token.expose_secret());
+    }
     let (authenticator, key, value) = match &connection.credentials {
         Credentials::Password(password) => ("SNOWFLAKE", "PASSWORD", password.clone()),
         Credentials::PatFile(path) => ("SNOWFLAKE", "PASSWORD", read_token(path)?),
@@ -57,6 +42,11 @@ pub(super) fn login_data(connection: &Connection) -> Result<serde_json::Value, S
     data["AUTHENTICATOR"] = json!(authenticator);
     data[key] = json!(value.expose_secret());
     Ok(data)
+}
+
+/// The account without region and cloud, as the drivers send it and the documentation of key pairs asks.
+fn account_name(connection: &Connection) -> &str {
+    connection.account.split('.').next().unwrap_or_default()
 }
 
 fn read_token(path: &Path) -> Result<SecretString, SnowflakeError> {
@@ -106,13 +96,7 @@ fn jwt(
         SnowflakeError::refused(format!("the private key has no public part: {error}"))
     })?;
     let fingerprint = STANDARD.encode(Sha256::digest(public.as_bytes()));
-    // The account without region and cloud, as the documentation asks.
-    let account = connection
-        .account
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .to_uppercase();
+    let account = account_name(connection).to_uppercase();
     let subject = format!("{account}.{}", connection.user.to_uppercase());
     let now = chrono::Utc::now().timestamp();
     let claims = json!({"iss": format!("{subject}.SHA256:{fingerprint}"), "sub": subject, "iat": now, "exp": now + 3_000});

@@ -1,18 +1,21 @@
 //! Sessions: one place owns them, renews them, and classifies what goes wrong with them.
 
-use super::auth::connector_auth;
+use super::answer::{Answer, Row};
 use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
+use super::http::Reply;
 use super::moment::Moment;
+use super::session::Session;
+use super::session_parameters::{LOAD_STATEMENT_SECONDS, at_login};
+use super::statement::Statement;
 use super::transaction::{OpenTransactions, Transaction};
 use crate::failpoint::{Step, step};
-use crate::types::snowflake_name::quote_text;
-use serde_json::json;
-use snowflake_connector_rs as connector;
+use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
 
 /// Sessions of one process at most.
 const MAX_SESSIONS: usize = 24;
@@ -21,44 +24,15 @@ pub(super) const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 /// How long an answer may take; then the statement counts as lost, and whoever asked asks again. Statements on the
 /// metadata take milliseconds, but may wait for a warehouse that is resumed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
-/// Sessions that are older are not used for anything new. Snowflake's session token lives an hour; drivers renew it by a
-/// master token, which snowflake-connector-rs keeps to itself, as it does how long either lives.
-const SESSION_AGE: Duration = Duration::from_secs(50 * 60);
-/// The same for loads: whoever's token runs out in the middle can neither commit nor roll back.
-const LOAD_SESSION_AGE: Duration = Duration::from_secs(5 * 60);
-/// A COPY INTO of a thousand files may take hours; Snowflake's own limit of a statement is two days.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// A COPY INTO of a thousand files may take hours.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(LOAD_STATEMENT_SECONDS);
+/// Sessions that nobody used for so long are closed.
+const UNUSED_SESSION: Duration = Duration::from_secs(600);
 
 /// The tag that names snowhaul's statements in Snowflake's query history.
 pub(super) fn query_tag(role: &str) -> String {
     json!({"application": "snowhaul", "version": env!("CARGO_PKG_VERSION"), "role": role})
         .to_string()
-}
-
-/// A row of a result, each value in Snowflake's text form; NULL is `None`.
-pub type Row = Vec<Option<String>>;
-
-struct TextRow(Row);
-
-impl connector::FromRow for TextRow {
-    type Plan = usize;
-
-    fn build_plan(
-        ctx: connector::RowPlanContext<'_>,
-    ) -> connector::error::PlanBuildResult<Self::Plan> {
-        Ok(ctx.schema().len())
-    }
-
-    fn from_row_with_plan(
-        row: connector::RowRef<'_>,
-        plan: &Self::Plan,
-    ) -> connector::error::RowDecodeResult<Self> {
-        let mut cells = Vec::with_capacity(*plan);
-        for index in 0..*plan {
-            cells.push(row.cell_at(index)?.raw().map(str::to_owned));
-        }
-        Ok(Self(cells))
-    }
 }
 
 /// A client with its sessions; cheap to clone.
@@ -83,52 +57,79 @@ struct Shared {
 struct SessionKind {
     /// How long an answer may take.
     timeout: Duration,
-    /// How old a session may be that something begins on.
-    max_age: Duration,
     /// Whether a statement outside a transaction is committed by itself.
     autocommit: bool,
     /// Whether the role that it is for has logged in before.
     serves_role: bool,
 }
 
+const METADATA: SessionKind = SessionKind {
+    timeout: RESPONSE_TIMEOUT,
+    autocommit: true,
+    serves_role: false,
+};
+
 const LOADS: SessionKind = SessionKind {
     timeout: LOAD_TIMEOUT,
-    max_age: LOAD_SESSION_AGE,
     autocommit: true,
     serves_role: true,
 };
 
-/// A session with the query tag that it was given last.
-pub(super) struct PooledSession {
-    pub(super) session: connector::Session,
+struct PooledSession {
+    session: Session,
     since: Moment,
-    tag: Option<String>,
+    used: Moment,
 }
 
 /// A session that somebody has to himself.
 pub(super) struct Lease {
-    pub(super) pooled: PooledSession,
+    pooled: PooledSession,
+    timeout: Duration,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Lease {
+    /// Runs a statement and answers its result. By `request`, its id, [`Self::cancel`] finds it.
+    pub(super) async fn run(
+        &self,
+        request: Uuid,
+        statement: &Statement<'_>,
+    ) -> Result<Answer, SnowflakeError> {
+        let began = Instant::now();
+        let run = self.pooled.session.run(request, statement, self.timeout);
+        let result = run.await;
+        let head: String = statement.sql.chars().take(120).collect();
+        tracing::debug!(
+            ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ok = result.is_ok(),
+            statement = head.replace('\n', " "),
+            "statement"
+        );
+        result
+    }
+
+    /// Asks that a statement that runs here ends.
+    pub(super) async fn cancel(&self, request: Uuid) {
+        self.pooled.session.cancel(request).await;
+    }
 }
 
 impl SnowflakeClient {
     /// A client for `connection`; `role` (orchestrator, worker, …) stands in the query tag.
     pub fn new(connection: Connection, role: &str) -> Self {
-        Self::renewing_sessions(connection, role, SESSION_AGE)
+        Self::with(connection, role, METADATA)
     }
 
-    /// The same, but nothing begins on a session that is older than this.
-    pub fn renewing_sessions(connection: Connection, role: &str, max_age: Duration) -> Self {
+    /// The same for a part of a role that has logged in before: a login that is refused is an outage.
+    pub(super) fn beside(connection: Connection, role: &str) -> Self {
         let sessions = SessionKind {
-            timeout: RESPONSE_TIMEOUT,
-            max_age,
-            autocommit: true,
-            serves_role: false,
+            serves_role: true,
+            ..METADATA
         };
         Self::with(connection, role, sessions)
     }
 
-    /// The same for statements that may take long, each on a session that is young; for a role that has logged in before.
+    /// The same for statements that may take long; for a role that has logged in before.
     pub fn for_loads(connection: Connection, role: &str) -> Self {
         Self::with(connection, role, LOADS)
     }
@@ -162,22 +163,43 @@ impl SnowflakeClient {
     ///
     /// # Errors
     /// As [`SnowflakeError`] says; a session that expired before the statement ran is replaced here.
-    pub async fn query(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
+    pub async fn query<'a>(
+        &self,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<Vec<Row>, SnowflakeError> {
+        Ok(self.query_named(statement).await?.rows)
+    }
+
+    /// The same with the names of the columns.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn query_named<'a>(
+        &self,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<Answer, SnowflakeError> {
+        let (lease, answer) = self.run_first(&statement.into()).await?;
+        self.give_back(lease);
+        Ok(answer)
+    }
+
+    /// Runs a statement whose answer are no rows, and answers its data.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub(super) async fn query_data(&self, sql: &str) -> Result<Value, SnowflakeError> {
+        let statement = Statement::from(sql);
         let mut renewed = false;
         loop {
             let lease = self.acquire(renewed).await?;
-            let result = run_to_end(&lease.pooled.session, sql).await;
-            match result {
-                // An expired session has run nothing: a fresh one may. More than once would hide a wrong clock.
-                Err(error) if error.kind == Kind::SessionExpired && !renewed => {
-                    renewed = true;
-                    self.drop_as_old_as(&lease.pooled);
+            let reply = lease.pooled.session.submit(Uuid::new_v4(), &statement);
+            let reply: Result<Reply<Value>, _> = reply.await;
+            match reply {
+                Ok(reply) => {
+                    self.give_back(lease);
+                    return Ok(reply.data.unwrap_or_default());
                 }
-                Err(error) if error.spoils_session() => return Err(error),
-                result => {
-                    self.idle().push(lease.pooled);
-                    return result;
-                }
+                Err(error) => self.after_failure(lease, error, &mut renewed)?,
             }
         }
     }
@@ -186,16 +208,32 @@ impl SnowflakeClient {
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn execute(&self, at: Step, sql: &str) -> Result<u64, SnowflakeError> {
-        Ok(rows_affected(&self.run_step(at, sql).await?))
+    pub async fn execute<'a>(
+        &self,
+        at: Step,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<u64, SnowflakeError> {
+        Ok(rows_affected(&self.run_step(at, statement).await?))
     }
 
     /// Runs a statement that changes something, and answers its rows.
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn run_step(&self, at: Step, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
-        step(at, self.query(sql)).await
+    pub async fn run_step<'a>(
+        &self,
+        at: Step,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<Vec<Row>, SnowflakeError> {
+        step(at, self.query(statement)).await
+    }
+
+    /// The same with a query tag of its own.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn query_tagged(&self, tag: &str, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
+        self.query(Statement::from(sql).tagged(Some(tag))).await
     }
 
     /// Begins a transaction on a session of its own.
@@ -206,8 +244,7 @@ impl SnowflakeClient {
         step(at, self.begin_with(None)).await
     }
 
-    /// As [`Self::begin`], with a query tag of its own. The session keeps the tag: only for a client all of whose
-    /// transactions are tagged.
+    /// As [`Self::begin`], with a query tag for all of its statements.
     ///
     /// # Errors
     /// As [`Self::query`].
@@ -215,20 +252,27 @@ impl SnowflakeClient {
         step(at, self.begin_with(Some(tag))).await
     }
 
-    /// As [`Self::query`], with a query tag of its own; see [`Self::begin_tagged`].
+    async fn begin_with(&self, tag: Option<&str>) -> Result<Transaction, SnowflakeError> {
+        let open = self.shared.transactions.enter().await?;
+        let begin = Statement::from("BEGIN").tagged(tag);
+        let (lease, _) = self.run_first(&begin).await?;
+        Ok(Transaction::new(self.clone(), lease, open, tag))
+    }
+
+    /// Takes a session for statements that have to see each other's work, up to a transaction: another session may see late
+    /// what this one has committed (documentation: "Transactions", read consistency across sessions).
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn query_tagged(&self, tag: &str, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
-        let (lease, rows) = self.run_first(Some(tag), sql).await?;
-        self.idle().push(lease.pooled);
-        Ok(rows)
-    }
-
-    async fn begin_with(&self, tag: Option<&str>) -> Result<Transaction, SnowflakeError> {
-        let open = self.shared.transactions.enter().await?;
-        let (lease, _) = self.run_first(tag, "BEGIN").await?;
-        Ok(Transaction::new(self.clone(), lease, open))
+    pub async fn reserve(&self, tag: &str) -> Result<Reserved, SnowflakeError> {
+        // An expired one is found out here, where nothing has been done on it.
+        let look = Statement::from("SELECT 1").tagged(Some(tag));
+        let (lease, _) = self.run_first(&look).await?;
+        Ok(Reserved {
+            client: self.clone(),
+            lease,
+            tag: tag.to_owned(),
+        })
     }
 
     /// Ends all transactions, so that this process leaves no lock behind: none begins any more, and those that are open may
@@ -238,35 +282,44 @@ impl SnowflakeClient {
         self.shared.transactions.end_all(patience).await
     }
 
-    /// Runs a statement on a session that it then holds; one that expired before is replaced.
+    /// Logs out of all sessions that nobody uses. Those that are used end with their use.
+    pub async fn close(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        futures::future::join_all(idle.iter().map(|pooled| pooled.session.close())).await;
+    }
+
+    /// Runs a statement on a session that is then held; a session that expired before is replaced.
     async fn run_first(
         &self,
-        tag: Option<&str>,
-        sql: &str,
-    ) -> Result<(Lease, Vec<Row>), SnowflakeError> {
+        statement: &Statement<'_>,
+    ) -> Result<(Lease, Answer), SnowflakeError> {
         let mut renewed = false;
         loop {
-            let mut lease = self.acquire(renewed).await?;
-            let result = async {
-                if let Some(tag) = tag
-                    && lease.pooled.tag.as_deref() != Some(tag)
-                {
-                    let sql = format!("ALTER SESSION SET QUERY_TAG = {}", quote_text(tag));
-                    run_to_end(&lease.pooled.session, &sql).await?;
-                    lease.pooled.tag = Some(tag.to_owned());
-                }
-                run_to_end(&lease.pooled.session, sql).await
-            }
-            .await;
-            match result {
-                Ok(rows) => return Ok((lease, rows)),
-                Err(error) if error.kind == Kind::SessionExpired && !renewed => {
-                    renewed = true;
-                    self.drop_as_old_as(&lease.pooled);
-                }
-                Err(error) => return Err(error),
+            let lease = self.acquire(renewed).await?;
+            match lease.run(Uuid::new_v4(), statement).await {
+                Ok(answer) => return Ok((lease, answer)),
+                Err(error) => self.after_failure(lease, error, &mut renewed)?,
             }
         }
+    }
+
+    /// What becomes of a session whose first statement failed. An expired one has run nothing: a fresh one may. More than
+    /// once would hide a wrong clock.
+    fn after_failure(
+        &self,
+        lease: Lease,
+        error: SnowflakeError,
+        renewed: &mut bool,
+    ) -> Result<(), SnowflakeError> {
+        if error.kind == Kind::SessionExpired && !*renewed {
+            *renewed = true;
+            self.drop_as_old_as(&lease.pooled);
+            return Ok(());
+        }
+        if !error.spoils_session() {
+            self.give_back(lease);
+        }
+        Err(error)
     }
 
     pub(super) fn transactions(&self) -> &OpenTransactions {
@@ -275,7 +328,11 @@ impl SnowflakeClient {
 
     /// Takes back a session that can serve on.
     pub(super) fn give_back(&self, lease: Lease) {
-        self.idle().push(lease.pooled);
+        let pooled = PooledSession {
+            used: Moment::now(),
+            ..lease.pooled
+        };
+        self.idle().push(pooled);
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<PooledSession>> {
@@ -291,10 +348,10 @@ impl SnowflakeClient {
             .retain(|other| other.since.is_after(&expired.since));
     }
 
-    /// A session that is idle and young enough. Those that are too old go.
+    /// A session that is idle. Those that nobody needs any more go.
     fn idle_session(&self) -> Option<PooledSession> {
         let mut idle = self.idle();
-        idle.retain(|pooled| pooled.since.age() < self.shared.sessions.max_age);
+        idle.retain(|pooled| pooled.used.age() < UNUSED_SESSION);
         idle.pop()
     }
 
@@ -314,18 +371,19 @@ impl SnowflakeClient {
                 // Before the login: the server counts from no earlier.
                 since: Moment::now(),
                 session: self.login().await?,
-                tag: None,
+                used: Moment::now(),
             },
         };
         Ok(Lease {
             pooled,
+            timeout: self.shared.sessions.timeout,
             _permit: permit,
         })
     }
 
     /// Logs in. The first refusal is final, for whoever starts looks at it. Later ones pass: a user that is locked for a
     /// while, a network policy or a clock that somebody corrects, a token that is replaced.
-    async fn login(&self) -> Result<connector::Session, SnowflakeError> {
+    async fn login(&self) -> Result<Session, SnowflakeError> {
         let accepted = &self.shared.accepted;
         match self.login_once().await {
             Ok(session) => {
@@ -343,85 +401,97 @@ impl SnowflakeClient {
         }
     }
 
-    async fn login_once(&self) -> Result<connector::Session, SnowflakeError> {
-        let Connection {
-            name,
-            account,
-            user,
-            base_url,
+    async fn login_once(&self) -> Result<Session, SnowflakeError> {
+        let Shared {
+            connection,
             role,
-            warehouse,
+            sessions,
             ..
-        } = &self.shared.connection;
-        // UTC, so that nothing depends on an account's settings; locks are waited for briefly, and asked for again.
-        let parameters = [
-            ("TIMEZONE", json!("UTC")),
-            ("READ_LATEST_WRITES", json!(true)),
-            ("HYBRID_TABLE_LOCK_TIMEOUT", json!(10)),
-            ("TRANSACTION_ABORT_ON_ERROR", json!(true)),
-            ("ABORT_DETACHED_QUERY", json!(true)),
-            ("AUTOCOMMIT", json!(self.shared.sessions.autocommit)),
-            ("QUERY_TAG", json!(query_tag(&self.shared.role))),
-        ];
-        let mut session = connector::SessionConfig::new();
-        for (key, value) in parameters {
-            session = session.with_session_parameter(key, value);
-        }
-        if let Some(role) = role {
-            session = session.with_role(role);
-        }
-        if let Some(warehouse) = warehouse {
-            session = session.with_warehouse(warehouse);
-        }
-        let placed = |mut error: SnowflakeError| {
-            error.message = format!("connection `{name}` ({base_url}): {}", error.message);
-            error.in_doubt = false;
-            error
+        } = &*self.shared;
+        let placed = |error: SnowflakeError| SnowflakeError {
+            message: format!(
+                "connection `{}` ({}): {}",
+                connection.name, connection.base_url, error.message
+            ),
+            in_doubt: false,
+            ..error
         };
-        let auth = connector_auth(&self.shared.connection).map_err(placed)?;
-        let config = connector::ClientConfig::new(user, account, auth)
-            .with_session(session)
-            .with_query(
-                connector::QueryConfig::new()
-                    .with_query_response_timeout(self.shared.sessions.timeout),
-            )
-            .with_endpoint(connector::EndpointConfig::custom_base_url(base_url.clone()));
-        let client = connector::Client::new(config).map_err(|error| placed(error.into()))?;
-        client
-            .create_session()
+        let is_for_loads = sessions.timeout == LOAD_TIMEOUT;
+        let parameters = at_login(sessions.autocommit, is_for_loads, query_tag(role));
+        let session = Session::login(connection, parameters)
             .await
-            .map_err(|error| placed(SnowflakeError::from(error).of_login()))
+            .map_err(|error| placed(error.of_login()))?;
+        // What the connection's role may do counts, and nothing that other roles of the user add by chance: half of a
+        // migration's statements use the primary role alone (documentation: "USE SECONDARY ROLES").
+        let alone = Statement::from("USE SECONDARY ROLES NONE");
+        session
+            .run(Uuid::new_v4(), &alone, RESPONSE_TIMEOUT)
+            .await
+            .map_err(placed)?;
+        Ok(session)
     }
 }
 
-/// Runs a statement and answers its rows.
-pub(super) async fn run_to_end(
-    session: &connector::Session,
-    sql: &str,
-) -> Result<Vec<Row>, SnowflakeError> {
-    run_handle(session.query_handle(sql.to_owned())?, sql).await
+/// A session that is held for statements before a transaction. It is thrown away unless [`Self::begin`] makes a
+/// transaction of it: nobody knows what it has left open.
+pub struct Reserved {
+    client: SnowflakeClient,
+    lease: Lease,
+    tag: String,
 }
 
-/// The same with a handle of the statement, by which it can be cancelled.
-pub(super) async fn run_handle(
-    handle: connector::QueryHandle,
-    sql: &str,
-) -> Result<Vec<Row>, SnowflakeError> {
-    let began = Instant::now();
-    let result = async {
-        let rows: Vec<TextRow> = handle.execute_as::<TextRow>().await?.collect().await?;
-        Ok::<_, connector::Error>(rows.into_iter().map(|row| row.0).collect::<Vec<Row>>())
+impl Reserved {
+    /// Runs a statement and answers its rows.
+    ///
+    /// # Errors
+    /// As [`SnowflakeError`] says.
+    pub async fn query<'a>(
+        &self,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<Vec<Row>, SnowflakeError> {
+        let statement = statement.into();
+        let statement = statement.tagged(Some(&self.tag));
+        Ok(self.lease.run(Uuid::new_v4(), &statement).await?.rows)
     }
-    .await
-    .map_err(SnowflakeError::from);
-    let head: String = sql.chars().take(120).collect();
-    tracing::debug!(
-        ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        ok = result.is_ok(),
-        statement = head.replace('\n', " "),
-        "statement"
-    );
-    result
+
+    /// Runs a statement that changes something, and answers its rows.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn run_step<'a>(
+        &self,
+        at: Step,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<Vec<Row>, SnowflakeError> {
+        step(at, self.query(statement)).await
+    }
+
+    /// Runs a statement and answers how many rows it changed.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn execute<'a>(
+        &self,
+        at: Step,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<u64, SnowflakeError> {
+        Ok(rows_affected(&self.run_step(at, statement).await?))
+    }
+
+    /// Begins a transaction on this session.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn begin(self, at: Step) -> Result<Transaction, SnowflakeError> {
+        let open = self.client.transactions().enter().await?;
+        step(at, self.query("BEGIN")).await?;
+        Ok(Transaction::new(
+            self.client,
+            self.lease,
+            open,
+            Some(&self.tag),
+        ))
+    }
 }
 
 /// The sum of the first row: how Snowflake tells inserted, updated and deleted rows; multi-joined updates stand in the

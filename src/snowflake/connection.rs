@@ -2,6 +2,7 @@
 //! token that Snowpark Container Services mount
 //! (documentation: "Managing Snowflake connections", "Snowpark Container Services: connecting to Snowflake").
 
+use super::http::SharedHttp;
 use super::permissions;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -9,6 +10,10 @@ use std::path::{Path, PathBuf};
 
 /// Where Snowpark Container Services mount the token; it is replaced every few minutes.
 const SPCS_TOKEN: &str = "/snowflake/session/token";
+/// Where they mount the token of the service itself, which the drivers send beside the other.
+const SPCS_SERVICE_TOKEN: &str = "/snowflake/session/spcs_token";
+/// Who we are at a login, unless the connection says otherwise.
+const CLIENT_APP_ID: &str = "snowhaul";
 
 /// How to prove who we are.
 #[derive(Clone, Debug)]
@@ -42,8 +47,48 @@ pub struct Connection {
     pub role: Option<String>,
     /// Warehouse.
     pub warehouse: Option<String>,
+    /// Who we are at a login.
+    pub client: ClientApp,
+    /// A file that is sent along with each login, where it is there.
+    pub service_token: Option<PathBuf>,
     /// What users should know of it, though it is no mistake: what is the matter; what to do.
     pub warnings: Vec<String>,
+    /// The connections that its clients share.
+    pub http: SharedHttp,
+}
+
+/// Who a client is at a login. Accounts may gate features, hybrid tables among them, by clients that they know and by their
+/// versions ("Best practices for hybrid tables": client drivers).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientApp {
+    /// The id: `snowhaul`, or that of a driver that Snowflake knows.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Default for ClientApp {
+    fn default() -> Self {
+        Self {
+            id: CLIENT_APP_ID.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+impl ClientApp {
+    /// What the connection says, or who we are. Another id needs a version: that of snowhaul says nothing of a driver.
+    fn of(id: Option<String>, version: Option<String>) -> Result<Self, &'static str> {
+        match (id, version) {
+            (None, None) => Ok(Self::default()),
+            (Some(id), None) if id == CLIENT_APP_ID => Ok(Self::default()),
+            (Some(id), Some(version)) => Ok(Self { id, version }),
+            (Some(_), None) => Err(
+                "`client_app_id` needs `client_app_version`: the version of that driver, as Snowflake expects it (for example client_app_id = \"Go\", client_app_version = \"1.16.0\")",
+            ),
+            (None, Some(_)) => Err("`client_app_version` says nothing without `client_app_id`"),
+        }
+    }
 }
 
 /// A connection that cannot be used; all its mistakes together.
@@ -141,6 +186,8 @@ const ALL_KEYS: &[&str] = &[
     "host",
     "port",
     "protocol",
+    "client_app_id",
+    "client_app_version",
 ];
 
 fn directory(surroundings: &Surroundings<'_>) -> Option<PathBuf> {
@@ -230,7 +277,18 @@ fn from_spcs(var: &dyn Fn(&str) -> Option<String>) -> Result<Connection, Connect
         credentials: Credentials::OAuthFile(PathBuf::from(token)),
         role: var("SNOWFLAKE_ROLE"),
         warehouse: var("SNOWFLAKE_WAREHOUSE"),
+        client: ClientApp::of(
+            var("SNOWHAUL_CLIENT_APP_ID"),
+            var("SNOWHAUL_CLIENT_APP_VERSION"),
+        )
+        .map_err(|problem| {
+            ConnectionError::one(format!(
+                "SNOWHAUL_CLIENT_APP_ID, SNOWHAUL_CLIENT_APP_VERSION: {problem}"
+            ))
+        })?,
+        service_token: Some(PathBuf::from(SPCS_SERVICE_TOKEN)),
         warnings: Vec::new(),
+        http: SharedHttp::default(),
     })
 }
 
@@ -264,6 +322,7 @@ fn from_keys(
         text("protocol").unwrap_or_else(|| "https".to_owned()),
     );
     let (role, warehouse) = (text("role"), text("warehouse"));
+    let (client_id, client_version) = (text("client_app_id"), text("client_app_version"));
     let oauth = authenticator == "OAUTH";
     for (key, path) in [
         ("private_key_file", &key_file),
@@ -306,6 +365,10 @@ fn from_keys(
         wrong.push(format!("{place}: no credentials; add `password` or `token` (a programmatic access token), `private_key_file`, or `token_file_path`"));
         None
     };
+    let client = ClientApp::of(client_id, client_version).unwrap_or_else(|problem| {
+        wrong.push(format!("{place}: {problem}"));
+        ClientApp::default()
+    });
     if account.is_none() {
         wrong.push(format!("{place}: `account` is missing"));
     }
@@ -345,7 +408,11 @@ fn from_keys(
             credentials,
             role,
             warehouse,
+            client,
+            service_token: var("SNOWFLAKE_RUNNING_INSIDE_SPCS")
+                .map(|_| PathBuf::from(SPCS_SERVICE_TOKEN)),
             warnings,
+            http: SharedHttp::default(),
         }),
         _ => Err(ConnectionError(wrong)),
     }

@@ -4,7 +4,7 @@
 //! microseconds may load as seconds (documentation of COPY INTO and of the Parquet file format). A COPY may succeed as
 //! a statement with rows not loaded, so its answer is always compared with the manifest.
 
-use super::client::Row;
+use super::answer::Row;
 use crate::domain::task::StagedFile;
 
 /// Files that one COPY INTO can name at most (documentation of COPY INTO, `FILES`).

@@ -1,7 +1,8 @@
 //! What can go wrong with Snowflake, and what it means for the caller.
 
 use crate::domain::retry::Failure;
-use snowflake_connector_rs as connector;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 /// A failure, classified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,12 +17,20 @@ pub enum Kind {
     Cancelled,
     /// A lock was held too long, or a deadlock was resolved against us.
     Locked,
+    /// No warehouse runs the statement now: there is none, it may not resume, or its quota is used up. Somebody has to
+    /// mend that, and everything waits for it.
+    Held,
     /// An object does not exist, or the role may not see it.
     NoSuchObject,
     /// The role lacks a privilege.
     NoPrivilege,
-    /// The statement was refused for another reason; trying again will not help.
+    /// A value does not fit where it shall go.
+    Rejected,
+    /// The statement was refused for what it says; trying again will not help.
     Refused,
+    /// Snowflake's own trouble, or a code without a known meaning. It may pass, so it is tried again, but not for ever:
+    /// most codes are documented nowhere, above all those of hybrid tables.
+    Unknown,
 }
 
 const LOGIN_REMEDY: &str = "; check the user and its password, token or key in the connection";
@@ -36,36 +45,119 @@ pub struct SnowflakeError {
     pub message: String,
     /// Snowflake's code, where it gave one.
     pub code: Option<String>,
+    /// Snowflake's SQLSTATE, where it gave one.
+    pub state: Option<String>,
     /// Whether the statement may have been applied although this error came.
     pub in_doubt: bool,
 }
 
+/// What a code means, by public reports, the drivers and the documentation of what it belongs to; `None` where nobody says.
+fn by_code(code: u32, text: &str) -> Option<Kind> {
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    Some(match code {
+        // Sessions that a new login replaces; everything else of these blocks is the login itself.
+        390_104 | 390_111..=390_115 => Kind::SessionExpired,
+        390_000..=390_999 | 394_000..=394_999 | 395_000..=395_999 => Kind::Login,
+        604 => Kind::Cancelled,
+        625 | 626 | 628 => Kind::Locked,
+        // Unique keys share a code with locks.
+        200_001 if has(&["primary key", "unique", "duplicate"]) => Kind::Refused,
+        200_001 => Kind::Locked,
+        200_009 => Kind::Refused,
+        // No warehouse; suspended, or not to be resumed; a resource monitor's quota.
+        606 | 608 | 90_073 => Kind::Held,
+        // A statement that took too long; incidents inside Snowflake.
+        603 | 630 | 300_000..=300_999 | 370_000..=370_999 => Kind::Unknown,
+        2_003 | 2_043 => Kind::NoSuchObject,
+        3_001..=3_999 => Kind::NoPrivilege,
+        // Compilation: the text, names, types, objects, no database. Files of a stage. DDL of hybrid tables.
+        900..=2_999 | 90_105..=90_109 | 91_000..=91_999 | 391_000..=391_999 => Kind::Refused,
+        // Conversions of values, constraints on them, values that are too long.
+        100_000..=100_999 => Kind::Rejected,
+        _ => return None,
+    })
+}
+
+/// What the text tells where the code says nothing.
+fn by_text(text: &str) -> Option<Kind> {
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&[
+        "resource monitor",
+        "quota",
+        "suspended",
+        "no active warehouse",
+    ]) {
+        Some(Kind::Held)
+    } else if has(&["deadlock", "lock timeout", "waiting for lock", "locked"]) {
+        Some(Kind::Locked)
+    } else if has(&[
+        "timeout",
+        "timed out",
+        "throttl",
+        "internal error",
+        "incident",
+        "try again",
+        "lock",
+    ]) {
+        Some(Kind::Unknown)
+    } else {
+        None
+    }
+}
+
+/// What SQLSTATE's class tells: syntax and access rules, features, integrity constraints are the statement's own.
+fn by_state(state: &str) -> Option<Kind> {
+    let class = state.get(..2)?;
+    ["42", "0A", "23"].contains(&class).then_some(Kind::Refused)
+}
+
+/// What to do about errors of this kind, where Snowflake's text does not say it.
+fn remedy(kind: &Kind, code: u32) -> &'static str {
+    match (kind, code) {
+        (Kind::Login, _) => LOGIN_REMEDY,
+        (Kind::NoPrivilege, _) => "; grant the privilege to the connection's role",
+        (Kind::Held, _) => {
+            "; name a warehouse in the connection that the role may use, resume it, or raise its resource monitor's quota; nothing is lost meanwhile"
+        }
+        (_, 630) => {
+            "; raise STATEMENT_TIMEOUT_IN_SECONDS of the warehouse: the smaller of its value and the session's counts"
+        }
+        _ => "",
+    }
+}
+
+/// Says once in a process that a code is not known here.
+fn tell_unknown(code: &str, state: &str, message: &str) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.insert(code.to_owned()) {
+        tracing::warn!(
+            code,
+            sqlstate = state,
+            message,
+            "Snowflake answers with a code that snowhaul does not know; the statement is tried again for a while. Please report code and text"
+        );
+    }
+}
+
 impl SnowflakeError {
     /// A failure that Snowflake answered with a code.
-    pub fn from_code(code: &str, message: &str) -> Self {
-        let (kind, remedy) = match code.trim_start_matches('0') {
-            "390100" | "390101" | "390102" | "390144" | "390303" | "390318" | "390195"
-            | "390422" => (Kind::Login, LOGIN_REMEDY),
-            "390112" | "390114" | "390111" | "390104" => (Kind::SessionExpired, ""),
-            "604" => (Kind::Cancelled, ""),
-            "625" | "200001" | "628" | "626" => (Kind::Locked, ""),
-            "2003" | "2043" => (Kind::NoSuchObject, ""),
-            "3001" => (
-                Kind::NoPrivilege,
-                "; grant the privilege to the connection's role",
-            ),
-            _ => (Kind::Refused, ""),
-        };
-        // A unique key's violation shares no code with locks: told apart by its text.
-        let kind = if code == "200001" && message.to_lowercase().contains("primary key") {
-            Kind::Refused
-        } else {
-            kind
-        };
+    pub fn from_code(code: &str, state: Option<&str>, message: &str) -> Self {
+        let number = code.parse().unwrap_or(0);
+        let text = message.to_lowercase();
+        let kind = by_code(number, &text)
+            .or_else(|| by_text(&text))
+            .or_else(|| by_state(state.unwrap_or_default()))
+            .unwrap_or_else(|| {
+                tell_unknown(code, state.unwrap_or_default(), &sentence(message));
+                Kind::Unknown
+            });
+        let remedy = remedy(&kind, number);
         Self {
             kind,
             message: format!("{}{remedy} (Snowflake error {code})", sentence(message)),
             code: Some(code.to_owned()),
+            state: state.map(str::to_owned),
             in_doubt: false,
         }
     }
@@ -76,6 +168,7 @@ impl SnowflakeError {
             kind: Kind::Unreachable,
             message,
             code: None,
+            state: None,
             in_doubt,
         }
     }
@@ -86,6 +179,7 @@ impl SnowflakeError {
             kind: Kind::Cancelled,
             message: "the statement was cancelled, because this process stops".to_owned(),
             code: None,
+            state: None,
             in_doubt: true,
         }
     }
@@ -93,12 +187,12 @@ impl SnowflakeError {
     /// What Snowflake answered to a login: whatever it refuses there is the login.
     pub(super) fn of_login(self) -> Self {
         match self.kind {
-            Kind::Refused | Kind::NoPrivilege | Kind::NoSuchObject => Self {
+            Kind::Login | Kind::Unreachable => self,
+            _ => Self {
                 kind: Kind::Login,
                 message: format!("{}{LOGIN_REMEDY}", self.message),
                 ..self
             },
-            _ => self,
         }
     }
 
@@ -108,24 +202,27 @@ impl SnowflakeError {
             kind: Kind::Refused,
             message,
             code: None,
+            state: None,
             in_doubt: false,
         }
     }
 
     /// Whether waiting may help.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Unreachable | Kind::SessionExpired | Kind::Cancelled | Kind::Locked
-        )
+        self.failure() != Failure::Final
     }
 
     /// What it says about another attempt of a statement that may be repeated: a lost reply counts as not done.
     pub fn failure(&self) -> Failure {
         match self.kind {
-            Kind::Unreachable => Failure::Outage,
+            Kind::Unreachable | Kind::Held => Failure::Outage,
             Kind::SessionExpired | Kind::Cancelled | Kind::Locked => Failure::Passing,
-            _ => Failure::Final,
+            Kind::Unknown => Failure::Unexplained,
+            Kind::Login
+            | Kind::NoSuchObject
+            | Kind::NoPrivilege
+            | Kind::Rejected
+            | Kind::Refused => Failure::Final,
         }
     }
 
@@ -144,54 +241,156 @@ fn sentence(message: &str) -> String {
     lines.join(" ").trim().trim_end_matches('.').to_owned()
 }
 
-impl From<connector::Error> for SnowflakeError {
-    fn from(error: connector::Error) -> Self {
-        let message = error
-            .snowflake_message()
-            .map_or_else(|| error.to_string(), str::to_owned);
-        match (error.kind(), error.snowflake_code()) {
-            (connector::ErrorKind::SessionExpired, _) => Self {
-                kind: Kind::SessionExpired,
-                message,
-                code: None,
-                in_doubt: false,
-            },
-            (_, Some(code)) => Self::from_code(code, &message),
-            (connector::ErrorKind::Cancelled, _) => Self::cancelled(),
-            (connector::ErrorKind::Auth, _) => Self {
-                kind: Kind::Login,
-                message: format!(
-                    "Snowflake refused the login: {}; check the user and its password, token or key in the connection",
-                    sentence(&message)
-                ),
-                code: None,
-                in_doubt: false,
-            },
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn kind(code: &str, state: &str, message: &str) -> Kind {
+        SnowflakeError::from_code(code, Some(state), message).kind
+    }
+
+    #[test]
+    fn codes_mean_what_public_reports_say() {
+        for (code, state, message, expected) in [
             (
-                connector::ErrorKind::Network
-                | connector::ErrorKind::Timeout
-                | connector::ErrorKind::Protocol,
-                _,
-            ) => {
-                // The last cause is what helps: `Connection refused`, a name that does not resolve, a certificate.
-                let mut causes: Vec<String> = Vec::new();
-                let mut cause = std::error::Error::source(&error);
-                while let Some(error) = cause {
-                    causes.push(error.to_string());
-                    cause = error.source();
-                }
-                let cause = causes
-                    .last()
-                    .map(|cause| format!(": {cause}"))
-                    .unwrap_or_default();
-                Self::unreachable(
-                    format!(
-                        "Snowflake could not be reached: {message}{cause}; check account, host and port of the connection, and what lies between (DNS, proxy, network policy)"
-                    ),
-                    true,
-                )
-            }
-            _ => Self::refused(message),
+                "001003",
+                "42000",
+                "SQL compilation error: syntax error line 1 at 'lock'",
+                Kind::Refused,
+            ),
+            (
+                "000904",
+                "42000",
+                "SQL compilation error: invalid identifier 'W.NAME'",
+                Kind::Refused,
+            ),
+            (
+                "002003",
+                "02000",
+                "Table 'T' does not exist or not authorized.",
+                Kind::NoSuchObject,
+            ),
+            (
+                "003001",
+                "42501",
+                "Insufficient privileges to operate on schema 'S'",
+                Kind::NoPrivilege,
+            ),
+            (
+                "100038",
+                "22018",
+                "Numeric value 'timeout' is not recognized",
+                Kind::Rejected,
+            ),
+            (
+                "100078",
+                "22000",
+                "String 'x' is too long and would be truncated",
+                Kind::Rejected,
+            ),
+            (
+                "200001",
+                "22000",
+                "Primary key already exists",
+                Kind::Refused,
+            ),
+            ("200001", "22000", "Lock timeout", Kind::Locked),
+            (
+                "000625",
+                "57014",
+                "Statement was aborted because the number of waiters for this lock exceeds the 20 statements limit.",
+                Kind::Locked,
+            ),
+            (
+                "000606",
+                "57P03",
+                "No active warehouse selected in the current session.",
+                Kind::Held,
+            ),
+            ("000608", "57P03", "Warehouse 'W' was suspended", Kind::Held),
+            (
+                "090073",
+                "22000",
+                "Warehouse 'W' cannot be resumed because resource monitor 'M' has exceeded its quota.",
+                Kind::Held,
+            ),
+            (
+                "000630",
+                "57014",
+                "Statement reached its statement or warehouse timeout of 60 second(s) and was canceled.",
+                Kind::Unknown,
+            ),
+            (
+                "000603",
+                "XX000",
+                "SQL execution internal error: Processing aborted by error 300005:3495968563; incident 4627069.",
+                Kind::Unknown,
+            ),
+            (
+                "390112",
+                "08001",
+                "Your session has expired. Please login again.",
+                Kind::SessionExpired,
+            ),
+            (
+                "390100",
+                "08001",
+                "Incorrect username or password was specified.",
+                Kind::Login,
+            ),
+            (
+                "391464",
+                "0A000",
+                "Collations are not supported on primary keys or indexed columns",
+                Kind::Refused,
+            ),
+            // Codes that nobody documents: by their text, by their SQLSTATE, and else they may pass.
+            (
+                "399999",
+                "XX000",
+                "The transaction was chosen as the victim of a deadlock",
+                Kind::Locked,
+            ),
+            (
+                "399999",
+                "XX000",
+                "Requests to the hybrid table are throttled",
+                Kind::Unknown,
+            ),
+            ("399999", "XX000", "The warehouse is suspended", Kind::Held),
+            (
+                "399999",
+                "0A000",
+                "This is not supported here",
+                Kind::Refused,
+            ),
+            ("399999", "XX000", "Something else", Kind::Unknown),
+            ("", "", "no message", Kind::Unknown),
+        ] {
+            assert_eq!(kind(code, state, message), expected, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn what_a_login_is_refused_with_is_the_login() {
+        let refused = SnowflakeError::from_code("399999", None, "Who are you?").of_login();
+        assert_eq!(refused.kind, Kind::Login);
+        assert!(
+            refused
+                .message
+                .contains("Who are you? (Snowflake error 399999); check the user"),
+            "{}",
+            refused.message
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn an_unknown_code_is_never_final_at_once(code in 400_000u32..999_999, message in "[a-z ]{0,40}") {
+            let error = SnowflakeError::from_code(&code.to_string(), Some("XX000"), &message);
+            prop_assert!(error.is_retryable(), "{:?}", error);
+            prop_assert!(error.message.contains(message.trim()));
         }
     }
 }

@@ -1,12 +1,9 @@
-//! Uploads to an internal stage: PUT as the official drivers do it.
-//!
-//! snowflake-connector-rs has no PUT, and keeps its session token to itself, so this is a small client with a session
-//! of its own: a login, a PUT statement per file or per life of its credentials, and the upload. The server never sees
-//! the file of a PUT statement: any name works.
+//! Uploads to an internal stage: PUT as the official drivers do it: a PUT statement per file or per life of its credentials,
+//! and the upload. The server never sees the file of a PUT statement: any name works.
 
-use super::auth::login_data;
+use super::client::SnowflakeClient;
 use super::connection::Connection;
-use super::error::{Kind, SnowflakeError};
+use super::error::SnowflakeError;
 use super::storage::{Bucket, StageInfo, bucket, upload_parts};
 use crate::failpoint::{Step, step};
 use bytes::Bytes;
@@ -14,7 +11,6 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -32,11 +28,12 @@ pub struct Stage {
 }
 
 struct Shared {
-    connection: Connection,
+    client: SnowflakeClient,
+    /// Whether the account is reached without TLS, as one on this machine is: then its storage may be, too.
+    allow_http: bool,
     /// `@"DB"."SCHEMA"."STAGE"`.
     stage: String,
     http: reqwest::Client,
-    token: Mutex<Option<SecretString>>,
     store: Mutex<Option<(Instant, Bucket)>>,
 }
 
@@ -48,6 +45,24 @@ struct PutAnswer {
     encryption: Option<serde_json::Value>,
     #[serde(rename = "presignedUrls", default)]
     presigned_urls: Option<Vec<SecretString>>,
+}
+
+impl PutAnswer {
+    /// Whether files have to be encrypted before they are sent: the stage says so, or gives a key for it. An answer of a
+    /// stage that encrypts by itself may have the same fields, empty.
+    fn is_encrypted_by_clients(&self) -> bool {
+        let has_key = |material: &serde_json::Value| {
+            material["queryStageMasterKey"]
+                .as_str()
+                .is_some_and(|key| !key.is_empty())
+        };
+        self.stage_info.is_client_side_encrypted
+            || match &self.encryption {
+                Some(serde_json::Value::Array(materials)) => materials.iter().any(has_key),
+                Some(material) => has_key(material),
+                None => false,
+            }
+    }
 }
 
 /// What one PUT statement gave.
@@ -64,16 +79,12 @@ impl Stage {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn new(connection: Connection, stage: String) -> Result<Self, SnowflakeError> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(30))
-            .build()
-            .map_err(|error| SnowflakeError::refused(format!("no HTTP client: {error}")))?;
         Ok(Self {
             shared: Arc::new(Shared {
-                connection,
+                http: connection.http.client()?,
+                allow_http: connection.base_url.scheme() == "http",
+                client: SnowflakeClient::beside(connection, "stage"),
                 stage,
-                http,
-                token: Mutex::new(None),
                 store: Mutex::new(None),
             }),
         })
@@ -114,18 +125,14 @@ impl Stage {
             "PUT 'file:///snowhaul/{file}' '{}/{directory}/' AUTO_COMPRESS=FALSE OVERWRITE=TRUE SOURCE_COMPRESSION=NONE PARALLEL=4",
             self.shared.stage.replace('\'', "\\'")
         );
-        let data = step(Step::FilePut, self.put_statement(&sql)).await?;
+        let data = step(Step::FilePut, self.shared.client.query_data(&sql)).await?;
         // The answer holds credentials: its text is never told.
         let answer: PutAnswer = serde_json::from_value(data).map_err(|_| {
             SnowflakeError::refused(
                 "Snowflake's answer to PUT does not have the expected form".to_owned(),
             )
         })?;
-        if answer
-            .encryption
-            .as_ref()
-            .is_some_and(|value| !value.is_null())
-        {
+        if answer.is_encrypted_by_clients() {
             return Err(SnowflakeError::refused(format!(
                 "the stage {} wants client-side encryption; drop it, and the orchestrator's next start creates it with ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')",
                 self.shared.stage
@@ -138,11 +145,7 @@ impl Stage {
         if let Some(url) = presigned.filter(|url| !url.expose_secret().is_empty()) {
             return Ok(Destination::Url(url));
         }
-        let bucket = bucket(
-            &answer.stage_info,
-            directory,
-            self.shared.connection.base_url.scheme() == "http",
-        )?;
+        let bucket = bucket(&answer.stage_info, directory, self.shared.allow_http)?;
         *self.shared.store.lock().await = Some((Instant::now(), bucket.clone()));
         Ok(Destination::Bucket(bucket))
     }
@@ -183,125 +186,6 @@ impl Stage {
         }
         Ok(sent.load(std::sync::atomic::Ordering::Relaxed))
     }
-
-    /// Runs a PUT statement; logs in when there is no session yet, or it has expired.
-    async fn put_statement(&self, sql: &str) -> Result<serde_json::Value, SnowflakeError> {
-        let mut expired: Option<SecretString> = None;
-        for attempt in 0..2 {
-            let token = self.token(expired.as_ref()).await?;
-            let url = self.url(
-                "queries/v1/query-request",
-                &format!(
-                    "requestId={}&request_guid={}",
-                    uuid::Uuid::new_v4(),
-                    uuid::Uuid::new_v4()
-                ),
-            )?;
-            let body =
-                json!({"sqlText": sql, "asyncExec": false, "sequenceId": 1, "isInternal": false});
-            let request = self.shared.http.post(url).header(
-                "Authorization",
-                format!("Snowflake Token=\"{}\"", token.expose_secret()),
-            );
-            match self.answer(request.json(&body)).await {
-                Err(error) if error.kind == Kind::SessionExpired && attempt == 0 => {
-                    expired = Some(token);
-                }
-                other => return other,
-            }
-        }
-        Err(SnowflakeError::unreachable(
-            "the session of the stage expires at once".to_owned(),
-            false,
-        ))
-    }
-
-    /// The session's token; a new one when there is none, or when it is still the expired one: uploads that meet the
-    /// end of a session together log in once.
-    async fn token(&self, expired: Option<&SecretString>) -> Result<SecretString, SnowflakeError> {
-        let mut token = self.shared.token.lock().await;
-        if let Some(token) = token.as_ref()
-            && expired.is_none_or(|old| old.expose_secret() != token.expose_secret())
-        {
-            return Ok(token.clone());
-        }
-        let mut query = vec![];
-        for (key, value) in [
-            ("warehouse", &self.shared.connection.warehouse),
-            ("roleName", &self.shared.connection.role),
-        ] {
-            if let Some(value) = value {
-                query.push(format!("{key}={}", percent(value)));
-            }
-        }
-        let url = self.url("session/v1/login-request", &query.join("&"))?;
-        let data = self
-            .answer(
-                self.shared
-                    .http
-                    .post(url)
-                    .json(&json!({"data": login_data(&self.shared.connection)?})),
-            )
-            .await?;
-        let new: SecretString = data["token"]
-            .as_str()
-            .ok_or_else(|| {
-                SnowflakeError::refused("Snowflake's answer to the login has no token".to_owned())
-            })?
-            .to_owned()
-            .into();
-        *token = Some(new.clone());
-        Ok(new)
-    }
-
-    fn url(&self, path: &str, query: &str) -> Result<reqwest::Url, SnowflakeError> {
-        let mut url = self
-            .shared
-            .connection
-            .base_url
-            .join(path)
-            .map_err(|error| SnowflakeError::refused(error.to_string()))?;
-        url.set_query(Some(query));
-        Ok(url)
-    }
-
-    async fn answer(
-        &self,
-        request: reqwest::RequestBuilder,
-    ) -> Result<serde_json::Value, SnowflakeError> {
-        let unreachable = |error: reqwest::Error| {
-            SnowflakeError::unreachable(
-                format!("Snowflake could not be reached: {}", error.without_url()),
-                false,
-            )
-        };
-        let answer = request
-            .header("Accept", "application/snowflake")
-            .timeout(Duration::from_secs(120))
-            .send()
-            .await
-            .map_err(unreachable)?;
-        let status = answer.status();
-        if !status.is_success() {
-            return Err(SnowflakeError::unreachable(
-                format!("Snowflake answered with HTTP status {status}"),
-                false,
-            ));
-        }
-        let mut body: serde_json::Value = answer.json().await.map_err(unreachable)?;
-        if body["success"].as_bool() == Some(true) {
-            return Ok(body["data"].take());
-        }
-        let code = body["code"]
-            .as_str()
-            .or(body["data"]["errorCode"].as_str())
-            .unwrap_or_default()
-            .to_owned();
-        Err(SnowflakeError::from_code(
-            &code,
-            body["message"].as_str().unwrap_or("no message"),
-        ))
-    }
 }
 
 /// Each part is a step of its own.
@@ -314,18 +198,6 @@ fn in_parts(content: Content) -> Content {
                 .map_err(std::io::Error::other)
         })
         .boxed()
-}
-
-fn percent(text: &str) -> String {
-    text.bytes()
-        .map(|b| {
-            if b.is_ascii_alphanumeric() {
-                char::from(b).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
-        .collect()
 }
 
 /// A path stays below the stage, and needs no quoting in the statement.

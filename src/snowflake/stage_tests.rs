@@ -1,104 +1,38 @@
 //! Uploads to storage that the answer to PUT gives credentials for, against a server that plays Snowflake and S3.
 
 use super::*;
-use crate::snowflake::connection::Credentials;
 use crate::snowflake::storage::PART_BYTES;
+use crate::snowflake::testing::{Request, Server};
 use futures::StreamExt;
-use std::collections::BTreeMap;
-use std::sync::Mutex as StdMutex;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use serde_json::json;
 
-struct Request {
-    method: String,
-    target: String,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
+async fn start(part_status: u16) -> Server {
+    Server::start(move |request, port| {
+        let (status, text) = answer(&request.method, &request.target, port, part_status);
+        (status, text.into_bytes())
+    })
+    .await
 }
 
-/// What came, in order, and what is answered to a part.
-struct Server {
-    port: u16,
-    requests: Arc<StdMutex<Vec<Request>>>,
+fn stage(server: &Server) -> Stage {
+    let stage = "@\"D\".\"S\".\"TASK_RESULTS\"";
+    Stage::new(server.connection(), stage.into()).expect("a stage")
 }
 
-impl Server {
-    async fn start(part_status: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let requests = Arc::new(StdMutex::new(Vec::new()));
-        let shared = requests.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, shared.clone(), port, part_status));
-            }
-        });
-        Self { port, requests }
-    }
-
-    fn stage(&self) -> Stage {
-        let connection = Connection {
-            name: "local".into(),
-            account: "a".into(),
-            user: "u".into(),
-            base_url: format!("http://127.0.0.1:{}/", self.port)
-                .parse()
-                .expect("an address"),
-            credentials: Credentials::Password("pw".to_owned().into()),
-            role: Some("R 1".into()),
-            warehouse: None,
-            warnings: Vec::new(),
-        };
-        Stage::new(connection, "@\"D\".\"S\".\"TASK_RESULTS\"".into()).expect("a stage")
-    }
-
-    /// Method and target of each request to the storage.
-    fn of_storage(&self) -> Vec<String> {
-        let requests = self.requests.lock().expect("requests");
-        let of_storage = requests.iter().filter(|r| r.target.starts_with("/bucket/"));
-        of_storage
-            .map(|r| format!("{} {}", r.method, r.target))
-            .collect()
-    }
+/// Method and target of each request to the storage.
+fn of_storage(server: &Server) -> Vec<String> {
+    let requests = server.requests();
+    let of_storage = requests.iter().filter(|r| r.target.starts_with("/bucket/"));
+    of_storage
+        .map(|r| format!("{} {}", r.method, r.target))
+        .collect()
 }
 
-async fn serve(
-    stream: TcpStream,
-    requests: Arc<StdMutex<Vec<Request>>>,
-    port: u16,
-    part_status: u16,
-) -> Option<()> {
-    let mut stream = BufReader::new(stream);
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line).await.ok().filter(|n| *n > 0)?;
-        let mut words = line.split_whitespace().map(str::to_owned);
-        let (method, target) = (words.next()?, words.next()?);
-        let mut headers = BTreeMap::new();
-        loop {
-            let mut line = String::new();
-            stream.read_line(&mut line).await.ok()?;
-            let Some((key, value)) = line.trim().split_once(": ") else {
-                break;
-            };
-            headers.insert(key.to_lowercase(), value.to_owned());
-        }
-        let length = headers.get("content-length").and_then(|n| n.parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        stream.read_exact(&mut body).await.ok()?;
-        let (status, answer) = answer(&method, &target, port, part_status);
-        requests.lock().expect("requests").push(Request {
-            method,
-            target,
-            headers,
-            body,
-        });
-        let head = format!(
-            "HTTP/1.1 {status} Answer\r\nETag: \"e\"\r\nContent-Length: {}\r\n\r\n{answer}",
-            answer.len()
-        );
-        stream.write_all(head.as_bytes()).await.ok()?;
-    }
+/// The PUT statements that came.
+fn puts(server: &Server) -> Vec<Request> {
+    let mut requests = server.requests();
+    requests.retain(|r| r.sql().is_some_and(|sql| sql.starts_with("PUT ")));
+    requests
 }
 
 fn answer(method: &str, target: &str, port: u16, part_status: u16) -> (u16, String) {
@@ -106,7 +40,7 @@ fn answer(method: &str, target: &str, port: u16, part_status: u16) -> (u16, Stri
         |data: serde_json::Value| (200, json!({"success": true, "data": data}).to_string());
     match (method, target) {
         (_, login) if login.starts_with("/session/v1/login-request") => {
-            of_snowflake(json!({"token": "session-1"}))
+            of_snowflake(json!({"token": "session-1", "masterToken": "master-1"}))
         }
         (_, query) if query.starts_with("/queries/v1/query-request") => {
             of_snowflake(json!({"stageInfo": {
@@ -141,8 +75,8 @@ const PATH: &str = "workflows/1/0/2/1/part-00000.parquet";
 
 #[tokio::test]
 async fn a_file_goes_to_s3_in_signed_parts_and_the_next_one_with_the_same_credentials() {
-    let server = Server::start(200).await;
-    let stage = server.stage();
+    let server = start(200).await;
+    let stage = stage(&server);
     let bytes: Vec<u8> = (0..PART_BYTES + 1000).map(|i| (i % 251) as u8).collect();
     let chunks = bytes.chunks(1 << 20).map(|chunk| Ok(chunk.to_vec()));
     let size = stage.upload(PATH, content(chunks.collect())).await;
@@ -151,7 +85,7 @@ async fn a_file_goes_to_s3_in_signed_parts_and_the_next_one_with_the_same_creden
     let size = stage.upload(&next, content(vec![Ok(vec![7])])).await;
     assert_eq!(size.expect("an upload"), 1);
 
-    let requests = server.requests.lock().expect("requests");
+    let requests = server.requests();
     let to = |start: &str| {
         requests
             .iter()
@@ -159,17 +93,16 @@ async fn a_file_goes_to_s3_in_signed_parts_and_the_next_one_with_the_same_creden
             .count()
     };
     // One login and one PUT statement for both files.
-    assert_eq!((to("/session/"), to("/queries/")), (1, 1));
+    let puts = puts(&server);
+    assert_eq!((to("/session/"), puts.len()), (1, 1));
     assert!(requests[0].target.contains("roleName=R%201"));
-    let statement: serde_json::Value = serde_json::from_slice(&requests[1].body).expect("JSON");
+    let statement = puts[0].sql().expect("a statement");
     assert!(
-        statement["sqlText"]
-            .as_str()
-            .is_some_and(|sql| sql.contains("'@\"D\".\"S\".\"TASK_RESULTS\"/workflows/1/0/2/1/'")),
+        statement.contains("'@\"D\".\"S\".\"TASK_RESULTS\"/workflows/1/0/2/1/'"),
         "{statement}"
     );
     assert_eq!(
-        requests[1].headers["authorization"],
+        puts[0].headers["authorization"],
         "Snowflake Token=\"session-1\""
     );
     let first = format!("/bucket/stages/x/{PATH}?");
@@ -195,9 +128,9 @@ async fn a_file_goes_to_s3_in_signed_parts_and_the_next_one_with_the_same_creden
 
 #[tokio::test]
 async fn an_error_in_the_content_aborts_the_upload() {
-    let server = Server::start(200).await;
+    let server = start(200).await;
     let chunks = vec![Ok(vec![1; PART_BYTES + 1]), Err("the source broke")];
-    let error = server.stage().upload(PATH, content(chunks)).await;
+    let error = stage(&server).upload(PATH, content(chunks)).await;
     let error = error.expect_err("an aborted upload");
     assert!(error.message.contains("the source broke"), "{error}");
     assert_aborted(&server);
@@ -205,8 +138,8 @@ async fn an_error_in_the_content_aborts_the_upload() {
 
 #[tokio::test]
 async fn a_part_that_the_storage_refuses_aborts_the_upload_without_telling_secrets() {
-    let server = Server::start(403).await;
-    let stage = server.stage();
+    let server = start(403).await;
+    let stage = stage(&server);
     let error = stage.upload(PATH, content(vec![Ok(vec![1; 10])])).await;
     let error = error.expect_err("a refused upload");
     for secret in ["secret-1", "token-1", "session-1"] {
@@ -215,20 +148,41 @@ async fn a_part_that_the_storage_refuses_aborts_the_upload_without_telling_secre
     assert_aborted(&server);
     // The credentials may be what was refused: the next file asks for new ones.
     let _ = stage.upload(PATH, content(vec![Ok(vec![1])])).await;
-    let requests = server.requests.lock().expect("requests");
-    let statements = requests
-        .iter()
-        .filter(|r| r.target.starts_with("/queries/"));
-    assert_eq!(statements.count(), 2);
+    assert_eq!(puts(&server).len(), 2);
 }
 
 #[track_caller]
 fn assert_aborted(server: &Server) {
-    let requests = server.of_storage();
+    let requests = of_storage(server);
     let aborts =
         |request: &String| request.starts_with("DELETE ") && request.contains("uploadId=up-1");
     let completes =
         |request: &String| request.starts_with("POST ") && request.contains("uploadId=");
     assert!(requests.iter().any(aborts), "{requests:?}");
     assert!(!requests.iter().any(completes), "{requests:?}");
+}
+
+#[test]
+fn only_a_key_or_a_word_of_the_stage_asks_for_encryption() {
+    let encrypted = |material: serde_json::Value, is: bool| {
+        let answer: PutAnswer = serde_json::from_value(json!({
+            "stageInfo": {"locationType": "S3", "location": "b/", "isClientSideEncrypted": is},
+            "encryptionMaterial": material,
+        }))
+        .expect("an answer");
+        answer.is_encrypted_by_clients()
+    };
+    let empty = json!({"queryStageMasterKey": "", "queryId": "", "smkId": 0});
+    for material in [
+        json!(null),
+        json!({}),
+        empty.clone(),
+        json!([]),
+        json!([empty]),
+    ] {
+        assert!(!encrypted(material.clone(), false), "{material}");
+        assert!(encrypted(material, true));
+    }
+    let key = json!({"queryStageMasterKey": "k", "queryId": "q", "smkId": 1});
+    assert!(encrypted(key.clone(), false) && encrypted(json!([key]), false));
 }

@@ -33,6 +33,8 @@ pub(super) struct StageInfo {
     #[serde(default)]
     end_point: Option<String>,
     #[serde(default)]
+    pub(super) is_client_side_encrypted: bool,
+    #[serde(default)]
     pub(super) presigned_url: Option<SecretString>,
     #[serde(default)]
     creds: Option<Creds>,
@@ -51,6 +53,32 @@ pub(super) struct Creds {
     azure_sas_token: Option<SecretString>,
     #[serde(default)]
     gcs_access_token: Option<SecretString>,
+}
+
+impl StageInfo {
+    /// The host that the answer names, if it does; some answers bring the scheme along.
+    fn host(&self) -> Option<&str> {
+        let end_point = self.end_point.as_deref()?;
+        let host = end_point
+            .trim_start_matches("https://")
+            .trim_start_matches("http://")
+            .trim_end_matches('/');
+        (!host.is_empty()).then_some(host)
+    }
+
+    /// The host of S3, without the bucket: regional, as all drivers may use it.
+    fn s3_host(&self) -> String {
+        if let Some(host) = self.host() {
+            return host.to_owned();
+        }
+        let region = self.region.as_deref().unwrap_or("us-east-1");
+        let china = if region.to_lowercase().starts_with("cn-") {
+            ".cn"
+        } else {
+            ""
+        };
+        format!("s3.{region}.amazonaws.com{china}")
+    }
 }
 
 /// The store of an answer to PUT, with the stage's own prefix: what the answer says, less the directory asked for.
@@ -76,10 +104,7 @@ pub(super) fn bucket(
             .unwrap_or_default()
     };
     let scheme = if allow_http { "http" } else { "https" };
-    let end_point = info
-        .end_point
-        .as_deref()
-        .filter(|end_point| !end_point.is_empty());
+    let end_point = info.host();
     let built: Result<Arc<dyn ObjectStore>, object_store::Error> = match info.location_type.as_str()
     {
         "S3" => {
@@ -90,9 +115,16 @@ pub(super) fn bucket(
                 .with_secret_access_key(secret(|c| &c.aws_secret_key))
                 .with_token(secret(|c| &c.aws_token))
                 .with_allow_http(allow_http);
-            if let Some(end_point) = end_point {
-                builder = builder.with_endpoint(format!("{scheme}://{end_point}"));
-            }
+            let host = info.s3_host();
+            builder = if allow_http {
+                // A server on this machine has no names for its buckets.
+                builder.with_endpoint(format!("{scheme}://{host}"))
+            } else {
+                // The hosts that SYSTEM$ALLOWLIST names, and that firewalls let through.
+                builder
+                    .with_virtual_hosted_style_request(true)
+                    .with_endpoint(format!("{scheme}://{container}.{host}"))
+            };
             builder.build().map(|store| Arc::new(store) as _)
         }
         "AZURE" => {
@@ -175,6 +207,25 @@ pub(super) async fn upload_parts(
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn s3_is_reached_at_the_hosts_that_the_drivers_use() {
+        let host = |end_point: serde_json::Value, region: &str| {
+            let info = json!({"locationType": "S3", "location": "b/", "region": region, "endPoint": end_point});
+            let info: StageInfo = serde_json::from_value(info).expect("stage info");
+            info.s3_host()
+        };
+        let none = serde_json::Value::Null;
+        assert_eq!(
+            host(none.clone(), "eu-west-1"),
+            "s3.eu-west-1.amazonaws.com"
+        );
+        assert_eq!(host(none, "cn-north-1"), "s3.cn-north-1.amazonaws.com.cn");
+        assert_eq!(host(json!(""), "eu-west-1"), "s3.eu-west-1.amazonaws.com");
+        let vpce = "bucket.vpce-1.s3.eu-west-1.vpce.amazonaws.com";
+        assert_eq!(host(json!(vpce), "eu-west-1"), vpce);
+        assert_eq!(host(json!(format!("https://{vpce}/")), "eu-west-1"), vpce);
+    }
 
     #[test]
     fn the_stage_prefix_is_what_the_answer_says_less_the_directory() {

@@ -1,14 +1,15 @@
 //! Transactions. Each one comes to its end: committed, rolled back, or, when it is dropped, rolled back beside whoever
 //! dropped it. What is left open holds its locks until Snowflake ends it as idle, after five minutes.
 
-use super::client::{CANCEL_PATIENCE, Lease, Row, SnowflakeClient};
-use super::client::{rows_affected, run_handle, run_to_end};
+use super::answer::Row;
+use super::client::{CANCEL_PATIENCE, Lease, SnowflakeClient, rows_affected};
 use super::error::SnowflakeError;
+use super::statement::Statement;
 use crate::failpoint::{Step, step};
-use snowflake_connector_rs as connector;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
+use uuid::Uuid;
 
 /// How long a rollback may take; then the session is thrown away.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(10);
@@ -69,8 +70,10 @@ pub struct Transaction {
     client: SnowflakeClient,
     lease: Option<Lease>,
     open: Option<OwnedRwLockReadGuard<()>>,
+    /// The query tag of its statements, where it is not the session's.
+    tag: Option<String>,
     /// Of the statement that was sent last, until it has ended.
-    running: Mutex<Option<connector::QueryCanceller>>,
+    running: Mutex<Option<Uuid>>,
 }
 
 impl Transaction {
@@ -78,11 +81,13 @@ impl Transaction {
         client: SnowflakeClient,
         lease: Lease,
         open: OwnedRwLockReadGuard<()>,
+        tag: Option<&str>,
     ) -> Self {
         Self {
             client,
             lease: Some(lease),
             open: Some(open),
+            tag: tag.map(str::to_owned),
             running: Mutex::new(None),
         }
     }
@@ -91,22 +96,26 @@ impl Transaction {
     ///
     /// # Errors
     /// As [`SnowflakeError`] says; afterwards only [`Self::rollback`] makes sense.
-    pub async fn query(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
+    pub async fn query<'a>(
+        &self,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<Vec<Row>, SnowflakeError> {
+        let statement = statement.into();
+        let statement = statement.tagged(self.tag.as_deref());
         let mut stop = self.client.transactions().stop.subscribe();
         if *stop.borrow_and_update() == Stop::Cancelled {
             return Err(SnowflakeError::cancelled());
         }
-        let handle = self.session()?.query_handle(sql.to_owned())?;
-        let canceller = handle.canceller();
-        self.set_running(Some(handle.canceller()));
-        let answer = run_handle(handle, sql);
+        let lease = self.lease()?;
+        let request = Uuid::new_v4();
+        self.set_running(Some(request));
         let stop = async { drop(stop.wait_for(|stop| *stop == Stop::Cancelled).await) };
-        tokio::pin!(answer);
+        let mut answer = std::pin::pin!(lease.run(request, &statement));
         let answer = tokio::select! {
             answer = &mut answer => answer,
             () = stop => {
                 let end = async {
-                    canceller.cancel().await?;
+                    lease.cancel(request).await;
                     answer.await
                 };
                 // Until it has ended, nothing else can be asked of its session.
@@ -116,23 +125,31 @@ impl Transaction {
             }
         };
         self.set_running(None);
-        answer
+        Ok(answer?.rows)
     }
 
     /// Runs a statement inside that changes something, and answers its rows.
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn run_step(&self, at: Step, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
-        step(at, self.query(sql)).await
+    pub async fn run_step<'a>(
+        &self,
+        at: Step,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<Vec<Row>, SnowflakeError> {
+        step(at, self.query(statement)).await
     }
 
     /// Runs a statement inside and answers how many rows it changed.
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn execute(&self, at: Step, sql: &str) -> Result<u64, SnowflakeError> {
-        Ok(rows_affected(&self.run_step(at, sql).await?))
+    pub async fn execute<'a>(
+        &self,
+        at: Step,
+        statement: impl Into<Statement<'a>>,
+    ) -> Result<u64, SnowflakeError> {
+        Ok(rows_affected(&self.run_step(at, statement).await?))
     }
 
     /// Commits.
@@ -141,7 +158,7 @@ impl Transaction {
     /// With `in_doubt`, the commit may have happened: ask the checkpoint.
     pub async fn commit(mut self, at: Step) -> Result<(), SnowflakeError> {
         match step(at, self.end_with("COMMIT")).await {
-            Ok(_) => {
+            Ok(()) => {
                 self.give_back();
                 Ok(())
             }
@@ -180,7 +197,7 @@ impl Transaction {
         let rollback = self.end_with("ROLLBACK");
         if matches!(
             tokio::time::timeout(ROLLBACK_PATIENCE, rollback).await,
-            Ok(Ok(_))
+            Ok(Ok(()))
         ) {
             self.give_back();
         } else {
@@ -190,17 +207,16 @@ impl Transaction {
     }
 
     /// Runs a statement that is not cancelled.
-    async fn end_with(&self, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
-        run_to_end(self.session()?, sql).await
+    async fn end_with(&self, sql: &str) -> Result<(), SnowflakeError> {
+        let statement = Statement::from(sql).tagged(self.tag.as_deref());
+        self.lease()?.run(Uuid::new_v4(), &statement).await?;
+        Ok(())
     }
 
-    fn session(&self) -> Result<&connector::Session, SnowflakeError> {
-        match &self.lease {
-            Some(lease) => Ok(&lease.pooled.session),
-            None => Err(SnowflakeError::refused(
-                "the transaction has ended".to_owned(),
-            )),
-        }
+    fn lease(&self) -> Result<&Lease, SnowflakeError> {
+        self.lease
+            .as_ref()
+            .ok_or_else(|| SnowflakeError::refused("the transaction has ended".to_owned()))
     }
 
     fn give_back(&mut self) {
@@ -209,8 +225,8 @@ impl Transaction {
         }
     }
 
-    fn set_running(&self, canceller: Option<connector::QueryCanceller>) {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = canceller;
+    fn set_running(&self, request: Option<Uuid>) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = request;
     }
 }
 
@@ -222,14 +238,19 @@ impl Drop for Transaction {
             return;
         };
         let open = self.open.take();
-        let running = self.running.get_mut().map_or(None, Option::take);
+        let running = self
+            .running
+            .get_mut()
+            .map_or(None, |running| running.take());
         runtime.spawn(async move {
             let rolled_back = async {
                 if let Some(running) = running {
                     // Its session does one thing at a time.
-                    let _ = tokio::time::timeout(CANCEL_PATIENCE, running.cancel()).await;
+                    let _ = tokio::time::timeout(CANCEL_PATIENCE, lease.cancel(running)).await;
                 }
-                run_to_end(&lease.pooled.session, "ROLLBACK").await
+                lease
+                    .run(Uuid::new_v4(), &Statement::from("ROLLBACK"))
+                    .await
             };
             let _ = tokio::time::timeout(ROLLBACK_PATIENCE, rolled_back).await;
             // The session is thrown away.

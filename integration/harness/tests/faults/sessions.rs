@@ -65,26 +65,37 @@ fn local_connection(snowflake: &LocalSnowflake) -> Connection {
     find(Some("local"), &surroundings).unwrap()
 }
 
+/// A table of one row, `N` = 1.
+fn one_row(snowflake: &LocalSnowflake, name: &str) -> String {
+    let sql = snowflake.sql();
+    let database = unique_name(name);
+    sql.run(&format!("CREATE DATABASE {database}"));
+    let table = format!("{database}.PUBLIC.T");
+    sql.run(&format!("CREATE TABLE {table} (N NUMBER)"));
+    sql.run(&format!("INSERT INTO {table} VALUES (1)"));
+    table
+}
+
 #[test]
-fn nothing_begins_on_a_session_that_is_too_old() {
-    const AGE: Duration = Duration::from_secs(2);
-    let snowflake = LocalSnowflake::shared();
-    let client = SnowflakeClient::renewing_sessions(local_connection(snowflake), "test", AGE);
+fn a_transaction_outlives_the_token_that_it_began_with() {
+    let snowflake = LocalSnowflake::start(&["--session-lifetime", "2"]);
+    let table = one_row(&snowflake, "OUTLIVES");
+    let client = SnowflakeClient::for_transactions(local_connection(&snowflake), "test");
+    let update = format!("UPDATE {table} SET N = N + 1");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let session = async || client.query("SELECT CURRENT_SESSION()").await.unwrap();
-        let first = session().await;
-        let begun = client.begin(Step::LoadBegin).await.unwrap();
-        tokio::time::sleep(AGE).await;
-        assert_ne!(session().await, first);
-        // What has begun on the old one ends there.
-        assert_eq!(
-            begun.query("SELECT CURRENT_SESSION()").await.unwrap(),
-            first
-        );
-        begun.rollback().await;
-        assert_ne!(session().await, first);
+        let session = "SELECT CURRENT_SESSION()";
+        let transaction = client.begin(Step::LoadBegin).await.unwrap();
+        let first = transaction.query(session).await.unwrap();
+        transaction.query(&update).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        transaction.query(&update).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(transaction.query(session).await.unwrap(), first);
+        transaction.commit(Step::LoadCommit).await.unwrap();
     });
+    let n = snowflake.sql().number(&format!("SELECT N FROM {table}"));
+    assert_eq!(n, 3);
 }
 
 #[test]
@@ -145,11 +156,7 @@ fn a_burst_that_meets_nothing_but_expired_sessions_answers_all() {
 fn statements_that_are_cancelled_end_at_once_and_their_transaction_is_rolled_back() {
     let snowflake = LocalSnowflake::shared();
     let sql = snowflake.sql();
-    let database = unique_name("CANCELLED");
-    sql.run(&format!("CREATE DATABASE {database}"));
-    let table = format!("{database}.PUBLIC.T");
-    sql.run(&format!("CREATE TABLE {table} (N NUMBER)"));
-    sql.run(&format!("INSERT INTO {table} VALUES (1)"));
+    let table = one_row(snowflake, "CANCELLED");
     let client = SnowflakeClient::for_transactions(local_connection(snowflake), "test");
     let update = format!("UPDATE {table} SET N = N + 1");
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -1,0 +1,78 @@
+//! The session parameters that nothing here may leave to an account's or a user's defaults
+//! (documentation: "Parameters"). They are set at each login; `snowhaul doctor` asks what became of them.
+
+use serde_json::{Value, json};
+
+/// How long a statement on the metadata may take, in seconds.
+const METADATA_STATEMENT_SECONDS: u64 = 300;
+/// How long a load may take, in seconds: as long as its client waits for it.
+pub(super) const LOAD_STATEMENT_SECONDS: u64 = 24 * 3600;
+
+/// Each parameter with its value, and what another value would do.
+pub const PINNED: &[(&str, fn() -> Value)] = &[
+    // Nothing depends on where the account's people live.
+    ("TIMEZONE", || json!("UTC")),
+    // A session sees what another one has committed to a hybrid table.
+    ("READ_LATEST_WRITES", || json!(true)),
+    // Locks are waited for briefly, and asked for again; the default of a standard table is twelve hours.
+    ("HYBRID_TABLE_LOCK_TIMEOUT", || json!(10)),
+    ("LOCK_TIMEOUT", || json!(600)),
+    ("TRANSACTION_ABORT_ON_ERROR", || json!(true)),
+    ("ABORT_DETACHED_QUERY", || json!(true)),
+    // Anything else would cut results without a word.
+    ("ROWS_PER_RESULTSET", || json!(0)),
+    // TRUE would take every quoted name for its upper case: other tables, other columns.
+    ("QUOTED_IDENTIFIERS_IGNORE_CASE", || json!(false)),
+    // Renewals of leases wait for a busy warehouse rather than fail.
+    ("STATEMENT_QUEUED_TIMEOUT_IN_SECONDS", || json!(0)),
+    // Dates in statements are written year first; anything else might read the day as the month.
+    ("DATE_INPUT_FORMAT", || json!("AUTO")),
+    ("TIME_INPUT_FORMAT", || json!("AUTO")),
+    ("TIMESTAMP_INPUT_FORMAT", || json!("AUTO")),
+    ("DATE_OUTPUT_FORMAT", || json!("YYYY-MM-DD")),
+    ("TIME_OUTPUT_FORMAT", || json!("HH24:MI:SS")),
+    ("TIMESTAMP_OUTPUT_FORMAT", || {
+        json!("YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM")
+    }),
+    ("TIMESTAMP_NTZ_OUTPUT_FORMAT", || {
+        json!("YYYY-MM-DD HH24:MI:SS.FF3")
+    }),
+    ("TIMESTAMP_LTZ_OUTPUT_FORMAT", || {
+        json!("YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM")
+    }),
+    ("TIMESTAMP_TZ_OUTPUT_FORMAT", || {
+        json!("YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM")
+    }),
+    ("BINARY_INPUT_FORMAT", || json!("HEX")),
+    ("BINARY_OUTPUT_FORMAT", || json!("HEX")),
+    // What a bare TIMESTAMP in a user's type mapping means.
+    ("TIMESTAMP_TYPE_MAPPING", || json!("TIMESTAMP_NTZ")),
+    // FALSE would hide two rows of one key.
+    ("ERROR_ON_NONDETERMINISTIC_MERGE", || json!(true)),
+    ("ERROR_ON_NONDETERMINISTIC_UPDATE", || json!(false)),
+    // One text is one statement.
+    ("MULTI_STATEMENT_COUNT", || json!(1)),
+];
+
+/// The parameters of a login.
+pub(super) fn at_login(
+    autocommit: bool,
+    is_for_loads: bool,
+    tag: String,
+) -> serde_json::Map<String, Value> {
+    let seconds = if is_for_loads {
+        LOAD_STATEMENT_SECONDS
+    } else {
+        METADATA_STATEMENT_SECONDS
+    };
+    let own = [
+        ("AUTOCOMMIT", json!(autocommit)),
+        ("STATEMENT_TIMEOUT_IN_SECONDS", json!(seconds)),
+        ("QUERY_TAG", json!(tag)),
+    ];
+    let pinned = PINNED.iter().map(|(name, value)| (*name, value()));
+    pinned
+        .chain(own)
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
