@@ -316,7 +316,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<Vec<OwnedWorkflow>, CheckpointError>;
     /// Fences the tables of a workflow that was taken: from then on nothing that its former owner writes matches a row. A load
     /// of that owner, which has locked a table's row, ends or is rolled back first; an answer does not wait for it, it is an
-    /// error that passes. One statement.
+    /// error that passes. A transaction of four statements, three when they are fenced already.
     async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
     /// Renews the leases of these workflows and answers those that have another owner. One statement (two if some are lost).
     async fn renew_workflows(
@@ -385,14 +385,15 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     /// Writes a table's plan: its partitions, its extraction, its estimates and warnings, Analyzing → Executing, and the
     /// analysis collected. Atomic, fenced; a table that is planned already is left as it is. So is one whose analysis
     /// started from another state of earlier runs than the one that is stored: its analysis goes back to the queue. A few
-    /// statements a table and one per thousand partitions.
+    /// statements a table and one per 500 partitions, or 500 KB of their text.
     async fn write_plan(
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
         plan: &TablePlan,
     ) -> Result<Applied, CheckpointError>;
-    /// Queues tasks that are not queued yet, of tables that have not ended. Fenced. One statement per thousand.
+    /// Queues tasks that are not queued yet, of tables that have not ended. Fenced. One statement per 500, or per 500 KB of
+    /// their text.
     async fn enqueue(
         &self,
         owned: &OwnedWorkflow,
@@ -406,7 +407,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<Vec<EndedTask>, CheckpointError>;
     /// Applies changes of one workflow; the answers stand in the order of the changes. The tasks that ended are collected;
     /// what is left of a failed table's is cancelled. At most two statements per kind of change in the batch when all apply,
-    /// one more when some do not.
+    /// one more when some do not, and one more for each further 500 partitions that are staged, or 500 KB of their text.
     async fn apply(
         &self,
         owned: &OwnedWorkflow,

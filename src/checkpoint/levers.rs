@@ -2,6 +2,7 @@
 //! carries out, and stops tasks that nobody wants any more.
 
 use super::contract::*;
+use super::fence::unique_step;
 use super::hybrid::{Cells, HybridCheckpoint, corrupt};
 use super::lever_contract::*;
 use super::requests::{of_tables, request, state_taken};
@@ -142,9 +143,10 @@ impl HybridCheckpoint {
             }
         };
         let mut statements = vec![format!(
-            "UPDATE {s}.WORKFLOW_REQUEST SET {set}REQUEST_SEQ = REQUEST_SEQ + 1, REQUESTED_AT = SYSDATE() WHERE WORKFLOW_ID = {id} AND REQUEST_SEQ = {} \
+            "UPDATE {s}.WORKFLOW_REQUEST SET {set}REQUEST_SEQ = REQUEST_SEQ + {step}, REQUESTED_AT = SYSDATE() WHERE WORKFLOW_ID = {id} AND REQUEST_SEQ = {} \
              AND EXISTS (SELECT 1 FROM {s}.WORKFLOW w WHERE w.WORKFLOW_ID = {id} AND {still})",
-            workflow.request_seq
+            workflow.request_seq,
+            step = unique_step(),
         )];
         let of = if whole {
             format!("WORKFLOW_ID = {id}")

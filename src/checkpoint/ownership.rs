@@ -83,7 +83,7 @@ impl HybridCheckpoint {
     async fn objects(&self) -> Result<Vec<Found>, CheckpointError> {
         let (objects, stages) = (
             format!("SHOW OBJECTS IN SCHEMA {}", self.s),
-            format!("SHOW STAGES LIKE 'TASK\\\\_RESULTS' IN SCHEMA {}", self.s),
+            format!("SHOW STAGES LIKE '{STAGE}' IN SCHEMA {}", self.s),
         );
         let mut found = Vec::new();
         for (sql, columns) in [

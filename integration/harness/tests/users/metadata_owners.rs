@@ -64,14 +64,20 @@ fn a_schema_of_another_tool_is_refused_by_every_role_and_command_and_left_as_it_
         assert_says(&ended.stderr, &parts);
         assert!(!ended.stderr.contains("TABLE_METADATA"), "{}", ended.stderr);
     }
-    let doctor = site.command(&["doctor", "--connection-name", "local"]).run(DEADLINE);
+    let doctor = site.command(&["doctor"]).run(DEADLINE);
     assert_eq!(doctor.code(), Some(1), "{}{}", doctor.stdout, doctor.stderr);
-    assert_says(&doctor.stdout, &["FAIL", "another tool's", "view DATA_MIGRATION_ERROR"]);
+    assert_says(
+        &doctor.stdout,
+        &["FAIL", "another tool's", "view DATA_MIGRATION_ERROR"],
+    );
     assert_eq!(contents(&sql, &schema), before);
     // The way out that the message names.
     let orchestrator = site
         .command(&["orchestrator"])
-        .env("CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA", "SNOWHAUL")
+        .env(
+            "CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA",
+            "SNOWHAUL",
+        )
         .start();
     let starts = || orchestrator.stdout().contains("orchestrator starts");
     assert!(until(DEADLINE, starts), "{}", orchestrator.stderr());
@@ -157,8 +163,5 @@ fn metadata_that_were_upgraded_have_the_columns_of_new_ones() {
         sql.run(&statement.replace("{s}", &schema));
     }
     start(&old);
-    assert_eq!(
-        columns(&sql, &new.metadata),
-        columns(&sql, &old.metadata)
-    );
+    assert_eq!(columns(&sql, &new.metadata), columns(&sql, &old.metadata));
 }
