@@ -33,6 +33,7 @@ def _arguments() -> argparse.Namespace:
     serve.add_argument("--faults", type=Path, help="JSON list of faults, read at every request: see faults.py")
     serve.add_argument("--statement-log", type=Path, help="default: statements.jsonl in the data directory")
     serve.add_argument("--session-lifetime", type=float, help="seconds until a session answers 390112")
+    serve.add_argument("--master-lifetime", type=float, help="seconds after the login until a session cannot be renewed")
     serve.add_argument("--lock-wait", type=float, default=10.0, help="most seconds to wait for a lock (10)")
     serve.add_argument("--transaction-idle", type=float, default=300.0, help="seconds until an idle transaction ends (300)")
     serve.add_argument("--forget-idle", action="store_true", help="a session whose transaction ended as idle goes on without one")

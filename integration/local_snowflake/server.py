@@ -44,6 +44,7 @@ class Options:
     deny: Path | None = None
     statement_log: Path | None = None
     session_lifetime: float | None = None
+    master_lifetime: float | None = None
     lock_wait: float = 10.0
     transaction_idle: float = 300.0
     forget_idle: bool = False
@@ -165,6 +166,9 @@ class Server:
     def renew(self, master_token: str) -> dict[str, Any]:
         for session in list(self.sessions.values()):
             if session.master_token == master_token:
+                limit = self.options.master_lifetime
+                if limit is not None and time.monotonic() - session.logged_in > limit:
+                    break
                 old, session.token = session.token, new_query_id()
                 session.created, session.expired = time.monotonic(), False
                 self.sessions[session.token] = session

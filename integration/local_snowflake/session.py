@@ -46,7 +46,7 @@ class Session:
         self.conn = self.account.connection()
         self.lock = threading.Lock()
         self.transaction: Transaction | None = None
-        self.created = self.last_used = time.monotonic()
+        self.created = self.logged_in = self.last_used = time.monotonic()
         self.expired = False
         self.running: duckdb.DuckDBPyConnection | None = None
         self.cancelled = False

@@ -22,8 +22,8 @@ use tokio::time::Instant;
 
 /// How long a staged partition waits for company: a load costs five statements, whatever it loads.
 const LINGER: Duration = Duration::from_millis(1_000);
-/// Bytes of a load's files at most, together: the smallest warehouse copies them in a quarter of the hour that a session of
-/// Snowflake lives, and with them the transaction that holds the table's rows.
+/// Bytes of a load's files at most, together: the smallest warehouse copies them in about a quarter of an hour, for which the
+/// transaction holds the table's rows, and which is lost when it fails.
 const MAX_BYTES: u64 = 50_000_000_000;
 /// Pauses before a load that rate limits forbid, or that met a lock, is asked for again.
 const HELD_BACK: IdlePolicy = IdlePolicy {

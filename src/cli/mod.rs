@@ -89,6 +89,7 @@ pub fn main() -> ExitCode {
             Ending::from(&error)
         }
     };
+    runtime.block_on(crate::snowflake::close_all());
     // Not for ever: a thread that waits for the source does not hold up the exit.
     runtime.shutdown_timeout(RUNTIME_PATIENCE);
     leave(ending.code())

@@ -49,7 +49,7 @@ impl From<CheckpointError> for RoleError {
 impl From<SnowflakeError> for RoleError {
     fn from(error: SnowflakeError) -> Self {
         match error.kind {
-            Kind::Unreachable | Kind::Login => Self::Unreachable(error.message),
+            Kind::Unreachable | Kind::Login | Kind::Held => Self::Unreachable(error.message),
             _ => Self::Refused(error.message),
         }
     }

@@ -97,7 +97,8 @@ impl Lease {
     ) -> Result<Answer, SnowflakeError> {
         let began = Instant::now();
         let run = self.pooled.session.run(request, statement, self.timeout);
-        let result = run.await;
+        // What waits for a statement stands in many futures: it is kept small.
+        let result = Box::pin(run).await;
         let head: String = statement.sql.chars().take(120).collect();
         tracing::debug!(
             ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -193,7 +194,7 @@ impl SnowflakeClient {
         loop {
             let lease = self.acquire(renewed).await?;
             let reply = lease.pooled.session.submit(Uuid::new_v4(), &statement);
-            let reply: Result<Reply<Value>, _> = reply.await;
+            let reply: Result<Reply<Value>, _> = Box::pin(reply).await;
             match reply {
                 Ok(reply) => {
                     self.give_back(lease);
@@ -282,12 +283,6 @@ impl SnowflakeClient {
         self.shared.transactions.end_all(patience).await
     }
 
-    /// Logs out of all sessions that nobody uses. Those that are used end with their use.
-    pub async fn close(&self) {
-        let idle = std::mem::take(&mut *self.idle());
-        futures::future::join_all(idle.iter().map(|pooled| pooled.session.close())).await;
-    }
-
     /// Runs a statement on a session that is then held; a session that expired before is replaced.
     async fn run_first(
         &self,
@@ -370,7 +365,7 @@ impl SnowflakeClient {
             None => PooledSession {
                 // Before the login: the server counts from no earlier.
                 since: Moment::now(),
-                session: self.login().await?,
+                session: Box::pin(self.login()).await?,
                 used: Moment::now(),
             },
         };

@@ -52,6 +52,20 @@ fn an_environment_variable_overrides_a_key() {
 }
 
 #[test]
+fn another_client_is_named_with_its_version() {
+    let file = "[local]\naccount='a'\nuser='u'\npassword='p'\n";
+    let client = |more: &str| with_file(&format!("{file}{more}"), Some("local"), &[]);
+    let ours = client("").expect("a connection").client;
+    assert_eq!(ours, ClientApp::default());
+    let go = client("client_app_id='Go'\nclient_app_version='1.16.0'\n").expect("a connection");
+    assert_eq!((&*go.client.id, &*go.client.version), ("Go", "1.16.0"));
+    for wrong in ["client_app_id='Go'\n", "client_app_version='1.16.0'\n"] {
+        let error = client(wrong).expect_err("half of it");
+        assert!(error.to_string().contains("client_app_"), "{error}");
+    }
+}
+
+#[test]
 fn all_mistakes_are_told_together() {
     let error = with_file("[local]\nrole='r'\n", Some("local"), &[]).expect_err("no connection");
     assert_eq!(error.0.len(), 3, "{error}");

@@ -186,13 +186,17 @@ impl SnowflakeError {
 
     /// What Snowflake answered to a login: whatever it refuses there is the login.
     pub(super) fn of_login(self) -> Self {
-        match self.kind {
-            Kind::Login | Kind::Unreachable => self,
-            _ => Self {
-                kind: Kind::Login,
-                message: format!("{}{LOGIN_REMEDY}", self.message),
-                ..self
-            },
+        if self.kind == Kind::Unreachable || self.code.is_none() {
+            return self;
+        }
+        let remedy = match self.kind {
+            Kind::Login => "",
+            _ => LOGIN_REMEDY,
+        };
+        Self {
+            kind: Kind::Login,
+            message: format!("Snowflake refused the login: {}{remedy}", self.message),
+            ..self
         }
     }
 
@@ -376,13 +380,11 @@ mod tests {
     fn what_a_login_is_refused_with_is_the_login() {
         let refused = SnowflakeError::from_code("399999", None, "Who are you?").of_login();
         assert_eq!(refused.kind, Kind::Login);
-        assert!(
-            refused
-                .message
-                .contains("Who are you? (Snowflake error 399999); check the user"),
-            "{}",
-            refused.message
-        );
+        let told =
+            "Snowflake refused the login: Who are you? (Snowflake error 399999); check the user";
+        assert!(refused.message.starts_with(told), "{}", refused.message);
+        let unusable = SnowflakeError::refused("no key".to_owned()).of_login();
+        assert_eq!(unusable.kind, Kind::Refused);
     }
 
     proptest! {

@@ -25,5 +25,6 @@ pub use answer::{Answer, Row};
 pub use client::{Reserved, SnowflakeClient};
 pub use connection::Connection;
 pub use error::SnowflakeError;
+pub use session::close_all;
 pub use statement::{Bind, Statement};
 pub use transaction::Transaction;

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -37,6 +37,17 @@ const LONGEST_POLL_PAUSE: Duration = Duration::from_secs(5);
 const RUNNING: [&str; 2] = ["333333", "333334"];
 /// The code of a session whose token has expired, and which the master token renews.
 const EXPIRED: &str = "390112";
+
+/// All sessions of this process.
+static OPEN: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
+
+/// Logs out of all sessions of this process, whatever they do. Those whose end does not arrive end by themselves.
+pub async fn close_all() {
+    let open = std::mem::take(&mut *OPEN.lock().unwrap_or_else(PoisonError::into_inner));
+    let sessions = open.iter().filter_map(Weak::upgrade);
+    let closings = sessions.map(|inner| async move { Session { inner }.close().await });
+    futures::future::join_all(closings).await;
+}
 
 /// A session. Clones share it; with the last of them it ends.
 #[derive(Clone)]
@@ -89,15 +100,17 @@ impl Session {
         let tokens = read(&body)?.data.ok_or_else(|| {
             SnowflakeError::refused("Snowflake's answer to the login has no token".to_owned())
         })?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                http,
-                base_url: connection.base_url.clone(),
-                tokens: Mutex::new(tokens),
-                renewal: tokio::sync::Mutex::default(),
-                closed: AtomicBool::new(false),
-            }),
-        })
+        let inner = Arc::new(Inner {
+            http,
+            base_url: connection.base_url.clone(),
+            tokens: Mutex::new(tokens),
+            renewal: tokio::sync::Mutex::default(),
+            closed: AtomicBool::new(false),
+        });
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|session| session.strong_count() > 0);
+        open.push(Arc::downgrade(&inner));
+        Ok(Self { inner })
     }
 
     /// Runs a statement to its end and answers its result. By `request`, its id, [`Self::cancel`] finds it.
@@ -129,6 +142,9 @@ impl Session {
                 self.cancel(request).await;
                 return Err(lost("it takes too long, and was cancelled"));
             }
+            // Snowflake answers late by itself; where it does not, nobody hurries.
+            tokio::time::sleep((PAUSE * asked).min(LONGEST_POLL_PAUSE)).await;
+            asked += 1;
             match self
                 .exchange(|http, base| Ok(http.get(join(base, &path, "")?)))
                 .await
@@ -150,9 +166,6 @@ impl Session {
                     });
                 }
             }
-            // Snowflake answers late by itself; where it does not, nobody hurries.
-            asked += 1;
-            tokio::time::sleep((PAUSE * asked).min(LONGEST_POLL_PAUSE)).await;
         }
         reply
             .data

@@ -33,8 +33,15 @@ fn sessions_that_expire_in_the_middle_change_nothing() {
 }
 
 #[test]
-fn sessions_that_expire_all_the_time_are_renewed_by_both_roles() {
-    let snowflake = with_short_sessions();
+fn sessions_that_nothing_renews_are_replaced_by_both_roles() {
+    let snowflake = LocalSnowflake::start(&[
+        "--session-lifetime",
+        "3",
+        "--master-lifetime",
+        "3",
+        "--transaction-idle",
+        "5",
+    ]);
     let migration = Migration::new(LocalRedshift::shared(), 800, 20, 801);
     migration.configure_workers("max_parallel_tasks = 2\ntask_fetch_interval = 0.5");
     migration.configure_orchestrators("poll_interval = 0.5");
@@ -107,8 +114,16 @@ fn logins_that_are_refused_for_a_while_fail_nothing() {
         scratch.write("users.json", &entry.to_string())
     };
     let file = users("right");
-    // What an expired session has locked is free when its transaction has been idle for too long.
-    let expiring = ["--session-lifetime", "3", "--transaction-idle", "5"];
+    // Sessions are not renewed for ever. What an expired one has locked is free when its transaction has been idle for too
+    // long.
+    let expiring = [
+        "--session-lifetime",
+        "3",
+        "--master-lifetime",
+        "3",
+        "--transaction-idle",
+        "5",
+    ];
     let options = [&expiring[..], &["--users", file.to_str().unwrap()]].concat();
     let snowflake = LocalSnowflake::start(&options);
     let migration = Migration::new(LocalRedshift::shared(), 4_000, 100, 2_000);
@@ -132,7 +147,7 @@ fn logins_that_are_refused_for_a_while_fail_nothing() {
 #[test]
 fn a_burst_that_meets_nothing_but_expired_sessions_answers_all() {
     const AT_ONCE: usize = 20;
-    let snowflake = LocalSnowflake::start(&["--session-lifetime", "3"]);
+    let snowflake = LocalSnowflake::start(&["--session-lifetime", "3", "--master-lifetime", "3"]);
     let client = SnowflakeClient::new(local_connection(&snowflake), "test");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
