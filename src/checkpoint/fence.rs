@@ -28,13 +28,14 @@ use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint};
 use crate::failpoint::Step;
 
-/// The least step; the greatest is less than twice that.
-const LEAST_STEP: i64 = 1 << 32;
+/// What every step adds: so many times it was taken, for whoever reads it; and below that something of its own.
+const LEAST_STEP: i64 = 1 << 40;
+const OF_ITS_OWN: i64 = 1 << 32;
 
 /// What to add to a number that shall be larger than before and that nobody else arrives at, who adds to the same one. Two
 /// steps are more than any single one.
 pub(super) fn unique_step() -> i64 {
-    rand::random_range(LEAST_STEP..2 * LEAST_STEP)
+    LEAST_STEP + rand::random_range(0..OF_ITS_OWN)
 }
 
 impl HybridCheckpoint {
