@@ -35,7 +35,8 @@ fn end_table(metadata: &Metadata, owned: &OwnedWorkflow) -> Result<bool, Checkpo
         phase: TablePhase::Completed,
         error: None,
     };
-    let applied = metadata.checkpoint.apply(owned, &[change]);
+    let changes = [change];
+    let applied = metadata.checkpoint.apply(owned, &changes);
     Ok(metadata.runtime.block_on(applied)?[0] == Applied::Yes)
 }
 
@@ -53,9 +54,8 @@ fn of_two_that_take_from_the_same_old_row_only_the_one_that_stands_there_can_wri
         end_table(&metadata, &first),
         Err(CheckpointError::Fenced(_))
     ));
-    let renewed = metadata
-        .checkpoint
-        .renew_workflows("first", &[(first.id, first.epoch)], LEASE);
+    let driven = [(first.id, first.epoch)];
+    let renewed = metadata.checkpoint.renew_workflows("first", &driven, LEASE);
     assert_eq!(metadata.runtime.block_on(renewed).unwrap(), [first.id]);
     assert!(end_table(&metadata, &second).unwrap());
 }

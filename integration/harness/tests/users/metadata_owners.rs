@@ -133,7 +133,8 @@ fn what_an_interrupted_creation_left_is_completed_and_a_stage_of_somebody_else_i
     sql.run(&format!("DROP STAGE {schema}.TASK_RESULTS"));
     orchestrator();
     for object in ["DATA_MIGRATION_WARNING", "WORKER"] {
-        sql.number(&format!("SELECT COUNT(*) FROM {schema}.{object}"));
+        let rows = sql.number(&format!("SELECT COUNT(*) FROM {schema}.{object}"));
+        assert_eq!(rows, 0, "{object}");
     }
     sql.run(&format!("LIST @{schema}.TASK_RESULTS"));
 }
