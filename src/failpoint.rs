@@ -40,8 +40,12 @@ steps! {
     CreateCommit = "create.commit",
     /// Workflows are taken under a new epoch.
     WorkflowTake = "workflow.take",
+    /// The fencing of a taken workflow's tables begins its transaction.
+    FenceBegin = "fence.begin",
     /// The tables of a taken workflow are fenced against its former owner.
     WorkflowFence = "workflow.fence",
+    /// The fencing is committed.
+    FenceCommit = "fence.commit",
     /// The leases of workflows are renewed.
     WorkflowRenew = "workflow.renew",
     /// The leases of workflows are handed back.
@@ -88,6 +92,8 @@ steps! {
     TaskFinish = "task.finish",
     /// Claims of silent workers are returned.
     TaskReap = "task.reap",
+    /// Tasks of workflows that ended long ago are deleted.
+    TaskPurge = "task.purge",
     /// Ended tasks are marked as collected; those of a failed table that have not ended are cancelled.
     TaskCollect = "task.collect",
     /// The target's table, schema or database is created.

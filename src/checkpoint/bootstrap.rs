@@ -1,30 +1,66 @@
-//! Creates the metadata objects, or upgrades them migration by migration.
+//! Creates the metadata objects at once, or upgrades older ones migration by migration.
 
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint};
+use super::hybrid::{HybridCheckpoint, Stored};
 use super::schema;
-use super::sql::text;
 use crate::failpoint::Step;
 
 impl HybridCheckpoint {
     /// As [`OrchestratorCheckpoint::bootstrap`] says.
     pub(super) async fn create_or_upgrade(&self) -> Result<(), CheckpointError> {
-        let mut found = self.stored_version().await?;
+        let stored = self.stored_version().await?;
+        if stored != Stored::Version(schema::VERSION) {
+            // Before anything is written.
+            self.refuse_foreign(stored.is_installed()).await?;
+        }
+        match stored {
+            Stored::Version(found @ 1..) => self.upgrade(found).await,
+            Stored::Version(0) => self.install().await,
+            Stored::Nothing(_) => {
+                self.prepare().await?;
+                self.install().await
+            }
+        }
+    }
+
+    /// Creates all that is not there yet, in the form of this version.
+    async fn install(&self) -> Result<(), CheckpointError> {
+        tracing::info!(
+            version = schema::VERSION,
+            schema = self.s,
+            "the metadata objects are created; hybrid tables take their time: this may take a minute, once"
+        );
+        for statement in &schema::creation(&self.s) {
+            self.create(Step::BootstrapMigrate, statement).await?;
+        }
+        self.write_version(schema::VERSION).await
+    }
+
+    /// Leads older metadata, migration by migration, to this version.
+    async fn upgrade(&self, mut found: u32) -> Result<(), CheckpointError> {
+        self.refuse_newer(found)?;
         for (version, statements) in schema::migrations(&self.s) {
             if found >= version {
                 continue;
             }
             self.migrate(version, &statements).await?;
             // Another orchestrator, which started at the same time, may have come further.
-            found = self.stored_version().await?;
+            found = self.found_version().await?;
         }
         Ok(())
     }
 
     /// The version that the metadata have; 0 before the first.
-    async fn stored_version(&self) -> Result<u32, CheckpointError> {
-        let rows = self.stored_versions().await?;
-        let found: u32 = rows.first().map_or(Ok(0), |row| Cells(row, 0).number())?;
+    async fn found_version(&self) -> Result<u32, CheckpointError> {
+        let found = match self.stored_version().await? {
+            Stored::Version(found) => found,
+            Stored::Nothing(_) => 0,
+        };
+        self.refuse_newer(found)?;
+        Ok(found)
+    }
+
+    fn refuse_newer(&self, found: u32) -> Result<(), CheckpointError> {
         if found > schema::VERSION {
             return Err(CheckpointError::Schema(format!(
                 "the metadata in {} has version {found}, and this snowhaul knows version {}; start a newer snowhaul",
@@ -32,25 +68,30 @@ impl HybridCheckpoint {
                 schema::VERSION
             )));
         }
-        Ok(found)
+        Ok(())
     }
 
     async fn migrate(&self, version: u32, statements: &[String]) -> Result<(), CheckpointError> {
         tracing::info!(
             version,
             schema = self.s,
-            "metadata objects are created or upgraded"
+            "the metadata objects are upgraded; this may take a minute"
         );
         if version == 3 {
             self.rename_columns().await?;
         }
         for statement in statements {
             // Who was held up since the last look must not undo what others do by now.
-            if schema::is_for_its_time(statement) && self.stored_version().await? >= version {
+            if schema::is_for_its_time(statement) && self.found_version().await? >= version {
                 return Ok(());
             }
             self.create(Step::BootstrapMigrate, statement).await?;
         }
+        self.write_version(version).await
+    }
+
+    /// Says that the metadata have this version: last, so that nobody works with what is not complete.
+    async fn write_version(&self, version: u32) -> Result<(), CheckpointError> {
         let done = format!(
             "INSERT INTO {s}.SCHEMA_VERSION (VERSION) SELECT {version} WHERE NOT EXISTS (SELECT 1 FROM {s}.SCHEMA_VERSION WHERE VERSION = {version})",
             s = self.s
@@ -90,15 +131,6 @@ impl HybridCheckpoint {
     }
 
     async fn has_column(&self, table: &str, column: &str) -> Result<bool, CheckpointError> {
-        let sql = format!(
-            "SELECT COUNT(*) FROM {}.INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} AND COLUMN_NAME = {}",
-            crate::types::snowflake_name::quote(&self.location.database),
-            text(&self.location.schema),
-            text(table),
-            text(column)
-        );
-        let rows = self.query(&sql).await?;
-        let count: u64 = rows.first().map_or(Ok(0), |row| Cells(row, 0).number())?;
-        Ok(count > 0)
+        Ok(self.columns_of("TABLE", table).await?.contains(column))
     }
 }

@@ -2,9 +2,11 @@
 
 use super::catalog_contract::*;
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, corrupt, is_absence, is_refusal, to_json};
-use super::orchestrator::{INSERT_ROWS, of_affinity, open};
-use super::sql::{like, text, text_opt, values};
+use super::hybrid::{
+    Cells, HybridCheckpoint, NO_SUCH_COLUMN, corrupt, has_code, is_absence, is_refusal, to_json,
+};
+use super::orchestrator::{of_affinity, open};
+use super::sql::{like, portions, text, text_opt, values};
 use crate::domain::WorkflowId;
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::phase::WorkflowPhase;
@@ -59,7 +61,7 @@ fn summary(row: &crate::snowflake::Row) -> Result<WorkflowSummary, CheckpointErr
 
 impl HybridCheckpoint {
     /// What stands under a name. Asks only for what metadata of every version have; without metadata there is nothing. One
-    /// statement.
+    /// statement; a few more where the table is another tool's.
     ///
     /// # Errors
     /// When the checkpoint cannot be asked.
@@ -83,6 +85,10 @@ impl HybridCheckpoint {
         );
         let rows = match self.query(&sql).await {
             Err(error) if is_absence(&error) => return Ok(Vec::new()),
+            Err(error) if has_code(&error, NO_SUCH_COLUMN) => {
+                self.check_version().await?;
+                return Err(error);
+            }
             rows => rows?,
         };
         let read = |row: &crate::snowflake::Row| {
@@ -112,7 +118,7 @@ impl HybridCheckpoint {
         affinity: Option<&AffinityFilter>,
     ) -> Result<Vec<OpenWorkflow>, CheckpointError> {
         let sql = format!(
-            "SELECT NAME, IFF(OWNER IS NULL OR LEASE_UNTIL < SYSDATE(), 1, 0) FROM {s}.WORKFLOW WHERE {}{} AND WORKFLOW_ID <> {own} ORDER BY WORKFLOW_ID",
+            "SELECT NAME, IFF(OWNER IS NULL OR LEASE_UNTIL < SYSDATE(), 1, 0) FROM {s}.WORKFLOW WHERE {}{} AND WORKFLOW_ID <> {own} ORDER BY CREATED_AT, WORKFLOW_ID",
             open(&self.s),
             of_affinity(affinity),
             s = self.s
@@ -168,7 +174,7 @@ impl HybridCheckpoint {
                 tables.push(vec![no.to_string(), text(&spec.source.to_string()), text(&spec.target.to_string()), text(&to_json(spec)?)]);
             }
             transaction.execute(Step::CreateTables, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
-            for chunk in tables.chunks(INSERT_ROWS) {
+            for chunk in portions(&tables) {
                 let rows = values(&["N", "S", "T", "J"], chunk);
                 let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, 'PENDING', v.S, v.T, v.J FROM ({rows}) v");
                 transaction.execute(Step::CreateTables, &insert).await?;
@@ -233,7 +239,7 @@ impl WorkflowCatalog for HybridCheckpoint {
 
     async fn list_workflows(&self) -> Result<Vec<WorkflowSummary>, CheckpointError> {
         let sql = format!(
-            "{SUMMARY} FROM {} {GROUP} ORDER BY w.WORKFLOW_ID DESC",
+            "{SUMMARY} FROM {} {GROUP} ORDER BY w.CREATED_AT DESC, w.WORKFLOW_ID DESC",
             workflows(&self.s)
         );
         self.query(&sql).await?.iter().map(summary).collect()

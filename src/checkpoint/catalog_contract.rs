@@ -211,7 +211,8 @@ impl WorkerSummary {
 /// What the command line asks.
 #[async_trait]
 pub trait WorkflowCatalog: Send + Sync {
-    /// Answers whether the metadata objects are there in this version's form. One statement.
+    /// Answers whether the metadata objects are there in this version's form. One statement; where they are not, a few more,
+    /// without a warehouse, that tell whether another tool's are there ([`CheckpointError::Foreign`]).
     async fn check_schema(&self) -> Result<(), CheckpointError>;
     /// Creates a workflow with its tables in one transaction and answers its id. A repetition after a lost reply
     /// answers the same id.

@@ -3,7 +3,7 @@
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, task_id, to_json};
 use super::requests::{ENDED_TABLE, NO_LOAD_FAILURES};
-use super::sql::{number_list, text, text_list, text_opt, values};
+use super::sql::{list_of, number_list, portions, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::task::TaskKind;
 use crate::domain::{Attempt, TableNo};
@@ -91,15 +91,32 @@ impl HybridCheckpoint {
                 manifest.bytes().to_string(),
             ]);
         }
-        self.execute(Step::PartitionStaged, &format!(
-            "UPDATE {s}.\"PARTITION\" p SET PHASE = 'STAGED', ATTEMPT = v.A, MANIFEST = v.M, ROWS_STAGED = v.R, BYTES = v.B, STAGED_AT = SYSDATE() FROM ({}) v \
-             WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = v.T AND p.PARTITION_NO = v.P AND p.PHASE = 'PENDING' AND {}",
-            values(&["T", "P", "A", "M", "R", "B"], &rows),
-            self.fence(owned),
-            s = self.s,
-            id = owned.id
-        ))
-        .await
+        let mut changed = 0;
+        for rows in portions(&rows) {
+            changed += self.execute(Step::PartitionStaged, &format!(
+                "UPDATE {s}.\"PARTITION\" p SET PHASE = 'STAGED', ATTEMPT = v.A, MANIFEST = v.M, ROWS_STAGED = v.R, BYTES = v.B, STAGED_AT = SYSDATE() FROM ({}) v \
+                 WHERE {} AND p.PHASE = 'PENDING' AND {}",
+                values(&["T", "P", "A", "M", "R", "B"], rows),
+                self.of_partitions(owned, rows),
+                self.fence(owned),
+                s = self.s
+            ))
+            .await?;
+        }
+        Ok(changed)
+    }
+
+    /// The condition that partition `p` is the one that row `v` of these names by its first two values: table, partition.
+    fn of_partitions(&self, owned: &OwnedWorkflow, rows: &[Vec<String>]) -> String {
+        let mut tables: Vec<Vec<String>> = rows.iter().map(|row| row[..1].to_vec()).collect();
+        tables.sort();
+        tables.dedup();
+        format!(
+            "p.WORKFLOW_ID = {} AND p.TABLE_NO = v.T AND p.PARTITION_NO = v.P AND p.TABLE_NO IN {} AND p.PARTITION_NO IN {}",
+            owned.id,
+            list_of(&tables, 0),
+            list_of(rows, 1)
+        )
     }
 
     async fn apply_failed(
@@ -122,11 +139,11 @@ impl HybridCheckpoint {
             .collect();
         self.execute(Step::PartitionFailed, &format!(
             "UPDATE {s}.\"PARTITION\" p SET PHASE = 'FAILED', ERROR = v.E, FAILED_AT = SYSDATE() FROM ({}) v \
-             WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = v.T AND p.PARTITION_NO = v.P AND p.PHASE IN ('PENDING', 'STAGED') AND {}",
+             WHERE {} AND p.PHASE IN ('PENDING', 'STAGED') AND {}",
             values(&["T", "P", "E"], &rows),
+            self.of_partitions(owned, &rows),
             self.fence(owned),
-            s = self.s,
-            id = owned.id
+            s = self.s
         ))
         .await
     }
@@ -145,10 +162,11 @@ impl HybridCheckpoint {
             .collect();
         self.execute(Step::TableEnd, &format!(
             "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE(), LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} FROM ({}) v \
-             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN {ENDED_TABLE}",
+             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN {ENDED_TABLE} AND t.TABLE_NO IN {}",
             values(&["T", "F", "E"], &rows),
             owned.id,
             owned.epoch,
+            list_of(&rows, 0),
             s = self.s
         ))
         .await

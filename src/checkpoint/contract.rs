@@ -4,6 +4,7 @@
 //! "Fenced" means: applied only while the workflow's `OWNER_EPOCH` is the caller's.
 
 use super::load_permit::Admission;
+use super::location::MetadataLocation;
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::analysis::SyncSettings;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
@@ -36,6 +37,18 @@ pub enum CheckpointError {
         schema: String,
         /// What Snowflake said.
         cause: String,
+    },
+    /// The schema has objects of our names that are not ours.
+    #[error(
+        "the schema {schema} is another tool's: it has objects under names that snowhaul needs, and that snowhaul did not create ({objects}). Nothing was written into it. Give snowhaul a schema of its own, the same for all its processes and commands: {}=SNOWHAUL (and {}, for another database than that)",
+        MetadataLocation::SCHEMA_VARIABLE,
+        MetadataLocation::DATABASE_VARIABLE
+    )]
+    Foreign {
+        /// The quoted schema.
+        schema: String,
+        /// The objects, each with its kind.
+        objects: String,
     },
     /// The metadata objects are of another version.
     #[error("{0}")]
@@ -290,7 +303,9 @@ pub struct LoadUnit {
 /// What an orchestrator asks. `owned` is always the workflow as it was taken.
 #[async_trait]
 pub trait OrchestratorCheckpoint: Send + Sync {
-    /// Creates or upgrades the metadata objects (numbered migrations). Safe when several start at once.
+    /// Creates the metadata objects, or upgrades older ones (numbered migrations). Safe when several start at once. One
+    /// statement when they are there in this version's form; else it first looks whose objects of their names there are,
+    /// and refuses those of another tool ([`CheckpointError::Foreign`]) before anything is written.
     async fn bootstrap(&self) -> Result<(), CheckpointError>;
     /// Takes up to `limit` workflows that have not ended (or whose tables shall run again), match the affinity, and have no
     /// owner or one whose lease ran out. Answers also those of `driven` of which operators have asked something since: under
@@ -302,7 +317,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<Vec<OwnedWorkflow>, CheckpointError>;
     /// Fences the tables of a workflow that was taken: from then on nothing that its former owner writes matches a row. A load
     /// of that owner, which has locked a table's row, ends or is rolled back first; an answer does not wait for it, it is an
-    /// error that passes. One statement.
+    /// error that passes. A transaction of four statements, three when they are fenced already.
     async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError>;
     /// Renews the leases of these workflows and answers those that have another owner. One statement (two if some are lost).
     async fn renew_workflows(
@@ -371,14 +386,15 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     /// Writes a table's plan: its partitions, its extraction, its estimates and warnings, Analyzing → Executing, and the
     /// analysis collected. Atomic, fenced; a table that is planned already is left as it is. So is one whose analysis
     /// started from another state of earlier runs than the one that is stored: its analysis goes back to the queue. A few
-    /// statements a table and one per thousand partitions.
+    /// statements a table and one per 500 partitions, or 500 KB of their text.
     async fn write_plan(
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
         plan: &TablePlan,
     ) -> Result<Applied, CheckpointError>;
-    /// Queues tasks that are not queued yet, of tables that have not ended. Fenced. One statement per thousand.
+    /// Queues tasks that are not queued yet, of tables that have not ended. Fenced. One statement per 500, or per 500 KB of
+    /// their text.
     async fn enqueue(
         &self,
         owned: &OwnedWorkflow,
@@ -392,7 +408,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     ) -> Result<Vec<EndedTask>, CheckpointError>;
     /// Applies changes of one workflow; the answers stand in the order of the changes. The tasks that ended are collected;
     /// what is left of a failed table's is cancelled. At most two statements per kind of change in the batch when all apply,
-    /// one more when some do not.
+    /// one more when some do not, and one more for each further 500 partitions that are staged, or 500 KB of their text.
     async fn apply(
         &self,
         owned: &OwnedWorkflow,

@@ -2,7 +2,9 @@
 
 use super::contract::{CheckpointError, StoreError, StoreFailure};
 use super::limits::KnownLimits;
+use super::location::MetadataLocation;
 use super::schema;
+use super::shown::shown;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
@@ -12,42 +14,28 @@ use crate::types::snowflake_name;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where the metadata objects live: exact names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetadataLocation {
-    /// Database.
-    pub database: String,
-    /// Schema.
-    pub schema: String,
-}
-
-impl Default for MetadataLocation {
-    fn default() -> Self {
-        Self {
-            database: "SNOWCONVERT_AI".to_owned(),
-            schema: "DATA_MIGRATION".to_owned(),
-        }
-    }
-}
-
-impl MetadataLocation {
-    /// The schema, quoted: `"DB"."SCHEMA"`.
-    pub fn quoted(&self) -> String {
-        format!(
-            "{}.{}",
-            snowflake_name::quote(&self.database),
-            snowflake_name::quote(&self.schema)
-        )
-    }
-
-    /// The stage of the extracted files, as statements name it: `@"DB"."SCHEMA"."TASK_RESULTS"`.
-    pub fn stage(&self) -> String {
-        format!("@{}.\"TASK_RESULTS\"", self.quoted())
-    }
-}
-
 /// Before an object whose creation was refused is created again.
 const CREATED_BY_ANOTHER: Duration = Duration::from_millis(500);
+
+/// Snowflake's codes of "object already exists" and "invalid identifier".
+const ALREADY_EXISTS: &str = "002002";
+pub(super) const NO_SUCH_COLUMN: &str = "000904";
+
+/// What stands where the metadata's version is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// The version; 0 before the first.
+    Version(u32),
+    /// There is no table of versions: what Snowflake said.
+    Nothing(String),
+}
+
+impl Stored {
+    /// Whether the metadata were complete once.
+    pub(super) fn is_installed(&self) -> bool {
+        matches!(self, Self::Version(1..))
+    }
+}
 
 /// The checkpoint. Cheap to clone.
 #[derive(Clone)]
@@ -78,59 +66,54 @@ impl HybridCheckpoint {
 
     /// Whether the metadata objects are there in this version's form.
     pub(super) async fn check_version(&self) -> Result<(), CheckpointError> {
-        let found = match self
-            .query(&format!(
-                "SELECT COALESCE(MAX(VERSION), 0) FROM {}.SCHEMA_VERSION",
-                self.s
-            ))
-            .await
-        {
-            Ok(rows) => rows
-                .first()
-                .map_or(Ok(0), |row| Cells(row, 0).number::<u32>())?,
-            Err(error) if is_absence(&error) => {
-                return Err(CheckpointError::NoMetadata {
-                    schema: self.s.clone(),
-                    cause: error.to_string(),
-                });
-            }
-            Err(error) => return Err(error),
-        };
-        if found == schema::VERSION {
+        let stored = self.stored_version().await?;
+        if stored == Stored::Version(schema::VERSION) {
             return Ok(());
         }
-        if found < schema::VERSION {
-            // An orchestrator that creates or upgrades it writes the version last.
-            let cause = match found {
-                0 => "it is being created".to_owned(),
-                _ => format!(
-                    "it has version {found}, and an orchestrator of this version upgrades it to {}",
+        self.refuse_foreign(stored.is_installed()).await?;
+        let cause = match stored {
+            Stored::Version(found) if found > schema::VERSION => {
+                return Err(CheckpointError::Schema(format!(
+                    "the metadata in {} has version {found}, and this snowhaul needs version {}; run the same version on both sides",
+                    self.s,
                     schema::VERSION
-                ),
-            };
-            return Err(CheckpointError::NoMetadata {
-                schema: self.s.clone(),
-                cause,
-            });
-        }
-        Err(CheckpointError::Schema(format!(
-            "the metadata in {} has version {found}, and this snowhaul needs version {}; run the same version on both sides",
-            self.s,
-            schema::VERSION
-        )))
+                )));
+            }
+            // An orchestrator that creates or upgrades it writes the version last.
+            Stored::Version(0) => "it is being created".to_owned(),
+            Stored::Version(found) => format!(
+                "it has version {found}, and an orchestrator of this version upgrades it to {}",
+                schema::VERSION
+            ),
+            Stored::Nothing(cause) => cause,
+        };
+        Err(CheckpointError::NoMetadata {
+            schema: self.s.clone(),
+            cause,
+        })
     }
 
-    /// The latest version, once the table of versions is there. What exists is not created again: Snowflake wants the
-    /// privilege to create even where `IF NOT EXISTS` has nothing to do.
-    pub(super) async fn stored_versions(&self) -> Result<Vec<Row>, CheckpointError> {
+    /// The latest version that is written. One statement.
+    pub(super) async fn stored_version(&self) -> Result<Stored, CheckpointError> {
         let sql = format!(
             "SELECT COALESCE(MAX(VERSION), 0) FROM {}.SCHEMA_VERSION",
             self.s
         );
         match self.query(&sql).await {
-            Err(error) if is_absence(&error) => {}
-            found => return found,
+            Ok(rows) => Ok(Stored::Version(
+                rows.first().map_or(Ok(0), |row| Cells(row, 0).number())?,
+            )),
+            // Without such a column it is another tool's.
+            Err(error) if is_absence(&error) || has_code(&error, NO_SUCH_COLUMN) => {
+                Ok(Stored::Nothing(error.to_string()))
+            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Makes the table of versions, and what it is in. What exists is not created again: Snowflake wants the privilege to create
+    /// even where `IF NOT EXISTS` has nothing to do.
+    pub(super) async fn prepare(&self) -> Result<(), CheckpointError> {
         let database = snowflake_name::quote(&self.location.database);
         // Database, schema, table: from the last on, and one more whenever that one has nowhere to be.
         let statements = schema::preparation(&database, &self.s);
@@ -138,8 +121,7 @@ impl HybridCheckpoint {
         loop {
             match self.create_all(&statements[first..]).await {
                 Err(error) if first > 0 && is_absence(&error) => first -= 1,
-                Err(error) => return Err(error),
-                Ok(()) => return self.query(&sql).await,
+                created => return created,
             }
         }
     }
@@ -163,6 +145,10 @@ impl HybridCheckpoint {
     /// Creates one of the metadata objects; what fails is named.
     pub(super) async fn create(&self, at: Step, statement: &str) -> Result<(), CheckpointError> {
         let mut created = self.execute(at, statement).await;
+        // Two at once may be told so, `IF NOT EXISTS` or not.
+        if matches!(&created, Err(error) if has_code(error, ALREADY_EXISTS)) {
+            return Ok(());
+        }
         if matches!(&created, Err(error) if is_refusal(error)) {
             // Two orchestrators that start at once create the same object: one of them may be refused, and finds it then.
             tokio::time::sleep(CREATED_BY_ANOTHER).await;
@@ -177,7 +163,7 @@ impl HybridCheckpoint {
         if error.unreachable {
             return Err(error.into());
         }
-        let end = [" (", " AS ", " ENCRYPTION"]
+        let end = [" (", " AS ", " ENCRYPTION", " COMMENT"]
             .iter()
             .filter_map(|end| statement.find(end))
             .min();
@@ -203,6 +189,15 @@ impl HybridCheckpoint {
     ) -> Result<Vec<Row>, CheckpointError> {
         let statement = statement.into();
         self.repeat(|| self.client.query(statement.clone())).await
+    }
+
+    /// Runs a SHOW command as [`shown`] says.
+    pub(super) async fn show(
+        &self,
+        sql: &str,
+        columns: &[&str],
+    ) -> Result<Vec<Vec<String>>, CheckpointError> {
+        self.repeat(|| shown(&self.client, sql, columns)).await
     }
 
     async fn repeat<T, F>(&self, mut statement: impl FnMut() -> F) -> Result<T, CheckpointError>
@@ -275,7 +270,16 @@ pub(super) fn is_refusal(error: &CheckpointError) -> bool {
     kind(error) == Some(&Kind::Refused)
 }
 
+/// Whether Snowflake answered with this code.
+pub(super) fn has_code(error: &CheckpointError, code: &str) -> bool {
+    answer(error).and_then(|error| error.code.as_deref()) == Some(code)
+}
+
 fn kind(error: &CheckpointError) -> Option<&Kind> {
+    answer(error).map(|error| &error.kind)
+}
+
+fn answer(error: &CheckpointError) -> Option<&SnowflakeError> {
     let CheckpointError::Store(StoreError {
         source: Some(source),
         ..
@@ -283,9 +287,7 @@ fn kind(error: &CheckpointError) -> Option<&Kind> {
     else {
         return None;
     };
-    source
-        .downcast_ref::<SnowflakeError>()
-        .map(|error| &error.kind)
+    source.downcast_ref::<SnowflakeError>()
 }
 
 impl From<SnowflakeError> for CheckpointError {

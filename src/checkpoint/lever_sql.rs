@@ -11,6 +11,8 @@ pub(super) struct Operands<'a> {
     pub(super) id: &'a str,
     /// What `REQUEST_SEQ` must be: somebody else may steer too.
     pub(super) seq: &'a str,
+    /// What is added to it: nobody else arrives at the same number.
+    pub(super) step: &'a str,
     /// The phase in which a workflow that runs again must still be.
     pub(super) phase: Option<WorkflowPhase>,
     /// The numbers of the tables that are meant; none: the workflow as a whole.
@@ -23,6 +25,7 @@ pub(super) fn statements(lever: Lever, operands: &Operands<'_>) -> Vec<String> {
         s,
         id,
         seq,
+        step,
         phase,
         tables,
     } = operands;
@@ -40,7 +43,7 @@ pub(super) fn statements(lever: Lever, operands: &Operands<'_>) -> Vec<String> {
         None => "w.STATUS IN ('PENDING', 'EXECUTING')".to_owned(),
     };
     let mut statements = vec![format!(
-        "UPDATE {s}.WORKFLOW_REQUEST SET {set}REQUEST_SEQ = REQUEST_SEQ + 1, REQUESTED_AT = SYSDATE() WHERE WORKFLOW_ID = {id} AND REQUEST_SEQ = {seq} \
+        "UPDATE {s}.WORKFLOW_REQUEST SET {set}REQUEST_SEQ = REQUEST_SEQ + {step}, REQUESTED_AT = SYSDATE() WHERE WORKFLOW_ID = {id} AND REQUEST_SEQ = {seq} \
          AND EXISTS (SELECT 1 FROM {s}.WORKFLOW w WHERE w.WORKFLOW_ID = {id} AND {still})"
     )];
     let of = if whole {

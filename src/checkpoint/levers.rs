@@ -2,6 +2,7 @@
 //! carries out, and stops tasks that nobody wants any more.
 
 use super::contract::*;
+use super::fence::unique_step;
 use super::hybrid::{Cells, HybridCheckpoint, corrupt};
 use super::lever_contract::*;
 use super::lever_sql::{Operands, statements};
@@ -57,11 +58,13 @@ impl WorkflowLevers for HybridCheckpoint {
         let transaction = self.client.begin(Step::RequestBegin).await?;
         let written = async {
             let (id, seq) = (workflow.id.to_string(), workflow.request_seq.to_string());
+            let step = unique_step().to_string();
             let tables: Vec<String> = tables.iter().map(TableNo::to_string).collect();
             let operands = Operands {
                 s: &self.s,
                 id: &id,
                 seq: &seq,
+                step: &step,
                 phase: (lever == Lever::Retry).then_some(workflow.phase),
                 tables: &tables,
             };

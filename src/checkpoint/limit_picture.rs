@@ -3,6 +3,7 @@
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, corrupt, parse_kind};
 use super::sql::text;
+use super::worker::TASK_ORDER;
 use super::worker_contract::ClaimRequest;
 use crate::domain::limits::{Activity, RateLimit, Scope, admit, full};
 use crate::domain::task::TaskKind;
@@ -86,8 +87,8 @@ impl HybridCheckpoint {
             // end of a task takes the lease away. A lease that has run out counts no more: its worker has let it go before.
             format!(
                 "SELECT 'R', 0, q.WORKFLOW_ID, q.TABLE_NO, q.PARTITION_NO, w.NAME, t.SOURCE_TABLE, w.AFFINITY, q.KIND, 0 {from_tasks} \
-                 WHERE q.STATUS IN ('CLAIMED', 'CANCELLED', 'PENDING') AND q.LEASE_UNTIL > SYSDATE() AND NOT {none}",
-                none = self.no_limits(),
+                 WHERE q.STATUS IN ('CLAIMED', 'CANCELLED', 'PENDING') AND q.LEASE_UNTIL > SYSDATE() AND {any}",
+                any = self.any_limit(),
             ),
             // A former owner's load counts until whoever takes the workflow has waited for it.
             format!(
@@ -101,8 +102,8 @@ impl HybridCheckpoint {
             parts.push(
                 format!(
                     "SELECT 'C', c.N, c.WORKFLOW_ID, c.TABLE_NO, c.PARTITION_NO, c.NAME, c.TASK_ID || ' ' || c.SOURCE_TABLE, c.AFFINITY, c.KIND, 0 FROM \
-                     (SELECT q.TASK_ID, q.WORKFLOW_ID, q.TABLE_NO, q.PARTITION_NO, w.NAME, t.SOURCE_TABLE, w.AFFINITY, q.KIND, ROW_NUMBER() OVER (ORDER BY q.PRIORITY, q.WORKFLOW_ID, q.TABLE_NO, q.TASK_ID) AS N \
-                     {from_tasks} WHERE q.TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE q WHERE {claimable}){open} \
+                     (SELECT q.TASK_ID, q.WORKFLOW_ID, q.TABLE_NO, q.PARTITION_NO, w.NAME, t.SOURCE_TABLE, w.AFFINITY, q.KIND, ROW_NUMBER() OVER (ORDER BY {TASK_ORDER}) AS N \
+                     {from_tasks} WHERE q.TASK_ID IN (SELECT q.TASK_ID FROM {s}.TASK_QUEUE q WHERE {claimable}){open} \
                      QUALIFY ROW_NUMBER() OVER (PARTITION BY q.WORKFLOW_ID, q.TABLE_NO ORDER BY q.PRIORITY, q.TASK_ID) <= {limit} ORDER BY N LIMIT {MAX_CANDIDATES}) c",
                     claimable = self.claimable(request),
                     limit = request.limit,

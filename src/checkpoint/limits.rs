@@ -77,12 +77,17 @@ impl KnownLimits {
 }
 
 impl HybridCheckpoint {
-    /// The condition that no limit is set.
-    pub(super) fn no_limits(&self) -> String {
+    /// The condition that a limit is set.
+    pub(super) fn any_limit(&self) -> String {
         format!(
-            "NOT EXISTS (SELECT 1 FROM {}.RATE_LIMIT WHERE {IS_SET})",
+            "EXISTS (SELECT 1 FROM {}.RATE_LIMIT WHERE {IS_SET})",
             self.s
         )
+    }
+
+    /// The condition that no limit is set.
+    pub(super) fn no_limits(&self) -> String {
+        format!("NOT {}", self.any_limit())
     }
 
     /// Claims under limits, if there are any; `None`: there are none, and tasks wait.

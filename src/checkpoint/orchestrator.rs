@@ -1,12 +1,13 @@
 //! What an orchestrator asks of the hybrid tables.
 
 use super::contract::*;
+use super::fence::unique_step;
 use super::hybrid::{
     Cells, HybridCheckpoint, corrupt, kind_text, parse_kind, parse_platform, task_id, to_json,
 };
 use super::load_permit::Admission;
 use super::requests::{ENDED_TABLE, NO_LOAD_FAILURES, request};
-use super::sql::{from_now, like, number_list, text, text_list, text_opt, values};
+use super::sql::{from_now, like, number_list, portions, text, text_list, text_opt, values};
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::Orders;
@@ -18,35 +19,7 @@ use crate::snowflake::Row;
 use async_trait::async_trait;
 use std::time::Duration;
 
-/// Rows of one INSERT at most: keeps a statement's text well under Snowflake's limit of a megabyte.
-pub(super) const INSERT_ROWS: usize = 500;
-
 impl HybridCheckpoint {
-    /// The condition that fences a write by the workflow's owner epoch.
-    pub(super) fn fence(&self, owned: &OwnedWorkflow) -> String {
-        format!(
-            "EXISTS (SELECT 1 FROM {}.WORKFLOW w WHERE w.WORKFLOW_ID = {} AND w.OWNER_EPOCH = {})",
-            self.s, owned.id, owned.epoch
-        )
-    }
-
-    pub(super) async fn check_owner(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
-        let rows = self
-            .query(&format!(
-                "SELECT OWNER_EPOCH FROM {}.WORKFLOW WHERE WORKFLOW_ID = {}",
-                self.s, owned.id
-            ))
-            .await?;
-        match rows
-            .first()
-            .map(|row| Cells(row, 0).number::<i64>())
-            .transpose()?
-        {
-            Some(epoch) if epoch == owned.epoch.0 => Ok(()),
-            _ => Err(CheckpointError::Fenced(owned.id)),
-        }
-    }
-
     /// A change of the workflow's own row that must find it in our hands.
     async fn change_workflow(
         &self,
@@ -144,11 +117,12 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         });
         let take = format!(
             "UPDATE {s}.WORKFLOW SET OWNER = {owner}, OWNER_TOKEN = {}, LEASE_UNTIL = {}, \
-             OWNER_EPOCH = OWNER_EPOCH + IFF(OWNER = {owner} AND LEASE_UNTIL >= SYSDATE(), 0, 1) \
-             WHERE (WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.WORKFLOW WHERE {free} ORDER BY WORKFLOW_ID LIMIT {}) AND {free}){asked}",
+             OWNER_EPOCH = OWNER_EPOCH + IFF(OWNER = {owner} AND LEASE_UNTIL >= SYSDATE(), 0, {step}) \
+             WHERE (WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.WORKFLOW WHERE {free} ORDER BY CREATED_AT, WORKFLOW_ID LIMIT {limit}) AND {free}){asked}",
             text(&token),
             from_now(search.lease),
-            search.limit
+            step = unique_step(),
+            limit = search.limit
         );
         // Not repeated on a lost reply: a second take would count as somebody else's.
         if self.client.execute(Step::WorkflowTake, &take).await? == 0 {
@@ -182,14 +156,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
     }
 
     async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
-        let sql = format!(
-            "UPDATE {}.TABLE_STATE SET OWNER_EPOCH = {}, LOAD_PERMIT = NULL WHERE WORKFLOW_ID = {} AND OWNER_EPOCH < {}",
-            self.s, owned.epoch, owned.id, owned.epoch
-        );
-        // Waits for a load of the former owner that has locked a table's row: it ends or is rolled back first, and its permit
-        // with it. Once: it holds a session while it waits.
-        self.client.execute(Step::WorkflowFence, &sql).await?;
-        Ok(())
+        self.fence_all_tables(owned).await
     }
 
     async fn renew_workflows(
@@ -204,9 +171,10 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             .collect();
         let v = values(&["I", "E"], &rows);
         let sql = format!(
-            "UPDATE {s}.WORKFLOW w SET LEASE_UNTIL = {} FROM ({v}) v WHERE w.WORKFLOW_ID = v.I AND w.OWNER_EPOCH = v.E AND w.OWNER = {}",
+            "UPDATE {s}.WORKFLOW w SET LEASE_UNTIL = {} FROM ({v}) v WHERE w.WORKFLOW_ID = v.I AND w.OWNER_EPOCH = v.E AND w.OWNER = {} AND w.WORKFLOW_ID IN {}",
             from_now(lease),
             text(owner),
+            number_list(owned.iter().map(|(id, _)| id)),
             s = self.s
         );
         if self.execute(Step::WorkflowRenew, &sql).await? == owned.len() as u64 {
@@ -383,7 +351,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 text_opt(range.as_deref()),
             ]);
         }
-        for chunk in rows.chunks(INSERT_ROWS) {
+        for chunk in portions(&rows) {
             let sql = format!(
                 "INSERT INTO {s}.TASK_QUEUE (TASK_ID, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KIND, SOURCE_PLATFORM, AFFINITY, PRIORITY, STATUS, KEY_RANGE) \
                  SELECT v.I, {id}, v.T, v.P, v.K, {platform}, {affinity}, v.O, 'PENDING', v.R FROM ({v}) v \
@@ -525,8 +493,9 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             (
                 format!(
                     "UPDATE {s}.\"PARTITION\" p SET PHASE = 'LOADED', ROWS_LOADED = v.R, LOADED_AT = SYSDATE() FROM ({}) v \
-                     WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = {table_no} AND p.PARTITION_NO = v.P AND p.ATTEMPT = v.A AND p.PHASE = 'STAGED'",
-                    values(&["P", "A", "R"], &rows)
+                     WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = {table_no} AND p.PARTITION_NO = v.P AND p.ATTEMPT = v.A AND p.PHASE = 'STAGED' AND p.PARTITION_NO IN {}",
+                    values(&["P", "A", "R"], &rows),
+                    number_list(units.iter().map(|unit| unit.key.partition_no))
                 ),
                 units.len() as u64,
             ),

@@ -2,9 +2,8 @@
 
 use super::contract::*;
 use super::hybrid::{HybridCheckpoint, task_id, to_json};
-use super::orchestrator::INSERT_ROWS;
 use super::requests::QUEUED_AGAIN;
-use super::sql::{text, values};
+use super::sql::{portions, text, values};
 use crate::domain::TableNo;
 use crate::domain::phase::PartitionPhase;
 use crate::domain::task::TaskKind;
@@ -59,14 +58,16 @@ impl HybridCheckpoint {
                 };
                 rows.push(vec![no.to_string(), text(phase.as_str()), text(&to_json(&partition.slice)?)]);
             }
-            for chunk in rows.chunks(INSERT_ROWS) {
+            for chunk in portions(&rows) {
                 let v = values(&["N", "F", "R"], chunk);
                 transaction.execute(Step::PlanPartitions, &format!("INSERT INTO {s}.\"PARTITION\" (WORKFLOW_ID, TABLE_NO, PARTITION_NO, PHASE, KEY_RANGE) SELECT {id}, {table_no}, v.N, v.F, v.R FROM ({v}) v")).await?;
             }
             if !plan.warnings.is_empty() {
                 let rows: Vec<_> = plan.warnings.iter().enumerate().map(|(no, warning)| vec![no.to_string(), text(warning)]).collect();
-                let v = values(&["N", "W"], &rows);
-                transaction.execute(Step::PlanWarnings, &format!("INSERT INTO {s}.WARNING (WORKFLOW_ID, TABLE_NO, WARNING_NO, WARNING) SELECT {id}, {table_no}, v.N, v.W FROM ({v}) v")).await?;
+                for chunk in portions(&rows) {
+                    let v = values(&["N", "W"], chunk);
+                    transaction.execute(Step::PlanWarnings, &format!("INSERT INTO {s}.WARNING (WORKFLOW_ID, TABLE_NO, WARNING_NO, WARNING) SELECT {id}, {table_no}, v.N, v.W FROM ({v}) v")).await?;
+                }
             }
             if let Some(plan) = &sync_statements {
                 for (sql, expected) in plan {

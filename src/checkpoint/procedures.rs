@@ -3,6 +3,7 @@
 //! They run with their owner's rights: who may call one needs USAGE on it, and no privilege on the metadata's tables, with
 //! which more could be done than to pull a lever.
 
+use super::fence::step_expression;
 use super::lever_sql::{Operands, statements as lever_statements};
 use super::sql::text;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
@@ -110,6 +111,7 @@ fn transaction(s: &str, lever: Lever, tables: &[String]) -> String {
         s,
         id: ":P_WORKFLOW_ID",
         seq: ":V_SEQ",
+        step: &step_expression(),
         phase: None,
         tables,
     };
@@ -234,6 +236,8 @@ mod tests {
                     s: "\"S\"",
                     id: ":P_WORKFLOW_ID",
                     seq: ":V_SEQ",
+                    step: &step_expression(),
+        step: &step_expression(),
                     phase: None,
                     tables,
                 };

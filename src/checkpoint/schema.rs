@@ -1,11 +1,20 @@
-//! The metadata objects, as numbered migrations. Every statement can run twice, and late: two orchestrators may start at
-//! once, one of them may be held up while the other works already, and a half-done migration is repeated. So nothing
-//! is dropped that a version still has.
+//! The metadata objects: what a new installation is made of, and the numbered migrations of older ones.
+//!
+//! Every statement can run twice, and late: two orchestrators may start at once, one of them may be held up while the other
+//! works already, and a half-done creation or migration is repeated. So nothing is dropped that a version still has, and the
+//! version is written last. A new installation has it at once; migrations are for versions from 1 on.
+
+use super::ownership::{COMMENT, STAGE};
+use super::tables::{
+    SCHEMA_VERSION, SYNC_PARTITION, SYNCHRONIZATION, TABLE_REQUEST, TABLES, WORKFLOW_REQUEST,
+};
+use super::views::{PROGRESS, VIEWS};
 
 /// The version this build works with.
 pub(super) const VERSION: u32 = 3;
 
-/// Columns that have another name since version 3: table, column, new name.
+/// Columns that have another name since version 3: table, column, new name. No page of Snowflake's says that a hybrid table's
+/// column can be renamed; it is sent to metadata of versions 1 and 2 alone.
 pub(super) const RENAMED: [(&str, &str, &str); 2] = [
     ("RATE_LIMIT", "PATTERN", "SCOPE_PATTERN"),
     (
@@ -20,138 +29,69 @@ pub(super) fn is_for_its_time(statement: &str) -> bool {
     !statement.contains("IF NOT EXISTS")
 }
 
-/// The statements that lead from version `VERSION - 1` to each version, in order. `{s}` is the quoted schema.
-pub(super) fn migrations(s: &str) -> Vec<(u32, Vec<String>)> {
-    vec![(1, version_1(s)), (2, version_2(s)), (3, version_3(s))]
-}
-
 /// What must exist before the version can be read.
 pub(super) fn preparation(database: &str, s: &str) -> Vec<String> {
     vec![
         format!("CREATE DATABASE IF NOT EXISTS {database}"),
         format!("CREATE SCHEMA IF NOT EXISTS {s}"),
-        format!(
-            "CREATE HYBRID TABLE IF NOT EXISTS {s}.SCHEMA_VERSION (VERSION NUMBER(10,0) NOT NULL, APPLIED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (VERSION))"
-        ),
+        SCHEMA_VERSION.create(s),
     ]
 }
 
-fn version_1(s: &str) -> Vec<String> {
-    let tables = [
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.WORKFLOW (WORKFLOW_ID NUMBER(19,0) NOT NULL AUTOINCREMENT, NAME VARCHAR(256) NOT NULL, SOURCE_PLATFORM VARCHAR(32) NOT NULL, AFFINITY VARCHAR(256), CONFIGURATION VARCHAR, STATUS VARCHAR(16) NOT NULL, CREATION_TOKEN VARCHAR(64) NOT NULL, OWNER VARCHAR(256), OWNER_EPOCH NUMBER(19,0) NOT NULL DEFAULT 0, OWNER_TOKEN VARCHAR(64), LEASE_UNTIL TIMESTAMP_NTZ, CREATED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), STARTED_AT TIMESTAMP_NTZ, ENDED_AT TIMESTAMP_NTZ, ERROR VARCHAR, PRIMARY KEY (WORKFLOW_ID), UNIQUE (NAME), INDEX IX_WORKFLOW_STATUS (STATUS), INDEX IX_WORKFLOW_TOKEN (OWNER_TOKEN))",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.TABLE_STATE (WORKFLOW_ID NUMBER(19,0) NOT NULL, TABLE_NO NUMBER(10,0) NOT NULL, OWNER_EPOCH NUMBER(19,0) NOT NULL DEFAULT 0, PHASE VARCHAR(16) NOT NULL, SOURCE_TABLE VARCHAR NOT NULL, TARGET_TABLE VARCHAR NOT NULL, SPEC VARCHAR NOT NULL, EXTRACTION VARCHAR, NUM_PARTITIONS NUMBER(10,0) NOT NULL DEFAULT 0, ROW_ESTIMATE NUMBER(19,0), BYTE_ESTIMATE NUMBER(19,0), LOAD_SEQ NUMBER(19,0) NOT NULL DEFAULT 0, STARTED_AT TIMESTAMP_NTZ, ENDED_AT TIMESTAMP_NTZ, ERROR VARCHAR, PRIMARY KEY (WORKFLOW_ID, TABLE_NO))",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.\"PARTITION\" (WORKFLOW_ID NUMBER(19,0) NOT NULL, TABLE_NO NUMBER(10,0) NOT NULL, PARTITION_NO NUMBER(10,0) NOT NULL, PHASE VARCHAR(16) NOT NULL, KEY_RANGE VARCHAR NOT NULL, ATTEMPT NUMBER(10,0), MANIFEST VARCHAR, ROWS_STAGED NUMBER(19,0), BYTES NUMBER(19,0), ROWS_LOADED NUMBER(19,0), STAGED_AT TIMESTAMP_NTZ, LOADED_AT TIMESTAMP_NTZ, FAILED_AT TIMESTAMP_NTZ, ERROR VARCHAR, PRIMARY KEY (WORKFLOW_ID, TABLE_NO, PARTITION_NO), INDEX IX_PARTITION_PHASE (WORKFLOW_ID, TABLE_NO, PHASE))",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.TASK_QUEUE (TASK_ID VARCHAR(128) NOT NULL, WORKFLOW_ID NUMBER(19,0) NOT NULL, TABLE_NO NUMBER(10,0) NOT NULL, PARTITION_NO NUMBER(10,0), KIND VARCHAR(16) NOT NULL, SOURCE_PLATFORM VARCHAR(32) NOT NULL, AFFINITY VARCHAR(256), PRIORITY NUMBER(10,0) NOT NULL DEFAULT 0, STATUS VARCHAR(16) NOT NULL, NOT_BEFORE TIMESTAMP_NTZ, ATTEMPT NUMBER(10,0) NOT NULL DEFAULT 0, FAILURES NUMBER(10,0) NOT NULL DEFAULT 0, WORKER_ID VARCHAR(256), CLAIM_TOKEN VARCHAR(64), LEASE_UNTIL TIMESTAMP_NTZ, KEY_RANGE VARCHAR, ROWS_DONE NUMBER(19,0) NOT NULL DEFAULT 0, BYTES_DONE NUMBER(19,0) NOT NULL DEFAULT 0, RESULT VARCHAR, ERROR VARCHAR, CREATED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), CLAIMED_AT TIMESTAMP_NTZ, ENDED_AT TIMESTAMP_NTZ, COLLECTED_AT TIMESTAMP_NTZ, PRIMARY KEY (TASK_ID), INDEX IX_TASK_CLAIM (STATUS, PRIORITY, TASK_ID), INDEX IX_TASK_TOKEN (CLAIM_TOKEN), INDEX IX_TASK_WORKFLOW (WORKFLOW_ID, STATUS))",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.SYNC_STATE (SOURCE_TABLE VARCHAR(1024) NOT NULL, TARGET_TABLE VARCHAR(1024) NOT NULL, STATE VARCHAR, UPDATED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (SOURCE_TABLE, TARGET_TABLE))",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.WORKER (WORKER_ID VARCHAR(256) NOT NULL, AFFINITY VARCHAR(256), VERSION VARCHAR(64), RUNNING NUMBER(10,0), CAPACITY NUMBER(10,0), ROWS_PER_SECOND FLOAT, STARTED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), LAST_SEEN TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (WORKER_ID))",
-        // Who checks locks its rows: NUM_CHECKS counts.
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.RATE_LIMIT (RATE_LIMIT_ID NUMBER(19,0) NOT NULL AUTOINCREMENT, SCOPE_PATTERN VARCHAR NOT NULL, WORKFLOW_ID NUMBER(19,0), AFFINITY VARCHAR(256), TARGET_CONCURRENT_TASKS NUMBER(10,0) NOT NULL, ENABLED BOOLEAN DEFAULT TRUE, NUM_CHECKS NUMBER(19,0) DEFAULT 0, PRIMARY KEY (RATE_LIMIT_ID))",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.WARNING (WORKFLOW_ID NUMBER(19,0) NOT NULL, TABLE_NO NUMBER(10,0) NOT NULL, WARNING_NO NUMBER(10,0) NOT NULL, WARNING VARCHAR NOT NULL, OCCURRED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (WORKFLOW_ID, TABLE_NO, WARNING_NO))",
-        "CREATE STAGE IF NOT EXISTS {s}.TASK_RESULTS ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')",
-        "CREATE OR REPLACE VIEW {s}.DATA_MIGRATION_ERROR AS \
-         SELECT p.WORKFLOW_ID, w.NAME AS WORKFLOW_NAME, p.TABLE_NO AS TABLE_ID, t.SOURCE_TABLE, t.TARGET_TABLE, p.PARTITION_NO AS PARTITION_ID, p.ERROR, p.FAILED_AT AS OCCURRED_AT \
-         FROM {s}.\"PARTITION\" p JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = p.WORKFLOW_ID AND t.TABLE_NO = p.TABLE_NO JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = p.WORKFLOW_ID \
-         WHERE p.PHASE = 'FAILED' \
-         UNION ALL \
-         SELECT t.WORKFLOW_ID, w.NAME, t.TABLE_NO, t.SOURCE_TABLE, t.TARGET_TABLE, NULL, t.ERROR, t.ENDED_AT \
-         FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID WHERE t.ERROR IS NOT NULL",
-        "CREATE OR REPLACE VIEW {s}.DATA_MIGRATION_WARNING AS \
-         SELECT x.WORKFLOW_ID, w.NAME AS WORKFLOW_NAME, x.TABLE_NO AS TABLE_ID, t.SOURCE_TABLE, t.TARGET_TABLE, x.WARNING, x.OCCURRED_AT \
-         FROM {s}.WARNING x JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = x.WORKFLOW_ID AND t.TABLE_NO = x.TABLE_NO JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = x.WORKFLOW_ID",
-    ];
-    in_schema(&tables, s)
+/// What a new installation has besides. `s` is the quoted schema.
+pub(super) fn creation(s: &str) -> Vec<String> {
+    let stage = format!(
+        "CREATE STAGE IF NOT EXISTS {s}.{STAGE} ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE') COMMENT = '{COMMENT}'"
+    );
+    let tables = TABLES.iter().map(|table| table.create(s));
+    let views = VIEWS.iter().map(|view| view.create(s));
+    tables.chain([stage]).chain(views).collect()
+}
+
+/// The statements that lead from the version before to each version, in order.
+pub(super) fn migrations(s: &str) -> Vec<(u32, Vec<String>)> {
+    vec![(2, version_2(s)), (3, version_3(s))]
 }
 
 /// Synchronization, and analyses in their new form.
 fn version_2(s: &str) -> Vec<String> {
-    let statements = [
+    vec![
         // Version 1 has created it, and written nothing into it.
-        "DROP TABLE IF EXISTS {s}.SYNC_STATE",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.SYNCHRONIZATION (SYNC_KEY VARCHAR(64) NOT NULL, SOURCE_TABLE VARCHAR NOT NULL, TARGET_TABLE VARCHAR NOT NULL, WORKFLOW_ID NUMBER(19,0) NOT NULL, TABLE_NO NUMBER(10,0) NOT NULL, SETTINGS VARCHAR, UPDATED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (SYNC_KEY), INDEX IX_SYNCHRONIZATION_WORKFLOW (WORKFLOW_ID, TABLE_NO))",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.SYNC_PARTITION (SYNC_KEY VARCHAR(64) NOT NULL, PARTITION_NO NUMBER(10,0) NOT NULL, KEY_RANGE VARCHAR NOT NULL, CHECKSUM VARCHAR, WATERMARK VARCHAR, UPDATED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (SYNC_KEY, PARTITION_NO))",
+        format!("DROP TABLE IF EXISTS {s}.SYNC_STATE"),
+        SYNCHRONIZATION.create(s),
+        SYNC_PARTITION.create(s),
         // What an analysis of version 1 found does not say all that is needed now.
-        "UPDATE {s}.TASK_QUEUE SET STATUS = 'PENDING', RESULT = NULL, CLAIM_TOKEN = NULL, ENDED_AT = NULL WHERE KIND = 'ANALYZE' AND STATUS = 'COMPLETED' AND COLLECTED_AT IS NULL",
-        // A claimed extraction counts its rows as they come; a staged one counts its manifest. What a partition that waits for
-        // another attempt failed with is an example error too: users see why it waits.
-        "CREATE OR REPLACE VIEW {s}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR AS \
-         WITH progress AS (SELECT p.WORKFLOW_ID, p.TABLE_NO, \
-         COUNT_IF(p.PHASE = 'PENDING' AND (q.STATUS IS NULL OR q.STATUS = 'PENDING')) AS PENDING, \
-         COUNT_IF(p.PHASE = 'PENDING' AND q.STATUS IN ('CLAIMED', 'COMPLETED', 'FAILED')) AS IN_EXTRACTION, \
-         COUNT_IF(p.PHASE = 'STAGED') AS IN_LOADING, COUNT_IF(p.PHASE IN ('LOADED', 'UNCHANGED')) AS COMPLETED, COUNT_IF(p.PHASE = 'UNCHANGED') AS UNCHANGED, COUNT_IF(p.PHASE = 'FAILED') AS FAILED, \
-         SUM(COALESCE(p.ROWS_STAGED, q.ROWS_DONE, 0)) AS ROWS_EXTRACTED, SUM(COALESCE(p.ROWS_LOADED, 0)) AS ROWS_LOADED, \
-         SUM(COALESCE(p.BYTES, q.BYTES_DONE, 0)) AS BYTES, MIN(COALESCE(p.ERROR, CASE WHEN p.PHASE = 'PENDING' THEN q.ERROR END)) AS EXAMPLE_ERROR \
-         FROM {s}.\"PARTITION\" p LEFT JOIN {s}.TASK_QUEUE q ON q.WORKFLOW_ID = p.WORKFLOW_ID AND q.TABLE_NO = p.TABLE_NO AND q.PARTITION_NO = p.PARTITION_NO \
-         GROUP BY p.WORKFLOW_ID, p.TABLE_NO) \
-         SELECT t.WORKFLOW_ID, w.NAME AS WORKFLOW_NAME, t.TABLE_NO AS TABLE_ID, t.SOURCE_TABLE, t.TARGET_TABLE, t.PHASE AS STATUS, \
-         t.NUM_PARTITIONS AS PARTITIONS_TOTAL, COALESCE(g.PENDING, 0) AS PARTITIONS_PENDING, COALESCE(g.IN_EXTRACTION, 0) AS PARTITIONS_IN_EXTRACTION, \
-         COALESCE(g.IN_LOADING, 0) AS PARTITIONS_IN_LOADING, COALESCE(g.COMPLETED, 0) AS PARTITIONS_COMPLETED, COALESCE(g.FAILED, 0) AS PARTITIONS_FAILED, \
-         COALESCE(g.ROWS_EXTRACTED, 0) AS ROWS_EXTRACTED, COALESCE(g.ROWS_LOADED, 0) AS ROWS_LOADED, COALESCE(g.BYTES, 0) AS BYTES, \
-         t.ROW_ESTIMATE, t.STARTED_AT, t.ENDED_AT, COALESCE(t.ERROR, g.EXAMPLE_ERROR) AS EXAMPLE_ERROR, COALESCE(g.UNCHANGED, 0) AS PARTITIONS_UNCHANGED \
-         FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID \
-         LEFT JOIN progress g ON g.WORKFLOW_ID = t.WORKFLOW_ID AND g.TABLE_NO = t.TABLE_NO",
-    ];
-    in_schema(&statements, s)
+        format!(
+            "UPDATE {s}.TASK_QUEUE SET STATUS = 'PENDING', RESULT = NULL, CLAIM_TOKEN = NULL, ENDED_AT = NULL WHERE KIND = 'ANALYZE' AND STATUS = 'COMPLETED' AND COLLECTED_AT IS NULL"
+        ),
+    ]
 }
 
 /// What operators ask of running work, and what waits for another attempt.
 fn version_3(s: &str) -> Vec<String> {
-    let statements = [
-        // Rows of their own: a load holds the lock of its table's row for as long as it takes, and nobody who pauses waits for it.
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.WORKFLOW_REQUEST (WORKFLOW_ID NUMBER(19,0) NOT NULL, REQUEST VARCHAR(16), REQUEST_SEQ NUMBER(19,0) NOT NULL DEFAULT 0, REQUESTED_AT TIMESTAMP_NTZ, PRIMARY KEY (WORKFLOW_ID))",
-        "INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) SELECT w.WORKFLOW_ID, 0 FROM {s}.WORKFLOW w WHERE NOT EXISTS (SELECT 1 FROM {s}.WORKFLOW_REQUEST r WHERE r.WORKFLOW_ID = w.WORKFLOW_ID)",
-        "CREATE HYBRID TABLE IF NOT EXISTS {s}.TABLE_REQUEST (WORKFLOW_ID NUMBER(19,0) NOT NULL, TABLE_NO NUMBER(10,0) NOT NULL, REQUEST VARCHAR(16) NOT NULL, REQUESTED_AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (WORKFLOW_ID, TABLE_NO))",
-        // Postponements of a task whose source is away; claims that were handed back count as attempts, but not as these.
-        "ALTER TABLE {s}.TASK_QUEUE ADD COLUMN IF NOT EXISTS POSTPONED NUMBER(10,0)",
-        // Loads of a table that failed in a row for passing reasons, since the last one that committed.
-        "ALTER TABLE {s}.TABLE_STATE ADD COLUMN IF NOT EXISTS LOAD_FAILURES NUMBER(10,0)",
-        "ALTER TABLE {s}.TABLE_STATE ADD COLUMN IF NOT EXISTS LOAD_NOT_BEFORE TIMESTAMP_NTZ",
-        "ALTER TABLE {s}.TABLE_STATE ADD COLUMN IF NOT EXISTS LOAD_ERROR VARCHAR",
-        // Before, version 1 has created it with other names (`RENAMED`) and without these.
-        "ALTER TABLE {s}.RATE_LIMIT ADD COLUMN IF NOT EXISTS WORKFLOW_ID NUMBER(19,0)",
-        "ALTER TABLE {s}.RATE_LIMIT ADD COLUMN IF NOT EXISTS ENABLED BOOLEAN",
-        "ALTER TABLE {s}.RATE_LIMIT ADD COLUMN IF NOT EXISTS NUM_CHECKS NUMBER(19,0)",
-        // The owner's epoch, while limits are set and it loads.
-        "ALTER TABLE {s}.TABLE_STATE ADD COLUMN IF NOT EXISTS LOAD_PERMIT NUMBER(19,0)",
-        // A partition or an analysis waits for another attempt when its task is pending with the error of the last one.
-        "CREATE OR REPLACE VIEW {s}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR AS \
-         WITH task AS (SELECT q.WORKFLOW_ID, q.TABLE_NO, q.PARTITION_NO, q.STATUS, q.ROWS_DONE, q.BYTES_DONE, q.ERROR, \
-         CASE WHEN q.STATUS = 'PENDING' THEN q.ERROR END AS WAITS_BECAUSE, CASE WHEN q.STATUS = 'PENDING' AND q.ERROR IS NOT NULL THEN q.NOT_BEFORE END AS WAITS_UNTIL, \
-         q.FAILURES + COALESCE(q.POSTPONED, 0) AS FAILURES FROM {s}.TASK_QUEUE q), \
-         progress AS (SELECT p.WORKFLOW_ID, p.TABLE_NO, \
-         COUNT_IF(p.PHASE = 'PENDING' AND (q.STATUS IS NULL OR q.STATUS IN ('PENDING', 'CANCELLED'))) AS PENDING, \
-         COUNT_IF(p.PHASE = 'PENDING' AND q.STATUS IN ('CLAIMED', 'COMPLETED', 'FAILED')) AS IN_EXTRACTION, \
-         COUNT_IF(p.PHASE = 'STAGED') AS IN_LOADING, COUNT_IF(p.PHASE IN ('LOADED', 'UNCHANGED')) AS COMPLETED, COUNT_IF(p.PHASE = 'UNCHANGED') AS UNCHANGED, \
-         COUNT_IF(p.PHASE = 'FAILED') AS FAILED, COUNT_IF(p.PHASE = 'CANCELLED') AS CANCELLED, COUNT_IF(p.PHASE = 'PENDING' AND q.WAITS_BECAUSE IS NOT NULL) AS WAITING, \
-         MAX(CASE WHEN p.PHASE = 'PENDING' AND q.WAITS_BECAUSE IS NOT NULL THEN q.FAILURES END) AS FAILURES, MIN(CASE WHEN p.PHASE = 'PENDING' THEN q.WAITS_UNTIL END) AS NEXT_ATTEMPT_AT, \
-         MIN(CASE WHEN p.PHASE = 'PENDING' THEN q.WAITS_BECAUSE END) AS WAITS_BECAUSE, \
-         SUM(COALESCE(p.ROWS_STAGED, q.ROWS_DONE, 0)) AS ROWS_EXTRACTED, SUM(COALESCE(p.ROWS_LOADED, 0)) AS ROWS_LOADED, \
-         SUM(COALESCE(p.BYTES, q.BYTES_DONE, 0)) AS BYTES, MIN(COALESCE(p.ERROR, CASE WHEN p.PHASE = 'PENDING' THEN q.ERROR END)) AS EXAMPLE_ERROR \
-         FROM {s}.\"PARTITION\" p LEFT JOIN task q ON q.WORKFLOW_ID = p.WORKFLOW_ID AND q.TABLE_NO = p.TABLE_NO AND q.PARTITION_NO = p.PARTITION_NO \
-         GROUP BY p.WORKFLOW_ID, p.TABLE_NO) \
-         SELECT t.WORKFLOW_ID, w.NAME AS WORKFLOW_NAME, t.TABLE_NO AS TABLE_ID, t.SOURCE_TABLE, t.TARGET_TABLE, \
-         CASE WHEN t.PHASE IN ('FAILED', 'CANCELLED') AND r.REQUEST = 'RETRY' THEN 'PENDING' WHEN t.PHASE IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN t.PHASE \
-         WHEN x.REQUEST = 'CANCEL' OR r.REQUEST = 'CANCEL' THEN 'CANCELLING' WHEN x.REQUEST = 'PAUSE' OR r.REQUEST = 'PAUSE' THEN 'PAUSED' ELSE t.PHASE END AS STATUS, \
-         t.NUM_PARTITIONS AS PARTITIONS_TOTAL, COALESCE(g.PENDING, 0) AS PARTITIONS_PENDING, COALESCE(g.IN_EXTRACTION, 0) AS PARTITIONS_IN_EXTRACTION, \
-         COALESCE(g.IN_LOADING, 0) AS PARTITIONS_IN_LOADING, COALESCE(g.COMPLETED, 0) AS PARTITIONS_COMPLETED, COALESCE(g.FAILED, 0) AS PARTITIONS_FAILED, \
-         COALESCE(g.ROWS_EXTRACTED, 0) AS ROWS_EXTRACTED, COALESCE(g.ROWS_LOADED, 0) AS ROWS_LOADED, COALESCE(g.BYTES, 0) AS BYTES, \
-         t.ROW_ESTIMATE, t.STARTED_AT, t.ENDED_AT, COALESCE(t.ERROR, g.EXAMPLE_ERROR, a.WAITS_BECAUSE, t.LOAD_ERROR) AS EXAMPLE_ERROR, COALESCE(g.UNCHANGED, 0) AS PARTITIONS_UNCHANGED, \
-         COALESCE(g.CANCELLED, 0) AS PARTITIONS_CANCELLED, COALESCE(g.WAITING, 0) AS PARTITIONS_WAITING, COALESCE(a.FAILURES, g.FAILURES) AS FAILED_ATTEMPTS, \
-         COALESCE(a.WAITS_UNTIL, g.NEXT_ATTEMPT_AT) AS NEXT_ATTEMPT_AT, COALESCE(a.WAITS_BECAUSE, g.WAITS_BECAUSE) AS WAITS_BECAUSE, \
-         t.LOAD_FAILURES, t.LOAD_NOT_BEFORE AS NEXT_LOAD_AT, t.LOAD_ERROR \
-         FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID \
-         LEFT JOIN progress g ON g.WORKFLOW_ID = t.WORKFLOW_ID AND g.TABLE_NO = t.TABLE_NO \
-         LEFT JOIN task a ON a.WORKFLOW_ID = t.WORKFLOW_ID AND a.TABLE_NO = t.TABLE_NO AND a.PARTITION_NO IS NULL AND t.PHASE IN ('PENDING', 'ANALYZING') AND a.WAITS_BECAUSE IS NOT NULL \
-         LEFT JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = t.WORKFLOW_ID \
-         LEFT JOIN {s}.TABLE_REQUEST r ON r.WORKFLOW_ID = t.WORKFLOW_ID AND r.TABLE_NO = t.TABLE_NO",
+    let added = [
+        ("TASK_QUEUE", "POSTPONED NUMBER(10,0)"),
+        ("TABLE_STATE", "LOAD_FAILURES NUMBER(10,0)"),
+        ("TABLE_STATE", "LOAD_NOT_BEFORE TIMESTAMP_NTZ"),
+        ("TABLE_STATE", "LOAD_ERROR VARCHAR"),
+        // Before, it had other names (`RENAMED`) and not these.
+        ("RATE_LIMIT", "WORKFLOW_ID NUMBER(19,0)"),
+        ("RATE_LIMIT", "ENABLED BOOLEAN"),
+        ("RATE_LIMIT", "NUM_CHECKS NUMBER(19,0)"),
+        ("TABLE_STATE", "LOAD_PERMIT NUMBER(19,0)"),
     ];
-    in_schema(&statements, s)
-}
-
-fn in_schema(statements: &[&str], s: &str) -> Vec<String> {
+    let mut statements = vec![
+        WORKFLOW_REQUEST.create(s),
+        format!(
+            "INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) SELECT w.WORKFLOW_ID, 0 FROM {s}.WORKFLOW w WHERE NOT EXISTS (SELECT 1 FROM {s}.WORKFLOW_REQUEST r WHERE r.WORKFLOW_ID = w.WORKFLOW_ID)"
+        ),
+        TABLE_REQUEST.create(s),
+    ];
+    statements.extend(added.map(|(table, column)| {
+        format!("ALTER TABLE {s}.{table} ADD COLUMN IF NOT EXISTS {column}")
+    }));
+    statements.push(PROGRESS.replace(s));
     statements
-        .iter()
-        .map(|statement| statement.replace("{s}", s))
-        .collect()
 }
 
 #[cfg(test)]
@@ -174,9 +114,22 @@ mod tests {
             let later = all.iter().filter(|(other, _)| other >= version);
             let is_used = later
                 .flat_map(|(_, statements)| statements)
+                .chain(&creation("s"))
                 .any(|other| other != statement && other.contains(&format!("{table} ")));
             assert!(!is_used, "version {version} drops {table}");
         }
         assert_eq!(dropped, 1);
+    }
+
+    #[test]
+    fn what_is_created_anew_never_replaces_anything_and_says_whose_it_is() {
+        let (preparation, creation) = (preparation("d", "s"), creation("s"));
+        for statement in preparation[2..].iter().chain(&creation) {
+            assert!(statement.contains("IF NOT EXISTS"), "{statement}");
+            assert!(!statement.contains("REPLACE"), "{statement}");
+            assert!(statement.contains("COMMENT = 'snowhaul'"), "{statement}");
+            let is_table = statement.starts_with("CREATE HYBRID TABLE");
+            assert_eq!(statement.contains("DEFAULT_DDL_COLLATION = ''"), is_table);
+        }
     }
 }

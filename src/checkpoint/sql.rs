@@ -62,6 +62,39 @@ pub(super) fn like(pattern: &str) -> String {
     format!("LIKE {} ESCAPE '{escape}'", text(&escaped))
 }
 
+/// One column of such rows as a list for IN. Beside a join it says the same once more; an index serves `IN` with constants,
+/// and no join ("Best practices for hybrid tables", indexes).
+pub(super) fn list_of(rows: &[Vec<String>], column: usize) -> String {
+    let values = rows.iter().filter_map(|row| row.get(column));
+    format!(
+        "({})",
+        values.map(String::as_str).collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// Rows of one statement at most, and bytes of their text: Snowflake advises against statements of more than a megabyte, and
+/// cuts their text off in its history ("Limits on query text size").
+const PORTION_ROWS: usize = 500;
+const PORTION_BYTES: usize = 500_000;
+
+/// Rows for as many statements as they need; a row that is larger than that alone.
+pub(super) fn portions(rows: &[Vec<String>]) -> Vec<&[Vec<String>]> {
+    let (mut portions, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (place, row) in rows.iter().enumerate() {
+        let size: usize = row.iter().map(|value| value.len() + 2).sum();
+        let is_full = place - start >= PORTION_ROWS || bytes + size > PORTION_BYTES;
+        if place > start && is_full {
+            portions.push(&rows[start..place]);
+            (start, bytes) = (place, 0);
+        }
+        bytes += size;
+    }
+    if start < rows.len() {
+        portions.push(&rows[start..]);
+    }
+    portions
+}
+
 /// A point of time so far from now, on the server's clock.
 pub(super) fn from_now(duration: std::time::Duration) -> String {
     format!(
@@ -87,5 +120,19 @@ mod tests {
     fn a_star_alone_is_a_wildcard() {
         assert_eq!(like("dev-*"), "LIKE 'dev-%' ESCAPE '!'");
         assert_eq!(like(r"a_b%!c'\*"), r"LIKE 'a#_b#%!c''\\%' ESCAPE '#'");
+    }
+
+    #[test]
+    fn rows_are_cut_by_number_and_by_size_and_none_is_lost() {
+        let sizes = |rows: &[Vec<String>]| {
+            let cut = portions(rows);
+            assert_eq!(cut.concat(), rows);
+            cut.iter().map(|part| part.len()).collect::<Vec<_>>()
+        };
+        let row = |length: usize| vec!["1".to_owned(), "x".repeat(length)];
+        assert_eq!(sizes(&[]), [0; 0]);
+        assert_eq!(sizes(&vec![row(10); 1_001]), [500, 500, 1]);
+        assert_eq!(sizes(&vec![row(200_000); 5]), [2, 2, 1]);
+        assert_eq!(sizes(&[row(10), row(900_000), row(10)]), [1, 1, 1]);
     }
 }

@@ -6,8 +6,7 @@
 
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, corrupt, to_json};
-use super::orchestrator::INSERT_ROWS;
-use super::sql::{number_list, text, text_opt, values};
+use super::sql::{list_of, number_list, portions, text, text_opt, values};
 use crate::domain::analysis::{SyncPartition, SyncSnapshot, fingerprint};
 use crate::domain::table::{Content, TableRef};
 use crate::domain::task::ExtractionSpec;
@@ -94,7 +93,7 @@ impl HybridCheckpoint {
                 ]);
             }
         }
-        for chunk in rows.chunks(INSERT_ROWS) {
+        for chunk in portions(&rows) {
             let v = values(&["N", "R", "C", "W"], chunk);
             statements.push((
                 format!("INSERT INTO {s}.SYNC_PARTITION (SYNC_KEY, PARTITION_NO, KEY_RANGE, CHECKSUM, WATERMARK) SELECT {key}, v.N, v.R, v.C, v.W FROM ({v}) v"),
@@ -156,9 +155,10 @@ impl HybridCheckpoint {
         if !rows.is_empty() {
             statements.push((
                 format!(
-                    "UPDATE {s}.SYNC_PARTITION p SET CHECKSUM = v.C, WATERMARK = {}, UPDATED_AT = SYSDATE() FROM ({}) v WHERE p.SYNC_KEY = {key} AND p.PARTITION_NO = v.P",
+                    "UPDATE {s}.SYNC_PARTITION p SET CHECKSUM = v.C, WATERMARK = {}, UPDATED_AT = SYSDATE() FROM ({}) v WHERE p.SYNC_KEY = {key} AND p.PARTITION_NO = v.P AND p.PARTITION_NO IN {}",
                     text_opt(watermark),
-                    values(&["P", "C"], &rows)
+                    values(&["P", "C"], &rows),
+                    list_of(&rows, 0)
                 ),
                 rows.len() as u64,
             ));

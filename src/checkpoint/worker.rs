@@ -2,7 +2,7 @@
 
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, parse_kind, parse_platform};
-use super::sql::{from_now, text, text_list, text_opt, values};
+use super::sql::{from_now, list_of, text, text_list, text_opt, values};
 use super::worker_contract::*;
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskOutcome};
 use crate::domain::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
@@ -12,27 +12,35 @@ use async_trait::async_trait;
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// The order in which tasks are taken: `q` a task, `w` its workflow. Ids of workflows are not in the order of their creation:
+/// AUTOINCREMENT of a hybrid table is NOORDER.
+pub(super) const TASK_ORDER: &str =
+    "q.PRIORITY, w.CREATED_AT, q.WORKFLOW_ID, q.TABLE_NO, q.TASK_ID";
+
 impl HybridCheckpoint {
     /// The condition of a task `q` that the worker may claim. One that was cancelled and is to run again may still be
     /// running under its old lease.
     pub(super) fn claimable(&self, request: &ClaimRequest) -> String {
         let affinity = request.affinity.as_deref().map_or_else(String::new, |a| {
-            format!(" AND (AFFINITY IS NULL OR AFFINITY = {})", text(a))
+            format!(" AND (q.AFFINITY IS NULL OR q.AFFINITY = {})", text(a))
         });
         let platforms = text_list(request.platforms.iter().map(|platform| platform.as_str()));
         format!(
-            "STATUS = 'PENDING' AND (NOT_BEFORE IS NULL OR NOT_BEFORE <= SYSDATE()) AND (LEASE_UNTIL IS NULL OR LEASE_UNTIL <= SYSDATE()) AND SOURCE_PLATFORM IN {platforms}{affinity} AND {}",
+            "q.STATUS = 'PENDING' AND (q.NOT_BEFORE IS NULL OR q.NOT_BEFORE <= SYSDATE()) AND (q.LEASE_UNTIL IS NULL OR q.LEASE_UNTIL <= SYSDATE()) AND q.SOURCE_PLATFORM IN {platforms}{affinity} AND {}",
             self.not_held("q")
         )
     }
 
+    /// In one statement: what is chosen by one and taken by the next, all other workers choose as well in the meantime. An index
+    /// does not serve `IN (SELECT …)`, but it does serve the condition on `STATUS` beside it, so that only tasks that wait are
+    /// read, and of those there are never more than the windows of the tables at work.
     async fn claim_without_limits(
         &self,
         request: &ClaimRequest,
         token: ClaimToken,
     ) -> Result<u64, CheckpointError> {
         let claim = format!(
-            "{claim} WHERE TASK_ID IN (SELECT TASK_ID FROM {s}.TASK_QUEUE q WHERE {claimable} ORDER BY PRIORITY, WORKFLOW_ID, TABLE_NO, TASK_ID LIMIT {limit}) \
+            "{claim} WHERE TASK_ID IN (SELECT q.TASK_ID FROM {s}.TASK_QUEUE q JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = q.WORKFLOW_ID WHERE {claimable} ORDER BY {TASK_ORDER} LIMIT {limit}) \
              AND STATUS = 'PENDING' AND {no_limits}",
             claim = self.claim_sql(request, token),
             s = self.s,
@@ -149,9 +157,10 @@ impl WorkerCheckpoint for HybridCheckpoint {
             })
             .collect();
         let sql = format!(
-            "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = {}, ROWS_DONE = v.R, BYTES_DONE = v.B FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED'",
+            "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = {}, ROWS_DONE = v.R, BYTES_DONE = v.B FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED' AND q.TASK_ID IN {}",
             from_now(lease),
             values(&["I", "C", "R", "B"], &rows),
+            list_of(&rows, 0),
             s = self.s
         );
         if self.execute(Step::TaskRenew, &sql).await? == leases.len() as u64 {
@@ -181,8 +190,9 @@ impl WorkerCheckpoint for HybridCheckpoint {
         let sql = format!(
             "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
              ROWS_DONE = v.N, BYTES_DONE = v.B, LEASE_UNTIL = NULL, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
-             FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED'",
+             FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED' AND q.TASK_ID IN {}",
             values(&["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"], &rows),
+            list_of(&rows, 0),
             s = self.s
         );
         if self.execute(Step::TaskFinish, &sql).await? == ends.len() as u64 {
@@ -222,8 +232,9 @@ impl WorkerCheckpoint for HybridCheckpoint {
             .collect();
         if !cancelled.is_empty() {
             let sql = format!(
-                "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = NULL FROM ({}) v WHERE q.TASK_ID = v.I AND q.ATTEMPT = v.A AND q.CLAIM_TOKEN IS NULL",
+                "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = NULL FROM ({}) v WHERE q.TASK_ID = v.I AND q.ATTEMPT = v.A AND q.CLAIM_TOKEN IS NULL AND q.TASK_ID IN {}",
                 values(&["I", "A"], &cancelled),
+                list_of(&cancelled, 0),
                 s = self.s
             );
             self.execute(Step::TaskFinish, &sql).await?;

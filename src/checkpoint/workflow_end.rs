@@ -30,10 +30,12 @@ impl HybridCheckpoint {
         let complete = format!(
             "UPDATE {s}.WORKFLOW SET STATUS = '{end}', ENDED_AT = SYSDATE(), OWNER = NULL WHERE WORKFLOW_ID = {id} AND OWNER_EPOCH = {} AND STATUS = '{}' \
              AND NOT EXISTS (SELECT 1 FROM {s}.TABLE_STATE t WHERE t.WORKFLOW_ID = {id} AND t.PHASE NOT IN {ENDED_TABLE}) \
-             AND NOT EXISTS (SELECT 1 FROM {s}.TABLE_REQUEST r WHERE r.WORKFLOW_ID = {id} AND r.REQUEST = '{}')",
+             AND NOT EXISTS (SELECT 1 FROM {s}.TABLE_REQUEST r WHERE r.WORKFLOW_ID = {id} AND r.REQUEST = '{}') \
+             AND EXISTS (SELECT 1 FROM {s}.WORKFLOW_REQUEST x WHERE x.WORKFLOW_ID = {id} AND x.REQUEST_SEQ = {})",
             owned.epoch,
             WorkflowPhase::Executing,
-            Request::Retry.as_str()
+            Request::Retry.as_str(),
+            owned.request_seq
         );
         let transaction = self.client.begin(Step::CompleteBegin).await?;
         let written: Result<bool, CheckpointError> = async {
@@ -54,6 +56,7 @@ impl HybridCheckpoint {
             .end(Step::CompleteCommit, written, |it| *it)
             .await?
         {
+            self.purge_tasks().await;
             return Ok(Applied::Yes);
         }
         self.how_it_ended(owned).await

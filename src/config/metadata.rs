@@ -12,16 +12,15 @@ use crate::types::snowflake_name::exact_name;
 pub(super) const DATABASE: &str = "snowflake_database_for_metadata";
 /// The key of the metadata's schema.
 pub(super) const SCHEMA: &str = "snowflake_schema_for_data_migration_metadata";
-const DATABASE_VARIABLE: &str = "CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA";
-const SCHEMA_VARIABLE: &str = "CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA";
 
 /// The section's keys over the environment over the defaults. Names fold as Snowflake folds them.
 pub(super) fn location(section: &mut Section<'_, '_>) -> MetadataLocation {
     environment::check_storage(section);
     let defaults = MetadataLocation::default();
     MetadataLocation {
-        database: name(section, DATABASE, DATABASE_VARIABLE).unwrap_or(defaults.database),
-        schema: name(section, SCHEMA, SCHEMA_VARIABLE).unwrap_or(defaults.schema),
+        database: name(section, DATABASE, MetadataLocation::DATABASE_VARIABLE)
+            .unwrap_or(defaults.database),
+        schema: name(section, SCHEMA, MetadataLocation::SCHEMA_VARIABLE).unwrap_or(defaults.schema),
     }
 }
 

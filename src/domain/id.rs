@@ -35,7 +35,8 @@ number_id! {
     Attempt(u32)
 }
 number_id! {
-    /// Grows by one with each change of a workflow's owner; a write that carries an older one matches no row.
+    /// Grows with each change of a workflow's owner, by a step that no other change has; a write that carries an older one
+    /// matches no row.
     OwnerEpoch(i64)
 }
 
@@ -48,6 +49,13 @@ impl ClaimToken {
     /// A token that no other claim has.
     pub fn generate() -> Self {
         Self(uuid::Uuid::new_v4())
+    }
+
+    /// Its first eight hex digits: enough to tell two claims of one task apart.
+    pub fn short(self) -> String {
+        let mut digits = self.0.simple().to_string();
+        digits.truncate(8);
+        digits
     }
 }
 

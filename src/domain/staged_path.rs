@@ -3,7 +3,7 @@
 //! A manifest comes from a worker, which is trusted with its task and no more: a path that leads anywhere else would load
 //! another workflow's rows, or text of a worker's choice into a statement.
 
-use super::task::Manifest;
+use super::task::{ClaimedTask, Manifest};
 use super::{Attempt, PartitionNo, TableNo, WorkflowId};
 use std::collections::BTreeSet;
 
@@ -15,6 +15,14 @@ pub fn attempt_directory(
     attempt: Attempt,
 ) -> String {
     format!("workflows/{workflow}/{table}/{partition}/{attempt}/")
+}
+
+/// How the files of one claim at one partition begin, below the stage. Two claims may have the same number of attempts (see
+/// the checkpoint's fences): the token keeps their files apart.
+pub fn claim_files(task: &ClaimedTask, partition: PartitionNo) -> String {
+    let (workflow, table) = (task.workflow_id, task.table_no);
+    let directory = attempt_directory(workflow, table, partition, task.attempt);
+    format!("{directory}{}-", task.token.short())
 }
 
 /// Checks that each file of a manifest lies in `directory` itself, under a plain name, and that none is named twice.
@@ -80,6 +88,7 @@ mod tests {
         let paths = [
             "workflows/7/0/12/1/part-00000.parquet",
             "workflows/7/0/12/1/part-00001.parquet",
+            "workflows/7/0/12/1/0af3c9d2-part-00000.parquet",
         ];
         assert_eq!(check(&paths), Ok(()));
         assert_eq!(check(&[]), Ok(()));

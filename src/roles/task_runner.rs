@@ -4,7 +4,7 @@ use crate::actors::ports::{TaskProgress, TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
 use crate::dialect::{self, Dialect};
 use crate::domain::analysis::{TableAnalysis, fingerprint};
-use crate::domain::staged_path::attempt_directory;
+use crate::domain::staged_path::claim_files;
 use crate::domain::table::{Content, Platform, WrittenName};
 use crate::domain::task::{ClaimedTask, ExtractionSpec, TaskFailure, TaskKind};
 use crate::snowflake::error::Kind;
@@ -137,7 +137,7 @@ impl SourceTaskRunner {
             extraction: spec.clone(),
             slice,
             memory_bytes: self.memory_bytes,
-            directory: attempt_directory(task.workflow_id, task.table_no, partition, task.attempt),
+            files: claim_files(task, partition),
         };
         match source::extract(request, self.stage.clone(), progress).await {
             Ok(Some(manifest)) => Ok(TaskResult::Staged(manifest)),

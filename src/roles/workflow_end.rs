@@ -3,7 +3,7 @@
 
 use super::table_loader::{TableLoader, staging_prefix};
 use super::target_planner::dry_run_table;
-use crate::checkpoint::{OwnedWorkflow, TableState};
+use crate::checkpoint::{OwnedWorkflow, TableState, shown};
 use crate::domain::TableNo;
 use crate::domain::phase::TablePhase;
 use crate::domain::retry::RetryPolicy;
@@ -244,18 +244,19 @@ impl TableLoader {
 
     async fn drop_left_staging(&self, owned: &OwnedWorkflow) -> Result<(), SnowflakeError> {
         let sql = format!(
-            "SELECT TABLE_NAME FROM {}.INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = {} AND STARTSWITH(TABLE_NAME, {})",
-            quote(&self.metadata.database),
-            quote_text(&self.metadata.schema),
+            "SHOW TABLES IN SCHEMA {} STARTS WITH {}",
+            self.metadata.quoted(),
             quote_text(&staging_prefix(owned.id))
         );
-        for row in self.client.query(&sql).await? {
-            if let Some(Some(name)) = row.first() {
-                let name = format!("{}.{}", self.metadata.quoted(), quote(name));
-                self.client
-                    .run_step(Step::EndStaging, &merge::drop_staging(&name))
-                    .await?;
-            }
+        for name in shown(&self.client, &sql, &["name"])
+            .await?
+            .into_iter()
+            .flatten()
+        {
+            let name = format!("{}.{}", self.metadata.quoted(), quote(&name));
+            self.client
+                .run_step(Step::EndStaging, &merge::drop_staging(&name))
+                .await?;
         }
         Ok(())
     }

@@ -46,8 +46,8 @@ pub struct ExtractRequest {
     pub columns: Vec<ColumnPlan>,
     /// Memory of this task in bytes.
     pub memory_bytes: usize,
-    /// Directory below the stage, with a slash at its end.
-    pub directory: String,
+    /// Directory below the stage, with a slash at its end, and the beginning of the files' names in it.
+    pub files: String,
 }
 
 impl ExtractRequest {
@@ -103,21 +103,13 @@ pub async fn extract(
 ) -> Result<Option<Manifest>, ExtractError> {
     let (batch_sender, batch_receiver) = sync_channel(BATCHES_IN_FLIGHT);
     let (file_sender, mut files) = mpsc::channel::<OpenFile>(1);
-    let (schema, directory) = (schema(&request.columns), request.directory.clone());
+    let (schema, named) = (schema(&request.columns), request.files.clone());
     // What the threads log carries the task as well.
     let span = tracing::Span::current();
     let encode = {
         let (progress, schema, span) = (progress.clone(), schema.clone(), span.clone());
         tokio::task::spawn_blocking(move || {
-            span.in_scope(|| {
-                encode(
-                    &schema,
-                    &directory,
-                    &batch_receiver,
-                    &file_sender,
-                    &progress,
-                )
-            })
+            span.in_scope(|| encode(&schema, &named, &batch_receiver, &file_sender, &progress))
         })
     };
     let fetch = {
@@ -292,7 +284,7 @@ fn measure(
 /// Encodes until the batches end; answers the rows of each file.
 fn encode(
     schema: &arrow::datatypes::SchemaRef,
-    directory: &str,
+    named: &str,
     batches: &Receiver<Result<RecordBatch, ()>>,
     files: &mpsc::Sender<OpenFile>,
     progress: &TaskProgress,
@@ -306,7 +298,7 @@ fn encode(
             Some(file) => file,
             None => {
                 let (file, content) = ParquetFile::open(schema.clone())?;
-                let path = format!("{directory}part-{:05}.parquet", rows_of_files.len());
+                let path = format!("{named}part-{:05}.parquet", rows_of_files.len());
                 files
                     .blocking_send((path, content))
                     .map_err(|_| std::io::Error::other("the upload is gone"))?;

@@ -53,3 +53,17 @@ def test_stages_tell_comment_and_encryption(server):
         rows = shown(connection, "SHOW STAGES IN SCHEMA D2.PUBLIC")
         assert [(r["name"], r["type"], r["comment"]) for r in rows] == [("A", "INTERNAL NO CSE", "ours"), ("b", "INTERNAL", "")]
         assert [r["name"] for r in shown(connection, "SHOW STAGES LIKE 'A' IN SCHEMA D2.PUBLIC")] == ["A"]
+
+
+def test_columns_of_a_table_and_a_view_are_told_without_a_current_database(server):
+    with server.connect() as connection:
+        for sql in [
+            "CREATE DATABASE D3",
+            'CREATE HYBRID TABLE D3.PUBLIC."PARTITION" (ID INT NOT NULL, T VARCHAR(3), PRIMARY KEY (ID))',
+            'CREATE VIEW D3.PUBLIC.V AS SELECT T AS U FROM D3.PUBLIC."PARTITION"',
+        ]:
+            connection.cursor().execute(sql)
+    with server.connect() as connection:
+        for what, columns in [("TABLE D3.PUBLIC.\"PARTITION\"", ["ID", "T"]), ('VIEW "D3"."PUBLIC"."V"', ["U"])]:
+            rows = shown(connection, f"SHOW COLUMNS IN {what}")
+            assert [row["column_name"] for row in rows] == columns

@@ -55,7 +55,7 @@ const ORCHESTRATOR: &[Need] = &[
     need("WORKFLOW", "STATUS", &[Select, Insert, Update]),
     need("TABLE_STATE", "PHASE", &[Select, Insert, Update]),
     need("PARTITION", "PHASE", &[Select, Insert, Update]),
-    need("TASK_QUEUE", "STATUS", &[Select, Insert, Update]),
+    need("TASK_QUEUE", "STATUS", &[Select, Insert, Update, Delete]),
     need("SYNCHRONIZATION", "SETTINGS", &[Select, Insert, Update]),
     need(
         "SYNC_PARTITION",

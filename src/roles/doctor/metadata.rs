@@ -66,6 +66,18 @@ pub(super) async fn check(
             ));
             false
         }
+        Err(error @ CheckpointError::Foreign { .. }) => {
+            findings.push(Finding::fail(
+                "metadata",
+                Cause::Other,
+                error.to_string(),
+                format!(
+                    "set {} to a schema of snowhaul's own",
+                    MetadataLocation::SCHEMA_VARIABLE
+                ),
+            ));
+            false
+        }
         Err(error @ CheckpointError::Schema(_)) => {
             findings.push(Finding::fail(
                 "metadata",

@@ -41,6 +41,8 @@ pub fn is_reached(step: Step, strategy: Strategy) -> bool {
         | Step::OrdersBegin
         | Step::OrdersWrite
         | Step::OrdersCommit => false,
+        // It needs workflows that ended long ago: see the test `purge` of the faults.
+        Step::TaskPurge => false,
         Step::LoadDelete => matches!(strategy, Strategy::FullReplace | Strategy::Checksum),
         Step::LoadCopy => strategy != Strategy::Merge,
         Step::StagingCreate

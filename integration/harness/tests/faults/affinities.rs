@@ -238,7 +238,9 @@ fn analyses_go_first_then_low_partitions_and_among_equals_the_earlier_workflow()
     metadata.queue(1, 0, "EXTRACT", 0);
     metadata.queue(1, 1, "EXTRACT", 1);
     metadata.queue(3, 7, "ANALYZE", -1);
-    let order = [(3, 7), (1, 0), (2, 0), (1, 1), (2, 1)];
+    // Ids say nothing about it: they are given without an order.
+    metadata.run("UPDATE {s}.WORKFLOW SET CREATED_AT = DATEADD('day', -WORKFLOW_ID, SYSDATE())");
+    let order = [(3, 7), (2, 0), (1, 0), (2, 1), (1, 1)];
     assert_eq!(metadata.claims(None), order);
     metadata.release();
     metadata.set_limit("%");

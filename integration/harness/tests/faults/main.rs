@@ -7,6 +7,7 @@ mod actors_killed;
 mod affinities;
 mod budget;
 mod ends;
+mod fences;
 mod levers;
 mod limits;
 mod limits_exact;

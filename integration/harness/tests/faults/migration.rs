@@ -154,6 +154,14 @@ impl<'server> Migration<'server> {
         self.command(snowflake, &[&words[..], &more].concat())
     }
 
+    /// The epoch of the workflow's owner.
+    pub fn epoch(&self, sql: &Sql) -> i64 {
+        sql.number(&format!(
+            "SELECT OWNER_EPOCH FROM {}",
+            self.object("WORKFLOW")
+        ))
+    }
+
     /// Lists the workflows, which needs the metadata to be there.
     pub fn list(&self, snowflake: &LocalSnowflake) -> Running {
         self.command(snowflake, &["workflow", "list"])

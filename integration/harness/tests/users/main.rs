@@ -11,6 +11,7 @@ mod keys;
 mod later_keys;
 mod logs;
 mod metadata;
+mod metadata_owners;
 mod planning;
 mod reaching;
 mod retrying;
