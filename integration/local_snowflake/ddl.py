@@ -340,8 +340,17 @@ def alter_table(session: Session, alter: exp.Alter, params: list | None) -> Answ
         definition.set("constraints", kept)
     for sequence in sequences:
         conn._duck_conn.execute(sequence)
+    retyped = {
+        action.this.this if action.this.quoted else action.this.this.upper(): declared(action.args["dtype"])
+        for action in alter.args.get("actions") or []
+        if isinstance(action, exp.AlterColumn) and action.args.get("dtype")
+    }
+    for kind in retyped.values():
+        _check_length(kind)
     answer = Cursor(conn).run(alter, params)
     fresh = {column: note for column, note in notes.items() if column not in before}
+    for column, kind in retyped.items():
+        fresh[column] = _note(conn, [catalog, schema, name], column) | {"t": kind}
     for sql in [*later, *_comment_sql(full, fresh)]:
         conn._duck_conn.execute(sql)
     return answer
@@ -352,12 +361,7 @@ def _set_sequence(
 ) -> Answer:
     """SET DEFAULT … NEXTVAL, which Snowflake takes for a column that has a generator already."""
     column = ident.this if ident.quoted else ident.this.upper()
-    row = conn._duck_conn.execute(
-        "SELECT comment FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
-        " AND column_name = ?",
-        [*table, column],
-    ).fetchone()
-    note = json.loads(row[0]) if row and row[0] else {}
+    note = _note(conn, table, column)
     if "d" not in note:
         raise SnowflakeError("002028", f"column '{column}' has no sequence as its default", "42601")
     note["d"] = f"{names.decode(sequence)}.NEXTVAL"
@@ -366,6 +370,16 @@ def _set_sequence(
     for sql in _comment_sql(full, {column: note}):
         duck.execute(sql)
     return single("status", "Statement executed successfully.")
+
+
+def _note(conn: FakeSnowflakeConnection, table: list[str], column: str) -> dict[str, Any]:
+    """What was noted of a column."""
+    row = conn._duck_conn.execute(
+        "SELECT comment FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+        " AND column_name = ?",
+        [*table, column],
+    ).fetchone()
+    return json.loads(row[0]) if row and row[0] else {}
 
 
 def _column_names(conn: FakeSnowflakeConnection, catalog: str, schema: str, table: str) -> set[str]:

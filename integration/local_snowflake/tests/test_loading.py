@@ -283,3 +283,15 @@ def test_check_constraints_are_enforced_copied_shown_and_refuse_copy(stage, data
     for table in ("sold", "copied"):
         answer = stage.query(copy(table, "quantity", '$1:"i"::NUMBER(38,0)', "good.parquet"))
         assert not answer["success"] and "CHECK constraints" in answer["message"]
+
+
+def test_a_length_that_has_grown_counts(stage):
+    stage.rows("CREATE TABLE grown (a VARCHAR(3) COMMENT 'short', \"b c\" NUMBER(5,0))")
+    stage.rows("ALTER TABLE grown ALTER COLUMN a SET DATA TYPE VARCHAR(5)")
+    stage.rows('ALTER TABLE grown ALTER COLUMN "b c" SET DATA TYPE NUMBER(9,0)')
+    assert [row[1] for row in stage.rows("DESCRIBE TABLE grown")] == ["VARCHAR(5)", "NUMBER(9,0)"]
+    stage.upload("@results/w/", "five.parquet", parquet(x=pa.array(["12345"])))
+    stage.rows(copy("grown", "a", '$1:"x"::VARCHAR', "five.parquet"))
+    stage.upload("@results/w/", "six.parquet", parquet(x=pa.array(["123456"])))
+    assert stage.query(copy("grown", "a", '$1:"x"::VARCHAR', "six.parquet"))["code"] == "100074"
+    assert not stage.query("ALTER TABLE grown ALTER COLUMN a SET DATA TYPE VARCHAR(134217729)")["success"]

@@ -122,6 +122,7 @@ fn what_is_no_promise_is_no_key() {
     }
     let done = Migration::from(&database)
         .platform("postgresql")
+        .prepare(&[])
         .table(tracked("loose", &json!({})))
         .table(tracked("hidden", &json!({"excludeSourceColumns": ["id"]})))
         .table(tracked("parent", &json!({})))

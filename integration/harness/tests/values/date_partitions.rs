@@ -5,7 +5,7 @@ use snowhaul_integration::{Database, LocalRedshift, Migrated, Migration};
 
 const COLUMNS: &str = "id, d, t, z, v";
 
-/// Three years of days with holes, a day with very many rows, times at both ends of units, and NULL.
+/// Every fifth day of more than two years with holes, a day with very many rows, times at both ends of units, and NULL.
 fn source(database: &Database<'_>, table: &str) {
     let sql = database.sql();
     for statement in [
@@ -13,8 +13,8 @@ fn source(database: &Database<'_>, table: &str) {
             "CREATE TABLE {table} (id integer, d date, t timestamp, z timestamptz, v varchar(20))"
         ),
         format!(
-            "INSERT INTO {table} SELECT n, date '2022-11-20' + n, timestamp '2022-11-20 23:59:59.999999' + n * interval '1 day', \
-             timestamptz '2022-11-20 23:59:59.999999+00' + n * interval '1 day', 'v' || n FROM generate_series(1, 800) n WHERE n % 100 < 70"
+            "INSERT INTO {table} SELECT n, date '2022-11-20' + n * 5, timestamp '2022-11-20 23:59:59.999999' + n * interval '5 days', \
+             timestamptz '2022-11-20 23:59:59.999999+00' + n * interval '5 days', 'v' || n FROM generate_series(1, 160) n WHERE n % 20 < 14"
         ),
         format!(
             "INSERT INTO {table} SELECT 10000 + n, '2024-02-29', '2024-02-29 12:00', '2024-02-29 12:00+00', 'leap' FROM generate_series(1, 300) n"
@@ -123,7 +123,7 @@ fn a_table_is_cut_where_units_of_the_calendar_begin() {
         );
         let (partitions, rows) = done.partitions(3);
         // 300 rows of one day are divided by their ids, months are not.
-        assert!(partitions > months.len() as i64 + 8, "{partitions}");
+        assert!(partitions > months.len() as i64 + 6, "{partitions}");
         assert_eq!(
             rows,
             database
@@ -142,7 +142,7 @@ fn a_table_is_cut_where_units_of_the_calendar_begin() {
             warnings.contains("d = 2024-02-29 stands in about"),
             "{warnings}"
         );
-        assert!(done.partitions(5).0 > 8, "{:?}", bounds(&done, 5));
+        assert!(done.partitions(5).0 > 6, "{:?}", bounds(&done, 5));
     }
 }
 
@@ -199,7 +199,7 @@ fn a_key_without_one_date_is_refused() {
         ),
         ("two", json!(["d", "t"]), "d and t are dates; keep one"),
     ];
-    let mut migration = Migration::from(&database);
+    let mut migration = Migration::from(&database).prepare(&[]);
     for (target, key, _) in &cases {
         migration = migration.table(entry("t", target, key, "month", &json!({})));
     }

@@ -159,6 +159,7 @@ fn columns_that_are_compared_and_names_of_none_are_refused() {
     };
     let done = Migration::from(&database)
         .platform("postgresql")
+        .prepare(&[])
         .table(table("a", json!({"synchronization": {"strategy": "full-replace"}})))
         .table(table("b", json!({"synchronization": {"strategy": "watermark", "watermarkColumn": "at", "trackModifications": true}, "columnNamesToPartitionBy": []})))
         .table(table("c", json!({"customColumnTransforms": [{"column": "emial", "targetType": "VARCHAR"}]})))
