@@ -237,7 +237,6 @@ mod tests {
                     id: ":P_WORKFLOW_ID",
                     seq: ":V_SEQ",
                     step: &step_expression(),
-        step: &step_expression(),
                     phase: None,
                     tables,
                 };

@@ -267,8 +267,8 @@ fn the_table_s_transforms_stand_before_those_that_it_inherits() {
         target_type: text("FLOAT"),
         ..TransformRule::default()
     };
-    assert_eq!(rules(own, ""), [one.clone()]);
-    assert_eq!(rules("", inherited), [other.clone()]);
+    assert_eq!(rules(own, ""), std::slice::from_ref(&one));
+    assert_eq!(rules("", inherited), std::slice::from_ref(&other));
     assert_eq!(rules(own, inherited), [one.clone(), other.clone()]);
     // A list of none keeps what is inherited, unlike other lists.
     assert_eq!(

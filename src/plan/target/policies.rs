@@ -112,6 +112,7 @@ pub(crate) mod tests {
             },
             target_name: name.to_uppercase(),
             target_type: "VARCHAR".to_owned(),
+            transform: None,
         };
         ExtractionSpec {
             platform: Platform::Redshift,

@@ -293,7 +293,9 @@ proptest! {
             expected.push(" DATE NOT NULL COMMENT ".into());
             expected.push(format!("'{comment}"));
         }
-        expected.push(") COMMENT = ".into());
+        expected.push(") DEFAULT_DDL_COLLATION = ".into());
+        expected.push("'".into());
+        expected.push(" COMMENT = ".into());
         expected.push(format!("'{of_table}"));
         prop_assert_eq!(found, expected);
     }

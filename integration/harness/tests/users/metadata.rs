@@ -146,9 +146,7 @@ fn an_upgrade_that_is_repeated_late_keeps_the_rate_limits_that_were_written_mean
         "INSERT INTO {limits} (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('Table[%]::Loading', 0)"
     ));
     // As it looks to an orchestrator that read the version before another one had written it.
-    sql.run(&format!(
-        "UPDATE {schema}.SCHEMA_VERSION SET VERSION = 2"
-    ));
+    sql.run(&format!("UPDATE {schema}.SCHEMA_VERSION SET VERSION = 2"));
     let orchestrator = site.command(&["orchestrator"]).start();
     let starts = || orchestrator.stdout().contains("orchestrator starts");
     assert!(until(DEADLINE, starts), "{}", orchestrator.stderr());
