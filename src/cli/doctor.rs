@@ -152,7 +152,8 @@ fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) 
             configured.connection_name = config.connection_name;
             configured.metadata = config.metadata;
             let drives = arguments.role != Some(RoleArgument::Worker);
-            configured.loads = drives.then_some(config.load_concurrency);
+            let here = drives && config.load_warehouse.is_none();
+            configured.loads = here.then_some(config.load_concurrency);
         }
         Err(errors) => all_refused("configuration", &errors, findings),
     }

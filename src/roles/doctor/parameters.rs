@@ -178,7 +178,7 @@ pub(super) async fn warehouse(
         findings.push(Finding::warn(
             "warehouse",
             format!("{name} runs {at_once} statements at once, and {loads} loads may fill it: renewals of leases wait behind them"),
-            "let loads have a warehouse of their own, or lower load_concurrency",
+            "let loads have a warehouse of their own (load_warehouse of the orchestrator), or lower load_concurrency",
         ));
     }
 }
