@@ -24,8 +24,12 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(path(name)).expect(name)
 }
 
-fn set(_: &str) -> Option<String> {
-    Some("value".to_owned())
+/// The variables that the examples name.
+fn set(name: &str) -> Option<String> {
+    let is_secret = ["_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+        .iter()
+        .any(|end| name.ends_with(end));
+    is_secret.then(|| "value".to_owned())
 }
 
 fn unset(_: &str) -> Option<String> {

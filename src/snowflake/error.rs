@@ -70,8 +70,8 @@ fn by_code(code: u32, text: &str) -> Option<Kind> {
         603 | 630 | 300_000..=300_999 | 370_000..=370_999 => Kind::Unknown,
         2_003 | 2_043 => Kind::NoSuchObject,
         3_001..=3_999 => Kind::NoPrivilege,
-        // Compilation: the text, names, types, objects, no database. Files of a stage. DDL of hybrid tables.
-        900..=2_999 | 90_105..=90_109 | 91_000..=91_999 | 391_000..=391_999 => Kind::Refused,
+        // Compilation: the text, names, types, objects, no database. Files of a stage.
+        900..=2_999 | 90_105..=90_109 | 91_000..=91_999 => Kind::Refused,
         // Conversions of values, constraints on them, values that are too long.
         100_000..=100_999 => Kind::Rejected,
         _ => return None,
@@ -146,8 +146,8 @@ impl SnowflakeError {
         let number = code.parse().unwrap_or(0);
         let text = message.to_lowercase();
         let kind = by_code(number, &text)
-            .or_else(|| by_text(&text))
             .or_else(|| by_state(state.unwrap_or_default()))
+            .or_else(|| by_text(&text))
             .unwrap_or_else(|| {
                 tell_unknown(code, state.unwrap_or_default(), &sentence(message));
                 Kind::Unknown

@@ -6,7 +6,6 @@ use crate::migration::Migration;
 use snowhaul_integration::{LocalRedshift, LocalSnowflake};
 
 #[test]
-#[ignore = "metadata without a collation and COPY with FORCE = TRUE are needed"]
 fn an_unfriendly_snowflake_loses_and_doubles_nothing() {
     let snowflake = LocalSnowflake::unfriendly(&["--transaction-idle", "5"]);
     let migration = Migration::new(LocalRedshift::shared(), 3_000, 100, 1_500);
@@ -25,7 +24,6 @@ fn an_unfriendly_snowflake_loses_and_doubles_nothing() {
 }
 
 #[test]
-#[ignore = "metadata without a collation and COPY with FORCE = TRUE are needed"]
 fn loads_that_were_cut_are_loaded_again_on_an_unfriendly_snowflake() {
     let snowflake = LocalSnowflake::unfriendly(&["--transaction-idle", "2"]);
     let migration = Migration::new(LocalRedshift::shared(), 3_000, 50, 3_001);
