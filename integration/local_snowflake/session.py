@@ -206,13 +206,12 @@ class Session(Writing):
             conn._schema = "_FS_INFORMATION_SCHEMA"
         wanted = f"{database}.{conn._schema or 'main'}" if database else "memory.main"
         if getattr(conn, "local_path", None) != wanted:
-            try:
-                conn._duck_conn.execute(f"SET schema = '{wanted}'")
-            except duckdb.CatalogException:
-                # Another session has dropped it; names in full still mean something.
+            # Another session may have dropped it; names in full still mean something. To try would end DuckDB's transaction.
+            known = "SELECT 1 FROM duckdb_schemas() WHERE database_name || '.' || schema_name = ?"
+            if database and not conn._duck_conn.execute(known, [wanted]).fetchone():
                 conn._schema, conn.schema_set = None, False
                 wanted = "memory.main"
-                conn._duck_conn.execute(f"SET schema = '{wanted}'")
+            conn._duck_conn.execute(f"SET schema = '{wanted}'")
             conn.local_path = wanted
 
     def _use(self, conn: FakeSnowflakeConnection) -> None:

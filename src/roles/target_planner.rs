@@ -345,20 +345,12 @@ impl SnowflakeTargetPlanner {
         Ok(Some(answer.rows.iter().map(column).collect()))
     }
 
-    /// What is known of the policies of the table's target; of a dry run those of the table that its target was made like.
+    /// What is known of the policies of the table's target. A dry run only adds rows to a table of its own, and asks for none.
     async fn policies(
         &self,
         spec: &TableSpec,
-        existing: &[TargetColumn],
+        columns: &[TargetColumn],
     ) -> Result<Policies, SnowflakeError> {
-        let of_original = match spec.preflight {
-            Some(_) => match self.describe(&spec.target).await? {
-                Some(columns) => Some(columns),
-                None => return Ok(Policies::default()),
-            },
-            None => None,
-        };
-        let columns = of_original.as_deref().unwrap_or(existing);
         let target = quote_table(&spec.target);
         let masked = columns.iter().filter_map(|column| {
             let policy = column.masking_policy.clone()?;

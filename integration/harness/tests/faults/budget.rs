@@ -17,7 +17,7 @@ enum Grows {
 }
 
 /// Part of a statement in upper case, what it is for, whether it grows. The first that fits counts.
-const KINDS: [(&str, &str, Grows); 22] = [
+const KINDS: [(&str, &str, Grows); 24] = [
     ("COPY INTO", "load: COPY INTO", Grows::No),
     ("PUT ", "upload: PUT", Grows::No),
     ("SET STATUS = 'CLAIMED'", "poll: claims", Grows::No),
@@ -36,7 +36,9 @@ const KINDS: [(&str, &str, Grows); 22] = [
     ("MERGE INTO", "poll: the worker's row", Grows::No),
     ("TABLE_PROGRESS", "poll: progress", Grows::No),
     ("COUNT(T.TABLE_NO)", "poll: progress", Grows::No),
-    ("ALTER SESSION", "load: session's tag", Grows::Yes),
+    ("USE SECONDARY ROLES", "login: its roles", Grows::No),
+    ("CREATE HYBRID TABLE", "metadata: tables", Grows::No),
+    ("PROCEDURE", "metadata: procedures", Grows::No),
     ("BEGIN", "load: BEGIN", Grows::Yes),
     ("COMMIT", "load: COMMIT", Grows::Yes),
     ("SET LOAD_PERMIT", "load: counts as running", Grows::Yes),

@@ -25,11 +25,8 @@ pub fn set_limit(migration: &Migration<'_>, sql: &Sql, pattern: &str, target: u3
     let limits = migration.object("RATE_LIMIT");
     // As soon as the orchestrator has created it.
     let exists = || {
-        sql.try_run(&format!(
-            "SELECT LOAD_PERMIT FROM {}",
-            migration.object("TABLE_STATE")
-        ))
-        .is_ok()
+        sql.try_run(&format!("SELECT NUM_CHECKS FROM {limits}"))
+            .is_ok()
     };
     assert!(until(DEADLINE, exists));
     sql.run(&format!(
