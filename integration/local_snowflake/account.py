@@ -65,6 +65,8 @@ class Account(FakeSnow):
         )
         self.has_aliases = False
         self.procedures = Procedures(data / "procedures")
+        # Sessions may still be in them.
+        self.dropped_schemas: set[tuple[str, str]] = set()
         self._guard = threading.Lock()
         self._table_locks: dict[tuple[str, str, str], threading.Lock] = {}
         self._hybrid: set[tuple[str, str, str]] = set()
@@ -194,6 +196,7 @@ class Account(FakeSnow):
             self.drop_schema(database, name, exists_ok=True)
         with self._guard:
             self.duck_conn.execute(f"CREATE SCHEMA IF NOT EXISTS {alias}.{schema}")
+            self.dropped_schemas.discard((alias, schema))
             self._note_transient(alias, schema, transient)
             self.has_aliases |= schema.startswith(names.PREFIX)
         return f"Schema {name} successfully created."
@@ -206,6 +209,7 @@ class Account(FakeSnow):
             raise does_not_exist("Schema", name)
         with self._guard:
             self.duck_conn.execute(f"DROP SCHEMA {alias}.{schema} CASCADE")
+            self.dropped_schemas.add((alias, schema))
             self.procedures.forget(database, name)
             self._note_transient(alias, schema, False)
             for table in ("_load_metadata", "_fs_load_history"):

@@ -207,8 +207,7 @@ class Session(Writing):
         wanted = f"{database}.{conn._schema or 'main'}" if database else "memory.main"
         if getattr(conn, "local_path", None) != wanted:
             # Another session may have dropped it; names in full still mean something. To try would end DuckDB's transaction.
-            known = "SELECT 1 FROM duckdb_schemas() WHERE database_name || '.' || schema_name = ?"
-            if database and not conn._duck_conn.execute(known, [wanted]).fetchone():
+            if (database, schema) in self.account.dropped_schemas:
                 conn._schema, conn.schema_set = None, False
                 wanted = "memory.main"
             conn._duck_conn.execute(f"SET schema = '{wanted}'")

@@ -185,7 +185,7 @@ fn mistakes_of_both_files_and_of_the_command_line_are_told_together() {
     assert_says(
         &ended.stderr,
         &[
-            "`oracle` is no platform",
+            "oracle is a platform that is not supported",
             "did you mean `tables`?",
             "selected_task_source",
         ],
