@@ -7,8 +7,10 @@ column comments in the same transaction as the table (see patches).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -268,11 +270,27 @@ def create_view(conn: FakeSnowflakeConnection, create: exp.Create, params: list 
     is_new = bool(create.args.get("replace")) or not table_exists(conn, *place)
     if not is_new and create.args.get("exists"):
         return single("status", f"{place[2]} already exists, statement succeeded.")
-    answer = Cursor(conn).run(create, params)
-    if comment is not None:
+    if comment is None:
+        return Cursor(conn).run(create, params)
+    # Nobody sees it without its comment.
+    with at_once(conn):
+        answer = Cursor(conn).run(create, params)
         full = f"{place[0]}.{place[1]}.{names.quote(place[2])}"
         conn._duck_conn.execute(f"COMMENT ON VIEW {full} IS {names.literal(comment.this.name)}")
     return answer
+
+
+@contextlib.contextmanager
+def at_once(conn: FakeSnowflakeConnection) -> Iterator[None]:
+    """Others see all of it or nothing."""
+    duck = conn._duck_conn
+    duck.begin()
+    try:
+        yield
+    except Exception:
+        duck.rollback()
+        raise
+    duck.commit()
 
 
 def _resolved(table: exp.Table, part: str) -> str:

@@ -5,7 +5,7 @@ use snowhaul_integration::{Database, LocalRedshift, Migrated, Migration};
 
 const COLUMNS: &str = "id, d, t, z, v";
 
-/// Every fifth day of more than two years with holes, a day with very many rows, times at both ends of units, and NULL.
+/// Every fifteenth day of more than two years with holes, a day with very many rows, times at both ends of units, and NULL.
 fn source(database: &Database<'_>, table: &str) {
     let sql = database.sql();
     for statement in [
@@ -13,8 +13,8 @@ fn source(database: &Database<'_>, table: &str) {
             "CREATE TABLE {table} (id integer, d date, t timestamp, z timestamptz, v varchar(20))"
         ),
         format!(
-            "INSERT INTO {table} SELECT n, date '2022-11-20' + n * 5, timestamp '2022-11-20 23:59:59.999999' + n * interval '5 days', \
-             timestamptz '2022-11-20 23:59:59.999999+00' + n * interval '5 days', 'v' || n FROM generate_series(1, 160) n WHERE n % 20 < 14"
+            "INSERT INTO {table} SELECT n, date '2022-11-20' + n * 15, timestamp '2022-11-20 23:59:59.999999' + n * interval '15 days', \
+             timestamptz '2022-11-20 23:59:59.999999+00' + n * interval '15 days', 'v' || n FROM generate_series(1, 54) n WHERE n % 20 < 14"
         ),
         format!(
             "INSERT INTO {table} SELECT 10000 + n, '2024-02-29', '2024-02-29 12:00', '2024-02-29 12:00+00', 'leap' FROM generate_series(1, 300) n"
