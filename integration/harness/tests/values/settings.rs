@@ -88,11 +88,13 @@ fn loads_run_in_the_warehouse_that_is_theirs_and_nothing_else_does() {
         })
         .filter(|(text, _)| text.contains(&metadata) || text.contains(&first.target))
         .collect();
+    let on_target = |verb: &str| format!("{verb} \"{}\"", first.target);
+    let (merge, delete) = (on_target("MERGE INTO"), on_target("DELETE FROM"));
     for (words, is_load) in [
         ("COPY INTO", true),
         ("TRANSIENT TABLE", true),
-        ("MERGE INTO", true),
-        ("WHERE NOT EXISTS", true),
+        (merge.as_str(), true),
+        (delete.as_str(), true),
         ("PHASE = 'LOADED'", true),
         ("TASK_QUEUE", false),
         ("LEASE_UNTIL =", false),
