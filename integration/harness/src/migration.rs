@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Generous: the machine may be busy with other tests.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A workflow that is being written. Sources default to the database's schema `public`, targets to the schema `PUBLIC`
 /// of a new database ([`target`](Self::target)), the key to none.

@@ -89,12 +89,16 @@ fn with_a_watermark_modifications_and_deletions() {
     every_step_is_survived(Strategy::Merge);
 }
 
+/// What runs here are too short for: `faults/fences.rs` has them.
+const REACHED_ELSEWHERE: &[Step] = &[Step::TaskPurge];
+
 #[test]
 fn every_step_is_reached_under_some_strategy() {
     for step in Step::ALL {
         let by_strategies = Strategy::ALL
             .iter()
             .any(|strategy| is_reached(*step, *strategy));
-        assert!(by_strategies || levers::STEPS.contains(step), "{step:?}");
+        let elsewhere = levers::STEPS.contains(step) || REACHED_ELSEWHERE.contains(step);
+        assert!(by_strategies || elsewhere, "{step:?}");
     }
 }
