@@ -33,7 +33,7 @@ fn call(metadata: &Metadata, procedure: &str) -> String {
 fn written(metadata: &Metadata, id: i64) -> Vec<Vec<Option<String>>> {
     [
         // How often something was asked: below that, each number has something of its own.
-        format!("SELECT REQUEST, FLOOR(REQUEST_SEQ / 1099511627776), REQUESTED_AT IS NOT NULL FROM {{s}}.WORKFLOW_REQUEST WHERE WORKFLOW_ID = {id}"),
+        format!("SELECT REQUEST, FLOOR(REQUEST_SEQ / 1099511627776)::INT, REQUESTED_AT IS NOT NULL FROM {{s}}.WORKFLOW_REQUEST WHERE WORKFLOW_ID = {id}"),
         format!("SELECT TABLE_NO, REQUEST, 0 FROM {{s}}.TABLE_REQUEST WHERE WORKFLOW_ID = {id} ORDER BY TABLE_NO"),
         format!("SELECT TABLE_NO, PARTITION_NO, STATUS FROM {{s}}.TASK_QUEUE WHERE WORKFLOW_ID = {id} ORDER BY PARTITION_NO"),
         format!("SELECT STATUS, 0, 0 FROM {{s}}.WORKFLOW WHERE WORKFLOW_ID = {id}"),

@@ -96,7 +96,7 @@ fn loads_run_in_the_warehouse_that_is_theirs_and_nothing_else_does() {
         (merge.as_str(), true),
         (delete.as_str(), true),
         ("PHASE = 'LOADED'", true),
-        ("TASK_QUEUE", false),
+        ("SET STATUS = 'CLAIMED'", false),
         ("LEASE_UNTIL =", false),
         ("DESCRIBE TABLE", false),
     ] {
