@@ -16,8 +16,9 @@ const FAILURES: [(&str, &str); 4] = [
     ("after", "lost"),
     ("after", "kill"),
 ];
-/// Runs of the same table until all of that has been caused; a step that is not repeated after a lost reply needs another.
-const MAX_WORKFLOWS: usize = 4;
+/// Runs of the same table until all of that has been caused: a step that is not repeated after a lost reply needs another, and
+/// so does one that a slow machine has led past (a lease ran out meanwhile, say).
+const MAX_WORKFLOWS: usize = 6;
 /// Starts of one workflow beyond the kills that it is to meet.
 const MORE_STARTS: usize = 6;
 /// Steps that share a workflow.
@@ -181,13 +182,11 @@ impl<'a> Table<'a> {
             } else {
                 self.strategy.change(&self.database.sql());
             }
-            let before = open.len();
             let ended = run_to_its_end(&migration, step, &mut open);
             self.check(step, &migration, ended);
             if open.is_empty() {
                 return;
             }
-            assert!(open.len() < before, "not reached: {open:?}");
             let is_anew = self.strategy == Strategy::None
                 || is_first_time(step)
                 || step == Step::PartitionFailed;

@@ -82,8 +82,8 @@ fn sessions(server: &LocalSnowflake) -> BTreeSet<String> {
         .collect()
 }
 
-/// What snowhaul has sent in other sessions than these that is no question. (What a process has sent last may be answered
-/// when it has ended.)
+/// What snowhaul has sent in other sessions than these that is no question and no setting of the session. (What a process
+/// has sent last may be answered when it has ended.)
 fn changes(server: &LocalSnowflake, before: &BTreeSet<String>) -> Vec<String> {
     let statements = server.statements().into_iter();
     statements
@@ -95,6 +95,7 @@ fn changes(server: &LocalSnowflake, before: &BTreeSet<String>) -> Vec<String> {
         })
         .filter_map(|entry| entry["sql"].as_str().map(str::to_owned))
         .filter(|sql| !sql.trim_start().starts_with("SELECT"))
+        .filter(|sql| sql != "USE SECONDARY ROLES NONE")
         .collect()
 }
 
