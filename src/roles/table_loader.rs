@@ -220,11 +220,6 @@ impl TableLoader {
     ) -> Result<(), LoadOutcome> {
         let load = work.load;
         let fail = |error: SnowflakeError| work.failed(&error);
-        // Each COPY is committed by itself: what a killed process left open would keep others from dropping the table.
-        session
-            .query("ALTER SESSION SET AUTOCOMMIT = TRUE")
-            .await
-            .map_err(fail)?;
         let create = merge::create_staging(staging, &load.staged);
         session
             .run_step(Step::StagingCreate, &create)
@@ -272,10 +267,6 @@ impl TableLoader {
                 )));
             }
         }
-        session
-            .query("ALTER SESSION SET AUTOCOMMIT = FALSE")
-            .await
-            .map_err(fail)?;
         Ok(())
     }
 

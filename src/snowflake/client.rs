@@ -6,7 +6,7 @@ use super::error::{Kind, SnowflakeError};
 use super::http::Reply;
 use super::moment::Moment;
 use super::session::Session;
-use super::session_parameters::{LOAD_STATEMENT_SECONDS, at_login};
+use super::session_parameters::at_login;
 use super::statement::Statement;
 use super::transaction::{OpenTransactions, Transaction};
 use crate::failpoint::{Step, step};
@@ -25,7 +25,7 @@ pub(super) const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 /// metadata take milliseconds, but may wait for a warehouse that is resumed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 /// A COPY INTO of a thousand files may take hours.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(LOAD_STATEMENT_SECONDS);
+const LOAD_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// Sessions that nobody used for so long are closed.
 const UNUSED_SESSION: Duration = Duration::from_secs(600);
 
@@ -229,14 +229,6 @@ impl SnowflakeClient {
         step(at, self.query(statement)).await
     }
 
-    /// The same with a query tag of its own.
-    ///
-    /// # Errors
-    /// As [`Self::query`].
-    pub async fn query_tagged(&self, tag: &str, sql: &str) -> Result<Vec<Row>, SnowflakeError> {
-        self.query(Statement::from(sql).tagged(Some(tag))).await
-    }
-
     /// Begins a transaction on a session of its own.
     ///
     /// # Errors
@@ -261,14 +253,15 @@ impl SnowflakeClient {
     }
 
     /// Takes a session for statements that have to see each other's work, up to a transaction: another session may see late
-    /// what this one has committed (documentation: "Transactions", read consistency across sessions).
+    /// what this one has committed (documentation: "Transactions", read consistency across sessions). Until then each
+    /// statement is committed by itself: what a killed process left open would keep its locks.
     ///
     /// # Errors
     /// As [`Self::query`].
     pub async fn reserve(&self, tag: &str) -> Result<Reserved, SnowflakeError> {
-        // An expired one is found out here, where nothing has been done on it.
-        let look = Statement::from("SELECT 1").tagged(Some(tag));
-        let (lease, _) = self.run_first(&look).await?;
+        // An expired session is found out here, where nothing has been done on it.
+        let first = Statement::from("ALTER SESSION SET AUTOCOMMIT = TRUE").tagged(Some(tag));
+        let (lease, _) = self.run_first(&first).await?;
         Ok(Reserved {
             client: self.clone(),
             lease,
@@ -411,8 +404,7 @@ impl SnowflakeClient {
             in_doubt: false,
             ..error
         };
-        let is_for_loads = sessions.timeout == LOAD_TIMEOUT;
-        let parameters = at_login(sessions.autocommit, is_for_loads, query_tag(role));
+        let parameters = at_login(sessions.autocommit, sessions.timeout, query_tag(role));
         let session = Session::login(connection, parameters)
             .await
             .map_err(|error| placed(error.of_login()))?;
@@ -461,24 +453,15 @@ impl Reserved {
         step(at, self.query(statement)).await
     }
 
-    /// Runs a statement and answers how many rows it changed.
-    ///
-    /// # Errors
-    /// As [`Self::query`].
-    pub async fn execute<'a>(
-        &self,
-        at: Step,
-        statement: impl Into<Statement<'a>>,
-    ) -> Result<u64, SnowflakeError> {
-        Ok(rows_affected(&self.run_step(at, statement).await?))
-    }
-
     /// Begins a transaction on this session.
     ///
     /// # Errors
     /// As [`Self::query`].
     pub async fn begin(self, at: Step) -> Result<Transaction, SnowflakeError> {
         let open = self.client.transactions().enter().await?;
+        if !self.client.shared.sessions.autocommit {
+            self.query("ALTER SESSION SET AUTOCOMMIT = FALSE").await?;
+        }
         step(at, self.query("BEGIN")).await?;
         Ok(Transaction::new(
             self.client,

@@ -1,12 +1,8 @@
 //! The session parameters that nothing here may leave to an account's or a user's defaults
 //! (documentation: "Parameters"). They are set at each login; `snowhaul doctor` asks what became of them.
 
-use serde_json::{Value, json};
-
-/// How long a statement on the metadata may take, in seconds.
-const METADATA_STATEMENT_SECONDS: u64 = 300;
-/// How long a load may take, in seconds: as long as its client waits for it.
-pub(super) const LOAD_STATEMENT_SECONDS: u64 = 24 * 3600;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// The value of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,20 +86,11 @@ pub const PINNED: &[(&str, Setting)] = &[
     ("MULTI_STATEMENT_COUNT", Setting::Number(1)),
 ];
 
-/// The parameters of a login.
-pub(super) fn at_login(
-    autocommit: bool,
-    is_for_loads: bool,
-    tag: String,
-) -> serde_json::Map<String, Value> {
-    let seconds = if is_for_loads {
-        LOAD_STATEMENT_SECONDS
-    } else {
-        METADATA_STATEMENT_SECONDS
-    };
+/// The parameters of a login. A statement ends when its client waits for it no more.
+pub(super) fn at_login(autocommit: bool, timeout: Duration, tag: String) -> Map<String, Value> {
     let own = [
         ("AUTOCOMMIT", json!(autocommit)),
-        ("STATEMENT_TIMEOUT_IN_SECONDS", json!(seconds)),
+        ("STATEMENT_TIMEOUT_IN_SECONDS", json!(timeout.as_secs())),
         ("QUERY_TAG", json!(tag)),
     ];
     let pinned = PINNED.iter().map(|(name, value)| (*name, value.json()));
