@@ -157,17 +157,12 @@ fn grants_of_workflow(
                 let Some(more) = more(any_paused) else {
                     continue;
                 };
-                let says = match grant_workflow(lever, phase, *request, any_paused) {
-                    Grant::Ask => continue,
-                    Grant::Already(_) if refusals_alone => continue,
-                    Grant::Already(reason) => format!(
-                        "'the workflow ' || w.NAME || {}",
-                        text(&format!(" {reason}"))
-                    ),
-                    Grant::Refuse(reason) => format!(
-                        "'refused: the workflow ' || w.NAME || {}",
-                        text(&format!(" {reason}"))
-                    ),
+                let grant = grant_workflow(lever, phase, *request, any_paused);
+                if refusals_alone && matches!(grant, Grant::Already(_)) {
+                    continue;
+                }
+                let Some(says) = says(grant, "the workflow", "w.NAME") else {
+                    continue;
                 };
                 arms.push(format!(
                     "WHEN w.STATUS = '{phase}' AND {}{more} THEN {says}",
@@ -191,16 +186,9 @@ fn table_grant(lever: Lever) -> String {
                 has_failed_partitions: false,
                 is_dry_run: false,
             };
-            let says = match grant_table(lever, standing) {
-                Grant::Ask => continue,
-                Grant::Already(reason) => format!(
-                    "'the table ' || t.SOURCE_TABLE || {}",
-                    text(&format!(" {reason}"))
-                ),
-                Grant::Refuse(reason) => format!(
-                    "'refused: the table ' || t.SOURCE_TABLE || {}",
-                    text(&format!(" {reason}"))
-                ),
+            let Some(says) = says(grant_table(lever, standing), "the table", "t.SOURCE_TABLE")
+            else {
+                continue;
             };
             arms.push(format!(
                 "WHEN t.PHASE = '{phase}' AND {} THEN {says}",
@@ -209,6 +197,17 @@ fn table_grant(lever: Lever) -> String {
         }
     }
     format!("CASE {} END", arms.join(" "))
+}
+
+/// What stands against asking, as an expression: of `what`, whose name is the expression `name`.
+fn says(grant: Grant, what: &str, name: &str) -> Option<String> {
+    let (refused, reason) = match grant {
+        Grant::Ask => return None,
+        Grant::Already(reason) => ("", reason.to_owned()),
+        Grant::Refuse(reason) => ("refused: ", reason),
+    };
+    let reason = text(&format!(" {reason}"));
+    Some(format!("'{refused}{what} ' || {name} || {reason}"))
 }
 
 fn is_request(row: &str, request: Option<Request>) -> String {
