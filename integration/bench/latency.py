@@ -15,10 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-import psycopg2
-from demo import source
-
-from .partitions import server
+from .partitions import fill, server, workflow
 
 ROWS_OF_A_PARTITION = 50
 
@@ -70,50 +67,25 @@ class Proxy:
         await asyncio.gather(read(), write())
 
 
-def fill(data: Path, partitions: int) -> None:
-    login = source.login(data / "local-redshift" / "postgresql.toml")
-    connection = psycopg2.connect(
-        host=login["host"], port=login["port"], dbname=login["database"], user=login["username"], password=login["password"]
-    )  # fmt: skip
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        rows = partitions * ROWS_OF_A_PARTITION
-        cursor.execute(f"CREATE TABLE public.numbers AS SELECT n, n * 7 AS m FROM generate_series(1, {rows}) n")
-        cursor.execute("CREATE INDEX ON public.numbers (n)")
-        cursor.execute("ANALYZE public.numbers")
-    keys = "\n".join(f"{key} = {json.dumps(value)}" for key, value in login.items())
-    (data / "configuration.toml").write_text(
-        'selected_task_source = "snowflake_stored_procedure"\n\n[application]\nmax_parallel_tasks = 4\ntask_fetch_interval = 1\n\n'
-        f'[connections.target.snowflake_connection_name]\nconnection_name = "local"\n\n[connections.source.postgresql]\n{keys}\n'
-    )
-
-
-def measure(data: Path, snowhaul: Path, number: int, round_trip: float) -> None:
+def measure(data: Path, database: str, snowhaul: Path, number: int, round_trip: float) -> None:
     home = data / "local-snowflake"
     connection = (home / "connections.toml").read_text()
     port = int(re.search(r"^port\s*=\s*(\d+)", connection, re.MULTILINE)[1])
     proxy = Proxy(port, round_trip)
     own = data / f"home-{number}"
     own.mkdir(exist_ok=True)
-    file = own / "connections.toml"
-    file.write_text(connection.replace(str(port), str(proxy.port)))
-    file.chmod(0o600)
-    database = source.login(data / "local-redshift" / "postgresql.toml")["database"]
-    table = {
-        "source": {"databaseName": database, "schemaName": "public", "tableName": "numbers"},
-        "target": {"databaseName": f"BENCH_{number}", "schemaName": "PUBLIC", "tableName": "NUMBERS"},
-        "columnNamesToPartitionBy": ["n"],
-        "partitionSize": {"maxRowsPerPartition": ROWS_OF_A_PARTITION},
-    }
-    workflow = data / f"workflow-{number}.json"
-    workflow.write_text(json.dumps({"tables": [table]}))
+    connections = own / "connections.toml"
+    connections.write_text(connection.replace(str(port), str(proxy.port)))
+    connections.chmod(0o600)
+    file = data / f"workflow-{number}.json"
+    file.write_text(workflow(database, f"BENCH_{number}", ROWS_OF_A_PARTITION))
     log = home / "statements.jsonl"
     before = len(log.read_text().splitlines())
     environment = {
         **os.environ, "SNOWFLAKE_HOME": str(own), "SNOWFLAKE_CONNECTION_NAME": "local",
         "CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA": f"META_{number}",
     }  # fmt: skip
-    command = [snowhaul, "run", workflow, "-c", data / "configuration.toml", "--source-platform", "postgresql", "--name", "far"]
+    command = [snowhaul, "run", file, "-c", data / "configuration.toml", "--source-platform", "postgresql", "--name", "far"]
     began = time.monotonic()
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seconds = time.monotonic() - began
@@ -141,9 +113,9 @@ def main() -> None:
     try:
         server("local-snowflake", "start", arguments.data)
         server("local-redshift", "start", arguments.data)
-        fill(arguments.data, arguments.partitions)
+        database = fill(arguments.data, arguments.partitions * ROWS_OF_A_PARTITION)
         for number, snowhaul in enumerate(arguments.snowhaul):
-            measure(arguments.data, snowhaul, number, arguments.round_trip)
+            measure(arguments.data, database, snowhaul, number, arguments.round_trip)
     finally:
         server("local-snowflake", "stop", arguments.data)
         server("local-redshift", "remove", arguments.data)

@@ -28,32 +28,35 @@ def server(name: str, command: str, data: Path) -> None:
     subprocess.run([ROOT / "scripts" / name, command, "--data", data / name], check=command == "start", stdout=subprocess.DEVNULL)
 
 
-def configure(data: Path, partitions: int) -> None:
+def fill(data: Path, rows: int) -> str:
+    """The table `numbers` of the source, and a worker's file for it; answers the database's name."""
     login = source.login(data / "local-redshift" / "postgresql.toml")
     connection = psycopg2.connect(
         host=login["host"], port=login["port"], dbname=login["database"], user=login["username"], password=login["password"]
     )  # fmt: skip
-    with connection, connection.cursor() as cursor:
-        rows = partitions * ROWS_OF_A_PARTITION
+    connection.autocommit = True
+    with connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE public.numbers AS SELECT n, n * 7 AS m FROM generate_series(1, {rows}) n")
         # More partitions than rows are counted exactly.
         cursor.execute("CREATE INDEX ON public.numbers (n)")
-    with connection, connection.cursor() as cursor:
-        connection.rollback()
-        connection.autocommit = True
         cursor.execute("ANALYZE public.numbers")
-    table = {
-        "source": {"databaseName": login["database"], "schemaName": "public", "tableName": "numbers"},
-        "target": {"databaseName": "BENCH", "schemaName": "PUBLIC", "tableName": "NUMBERS"},
-        "columnNamesToPartitionBy": ["n"],
-        "partitionSize": {"maxRowsPerPartition": ROWS_OF_A_PARTITION},
-    }
-    (data / "workflow.json").write_text(json.dumps({"tables": [table]}))
     keys = "\n".join(f"{key} = {json.dumps(value)}" for key, value in login.items())
     (data / "configuration.toml").write_text(
         'selected_task_source = "snowflake_stored_procedure"\n\n[application]\nmax_parallel_tasks = 4\ntask_fetch_interval = 1\n\n'
         f'[connections.target.snowflake_connection_name]\nconnection_name = "local"\n\n[connections.source.postgresql]\n{keys}\n'
     )
+    return login["database"]
+
+
+def workflow(database: str, target: str, rows_of_a_partition: int) -> str:
+    """A workflow file that moves `numbers` into a database of the target."""
+    table = {
+        "source": {"databaseName": database, "schemaName": "public", "tableName": "numbers"},
+        "target": {"databaseName": target, "schemaName": "PUBLIC", "tableName": "NUMBERS"},
+        "columnNamesToPartitionBy": ["n"],
+        "partitionSize": {"maxRowsPerPartition": rows_of_a_partition},
+    }
+    return json.dumps({"tables": [table]})
 
 
 def measure(data: Path, snowhaul: Path, marks: list[int]) -> None:
@@ -100,7 +103,8 @@ def main() -> None:
     try:
         server("local-snowflake", "start", arguments.data)
         server("local-redshift", "start", arguments.data)
-        configure(arguments.data, marks[-1])
+        database = fill(arguments.data, marks[-1] * ROWS_OF_A_PARTITION)
+        (arguments.data / "workflow.json").write_text(workflow(database, "BENCH", ROWS_OF_A_PARTITION))
         measure(arguments.data, arguments.snowhaul, marks)
     finally:
         server("local-snowflake", "stop", arguments.data)

@@ -1,10 +1,10 @@
 //! What the statements at the ends of tables and workflows make of the checkpoint, asked of the checkpoint itself.
 
-use crate::affinities::{LEASE, Metadata};
+use crate::affinities::Metadata;
+use crate::fences;
 use crate::migration::DEADLINE;
 use snowhaul::checkpoint::{
     Applied, CheckpointError, NewTask, OrchestratorCheckpoint, OwnedWorkflow, StateChange,
-    WorkflowSearch,
 };
 use snowhaul::domain::TableNo;
 use snowhaul::domain::phase::{TablePhase, WorkflowPhase};
@@ -28,18 +28,8 @@ fn taken() -> (Metadata, OwnedWorkflow) {
 }
 
 fn take(metadata: &Metadata) -> OwnedWorkflow {
-    let search = WorkflowSearch {
-        owner: "o",
-        affinity: None,
-        lease: LEASE,
-        limit: 9,
-        driven: &[],
-    };
-    let taken = metadata.checkpoint.take_workflows(&search);
-    let taken = metadata.runtime.block_on(taken).unwrap();
-    let owned = taken.into_iter().find(|owned| owned.id.0 == 1).unwrap();
-    let fenced = metadata.checkpoint.fence_tables(&owned);
-    metadata.runtime.block_on(fenced).unwrap();
+    let owned = fences::take(metadata, "o");
+    fences::fence(metadata, &owned);
     owned
 }
 

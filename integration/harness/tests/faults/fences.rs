@@ -10,7 +10,7 @@ use snowhaul::domain::request::Lever;
 use snowhaul::domain::{TableNo, WorkflowId};
 
 /// The first workflow of the metadata, taken by `owner`.
-fn take(metadata: &Metadata, owner: &str) -> OwnedWorkflow {
+pub fn take(metadata: &Metadata, owner: &str) -> OwnedWorkflow {
     let search = WorkflowSearch {
         owner,
         affinity: None,
@@ -23,7 +23,8 @@ fn take(metadata: &Metadata, owner: &str) -> OwnedWorkflow {
     taken.into_iter().find(|owned| owned.id.0 == 1).unwrap()
 }
 
-fn fence(metadata: &Metadata, owned: &OwnedWorkflow) {
+/// Fences the tables of a workflow that was taken.
+pub fn fence(metadata: &Metadata, owned: &OwnedWorkflow) {
     let fenced = metadata.checkpoint.fence_tables(owned);
     metadata.runtime.block_on(fenced).unwrap();
 }

@@ -17,6 +17,16 @@ fn with_short_sessions() -> LocalSnowflake {
     LocalSnowflake::start(&["--session-lifetime", "3", "--transaction-idle", "5"])
 }
 
+/// The same, and nothing renews them.
+const NOT_RENEWED: [&str; 6] = [
+    "--session-lifetime",
+    "3",
+    "--master-lifetime",
+    "3",
+    "--transaction-idle",
+    "5",
+];
+
 #[test]
 fn sessions_that_expire_in_the_middle_change_nothing() {
     let snowflake = with_short_sessions();
@@ -34,14 +44,7 @@ fn sessions_that_expire_in_the_middle_change_nothing() {
 
 #[test]
 fn sessions_that_nothing_renews_are_replaced_by_both_roles() {
-    let snowflake = LocalSnowflake::start(&[
-        "--session-lifetime",
-        "3",
-        "--master-lifetime",
-        "3",
-        "--transaction-idle",
-        "5",
-    ]);
+    let snowflake = LocalSnowflake::start(&NOT_RENEWED);
     let migration = Migration::new(LocalRedshift::shared(), 800, 20, 801);
     migration.configure_workers("max_parallel_tasks = 2\ntask_fetch_interval = 0.5");
     migration.configure_orchestrators("poll_interval = 0.5");
@@ -114,17 +117,7 @@ fn logins_that_are_refused_for_a_while_fail_nothing() {
         scratch.write("users.json", &entry.to_string())
     };
     let file = users("right");
-    // Sessions are not renewed for ever. What an expired one has locked is free when its transaction has been idle for too
-    // long.
-    let expiring = [
-        "--session-lifetime",
-        "3",
-        "--master-lifetime",
-        "3",
-        "--transaction-idle",
-        "5",
-    ];
-    let options = [&expiring[..], &["--users", file.to_str().unwrap()]].concat();
+    let options = [&NOT_RENEWED[..], &["--users", file.to_str().unwrap()]].concat();
     let snowflake = LocalSnowflake::start(&options);
     let migration = Migration::new(LocalRedshift::shared(), 4_000, 100, 2_000);
     let gate = migration.close_gate();
