@@ -4,6 +4,7 @@ whole numbers only, and fails on NULL."""
 from __future__ import annotations
 
 import binascii
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -38,6 +39,34 @@ def value(kind: str, text: str | None) -> Any:
             return moment.astimezone(timezone(timedelta(minutes=int(offset or 1440) - 1440)))
         case _:
             return text
+
+
+_MARK = re.compile(r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"]|"")*"|\?""", re.DOTALL)
+
+
+def inlined(text: str, bindings: dict[str, Any] | None) -> str | None:
+    """The statement with its values in their places, if they are texts and whole numbers, one of each."""
+    if not bindings:
+        return text
+    ordered = [bindings[key] for key in sorted(bindings, key=int)]
+    if any(b["type"] not in ("TEXT", "FIXED") or isinstance(b["value"], list) for b in ordered):
+        return None
+    values = iter(ordered)
+
+    def literal(match: re.Match) -> str:
+        if match[0] != "?":
+            return match[0]
+        bind = next(values)
+        if bind["value"] is None:
+            return "NULL"
+        if bind["type"] == "FIXED":
+            return bind["value"]
+        return "'" + bind["value"].replace("\\", "\\\\").replace("'", "''") + "'"
+
+    try:
+        return _MARK.sub(literal, text)
+    except StopIteration:
+        return None
 
 
 def rows(bindings: dict[str, Any] | None) -> list[list[Any] | None]:

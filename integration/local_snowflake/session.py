@@ -140,8 +140,9 @@ class Session(Writing):
 
     def _parsed(self, sql: str, text: str, bindings: dict[str, Any] | None, query_id: str) -> Answer:
         is_update = self.server.options.no_recheck and text[:6].upper() == "UPDATE"
-        if not bindings and not is_update and (known := self.server.templates.find(self, text)):
-            return self._known(known, sql, query_id)
+        inlined = None if is_update else binds.inlined(text, bindings)
+        if inlined and (known := self.server.templates.find(self, inlined)):
+            return self._known(known, (sql, bindings), query_id)
         expression = self.prepare(text)
         type_id = statement_type_id(expression)
         many = binds.rows(bindings)
@@ -161,12 +162,12 @@ class Session(Writing):
         answer.type_id = answer.type_id or type_id
         return answer
 
-    def _known(self, known: Known, sql: str, query_id: str) -> Answer:
+    def _known(self, known: Known, sent: tuple[str, dict[str, Any] | None], query_id: str) -> Answer:
         def run(conn: FakeSnowflakeConnection) -> Answer:
             return known.plan.run(conn._duck_conn)
 
         if written := known.plan.written:
-            answer = self._write(known.target(), run, (sql, None), query_id, written != "inserted")
+            answer = self._write(known.target(), run, sent, query_id, written != "inserted")
         else:
             answer = self._read(known.tables, run)
         answer.type_id = answer.type_id or known.template.type_id

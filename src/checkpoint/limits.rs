@@ -9,10 +9,11 @@ use super::contract::*;
 use super::hybrid::HybridCheckpoint;
 use super::limit_picture::{IS_SET, read};
 use super::load_permit::UnreturnedPermits;
-use super::sql::{from_now, text, text_list};
+use super::sql::{from_now, marks};
 use super::worker_contract::ClaimRequest;
 use crate::domain::ClaimToken;
 use crate::failpoint::Step;
+use crate::snowflake::{Bind, Statement};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -148,12 +149,14 @@ impl HybridCheckpoint {
             if chosen.is_empty() {
                 return Ok(0);
             }
+            let (claim, mut binds) = self.claim_sql(request, token);
+            binds.extend(chosen.iter().copied().map(Bind::from));
             let sql = format!(
-                "{} WHERE TASK_ID IN {} AND STATUS = 'PENDING'",
-                self.claim_sql(request, token),
-                text_list(chosen)
+                "{claim} WHERE TASK_ID IN {} AND STATUS = 'PENDING'",
+                marks(chosen.len())
             );
-            Ok(transaction.execute(Step::LimitClaim, &sql).await?)
+            let sql = Statement::bound(sql, binds);
+            Ok(transaction.execute(Step::LimitClaim, sql).await?)
         }
         .await;
         // In doubt, the claims run out with their leases, as after any lost reply.
@@ -169,14 +172,25 @@ impl HybridCheckpoint {
         )
     }
 
-    /// The claim up to its condition.
-    pub(super) fn claim_sql(&self, request: &ClaimRequest, token: ClaimToken) -> String {
-        format!(
-            "UPDATE {s}.TASK_QUEUE SET STATUS = 'CLAIMED', WORKER_ID = {worker}, CLAIM_TOKEN = '{token}', LEASE_UNTIL = {lease}, ATTEMPT = ATTEMPT + 1, \
+    /// The claim up to its condition, and its values so far.
+    pub(super) fn claim_sql(
+        &self,
+        request: &ClaimRequest,
+        token: ClaimToken,
+    ) -> (String, Vec<Bind>) {
+        let sql = format!(
+            "UPDATE {s}.TASK_QUEUE SET STATUS = 'CLAIMED', WORKER_ID = ?, CLAIM_TOKEN = ?, LEASE_UNTIL = {lease}, ATTEMPT = ATTEMPT + 1, \
              CLAIMED_AT = SYSDATE(), ROWS_DONE = 0, BYTES_DONE = 0",
             s = self.s,
-            worker = text(&request.worker),
             lease = from_now(request.lease),
+        );
+        let token = token.to_string();
+        (
+            sql,
+            vec![
+                Bind::from(request.worker.as_str()),
+                Bind::from(token.as_str()),
+            ],
         )
     }
 }

@@ -7,7 +7,9 @@ use super::hybrid::{
 };
 use super::load_permit::Admission;
 use super::requests::{ENDED_TABLE, NO_LOAD_FAILURES, request};
-use super::sql::{from_now, like, number_list, portions, text, text_list, text_opt, values};
+use super::sql::{
+    bound_values, from_now, like, marks, number_list, portions, text, text_list, text_opt, values,
+};
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::Orders;
@@ -15,7 +17,7 @@ use crate::domain::table::TableRef;
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use crate::failpoint::Step;
-use crate::snowflake::Row;
+use crate::snowflake::{Bind, Row, Statement};
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -106,35 +108,41 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
     ) -> Result<Vec<OwnedWorkflow>, CheckpointError> {
         let s = &self.s;
         let token = uuid::Uuid::new_v4().to_string();
-        let owner = text(search.owner);
+        let owner = Bind::from(search.owner);
+        let mut binds = vec![
+            owner.clone(),
+            Bind::from(token.as_str()),
+            owner.clone(),
+            Bind::from(unique_step()),
+        ];
         let free = format!(
             "{} AND (OWNER IS NULL OR LEASE_UNTIL < SYSDATE()){}",
             open(s),
             of_affinity(search.affinity)
         );
         let asked = self.asked_of(search).map_or_else(String::new, |asked| {
-            format!(" OR (OWNER = {owner} AND WORKFLOW_ID IN ({asked}))")
+            binds.push(owner);
+            format!(" OR (OWNER = ? AND WORKFLOW_ID IN ({asked}))")
         });
         let take = format!(
-            "UPDATE {s}.WORKFLOW SET OWNER = {owner}, OWNER_TOKEN = {}, LEASE_UNTIL = {}, \
-             OWNER_EPOCH = OWNER_EPOCH + IFF(OWNER = {owner} AND LEASE_UNTIL >= SYSDATE(), 0, {step}) \
+            "UPDATE {s}.WORKFLOW SET OWNER = ?, OWNER_TOKEN = ?, LEASE_UNTIL = {}, \
+             OWNER_EPOCH = OWNER_EPOCH + IFF(OWNER = ? AND LEASE_UNTIL >= SYSDATE(), 0, ?) \
              WHERE (WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.WORKFLOW WHERE {free} ORDER BY CREATED_AT, WORKFLOW_ID LIMIT {limit}) AND {free}){asked}",
-            text(&token),
             from_now(search.lease),
-            step = unique_step(),
             limit = search.limit
         );
         // Not repeated on a lost reply: a second take would count as somebody else's.
-        if self.client.execute(Step::WorkflowTake, &take).await? == 0 {
+        let take = Statement::bound(take, binds);
+        if self.client.execute(Step::WorkflowTake, take).await? == 0 {
             return Ok(Vec::new());
         }
         let sql = format!(
             "SELECT w.WORKFLOW_ID, w.OWNER_EPOCH, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, w.STATUS, x.REQUEST, COALESCE(x.REQUEST_SEQ, 0) \
-             FROM {s}.WORKFLOW w LEFT JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.OWNER_TOKEN = {}",
-            text(&token)
+             FROM {s}.WORKFLOW w LEFT JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.OWNER_TOKEN = ?"
         );
+        let sql = Statement::bound(sql, vec![Bind::from(token.as_str())]);
         let mut taken = Vec::new();
-        for row in self.query(&sql).await? {
+        for row in self.query(sql).await? {
             let mut c = Cells(&row, 0);
             let (id, epoch, name) = (WorkflowId(c.number()?), OwnerEpoch(c.number()?), c.text()?);
             let (platform, affinity, status) =
@@ -165,28 +173,30 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         owned: &[(WorkflowId, OwnerEpoch)],
         lease: Duration,
     ) -> Result<Vec<WorkflowId>, CheckpointError> {
-        let rows: Vec<_> = owned
+        let rows = owned
             .iter()
-            .map(|(id, epoch)| vec![id.to_string(), epoch.to_string()])
-            .collect();
-        let v = values(&["I", "E"], &rows);
+            .flat_map(|(id, epoch)| [Bind::from(id.0), Bind::from(epoch.0)]);
+        let ids = owned.iter().map(|(id, _)| Bind::from(id.0));
+        let mut binds: Vec<Bind> = rows.chain([Bind::from(owner)]).collect();
+        let v = bound_values(&["I", "E"], owned.len());
+        let kept = format!(
+            "SELECT w.WORKFLOW_ID FROM {}.WORKFLOW w JOIN ({v}) v ON w.WORKFLOW_ID = v.I AND w.OWNER_EPOCH = v.E WHERE w.OWNER = ?",
+            self.s
+        );
+        let kept = Statement::bound(kept, binds.clone());
+        binds.extend(ids);
         let sql = format!(
-            "UPDATE {s}.WORKFLOW w SET LEASE_UNTIL = {} FROM ({v}) v WHERE w.WORKFLOW_ID = v.I AND w.OWNER_EPOCH = v.E AND w.OWNER = {} AND w.WORKFLOW_ID IN {}",
+            "UPDATE {s}.WORKFLOW w SET LEASE_UNTIL = {} FROM ({v}) v WHERE w.WORKFLOW_ID = v.I AND w.OWNER_EPOCH = v.E AND w.OWNER = ? AND w.WORKFLOW_ID IN {}",
             from_now(lease),
-            text(owner),
-            number_list(owned.iter().map(|(id, _)| id)),
+            marks(owned.len()),
             s = self.s
         );
-        if self.execute(Step::WorkflowRenew, &sql).await? == owned.len() as u64 {
+        let sql = Statement::bound(sql, binds);
+        if self.execute(Step::WorkflowRenew, sql).await? == owned.len() as u64 {
             return Ok(Vec::new());
         }
-        let sql = format!(
-            "SELECT w.WORKFLOW_ID FROM {}.WORKFLOW w JOIN ({v}) v ON w.WORKFLOW_ID = v.I AND w.OWNER_EPOCH = v.E WHERE w.OWNER = {}",
-            self.s,
-            text(owner)
-        );
         let kept: Vec<i64> = self
-            .query(&sql)
+            .query(kept)
             .await?
             .iter()
             .map(|row| Cells(row, 0).number())

@@ -45,6 +45,16 @@ pub(super) fn values(names: &[&str], rows: &[Vec<String>]) -> String {
     )
 }
 
+/// A `?` for each of so many bound values: `(?, ?)`.
+pub(super) fn marks(count: usize) -> String {
+    format!("({})", vec!["?"; count].join(", "))
+}
+
+/// As [`values`], of so many rows with a `?` for each value.
+pub(super) fn bound_values(names: &[&str], rows: usize) -> String {
+    values(names, &vec![vec!["?".to_owned(); names.len()]; rows])
+}
+
 /// The condition, after an operand, that a pattern in which `*` alone stands for others means it: to LIKE, `%` and `_` do too.
 pub(super) fn like(pattern: &str) -> String {
     // Whether an escape character can stand for itself is not documented: one that the pattern does not have.
@@ -114,6 +124,15 @@ mod tests {
             r"'it''s a \\ and ''); DROP TABLE x; --'"
         );
         assert_eq!(text_opt(None), "NULL");
+    }
+
+    #[test]
+    fn each_bound_value_has_its_mark() {
+        assert_eq!(marks(2), "(?, ?)");
+        assert_eq!(
+            bound_values(&["A", "B"], 2),
+            "SELECT column1 AS A, column2 AS B FROM VALUES (?, ?), (?, ?)"
+        );
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, parse_kind, parse_platform};
-use super::sql::{from_now, list_of, text, text_list, text_opt, values};
+use super::sql::{bound_values, from_now, list_of, marks, text, text_list, text_opt, values};
 use super::worker_contract::*;
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskOutcome};
 use crate::domain::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
 use crate::failpoint::Step;
-use crate::snowflake::Row;
+use crate::snowflake::{Bind, Row, Statement};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -39,17 +39,18 @@ impl HybridCheckpoint {
         request: &ClaimRequest,
         token: ClaimToken,
     ) -> Result<u64, CheckpointError> {
+        let (claim, binds) = self.claim_sql(request, token);
         let claim = format!(
             "{claim} WHERE TASK_ID IN (SELECT q.TASK_ID FROM {s}.TASK_QUEUE q JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = q.WORKFLOW_ID WHERE {claimable} ORDER BY {TASK_ORDER} LIMIT {limit}) \
              AND STATUS = 'PENDING' AND {no_limits}",
-            claim = self.claim_sql(request, token),
             s = self.s,
             claimable = self.claimable(request),
             limit = request.limit,
             no_limits = self.no_limits(),
         );
         // A lost reply loses at most a lease's time: the claim is never repeated under another token.
-        let claimed = self.client.execute(Step::TaskClaim, &claim).await?;
+        let claim = Statement::bound(claim, binds);
+        let claimed = self.client.execute(Step::TaskClaim, claim).await?;
         if claimed == 0 {
             self.limits.claimed_nothing();
         }
@@ -79,8 +80,9 @@ impl WorkerCheckpoint for HybridCheckpoint {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KEY_RANGE, ATTEMPT, FAILURES, COALESCE(POSTPONED, 0), SOURCE_PLATFORM FROM {s}.TASK_QUEUE WHERE CLAIM_TOKEN = '{token}'"
+            "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KEY_RANGE, ATTEMPT, FAILURES, COALESCE(POSTPONED, 0), SOURCE_PLATFORM FROM {s}.TASK_QUEUE WHERE CLAIM_TOKEN = ?"
         );
+        let sql = Statement::bound(sql, vec![Bind::from(token.to_string().as_str())]);
         let read = |row: &Row| {
             let mut c = Cells(row, 0);
             Ok(ClaimedTask {
@@ -97,7 +99,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
                 platform: parse_platform(&c.text()?)?,
             })
         };
-        self.query(&sql).await?.iter().map(read).collect()
+        self.query(sql).await?.iter().map(read).collect()
     }
 
     async fn table_work(
@@ -145,25 +147,25 @@ impl WorkerCheckpoint for HybridCheckpoint {
         leases: &[LeaseRenewal],
         lease: Duration,
     ) -> Result<Vec<String>, CheckpointError> {
-        let rows: Vec<_> = leases
-            .iter()
-            .map(|l| {
-                vec![
-                    text(&l.task_id),
-                    text(&l.token.to_string()),
-                    l.rows.to_string(),
-                    l.bytes.to_string(),
-                ]
-            })
-            .collect();
+        let rows = leases.iter().flat_map(|l| {
+            [
+                Bind::from(l.task_id.as_str()),
+                Bind::from(l.token.to_string().as_str()),
+                Bind::from(l.rows),
+                Bind::from(l.bytes),
+            ]
+        });
+        let ids = leases.iter().map(|l| Bind::from(l.task_id.as_str()));
+        let binds: Vec<Bind> = rows.chain(ids).collect();
         let sql = format!(
             "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = {}, ROWS_DONE = v.R, BYTES_DONE = v.B FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED' AND q.TASK_ID IN {}",
             from_now(lease),
-            values(&["I", "C", "R", "B"], &rows),
-            list_of(&rows, 0),
+            bound_values(&["I", "C", "R", "B"], leases.len()),
+            marks(leases.len()),
             s = self.s
         );
-        if self.execute(Step::TaskRenew, &sql).await? == leases.len() as u64 {
+        let sql = Statement::bound(sql, binds);
+        if self.execute(Step::TaskRenew, sql).await? == leases.len() as u64 {
             return Ok(Vec::new());
         }
         let ids = text_list(leases.iter().map(|l| l.task_id.as_str()));
@@ -184,18 +186,23 @@ impl WorkerCheckpoint for HybridCheckpoint {
     }
 
     async fn finish(&self, ends: &[TaskEnd]) -> Result<Vec<Applied>, CheckpointError> {
-        let rows: Vec<_> = ends.iter().map(end_values).collect();
+        let ids = ends.iter().map(|end| Bind::from(end.task_id.as_str()));
+        let binds: Vec<Bind> = ends.iter().flat_map(end_values).chain(ids).collect();
         // The token stays with a task that has ended, so that a repetition after a lost reply recognizes itself. The lease goes:
         // with a cancelled task it stays, because its worker may go on until then.
         let sql = format!(
             "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
              ROWS_DONE = v.N, BYTES_DONE = v.B, LEASE_UNTIL = NULL, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
              FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED' AND q.TASK_ID IN {}",
-            values(&["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"], &rows),
-            list_of(&rows, 0),
+            bound_values(
+                &["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"],
+                ends.len()
+            ),
+            marks(ends.len()),
             s = self.s
         );
-        if self.execute(Step::TaskFinish, &sql).await? == ends.len() as u64 {
+        let sql = Statement::bound(sql, binds);
+        if self.execute(Step::TaskFinish, sql).await? == ends.len() as u64 {
             return Ok(vec![Applied::Yes; ends.len()]);
         }
         let ids = text_list(ends.iter().map(|end| end.task_id.as_str()));
@@ -287,7 +294,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
 }
 
 /// Task, token, status, result, error, failures and postponements to add, delay in milliseconds, rows, bytes.
-fn end_values(end: &TaskEnd) -> Vec<String> {
+fn end_values(end: &TaskEnd) -> [Bind; 10] {
     let (status, result, error, failures, delay, rows, bytes) = match &end.outcome {
         TaskOutcome::Completed {
             result,
@@ -297,7 +304,7 @@ fn end_values(end: &TaskEnd) -> Vec<String> {
             "COMPLETED",
             Some(result.as_str()),
             None,
-            0,
+            0_u64,
             0,
             *rows,
             *bytes,
@@ -332,16 +339,17 @@ fn end_values(end: &TaskEnd) -> Vec<String> {
         ),
         TaskOutcome::HandedBack => ("PENDING", None, None, 0, 0, 0, 0),
     };
-    vec![
-        text(&end.task_id),
-        text(&end.token.to_string()),
-        text(status),
-        text_opt(result),
-        text_opt(error),
-        failures.to_string(),
-        u8::from(matches!(end.outcome, TaskOutcome::Postponed { .. })).to_string(),
-        delay.to_string(),
-        rows.to_string(),
-        bytes.to_string(),
+    let is_postponed = matches!(end.outcome, TaskOutcome::Postponed { .. });
+    [
+        Bind::from(end.task_id.as_str()),
+        Bind::from(end.token.to_string().as_str()),
+        Bind::from(status),
+        Bind::from(result),
+        Bind::from(error),
+        Bind::from(failures),
+        Bind::from(u64::from(is_postponed)),
+        Bind::from(u64::try_from(delay).unwrap_or(u64::MAX)),
+        Bind::from(rows),
+        Bind::from(bytes),
     ]
 }

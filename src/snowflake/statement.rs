@@ -7,35 +7,33 @@ use std::borrow::Cow;
 /// tables"), and a value is never read as SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bind {
-    /// Text.
-    Text(String),
+    /// Text, or NULL in a place for text: what has no value has a type.
+    Text(Option<String>),
     /// A whole number.
-    Number(i64),
-    /// NULL.
-    Null,
+    Number(i128),
 }
 
 impl From<&str> for Bind {
     fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+        Self::Text(Some(text.to_owned()))
     }
 }
 
-impl From<String> for Bind {
-    fn from(text: String) -> Self {
-        Self::Text(text)
+impl From<Option<&str>> for Bind {
+    fn from(text: Option<&str>) -> Self {
+        Self::Text(text.map(str::to_owned))
     }
 }
 
 impl From<i64> for Bind {
     fn from(number: i64) -> Self {
-        Self::Number(number)
+        Self::Number(number.into())
     }
 }
 
-impl<T: Into<Bind>> From<Option<T>> for Bind {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
+impl From<u64> for Bind {
+    fn from(number: u64) -> Self {
+        Self::Number(number.into())
     }
 }
 
@@ -86,7 +84,6 @@ impl<'a> Statement<'a> {
                 let bind = match bind {
                     Bind::Text(text) => json!({"type": "TEXT", "value": text}),
                     Bind::Number(number) => json!({"type": "FIXED", "value": number.to_string()}),
-                    Bind::Null => json!({"type": "TEXT", "value": null}),
                 };
                 ((index + 1).to_string(), bind)
             });
@@ -119,7 +116,7 @@ mod tests {
     fn values_are_sent_apart_from_the_text() {
         let binds = [
             Bind::from("it's; --"),
-            Bind::from(-7),
+            Bind::from(-7_i64),
             Bind::from(None::<&str>),
         ];
         let body = Statement::bound("SELECT ?, ?, ?", &binds[..]).body();
