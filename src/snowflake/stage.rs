@@ -11,6 +11,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -114,18 +115,32 @@ impl Stage {
         }
     }
 
+    /// Asks where a file goes.
+    async fn put(&self, path: &str) -> Result<Value, SnowflakeError> {
+        let (directory, file) = path.rsplit_once('/').unwrap_or(("", path));
+        let sql = format!(
+            "PUT 'file:///snowhaul/{file}' '{}/{directory}/' AUTO_COMPRESS=FALSE OVERWRITE=TRUE SOURCE_COMPRESSION=NONE PARALLEL=4",
+            self.shared.stage.replace('\'', "\\'")
+        );
+        self.shared.client.query_data(&sql).await
+    }
+
+    /// The form of Snowflake's answer to a PUT: keys, and kinds in place of values, which are credentials in part.
+    ///
+    /// # Errors
+    /// As any statement.
+    pub async fn form_of_put(&self) -> Result<String, SnowflakeError> {
+        Ok(form(&self.put("form/0.parquet").await?))
+    }
+
     async fn destination(&self, path: &str) -> Result<Destination, SnowflakeError> {
         if let Some((since, bucket)) = &*self.shared.store.lock().await
             && since.elapsed() < CREDENTIAL_LIFE
         {
             return Ok(Destination::Bucket(bucket.clone()));
         }
-        let (directory, file) = path.rsplit_once('/').unwrap_or(("", path));
-        let sql = format!(
-            "PUT 'file:///snowhaul/{file}' '{}/{directory}/' AUTO_COMPRESS=FALSE OVERWRITE=TRUE SOURCE_COMPRESSION=NONE PARALLEL=4",
-            self.shared.stage.replace('\'', "\\'")
-        );
-        let data = step(Step::FilePut, self.shared.client.query_data(&sql)).await?;
+        let (directory, _) = path.rsplit_once('/').unwrap_or(("", path));
+        let data = step(Step::FilePut, self.put(path)).await?;
         // The answer holds credentials: its text is never told.
         let answer: PutAnswer = serde_json::from_value(data).map_err(|_| {
             SnowflakeError::refused(
@@ -217,9 +232,40 @@ fn check_path(path: &str) -> Result<(), SnowflakeError> {
     Ok(())
 }
 
+/// Keys, and kinds in place of values; a list by its first entry.
+fn form(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "boolean".to_owned(),
+        Value::Number(_) => "number".to_owned(),
+        Value::String(text) if text.is_empty() => "empty".to_owned(),
+        Value::String(_) => "text".to_owned(),
+        Value::Array(entries) => format!("[{}]", entries.first().map(form).unwrap_or_default()),
+        Value::Object(entries) => {
+            let entries = entries
+                .iter()
+                .map(|(key, value)| format!("{key}: {}", form(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_has_keys_and_kinds_and_no_value() {
+        let answer = serde_json::json!({
+            "stageInfo": {"creds": {"AWS_KEY_ID": "hidden"}, "presignedUrl": null, "endPoint": ""},
+            "parallel": 4, "autoCompress": false, "src_locations": ["hidden", "hidden"], "none": [],
+        });
+        assert_eq!(
+            form(&answer),
+            "{autoCompress: boolean, none: [], parallel: number, src_locations: [text], \
+             stageInfo: {creds: {AWS_KEY_ID: text}, endPoint: empty, presignedUrl: null}}"
+        );
+    }
 
     #[test]
     fn a_path_cannot_leave_the_stage() {

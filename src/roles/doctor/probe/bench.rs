@@ -3,7 +3,9 @@
 use crate::file::{ParquetFile, content};
 use crate::snowflake::error::Kind;
 use crate::snowflake::stage::Stage;
-use crate::snowflake::{Answer, Connection, Row, SnowflakeClient, SnowflakeError, close_all};
+use crate::snowflake::{
+    Answer, Bind, Connection, Row, SnowflakeClient, SnowflakeError, Statement as Sent, close_all,
+};
 use crate::telemetry::probe_report::{Statement, shortened};
 use crate::types::snowflake_name::quote;
 use arrow::array::RecordBatch;
@@ -109,6 +111,15 @@ impl Asker {
         let counted = answer.as_ref().map(|answer| answer.rows.len());
         self.ledger.note(self.name, sql, began, counted);
         answer
+    }
+
+    /// Sends a statement whose values are bound.
+    pub(super) async fn ask_bound(&self, sql: &str, binds: &[Bind]) -> Result<(), SnowflakeError> {
+        let began = Instant::now();
+        let answer = self.client.query(Sent::bound(sql, binds)).await;
+        let counted = answer.as_ref().map(Vec::len);
+        self.ledger.note(self.name, sql, began, counted);
+        answer.map(drop)
     }
 
     /// Sends statements until one fails.
@@ -236,6 +247,18 @@ impl Bench {
     /// As statements name it.
     pub(super) fn stage_name(&self) -> String {
         format!("@{}.PROBE_STAGE", self.s())
+    }
+
+    /// Writes down what form Snowflake's answer to a PUT has.
+    pub(super) async fn form_of_put(&self, stage: &Stage) -> Result<(), SnowflakeError> {
+        let began = Instant::now();
+        let form = stage.form_of_put().await;
+        let (text, counted) = match &form {
+            Ok(form) => (format!("(PUT, answered by {form})"), Ok(0)),
+            Err(error) => ("(PUT)".to_owned(), Err(error)),
+        };
+        self.ledger.note("stage", &text, began, counted);
+        form.map(drop)
     }
 
     /// Writes a batch as Parquet, as an extraction does, to `path` below the stage. Answers its bytes.

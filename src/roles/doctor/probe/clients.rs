@@ -2,6 +2,7 @@
 
 use super::bench::Bench;
 use super::{Answer, Outcome};
+use crate::snowflake::Bind;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use std::sync::Arc;
@@ -22,11 +23,16 @@ pub(super) async fn ask(bench: &Bench) -> Answer {
                 "CREATE HYBRID TABLE {s}.CLIENTS (ID NUMBER(19,0) NOT NULL, NOTE VARCHAR(16), AT TIMESTAMP_NTZ DEFAULT SYSDATE(), PRIMARY KEY (ID), INDEX IX_CLIENTS (NOTE)) DEFAULT_DDL_COLLATION = ''"
             ),
             format!("INSERT INTO {s}.CLIENTS (ID, NOTE) SELECT column1, column2 FROM VALUES (1, 'a'), (2, 'b')"),
-            format!(
-                "UPDATE {s}.CLIENTS t SET NOTE = v.N FROM (SELECT column1 AS I, column2 AS N FROM VALUES (1, 'c'), (2, 'd')) v WHERE t.ID = v.I"
-            ),
         ])
         .await?;
+    // As renewals are sent: values that are bound, of which one is NULL.
+    let update = format!(
+        "UPDATE {s}.CLIENTS t SET NOTE = COALESCE(v.N, 'd') FROM (SELECT column1 AS I, column2 AS N FROM VALUES (?, ?), (?, ?)) v WHERE t.ID = v.I AND t.ID IN (?, ?)"
+    );
+    let (one, two) = (Bind::from(1_i64), Bind::from(2_i64));
+    let rows = [one.clone(), Bind::from("c"), two.clone(), Bind::from(None)];
+    let binds = [&rows[..], &[one, two]].concat();
+    asker.ask_bound(&update, &binds).await?;
     let notes = asker
         .cell(&format!(
             "SELECT LISTAGG(NOTE, '') WITHIN GROUP (ORDER BY ID) FROM {s}.CLIENTS"
@@ -38,6 +44,7 @@ pub(super) async fn ask(bench: &Bench) -> Answer {
         )));
     }
     let stage = bench.stage(&asker).await?;
+    bench.form_of_put(&stage).await?;
     let bytes = bench
         .upload(&stage, "clients/0.parquet", numbers(&[1, 2]))
         .await?;
