@@ -11,6 +11,7 @@ pub mod identity;
 pub mod merge;
 mod moment;
 mod permissions;
+mod query_context;
 pub mod replace;
 mod session;
 pub mod session_parameters;

@@ -8,6 +8,7 @@ use super::auth::login_data;
 use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
 use super::http::{Reply, authorization, percent, read, send};
+use super::query_context::QueryContext;
 use super::statement::Statement;
 use reqwest::{RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -61,6 +62,7 @@ struct Inner {
     tokens: Mutex<Tokens>,
     /// Those who meet an expired token together renew it once.
     renewal: tokio::sync::Mutex<()>,
+    context: Mutex<QueryContext>,
     closed: AtomicBool,
 }
 
@@ -100,11 +102,14 @@ impl Session {
         let tokens = read(&body)?.data.ok_or_else(|| {
             SnowflakeError::refused("Snowflake's answer to the login has no token".to_owned())
         })?;
+        let mut context = QueryContext::default();
+        context.learn(&body);
         let inner = Arc::new(Inner {
             http,
             base_url: connection.base_url.clone(),
             tokens: Mutex::new(tokens),
             renewal: tokio::sync::Mutex::default(),
+            context: Mutex::new(context),
             closed: AtomicBool::new(false),
         });
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +187,8 @@ impl Session {
         request: Uuid,
         statement: &Statement<'_>,
     ) -> Result<Reply<D>, SnowflakeError> {
-        let body = statement.body();
+        let mut body = statement.body();
+        body["queryContextDTO"] = self.context().to_json();
         let mut failures = 0;
         loop {
             let sent = self.exchange(|http, base| {
@@ -244,10 +250,13 @@ impl Session {
             let expired = match send(request, REQUEST_TIMEOUT).await {
                 Err(none) if none.status == Some(401) => none.into(),
                 Err(none) => return Err(none.into()),
-                Ok(body) => match read(&body) {
-                    Err(error) if error.code.as_deref() == Some(EXPIRED) => error,
-                    reply => return reply,
-                },
+                Ok(body) => {
+                    self.context().learn(&body);
+                    match read(&body) {
+                        Err(error) if error.code.as_deref() == Some(EXPIRED) => error,
+                        reply => return reply,
+                    }
+                }
             };
             if renewed {
                 return Err(expired);
@@ -290,6 +299,13 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = tokens;
         Ok(())
+    }
+
+    fn context(&self) -> MutexGuard<'_, QueryContext> {
+        self.inner
+            .context
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tokens(&self) -> Tokens {

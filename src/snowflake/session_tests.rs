@@ -242,3 +242,77 @@ async fn the_login_pins_the_session_and_names_the_client() {
         assert_eq!(parameters[name], value, "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_statement_tells_what_the_answers_before_it_gave() {
+    let server = server(|_, count, _| {
+        let entry = |id: u8, timestamp: u8| json!({"id": id, "timestamp": timestamp, "priority": id, "context": "YQ=="});
+        let (code, entries) = match count {
+            0 => ("", json!([entry(1, 1), entry(0, 1)])),
+            1 => ("001003", json!([entry(1, 2)])),
+            2 => ("333333", json!([])),
+            3 => ("", json!([entry(0, 3)])),
+            _ => return one("done"),
+        };
+        let data = json!({"getResultUrl": "/queries/q/result", "queryContext": {"entries": entries}});
+        let answer = json!({"success": count != 1, "code": code, "data": data});
+        (200, answer.to_string().into_bytes())
+    })
+    .await;
+    let client = SnowflakeClient::new(server.connection(), "test");
+    client.query("SELECT 1").await.expect("an answer");
+    client.query("SELECT 2").await.expect_err("a refusal");
+    client.query("SELECT 3").await.expect("an answer");
+    client.query_data("PUT").await.expect("an answer");
+    // Another session begins anew.
+    let other = SnowflakeClient::new(server.connection(), "test");
+    other.query("SELECT 4").await.expect("an answer");
+
+    let bodies = server.requests().into_iter().filter_map(|request| {
+        let body: Value = serde_json::from_slice(&request.body).ok()?;
+        let is = |sql: &str| {
+            body["sqlText"]
+                .as_str()
+                .is_some_and(|text| text.starts_with(sql))
+        };
+        (is("SELECT") || is("PUT")).then(|| body["queryContextDTO"].clone())
+    });
+    let entries = |timestamps: [u8; 2]| {
+        let entries = timestamps.iter().enumerate().map(|(id, timestamp)| {
+            json!({"id": id, "timestamp": timestamp, "priority": id, "context": {"base64Data": "YQ=="}})
+        });
+        json!({"entries": entries.collect::<Vec<_>>()})
+    };
+    assert_eq!(
+        bodies.collect::<Vec<_>>(),
+        [
+            json!({}),
+            entries([1, 1]),
+            entries([1, 2]),
+            entries([3, 2]),
+            json!({}),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_login_says_how_much_of_the_query_context_is_kept() {
+    let server = Server::start(|request, _| {
+        let entries = [0, 1].map(|id| json!({"id": id, "timestamp": 1, "priority": id}));
+        let size = json!([{"name": "QUERY_CONTEXT_CACHE_SIZE", "value": 1}]);
+        if request.target.starts_with("/session/v1/login-request") {
+            success(json!({"token": "token-1", "masterToken": "master-1", "parameters": size}))
+        } else {
+            success(json!({"rowset": [], "queryContext": {"entries": entries}}))
+        }
+    })
+    .await;
+    let client = SnowflakeClient::new(server.connection(), "test");
+    client.query("SELECT 1").await.expect("an answer");
+    let requests = server.requests();
+    let body: Value = serde_json::from_slice(&requests[2].body).expect("JSON");
+    assert_eq!(
+        body["queryContextDTO"],
+        json!({"entries": [{"id": 0, "timestamp": 1, "priority": 0, "context": {}}]})
+    );
+}
