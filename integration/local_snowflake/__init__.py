@@ -7,6 +7,7 @@ is the server in front of it, with what fakesnow lacks for a loader:
     JSON and Arrow results           results            (fakesnow: Arrow only, NULL timestamps as 1970)
     one statement's way              session, commands, rewrite, engine
     statements seen before           templates          (translating one takes longer than running it)
+    query contexts                   query_context
     transactions over databases      transactions       (DuckDB: one written database per transaction)
     row locks that are waited for    writing            (DuckDB: fails at once)
     hybrid tables, declared types    ddl, patches       (fakesnow: no HYBRID, no INDEX, NUMBER(38,0) as BIGINT)

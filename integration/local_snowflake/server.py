@@ -17,7 +17,7 @@ from typing import Any
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.transforms.transforms import SERVER_VERSION
 
-from . import binds, commands, copy_into, names, results, rewrite, transactions, unfriendly
+from . import binds, commands, copy_into, names, query_context, results, rewrite, transactions, unfriendly
 from .account import Account
 from .engine import Answer
 from .errors import SnowflakeError, translate
@@ -158,6 +158,7 @@ class Server:
                 {"name": "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY", "value": 3600},
                 {"name": "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", "value": 0},
                 {"name": "TIMEZONE", "value": session.parameter("TIMEZONE", "Etc/UTC")},
+                {"name": query_context.SIZE, "value": session.query_context_size()},
             ],
             "sessionInfo": self._info(session),
         }
@@ -234,14 +235,15 @@ class Server:
         started = time.monotonic()
         code = "ok"
         try:
+            session.query_context.check(body.get("queryContextDTO"))
             outcome = session.execute(sql, bindings, query_id, base_url)
-            return self._success(session, query_id, outcome)
+            answer = self._success(session, query_id, outcome)
         except Exception as error:
             failure = translate(error)
             code = failure.code
             if failure.code == "000603":
                 log.exception("statement failed in the stand-in: %s", type(error).__name__)
-            return {
+            answer = {
                 "data": {
                     "internalError": False, "errorCode": failure.code, "age": 0, "sqlState": failure.sqlstate,
                     "queryId": query_id, "line": -1, "pos": -1, "type": "COMPILATION",
@@ -256,13 +258,20 @@ class Server:
                 binds=len(bindings or {}),
                 result=code, ms=round((time.monotonic() - started) * 1000, 1), sql=sql,
             )  # fmt: skip
+        # With refusals too: the drivers read it there.
+        if size := session.query_context_size():
+            answer["data"]["queryContext"] = session.query_context.give(session.database, size)
+        return answer
 
     def _success(self, session: Session, query_id: str, outcome: Answer | dict[str, Any]) -> dict[str, Any]:
         if isinstance(outcome, dict):
             return {"data": {**outcome, "queryId": query_id}, "success": True, "code": None, "message": None}
         table = results.simplify(outcome.table, self.account.has_aliases)
         data = {
-            "parameters": [{"name": "TIMEZONE", "value": session.parameter("TIMEZONE", "Etc/UTC")}],
+            "parameters": [
+                {"name": "TIMEZONE", "value": session.parameter("TIMEZONE", "Etc/UTC")},
+                {"name": query_context.SIZE, "value": session.query_context_size()},
+            ],
             "rowtype": outcome.rowtype, "total": table.num_rows, "returned": table.num_rows, "queryId": query_id,
             "statementTypeId": outcome.type_id, "sqlState": "00000", "version": 1,
             **{f"final{k[0].upper()}{k[1:]}": v for k, v in self._info(session).items()},

@@ -19,6 +19,7 @@ from sqlglot import Expr, exp
 from . import binds, collations, commands, copy_into, ddl, procedures, rewrite, stages, unfriendly
 from .engine import PLANNED, Answer, Cursor, from_rows, single, strip_target
 from .errors import SnowflakeError, not_emulated
+from .query_context import DEFAULT_SIZE, SIZE, QueryContext
 from .transactions import Transaction
 from .writing import Writing
 
@@ -55,6 +56,7 @@ class Session(Writing):
         self.last_query: str | None = None
         late = server.options.late_visibility
         self.late = unfriendly.LateView(self.account, late) if late else None
+        self.query_context = QueryContext()
 
     def close(self) -> None:
         """A session that ends loses its open transaction."""
@@ -83,6 +85,10 @@ class Session(Writing):
 
     def flag(self, name: str, default: bool) -> bool:
         return str(self.parameter(name, default)).upper() == "TRUE"
+
+    def query_context_size(self) -> int:
+        """0 denies the session a query context."""
+        return int(self.parameter(SIZE, DEFAULT_SIZE))
 
     # One statement
 
