@@ -117,7 +117,7 @@ def main() -> None:
     if arguments.faults:
         app = FaultLayer(app, server, arguments.faults)
     config = uvicorn.Config(
-        app, log_level="warning", timeout_keep_alive=120, timeout_graceful_shutdown=3, access_log=False
+        app, http="httptools", log_level="warning", timeout_keep_alive=120, timeout_graceful_shutdown=3, access_log=False
     )
     http = uvicorn.Server(config)
     if arguments.exit_with_stdin:

@@ -47,6 +47,17 @@ def test_kept_translations_answer_alike(raw, t, statement):
         assert answers[0] == answers[1]
 
 
+def test_kept_translations_take_bound_values(raw, t):
+    sql = "UPDATE t SET s = v.s, at = SYSDATE() FROM (SELECT column1 AS n, column2 AS s FROM VALUES (?, ?), (?, ?)) v WHERE t.n = v.n AND t.n IN (?, ?)"
+    for text in [*(value for value in VALUES if "\\" not in value), None, "'?'", r"'a \\ b'"]:
+        given = text and text[1:-1].replace("''", "'").replace("\\\\", "\\")
+        values = [("FIXED", "1"), ("TEXT", given), ("FIXED", "3"), ("TEXT", "x"), ("FIXED", "1"), ("FIXED", "3")]
+        binds = {str(at + 1): {"type": kind, "value": value} for at, (kind, value) in enumerate(values)}
+        answer = raw.query(sql, bindings=binds)
+        assert answer["success"], answer["message"]
+        assert raw.rows("SELECT s FROM t ORDER BY n") == [[given], ["it's"], ["x"]]
+
+
 def test_kept_translations_find_their_database(server):
     raw = server.raw()
     for number in range(1, 6):
