@@ -36,6 +36,9 @@ pub struct SqlError {
     pub message: String,
 }
 
+/// What the local Snowflake says when it is asked to throttle (`unfriendly.py`): nothing was done.
+const THROTTLED: [&str; 2] = ["392998", "392999"];
+
 /// One session, in autocommit mode.
 #[derive(Debug)]
 pub struct Sql {
@@ -83,10 +86,16 @@ impl Sql {
         })
     }
 
-    /// Runs a statement that must succeed.
+    /// Runs a statement that must succeed, if an unfriendly server does not throttle it for ever.
     pub fn run(&self, sql: &str) -> Answer {
-        self.try_run(sql)
-            .unwrap_or_else(|error| panic!("{sql}: {} {}", error.code, error.message))
+        let mut tries = 0;
+        loop {
+            match self.try_run(sql) {
+                Ok(answer) => return answer,
+                Err(error) if THROTTLED.contains(&error.code.as_str()) && tries < 5 => tries += 1,
+                Err(error) => panic!("{sql}: {} {}", error.code, error.message),
+            }
+        }
     }
 
     /// The rows of a statement that must succeed.
