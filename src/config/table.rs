@@ -106,6 +106,7 @@ impl TableCheck<'_> {
                 Some("false") => Some(false),
                 _ => None,
             },
+            wants_intervals: wants_intervals(table.merged),
             where_clause: text_at(table.merged, "whereClauseCriteria").map(str::to_owned),
             column_type_mappings: pairs("columnTypeMappings", "sourceType", "targetType"),
             column_name_mappings: pairs("columnNameMappings", "sourceName", "targetName"),
@@ -223,6 +224,11 @@ impl TableCheck<'_> {
 pub(super) fn inside_all(path: &str, keys: &str) -> String {
     keys.split('.')
         .fold(path.to_owned(), |path, key| inside(&path, key))
+}
+
+/// As a table says, its defaults, or the whole workflow.
+pub(super) fn wants_intervals(part: &Map<String, Value>) -> Option<bool> {
+    text_at(part, "intervalHandling").map(|word| word == "interval")
 }
 
 fn partition_size(table: &Map<String, Value>) -> PartitionSize {

@@ -12,10 +12,6 @@ use std::collections::BTreeMap;
 
 /// The key of the key's columns.
 const PRIMARY_KEY: &str = "primaryKeyColumns";
-/// The key of what intervals become.
-pub(super) const INTERVAL_HANDLING: &str = "intervalHandling";
-/// Why they become nothing else.
-pub(super) const NO_INTERVALS: &str = "`interval` is not supported yet: Snowflake's INTERVAL DAY TO SECOND is a preview, holds no months, and no documented cast of COPY INTO reads it from a file; write \"varchar\", which moves every interval as ISO 8601 text";
 /// The key of the columns that are left out.
 const EXCLUDED: &str = "excludeSourceColumns";
 
@@ -29,7 +25,6 @@ impl TableCheck<'_> {
         self.exclusions(table);
         self.child_tables(table);
         self.partition_by_date(table);
-        self.intervals(table);
     }
 
     fn child_tables(&mut self, table: &Merged<'_>) {
@@ -105,12 +100,6 @@ impl TableCheck<'_> {
                 key,
                 "it cuts at units of the one date column in columnNamesToPartitionBy, and that names no column; name it there",
             );
-        }
-    }
-
-    fn intervals(&mut self, table: &Merged<'_>) {
-        if table.is(INTERVAL_HANDLING, "interval") {
-            self.wrong(table, INTERVAL_HANDLING, NO_INTERVALS);
         }
     }
 

@@ -6,8 +6,7 @@ use super::findings::{Findings, shown};
 use super::merge::{merge, text_at};
 use super::schema::{SCHEMA_REFERENCE, WORKFLOW};
 use super::shape::Shape;
-use super::table::{DEFAULTS, Merged, TableCheck};
-use super::table_rules::{INTERVAL_HANDLING, NO_INTERVALS};
+use super::table::{DEFAULTS, Merged, TableCheck, wants_intervals};
 use super::validation;
 use crate::domain::spec::{CleanUp, Preflight, Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef};
@@ -145,9 +144,6 @@ fn check(
     checks.tell_inherited();
     duplicates(&specs, findings);
     whole_workflow(&workflow, &mut specs, findings);
-    if text_at(&workflow, INTERVAL_HANDLING) == Some("interval") {
-        findings.problem(INTERVAL_HANDLING, NO_INTERVALS);
-    }
     let affinity = text_at(&workflow, "affinity").map(str::to_owned);
     workflow
         .entry("schemaVersion")
@@ -180,9 +176,11 @@ fn whole_workflow(
         Some("always") => CleanUp::Always,
         _ => CleanUp::OnSuccess,
     };
+    let intervals = wants_intervals(workflow);
     let mut ignored = 0;
     for spec in specs.iter_mut().flatten() {
         spec.clean_up = clean_up;
+        spec.wants_intervals = spec.wants_intervals.or(intervals);
         if is_preflight {
             spec.preflight = Some(Preflight { keep_schema });
             let synchronization = std::mem::take(&mut spec.synchronization);

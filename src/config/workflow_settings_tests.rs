@@ -299,11 +299,20 @@ fn hints_about_targets_dates_and_intervals_arrive() {
         let own = spec(&format!(r#", "partitionByDate": "{word}""#), "");
         assert_eq!(own.partition_by_date, Some(unit));
     }
-    // As it is done anyway.
-    let text = r#""intervalHandling": "VARCHAR""#;
+    let wants = |parts: &[(&str, &str)]| {
+        let file = load_json(&with_keys(parts)).expect("loads");
+        file.tables[0].wants_intervals
+    };
+    let (text, interval) = (
+        r#""intervalHandling": "VARCHAR""#,
+        r#""interval_handling": "interval""#,
+    );
+    assert_eq!(wants(&[]), None);
     for part in ["top", "defaults", "table"] {
-        load_json(&with_keys(&[(part, text)])).expect(part);
+        assert_eq!(wants(&[(part, text)]), Some(false), "{part}");
+        assert_eq!(wants(&[(part, interval)]), Some(true), "{part}");
     }
+    assert_eq!(wants(&[("top", interval), ("table", text)]), Some(false));
 }
 
 #[test]

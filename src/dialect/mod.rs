@@ -67,6 +67,9 @@ pub trait Dialect: Send + Sync {
     /// arguments; an array's is its element's and `[]`.
     fn type_name(&self, written: &str) -> String;
 
+    /// Whether values of the type with this name, one of the platform's own, are spans of time.
+    fn is_interval(&self, type_name: &str) -> bool;
+
     /// The platform's own name of a type of text that nothing bounds.
     fn text_type(&self) -> &'static str;
 

@@ -245,6 +245,10 @@ impl Dialect for PostgresFamily {
         "text"
     }
 
+    fn is_interval(&self, type_name: &str) -> bool {
+        ["interval", "intervaly2m", "intervald2s"].contains(&type_name)
+    }
+
     fn enforces_keys(&self) -> bool {
         // https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html
         !self.is_redshift

@@ -27,6 +27,9 @@ pub struct TableSpec {
     /// Whether the target has CHECK constraints; `None`: the user does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub has_check_constraints: Option<bool>,
+    /// Whether intervals shall have a type of their own. They arrive as text, which is told then. `None`: the user does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wants_intervals: Option<bool>,
     /// A predicate in the source's SQL that every query of this table carries.
     pub where_clause: Option<String>,
     /// Replaces the default target type of a source type: (source type name, Snowflake type).
@@ -83,6 +86,7 @@ impl TableSpec {
             partition_by_date: None,
             column_transforms: Vec::new(),
             has_check_constraints: None,
+            wants_intervals: None,
             where_clause: None,
             column_type_mappings: Vec::new(),
             column_name_mappings: Vec::new(),

@@ -188,11 +188,23 @@ pub fn column_warnings(
     analysis: &TableAnalysis,
 ) -> Vec<String> {
     let left_out = left_out(dialect, spec, analysis, &mut Vec::new());
+    let is_to_be_interval = |column: &SourceColumn| {
+        spec.wants_intervals == Some(true)
+            && column.class == TypeClass::Base
+            && dialect.is_interval(&column.type_name)
+            && mapped_type(dialect, spec, column).is_none()
+    };
     let warning = |column: &SourceColumn| {
         let name = &column.name;
         if left_out.contains(name) {
             return Some(format!(
                 "column {name} is left out, as excludeSourceColumns says"
+            ));
+        }
+        // Its documentation does not say how COPY INTO reads one from a file ("Interval data types").
+        if is_to_be_interval(column) {
+            return Some(format!(
+                "column {name} arrives as ISO 8601 text, though intervalHandling says interval: Snowflake's INTERVAL DAY TO SECOND is a preview and holds no months"
             ));
         }
         column.computed.then(|| {

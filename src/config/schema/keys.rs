@@ -56,7 +56,7 @@ pub(in crate::config) const WORKFLOW: &[Key] = &[
 const INTERVAL_HANDLING: Key = key(
     "intervalHandling",
     Kind::Choice(&["varchar", "interval"]),
-    "What intervals become: varchar, ISO 8601 text (the default); interval is not supported yet.",
+    "What intervals become: ISO 8601 text. interval is taken as well, and a warning names the columns that are text all the same.",
 );
 
 /// Likewise.

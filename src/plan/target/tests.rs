@@ -241,6 +241,34 @@ fn excluded_columns_stay_behind_and_are_told() {
 }
 
 #[test]
+fn intervals_that_shall_have_a_type_are_text_and_it_is_told() {
+    let columns = || {
+        vec![
+            source("span", "interval"),
+            source("months", "intervaly2m"),
+            source("n", "int4"),
+        ]
+    };
+    let told = |wants_intervals, mappings: &[(&str, &str)]| {
+        let spec = TableSpec {
+            wants_intervals,
+            column_type_mappings: mappings
+                .iter()
+                .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
+                .collect(),
+            ..spec()
+        };
+        column_warnings(dialect(), &spec, &analysis(columns()))
+    };
+    let warnings = told(Some(true), &[]);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].starts_with("column span arrives as ISO 8601 text"));
+    assert!(warnings[1].starts_with("column months arrives as"));
+    assert_eq!(told(Some(true), &[("interval", "VARCHAR(64)")]).len(), 1);
+    assert_eq!(told(Some(false), &[]).len() + told(None, &[]).len(), 0);
+}
+
+#[test]
 fn exclusions_that_cannot_be_are_refused_with_the_columns_that_exist() {
     let excluded = |names: &[&str]| TableSpec {
         excluded_columns: names.iter().map(|name| (*name).to_owned()).collect(),
