@@ -1,7 +1,8 @@
 """Logins: any user by default, or only those of a users file, by password, token or key pair.
 
-The users file is JSON: {"USER": {"password": "..."} | {"token": "..."} | {"public_key": "PEM"}}. A refusal
-has Snowflake's codes and, like there, HTTP status 200.
+The users file is JSON: {"USER": {"password": "..."} | {"token": "..."} | {"public_key": "PEM"}}; what SHOW USER PROGRAMMATIC
+ACCESS TOKENS tells of a user, as {"tokens": [{"name", "status", "expires_at"}]}. A refusal has Snowflake's codes and, like
+there, HTTP status 200.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Users:
     def check(self, data: dict[str, Any]) -> None:
         if self._path is None:
             return
-        users = {name.upper(): entry for name, entry in json.loads(self._path.read_text()).items()}
+        users = self._read()
         user = users.get(str(data.get("LOGIN_NAME", "")).upper(), {})
         method = str(data.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
         token, password = str(data.get("TOKEN") or ""), str(data.get("PASSWORD") or "")
@@ -50,6 +51,14 @@ class Users:
         # A programmatic access token is also accepted where a password goes.
         elif not (_same(user.get("password"), password) or _same(user.get("token"), password)):
             raise _WRONG_PASSWORD
+
+    def tokens(self, user: str) -> list[dict[str, str]]:
+        return self._read().get(user, {}).get("tokens", [])
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        if self._path is None:
+            return {}
+        return {name.upper(): entry for name, entry in json.loads(self._path.read_text()).items()}
 
 
 def _same(expected: str | None, given: str) -> bool:

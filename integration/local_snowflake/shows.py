@@ -1,4 +1,4 @@
-"""SHOW SCHEMAS, DATABASES and PARAMETERS, with the columns that Snowflake documents.
+"""SHOW SCHEMAS, DATABASES, PARAMETERS and PROGRAMMATIC ACCESS TOKENS, with the columns that Snowflake documents.
 
 fakesnow answers SHOW SCHEMAS with the columns of SHOW TERSE, knows no TRANSIENT, and two parameters alone.
 """
@@ -23,6 +23,7 @@ _PARAMETERS = re.compile(
     rf"SHOW\s+PARAMETERS{_LIKE}(?:\s+(?:IN|FOR)\s+(?P<scope>SESSION|ACCOUNT|USER|WAREHOUSE)\b\s*(?P<name>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
+_TOKENS = re.compile(r"SHOW\s+USER\s+(?:PROGRAMMATIC\s+ACCESS\s+TOKENS|PATS)", re.IGNORECASE)
 _EPOCH = "1970-01-01 00:00:00.000 -0800"
 
 # What Snowflake's documentation of parameters gives as the default, of those that somebody may care for here.
@@ -46,7 +47,7 @@ WAREHOUSE_DEFAULTS = {
 
 
 def show(session: Session, text: str) -> Answer | None:
-    for pattern, answer in ((_SCHEMAS, _schemas), (_DATABASES, _databases), (_PARAMETERS, _parameters)):
+    for pattern, answer in ((_SCHEMAS, _schemas), (_DATABASES, _databases), (_PARAMETERS, _parameters), (_TOKENS, _tokens)):
         if match := pattern.fullmatch(text):
             return answer(session, match)
     return show_objects.show(session, text)
@@ -55,6 +56,19 @@ def show(session: Session, text: str) -> Answer | None:
 def _wanted(match: re.Match, name: str) -> bool:
     like = match["like"]
     return like is None or matches(re.sub(r"\\(.)", r"\1", like.replace("''", "'")), name)
+
+
+def _tokens(session: Session, match: re.Match) -> Answer:
+    """Of the current user: they stand in the users file."""
+    columns = (
+        "name", "user_name", "role_restriction", "expires_at", "status", "comment", "created_on", "created_by",
+        "mins_to_bypass_required_network_policy",
+    )  # fmt: skip
+    rows = [
+        (token["name"], session.user, None, token["expires_at"], token["status"], None, _EPOCH, session.user, None)
+        for token in session.server.users.tokens(session.user)
+    ]
+    return from_rows([(column, "VARCHAR") for column in columns], rows)
 
 
 def _schemas(session: Session, match: re.Match) -> Answer:

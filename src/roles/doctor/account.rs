@@ -1,15 +1,17 @@
 //! The connection, the login, the role, the warehouse and the clocks.
 
 use super::{Session, cause};
-use crate::snowflake::connection::Connection;
+use crate::snowflake::connection::{Connection, Credentials};
 use crate::snowflake::error::Kind;
-use crate::snowflake::{Row, SnowflakeClient};
+use crate::snowflake::{Answer, Row, SnowflakeClient};
 use crate::telemetry::doctor_report::{Cause, Finding};
 use crate::types::snowflake_name::{exact_name, quote, quote_text};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 /// Clocks further apart than this are told: key-pair logins allow a minute.
 const MOST_SKEW_SECONDS: f64 = 30.0;
+/// Tokens that end sooner are warned about: a migration runs for days.
+const SOON_DAYS: i64 = 14;
 /// Roles that may do more than any process should.
 const ADMINISTRATORS: &[&str] = &[
     "ACCOUNTADMIN",
@@ -220,6 +222,69 @@ pub(super) async fn warehouse(
     usable.then_some(current)
 }
 
+/// When the user's programmatic access tokens end, if one of them may be what the connection has.
+pub(super) async fn tokens(
+    session: &Session,
+    connection: &Connection,
+    findings: &mut Vec<Finding>,
+) {
+    let is_token = match connection.credentials {
+        Credentials::PatFile(_) => true,
+        // A token may stand in a password's place.
+        Credentials::Password(_) => false,
+        Credentials::KeyPair(..) | Credentials::OAuth(_) | Credentials::OAuthFile(_) => return,
+    };
+    let shown = "SHOW USER PROGRAMMATIC ACCESS TOKENS";
+    match session.client.query_named(shown).await {
+        Ok(answer) => findings.extend(ends_of_tokens(&answer, Utc::now())),
+        Err(error) if is_token => findings.push(Finding::warn(
+            "token",
+            format!("it is not told when it ends: {}", error.message),
+            "see its expires_at yourself: SHOW USER PROGRAMMATIC ACCESS TOKENS",
+        )),
+        Err(_) => {}
+    }
+}
+
+/// Which of several a connection has is told nowhere, so that all count.
+fn ends_of_tokens(answer: &Answer, now: DateTime<Utc>) -> Option<Finding> {
+    let active = |row: &&Row| answer.value(row, "status") == Some("ACTIVE");
+    let (mut told, mut is_soon) = (Vec::new(), false);
+    for row in answer.rows.iter().filter(active) {
+        let name = answer.value(row, "name").unwrap_or_default();
+        let written = answer.value(row, "expires_at").unwrap_or_default();
+        told.push(match point_of_time(written) {
+            Some(end) => {
+                let days = (end - now).num_days();
+                is_soon |= days < SOON_DAYS;
+                format!("{name} ends in {days} days, at {}", end.format("%F %R UTC"))
+            }
+            None => format!("{name} ends at {written}"),
+        });
+    }
+    let told = (!told.is_empty()).then(|| told.join("; "))?;
+    Some(if is_soon {
+        Finding::warn(
+            "token",
+            told,
+            "make the next one in time (README, \"Programmatic access tokens\"); a file at token_file_path is read again at each login",
+        )
+    } else {
+        Finding::ok("token", told)
+    })
+}
+
+/// A point of time in a result of SHOW: seconds since 1970, or as text.
+fn point_of_time(written: &str) -> Option<DateTime<Utc>> {
+    let whole = written.split(['.', ' ']).next()?;
+    match whole.parse() {
+        Ok(seconds) => DateTime::from_timestamp(seconds, 0),
+        Err(_) => DateTime::parse_from_str(written, "%F %T%.f %z")
+            .ok()
+            .map(|moment| moment.to_utc()),
+    }
+}
+
 /// A pattern of SHOW … LIKE that matches this name, in whatever case.
 pub(super) fn exactly(name: &str) -> String {
     let pattern = name
@@ -239,6 +304,37 @@ pub(super) fn cell(row: &Row, index: usize) -> &str {
 mod tests {
     use super::*;
     use crate::telemetry::doctor_report::Status;
+
+    #[test]
+    fn tokens_that_end_soon_are_warned_about() {
+        let now = DateTime::from_timestamp(1_767_225_600, 0).expect("a time");
+        let finding = |rows: &[[&str; 3]]| {
+            let row = |row: &[&str; 3]| row.map(|cell| Some(cell.to_owned())).to_vec();
+            let answer = Answer {
+                columns: ["name", "status", "expires_at"].map(str::to_owned).to_vec(),
+                rows: rows.iter().map(row).collect(),
+            };
+            ends_of_tokens(&answer, now)
+        };
+        assert_eq!(finding(&[]), None);
+        let over = ["OLD", "EXPIRED", "1767000000.000000000"];
+        assert_eq!(finding(&[over]), None);
+        let late = ["LATE", "ACTIVE", "1798761600.000000000 960"];
+        let found = finding(&[late, over]).expect("a finding");
+        assert_eq!(found.status, Status::Ok);
+        assert_eq!(
+            found.message,
+            "LATE ends in 365 days, at 2027-01-01 00:00 UTC"
+        );
+        let soon = ["SOON", "ACTIVE", "2026-01-04 12:00:00.000 -0800"];
+        let found = finding(&[late, soon]).expect("a finding");
+        assert_eq!(found.status, Status::Warn);
+        assert!(
+            found
+                .message
+                .ends_with("; SOON ends in 3 days, at 2026-01-04 20:00 UTC")
+        );
+    }
 
     #[test]
     fn clocks_are_told_when_they_are_far_apart() {

@@ -84,6 +84,7 @@ async fn snowflake(examination: &Examination, findings: &mut Vec<Finding>) {
         }
         return;
     };
+    account::tokens(&session, connection, findings).await;
     parameters::check(&session, findings).await;
     let Some(warehouse) = account::warehouse(&session, connection, findings).await else {
         for check in ["metadata", "stage"] {

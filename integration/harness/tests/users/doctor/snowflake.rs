@@ -50,6 +50,24 @@ fn a_refused_login_is_told_with_3_and_what_needs_it_is_skipped() {
 }
 
 #[test]
+fn tokens_that_end_soon_are_told() {
+    let scratch = Scratch::new("users");
+    let tokens = r#"[{"name": "NEXT", "status": "ACTIVE", "expires_at": "1000000000.000000000"}]"#;
+    let users = scratch.write(
+        "users.json",
+        &format!(r#"{{"U": {{"token": "secret-Zq", "tokens": {tokens}}}}}"#),
+    );
+    let snowflake = LocalSnowflake::start(&["--users", text(&users)]);
+    let home = home(&connection(&snowflake, "password = \"secret-Zq\""), 0o600);
+    let ended = at_home(home.path(), &[]);
+    assert_says(
+        &ended.stdout,
+        &["warn  token ", "NEXT ends in -", "2001-09-09 01:46 UTC"],
+    );
+    assert!(!ended.stdout.contains("secret-Zq"), "{}", ended.stdout);
+}
+
+#[test]
 fn a_snowflake_that_cannot_be_reached_is_told_with_3() {
     let home = home(
         "[local]\naccount = \"L\"\nhost = \"127.0.0.1\"\nport = 1\nprotocol = \"http\"\nuser = \"U\"\npassword = \"p\"\n",
