@@ -3,8 +3,6 @@
 //! Every such step is named here and taken through [`step()`]. A build with the feature `failpoints` asks the crate `fail` before and
 //! after each one what shall happen there (`FAILPOINTS="load.copy.before=return(kill)"`); any other build only runs it.
 
-use crate::snowflake::SnowflakeError;
-
 macro_rules! steps {
     ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
         /// A step that changes the outside world or the checkpoint.
@@ -172,15 +170,21 @@ steps! {
     WorkerSignOff = "worker.sign_off",
 }
 
+/// The error of something that was asked of an outside system.
+pub trait Outside {
+    /// The connection was cut. `in_doubt`: whatever was asked may have been done.
+    fn cut(message: String, in_doubt: bool) -> Self;
+}
+
 /// Takes a step.
 ///
 /// # Errors
 /// The effect's own, or one that a test causes here: before the effect, or after it, as if the reply had been lost.
 #[cfg(not(feature = "failpoints"))]
-pub async fn step<T>(
+pub async fn step<T, E: Outside>(
     _step: Step,
-    effect: impl Future<Output = Result<T, SnowflakeError>>,
-) -> Result<T, SnowflakeError> {
+    effect: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     effect.await
 }
 
@@ -193,7 +197,7 @@ pub use armed::{set_up, step};
 
 #[cfg(feature = "failpoints")]
 mod armed {
-    use super::{SnowflakeError, Step};
+    use super::{Outside, Step};
     use std::io::Write;
     use std::time::Duration;
 
@@ -212,17 +216,17 @@ mod armed {
     ///
     /// # Errors
     /// The effect's own, or one that is caused here.
-    pub async fn step<T>(
+    pub async fn step<T, E: Outside>(
         step: Step,
-        effect: impl Future<Output = Result<T, SnowflakeError>>,
-    ) -> Result<T, SnowflakeError> {
+        effect: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         at(step, "before").await?;
         let result = effect.await?;
         at(step, "after").await?;
         Ok(result)
     }
 
-    async fn at(step: Step, side: &str) -> Result<(), SnowflakeError> {
+    async fn at<E: Outside>(step: Step, side: &str) -> Result<(), E> {
         let name = format!("{}.{side}", step.as_str());
         let Some(action) = wanted(&name) else {
             return Ok(());
@@ -234,7 +238,7 @@ mod armed {
             "slow" => tokio::time::sleep(SLOW).await,
             _ => {
                 let message = format!("failpoint {name}: the connection is cut");
-                return Err(SnowflakeError::unreachable(message, side == "after"));
+                return Err(E::cut(message, side == "after"));
             }
         }
         Ok(())

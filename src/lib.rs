@@ -1,10 +1,13 @@
 //! snowhaul moves whole tables from SQL Server and Amazon Redshift into Snowflake, stops and resumes
 //! anywhere, and loses or doubles no row.
 //!
-//! The module map is the architecture. Pure modules do no I/O: [`domain`], [`plan`], [`dialect`], [`types`].
+//! The module map is the architecture, and `arrows.txt` says which module may use which. Pure modules do no I/O: [`domain`], [`plan`], [`dialect`], [`types`].
 //! One module per outside system: [`source`] (ODBC), [`mod@file`] (Parquet), [`snowflake`] (sessions and
 //! stages), [`checkpoint`] (the hybrid tables). [`actors`] decide and delegate, [`roles`] put them together.
 //! [`failpoint`] names each step that changes something outside.
+
+#[cfg(test)]
+mod arrows_tests;
 
 pub mod actors;
 pub mod checkpoint;

@@ -3,8 +3,9 @@
 //! A factory replaces a worker that panics or is killed, and loses its job without a word; the job therefore carries
 //! a guard that speaks when it is dropped.
 
-use super::ports::{TaskProgress, TaskResult, TaskRunner};
+use super::ports::{TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
+use crate::domain::progress::TaskProgress;
 use crate::domain::task::{ClaimedTask, TaskFailure};
 use ractor::factory::{
     Factory, FactoryArguments, FactoryMessage, Job, Worker, WorkerId, queues, routing,

@@ -2,10 +2,10 @@
 //! cancels the tasks whose lease is lost. It has a timer of its own at the end of each lease, whatever hangs.
 
 use super::effects::{self, Expiry, answer_within};
-use super::ports::TaskProgress;
 use crate::checkpoint::{LeaseRenewal, WorkerCheckpoint, WorkerInfo};
 use crate::domain::ClaimToken;
 use crate::domain::lease::{relied_on, renewed_again};
+use crate::domain::progress::TaskProgress;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::HashMap;
 use std::sync::Arc;

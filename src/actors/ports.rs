@@ -3,12 +3,12 @@
 use crate::checkpoint::{LoadUnit, OwnedWorkflow, TablePlan, TableState, TableWork};
 use crate::domain::TableNo;
 use crate::domain::analysis::TableAnalysis;
+use crate::domain::progress::TaskProgress;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::KeyRange;
 use crate::domain::task::{ClaimedTask, ExtractionSpec, Manifest, TaskFailure};
 use async_trait::async_trait;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A staged partition on its way into the target.
@@ -82,42 +82,6 @@ pub trait TargetPlanner: Send + Sync {
         spec: &TableSpec,
         analysis: &TableAnalysis,
     ) -> Result<TablePlan, TaskFailure>;
-}
-
-/// How far a task is; written by the one who runs it, read by the lease keeper.
-#[derive(Debug, Default)]
-pub struct TaskProgress {
-    rows: AtomicU64,
-    bytes: AtomicU64,
-    cancelled: AtomicBool,
-}
-
-impl TaskProgress {
-    /// Sets the totals so far.
-    pub fn set(&self, rows: u64, bytes: u64) {
-        self.rows.store(rows, Ordering::Relaxed);
-        self.bytes.store(bytes, Ordering::Relaxed);
-    }
-
-    /// Rows so far.
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
-    }
-
-    /// Bytes so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Asks the task to end at its next batch.
-    pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether the task shall end.
-    pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::SeqCst)
-    }
 }
 
 /// What a task gave.

@@ -3,12 +3,13 @@
 use super::effects;
 use super::extractor::{ExtractorJob, ExtractorPool, JobEnd, JobGuard, dispatch, task_span};
 use super::lease_keeper::{Claim, LeaseKeeperMsg};
-use super::ports::{TaskProgress, TaskResult};
+use super::ports::TaskResult;
 use super::reply_to;
 use super::task_end_writer::TaskEndWriterMsg;
 use crate::checkpoint::{Applied, CheckpointError, ClaimRequest, TableWork, WorkerCheckpoint};
 use crate::domain::claim_ahead::{AHEAD, room};
 use crate::domain::idle::IdlePolicy;
+use crate::domain::progress::TaskProgress;
 use crate::domain::retry::{RetryPolicy, TaskDecision, after_task};
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskFailure, TaskOutcome};
 use crate::domain::{TableNo, WorkflowId};

@@ -4,16 +4,16 @@
 //! "Fenced" means: applied only while the workflow's `OWNER_EPOCH` is the caller's.
 
 use super::load_permit::Admission;
-use super::location::MetadataLocation;
 use crate::domain::affinity::AffinityFilter;
-use crate::domain::analysis::SyncSettings;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
+use crate::domain::planned::{PlannedPartition, SyncPlan};
 use crate::domain::request::{Orders, Request};
 use crate::domain::retry::Failure;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, Platform, Slice, TableRef};
 use crate::domain::task::{ExtractionSpec, Manifest, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
+use crate::types::metadata_location::MetadataLocation;
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -463,29 +463,4 @@ pub struct TablePlan {
     pub byte_estimate: u64,
     /// Warnings for `DATA_MIGRATION_WARNING`.
     pub warnings: Vec<String>,
-}
-
-/// A partition of a plan.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlannedPartition {
-    /// What it moves.
-    pub slice: Slice,
-    /// Whether there is nothing to move.
-    pub unchanged: bool,
-    /// The checksum of the rows that are loaded already.
-    pub checksum: Option<String>,
-}
-
-/// What a plan leaves for the next run of the same table.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SyncPlan {
-    /// Names the state, as [`ExtractionSpec::sync_key`] does.
-    pub key: String,
-    /// What the partitions speak of.
-    pub settings: SyncSettings,
-    /// Whether the stored partitions are these already, one by one.
-    pub reused: bool,
-    /// Names the state that the analysis started from, see [`fingerprint`](crate::domain::analysis::fingerprint). `None`: it
-    /// does not say.
-    pub started_from: Option<String>,
 }

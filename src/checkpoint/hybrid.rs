@@ -2,7 +2,6 @@
 
 use super::contract::{CheckpointError, StoreError, StoreFailure};
 use super::limits::KnownLimits;
-use super::location::MetadataLocation;
 use super::schema;
 use super::shown::shown;
 use crate::domain::retry::RetryPolicy;
@@ -10,6 +9,7 @@ use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeClient, SnowflakeError, Statement};
+use crate::types::metadata_location::MetadataLocation;
 use crate::types::snowflake_name;
 use std::sync::Arc;
 use std::time::Duration;

@@ -16,7 +16,6 @@ mod levers;
 mod limit_picture;
 mod limits;
 mod load_permit;
-mod location;
 mod migration_status;
 mod orchestrator;
 mod ownership;
@@ -40,7 +39,6 @@ pub use contract::*;
 pub use hybrid::HybridCheckpoint;
 pub use lever_contract::*;
 pub use load_permit::Admission;
-pub use location::MetadataLocation;
 pub use shown::shown;
 pub use worker_contract::*;
 

@@ -8,6 +8,7 @@ use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, corrupt, to_json};
 use super::sql::{list_of, number_list, portions, text, text_opt, values};
 use crate::domain::analysis::{SyncPartition, SyncSnapshot, fingerprint};
+use crate::domain::planned::SyncPlan;
 use crate::domain::table::{Content, TableRef};
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};

@@ -5,8 +5,7 @@ use super::arguments::*;
 use super::logging::{LogLevel, Logs, start_logs};
 use super::{doctor, lever_commands, source_commands};
 use crate::checkpoint::{
-    HybridCheckpoint, MetadataLocation, NewWorkflow, TableProgress, WorkerSummary, WorkflowCatalog,
-    WorkflowSummary,
+    HybridCheckpoint, NewWorkflow, TableProgress, WorkerSummary, WorkflowCatalog, WorkflowSummary,
 };
 use crate::config::workflow::Asked;
 use crate::config::{self, ConfigErrors, LogFormat, workflow_name};
@@ -23,6 +22,7 @@ use crate::snowflake::{Connection, SnowflakeClient};
 use crate::telemetry::logs::{LogSink, init};
 use crate::telemetry::progress::ProgressView;
 use crate::telemetry::report;
+use crate::types::metadata_location::MetadataLocation;
 use indicatif::MultiProgress;
 use serde_json::json;
 use std::io::IsTerminal;
@@ -382,7 +382,7 @@ pub(super) async fn no_such_workflow(
         .take(20)
         .map(|w| w.name)
         .collect();
-    let meant = config::meant(name, known.iter().map(String::as_str));
+    let meant = crate::domain::spelling::meant(name, known.iter().map(String::as_str));
     let known = match (meant, known.is_empty()) {
         (Some(meant), _) => format!("did you mean `{meant}`?"),
         (None, true) => "there are none yet".to_owned(),

@@ -3,7 +3,6 @@
 use super::Ending;
 use super::arguments::{DoctorArguments, RoleArgument};
 use super::commands::{COMMAND_LOGS, find_connection, parse_platform, variable, would_leave};
-use crate::checkpoint::MetadataLocation;
 use crate::config::worker::WorkerConfig;
 use crate::config::{self, ConfigErrors, LogFormat};
 use crate::domain::spec::TableSpec;
@@ -14,6 +13,7 @@ use crate::snowflake::error::Kind;
 use crate::telemetry::doctor_report::{self, Cause, Finding, Status};
 use crate::telemetry::logs::{LogSink, init};
 use crate::telemetry::probe_report;
+use crate::types::metadata_location::MetadataLocation;
 use std::path::{Path, PathBuf};
 
 pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, RoleError> {

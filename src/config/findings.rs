@@ -1,11 +1,9 @@
 //! What is found in a file, collected to its end.
 
 use super::{ConfigErrors, Problem};
+use crate::domain::spelling::meant;
 use std::collections::BTreeSet;
 use std::path::Path;
-
-/// How alike two keys must be (Jaro-Winkler) for one to be offered in the other's place.
-const ALIKE: f64 = 0.8;
 
 /// Problems and warnings of one file.
 #[derive(Default)]
@@ -105,23 +103,6 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
     line
 }
 
-/// The known word that `word` was probably meant to be.
-pub fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |text: &str| -> String {
-        text.chars()
-            .filter(|c| !matches!(c, '_' | '-' | ' '))
-            .flat_map(char::to_lowercase)
-            .collect()
-    };
-    let wanted = plain(word);
-    known
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&plain(candidate), &wanted), candidate))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
-
 /// `; did you mean `x`?`, or what is known when nothing is alike.
 pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match meant(word, known.clone()) {
@@ -144,14 +125,6 @@ mod tests {
         assert!(findings.is_broken("tables[1].source.tableName"));
         assert!(!findings.is_broken("tables[1].sourceStage"));
         assert!(!findings.is_broken("tables[10].source"));
-    }
-
-    #[test]
-    fn the_likely_word_is_offered_whatever_its_style() {
-        let known = ["tables", "tableName", "targetSizeMb"];
-        assert_eq!(meant("tabels", known), Some("tables"));
-        assert_eq!(meant("target-size-mb", known), Some("targetSizeMb"));
-        assert_eq!(meant("zzz", known), None);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use super::environment;
 use super::findings::Findings;
 use super::identifier;
 use super::section::Section;
-use crate::checkpoint::MetadataLocation;
 use crate::domain::table::WrittenName;
+use crate::types::metadata_location::MetadataLocation;
 use crate::types::snowflake_name::exact_name;
 
 /// The key of the metadata's database.

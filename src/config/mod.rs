@@ -28,8 +28,6 @@ pub mod worker;
 pub mod workflow;
 pub mod workflow_name;
 
-pub use findings::meant;
-
 use std::fmt;
 use std::path::PathBuf;
 
@@ -89,7 +87,7 @@ impl LogFormat {
 }
 
 #[cfg(test)]
-mod examples;
+mod examples_tests;
 
 /// The keys of those that have changed.
 fn changed(keys: &[(&'static str, bool)]) -> Vec<&'static str> {

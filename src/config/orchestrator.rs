@@ -3,9 +3,9 @@
 use super::findings::Findings;
 use super::section::{self, Section};
 use super::{ConfigErrors, LogFormat, environment, metadata, worker};
-use crate::checkpoint::MetadataLocation;
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
+use crate::types::metadata_location::MetadataLocation;
 use std::path::Path;
 use std::time::Duration;
 

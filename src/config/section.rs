@@ -1,6 +1,7 @@
 //! TOML files, section by section: typed values, `${VAR}`, unknown keys. No message shows a value: it may be a secret.
 
-use super::findings::{Findings, inside, meant, one_line};
+use super::findings::{Findings, inside, one_line};
+use crate::domain::spelling::meant;
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,11 +1,12 @@
 //! Brings a tree into its normal form (camelCase keys, no nulls, words in their one spelling), and tells every key that is
 //! unknown and every value that is of the wrong type or malformed.
 
-use super::findings::{Findings, hint, inside, meant, shown};
+use super::findings::{Findings, hint, inside, shown};
 use super::identifier;
 use super::predicate::{self, Piece};
 use super::schema::{Key, Kind, MAX_ROWS, PARTITION_SIZE, Side, TABLE, size_key, snake_case};
 use super::transforms;
+use crate::domain::spelling::meant;
 use crate::domain::table::Platform;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! `[connections.source.<platform>]`: how a worker reaches a source.
 
 use super::section::{Section, expand};
+use crate::domain::source_settings::{SourceSettings, TLS_MODES};
 use crate::domain::table::Platform;
-use crate::source::{SourceSettings, TLS_MODES};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 

@@ -3,10 +3,10 @@
 use super::findings::Findings;
 use super::section::{self, Section};
 use super::{ConfigErrors, LogFormat, metadata, source_section};
-use crate::checkpoint::MetadataLocation;
 use crate::domain::idle::IdlePolicy;
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Platform;
-use crate::source::SourceSettings;
+use crate::types::metadata_location::MetadataLocation;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Cuts a table into disjoint ranges of its key, and memory into batches: pure.
 
+pub mod column;
 pub mod column_changes;
 pub mod dates;
 pub mod earlier;

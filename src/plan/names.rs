@@ -1,7 +1,7 @@
 //! Which column of a table a written name means, and what messages say of names that mean none: pure.
 
-use crate::config::meant;
 use crate::dialect::Dialect;
+use crate::domain::spelling::meant;
 use crate::domain::table::{SourceColumn, WrittenName};
 
 /// Columns that a message names at most.

@@ -1,10 +1,10 @@
 //! What a run of a table finds of the runs before it, and what it leaves for the next: pure.
 
-use crate::checkpoint::{PlannedPartition, SyncPlan};
 use crate::dialect::Dialect;
 use crate::domain::analysis::{
     AnalyzedPartition, SyncSettings, SyncSnapshot, TableAnalysis, digest,
 };
+use crate::domain::planned::{PlannedPartition, SyncPlan};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{Content, KeyRange, Platform, Slice};
 use crate::domain::task::{ExtractColumn, LoadMode};

@@ -5,12 +5,12 @@ use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::{ColumnTransform, TableSpec, TransformRule};
 use crate::domain::table::{SourceColumn, TypeClass, WrittenName};
 use crate::domain::task::ExtractColumn;
+use crate::plan::column;
 use crate::plan::names::{find_column, no_such_column};
 use crate::plan::transforms;
 use crate::types::load::NewColumn;
 use crate::types::snowflake_name::{self, quote};
 use crate::types::snowflake_type::{TargetType, largest, without_length};
-use crate::types::transform;
 
 /// A column as it shall arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,8 +90,7 @@ pub fn wanted_columns(
         if let Some(why) = transforms::refused(spec, analysis, column, transform.as_ref()) {
             problems.push(why);
         }
-        let planned =
-            transform::plan_column(dialect, column, transform.as_ref(), wanted.len(), None);
+        let planned = column::plan_column(dialect, column, transform.as_ref(), wanted.len(), None);
         // What the source computes is of another type than the column.
         let is_encoded = transform.as_ref().is_some_and(|t| t.encode.is_some());
         let mapped = match rule.and_then(|rule| rule.target_type.as_deref()) {
@@ -106,7 +105,7 @@ pub fn wanted_columns(
                 target_type: target_type.to_owned(),
                 transform: transform.clone(),
             };
-            if let Err(why) = transform::load(dialect, &asked, wanted.len()) {
+            if let Err(why) = column::load(dialect, &asked, wanted.len()) {
                 problems.push(format!(
                     "column {} of type {}: {why}, which {asking} asks for",
                     column.name,
@@ -315,7 +314,7 @@ pub fn match_columns(
             target_type: existing.target_type.clone(),
             transform: column.transform.clone(),
         };
-        match transform::load(dialect, &extracted, index) {
+        match column::load(dialect, &extracted, index) {
             Ok((loaded, planned)) => {
                 let found = loaded.warning.into_iter().chain(planned.conversion);
                 warnings.extend(found.map(|why| {
@@ -368,8 +367,7 @@ pub fn match_columns(
 pub fn narrow_columns(dialect: &dyn Dialect, columns: &[ExtractColumn]) -> Vec<String> {
     let narrow = |(index, column): (usize, &ExtractColumn)| {
         let (transform, target) = (column.transform.as_ref(), column.target_type.as_str());
-        let planned =
-            transform::plan_column(dialect, &column.source, transform, index, Some(target));
+        let planned = column::plan_column(dialect, &column.source, transform, index, Some(target));
         let wider = planned.plan.wider?;
         Some(format!(
             "column {} of type {} into {} of type {}: not all values that the source may hold fit, and one that does not fails; what holds all is {wider}",

@@ -4,11 +4,11 @@ use crate::actors::ports::StagedPartition;
 use crate::dialect;
 use crate::domain::table::{Content, KeyRange};
 use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
+use crate::plan::column;
 use crate::snowflake::copy::MAX_FILES;
 use crate::snowflake::merge::{MergeKey, is_collated};
 use crate::snowflake::replace::{delete_ranges, target_key};
 use crate::types::snowflake_name::{quote, quote_table};
-use crate::types::transform;
 
 /// What a batch's load is made of.
 pub(super) struct Load {
@@ -149,7 +149,7 @@ pub(super) fn load_columns(
     let columns = extraction.columns_of(content).into_iter().enumerate();
     columns
         .map(|(index, column)| {
-            let (loaded, _) = transform::load(dialect, column, index)
+            let (loaded, _) = column::load(dialect, column, index)
                 .map_err(|why| format!("column {}: {why}", column.source.name))?;
             Ok((quote(&column.target_name), loaded.expression))
         })

@@ -8,6 +8,7 @@ use super::worker::check_sources;
 use crate::config::worker::WorkerConfig;
 use crate::dialect::{self, Dialect, Scope};
 use crate::domain::analysis::TableAnalysis;
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, Platform};
 use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
@@ -18,7 +19,7 @@ use crate::plan::target::{
 use crate::snowflake::copy::CopyInto;
 use crate::snowflake::merge;
 use crate::snowflake::replace::{delete_ranges, target_key};
-use crate::source::{self, SourceSettings};
+use crate::source;
 use crate::telemetry::plan_report::{Outcome, PlannedTable, Statement, TablePreview};
 use crate::types::snowflake_name::quote_table;
 use futures::StreamExt;

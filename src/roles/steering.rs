@@ -2,11 +2,11 @@
 
 use super::RoleError;
 use crate::checkpoint::{SteeredTable, SteeredWorkflow, WorkflowLevers};
-use crate::config::meant;
 use crate::domain::TableNo;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
 use crate::domain::request::Request;
 use crate::domain::request::{Grant, Lever, TableStanding, grant_table, grant_workflow};
+use crate::domain::spelling::meant;
 use std::time::Duration;
 
 /// How often a request is written anew when somebody else steers at the same time, or Snowflake does not answer.

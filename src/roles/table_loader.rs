@@ -9,8 +9,7 @@ use super::load_plan::{Load, LoadKind, segments};
 use super::workflow_end::WorkflowEnd;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{
-    Admission, CheckpointError, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint,
-    OwnedWorkflow, TableState,
+    Admission, CheckpointError, HybridCheckpoint, OrchestratorCheckpoint, OwnedWorkflow, TableState,
 };
 use crate::dialect;
 use crate::domain::staged_path::{attempt_directory, check_manifest};
@@ -22,6 +21,7 @@ use crate::snowflake::copy::{CopyInto, verify};
 use crate::snowflake::error::Kind;
 use crate::snowflake::merge;
 use crate::snowflake::{Reserved, SnowflakeClient, SnowflakeError, Transaction};
+use crate::types::metadata_location::MetadataLocation;
 use crate::types::snowflake_name::{quote, quote_table};
 use async_trait::async_trait;
 use serde_json::json;

@@ -1,18 +1,18 @@
 //! Runs a worker's tasks on the real source and the real stage.
 
-use crate::actors::ports::{TaskProgress, TaskResult, TaskRunner};
+use crate::actors::ports::{TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
 use crate::dialect::{self, Dialect};
 use crate::domain::analysis::{TableAnalysis, fingerprint};
+use crate::domain::progress::TaskProgress;
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::staged_path::claim_files;
 use crate::domain::table::{Content, Platform, WrittenName};
 use crate::domain::task::{ClaimedTask, ExtractionSpec, TaskFailure, TaskKind};
+use crate::plan::column;
 use crate::snowflake::error::Kind;
 use crate::snowflake::stage::Stage;
-use crate::source::{
-    self, ExtractError, ExtractRequest, SourceError, SourceErrorKind, SourceSettings,
-};
-use crate::types::transform;
+use crate::source::{self, ExtractError, ExtractRequest, SourceError, SourceErrorKind};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -158,7 +158,7 @@ pub(super) fn column_plans(
         .enumerate()
         .map(|(index, column)| {
             let (transform, target) = (column.transform.as_ref(), column.target_type.as_str());
-            transform::plan_column(dialect, &column.source, transform, index, Some(target)).plan
+            column::plan_column(dialect, &column.source, transform, index, Some(target)).plan
         })
         .collect()
 }

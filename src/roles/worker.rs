@@ -9,10 +9,11 @@ use crate::checkpoint::{CheckpointError, ClaimRequest, HybridCheckpoint, WorkerC
 use crate::config::worker::WorkerConfig;
 use crate::dialect;
 use crate::domain::retry::RetryPolicy;
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Platform;
 use crate::snowflake::stage::Stage;
 use crate::snowflake::{Connection, SnowflakeClient};
-use crate::source::{SourceErrorKind, SourceSettings};
+use crate::source::SourceErrorKind;
 use ractor::{Actor, ActorRef};
 use std::collections::BTreeMap;
 use std::sync::Arc;

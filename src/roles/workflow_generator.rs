@@ -5,10 +5,11 @@ use super::plan_preview::reach;
 use crate::config::generate::{FoundTable, Surroundings, selects, workflow_text};
 use crate::config::worker::WorkerConfig;
 use crate::dialect::Dialect;
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::{Platform, TableRef, WrittenName};
 use crate::plan::names::listed;
 use crate::plan::relations::{Choice, ChosenTable, Reading, Relation, RelationKind, choose};
-use crate::source::{self, SourceError, SourceErrorKind, SourceSettings};
+use crate::source::{self, SourceError, SourceErrorKind};
 
 /// Which tables, and where they go.
 #[derive(Clone, Debug)]

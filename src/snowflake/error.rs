@@ -245,6 +245,12 @@ fn sentence(message: &str) -> String {
     lines.join(" ").trim().trim_end_matches('.').to_owned()
 }
 
+impl crate::failpoint::Outside for SnowflakeError {
+    fn cut(message: String, in_doubt: bool) -> Self {
+        Self::unreachable(message, in_doubt)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

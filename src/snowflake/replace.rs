@@ -3,10 +3,10 @@
 //! A range must mean the same rows here as in the source. Numbers, dates and times have one order everywhere; text is
 //! compared by its bytes on both sides ([`KeyColumn::bytewise`]), which is Snowflake's order without a collation.
 
-use crate::dialect::lexicographic;
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple};
 use crate::domain::task::ExtractionSpec;
 use crate::snowflake::merge::is_collated;
+use crate::types::comparison::lexicographic;
 use crate::types::snowflake_name::{quote, quote_text};
 use crate::types::snowflake_type::TargetType;
 

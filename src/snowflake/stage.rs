@@ -208,7 +208,7 @@ fn in_parts(content: Content) -> Content {
     content
         .then(|part| async {
             let part = part?;
-            step(Step::FilePart, async { Ok(part) })
+            step(Step::FilePart, async { Ok::<_, SnowflakeError>(part) })
                 .await
                 .map_err(std::io::Error::other)
         })

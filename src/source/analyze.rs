@@ -11,7 +11,6 @@ mod ranges;
 mod session;
 mod watermark;
 
-use super::connection::SourceSettings;
 use super::error::SourceError;
 use super::missing::no_such_table;
 use super::readable::Reader;
@@ -19,6 +18,7 @@ use crate::dialect::Dialect;
 use crate::domain::analysis::{
     AnalyzedPartition, PreviousRun, SyncSnapshot, TableAnalysis, Untold,
 };
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::{ResetPartitions, RowSecurity, Synchronization, TableSpec};
 use crate::domain::table::{KeyColumn, Platform};
 pub use key::infer_keys;

@@ -1,10 +1,10 @@
 //! What tables and views a source has.
 
-use super::connection::SourceSettings;
 use super::error::SourceError;
 use super::session::SourceSession;
 use crate::dialect::Dialect;
 use crate::dialect::transaction::TransactionSettings;
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::TableRef;
 use crate::plan::relations::{Reading, Relation, RelationKind};
 

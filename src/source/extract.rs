@@ -4,16 +4,16 @@
 //! (Arrow to Parquet), and the upload. The channels between them are bounded, so memory does not depend on the
 //! partition's size.
 
-use super::connection::SourceSettings;
 use super::diagnosis::{explained, same_columns};
 use super::error::{SourceError, SourceErrorKind};
 use super::fetch::schema;
 use super::policies::refuse_policies;
 use super::session::SourceSession;
 use super::stream::Rows;
-use crate::actors::ports::TaskProgress;
 use crate::dialect::transaction::{Isolation, TransactionSettings};
 use crate::dialect::{Dialect, Scope};
+use crate::domain::progress::TaskProgress;
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Slice;
 use crate::domain::task::{ExtractionSpec, Manifest, StagedFile};
 use crate::file::{FileContent, ParquetFile};

@@ -20,8 +20,8 @@ mod tls;
 
 pub use analyze::{analyze, infer_keys};
 pub use catalog::{Relations, list_relations, unreadable_columns};
-pub use connection::{SourceSettings, escape as connection_string_value};
+pub use connection::escape as connection_string_value;
 pub use error::{SourceError, SourceErrorKind};
 pub use extract::{ExtractError, ExtractRequest, extract};
 pub use probe::{ProbedTable, SourceFacts, installed_drivers, probe, probe_tables};
-pub use tls::{MODES as TLS_MODES, Protection};
+pub use tls::Protection;

@@ -2,7 +2,6 @@
 
 use super::analyze::family::Relatives;
 use super::columns::source_column;
-use super::connection::SourceSettings;
 use super::error::{SourceError, SourceErrorKind};
 use super::missing::no_such_table;
 use super::readable::Reader;
@@ -10,6 +9,7 @@ use super::session::{SourceSession, TextRows};
 use super::tls::Protection;
 use crate::dialect::Dialect;
 use crate::dialect::transaction::TransactionSettings;
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::SourceColumn;
 use odbc_api::environment;

@@ -3,10 +3,10 @@
 //! A server's session may be shared with other clients (PgBouncer, RDS Proxy and their kind in transaction mode). So nothing
 //! is set for a session, and each transaction looks whether it has what it asked for.
 
-use super::connection::SourceSettings;
 use super::error::{SourceError, SourceErrorKind};
 use crate::dialect::Dialect;
 use crate::dialect::transaction::{Opening, TransactionSettings};
+use crate::domain::source_settings::SourceSettings;
 use odbc_api::Connection;
 use std::cell::{Cell, RefCell};
 

@@ -5,7 +5,7 @@
 //! somebody on the way says that there is no TLS. Amazon's own driver verifies the certificate unless it is told otherwise
 //! (Amazon Redshift ODBC driver, option SSLMode).
 
-use super::connection::SourceSettings;
+use crate::domain::source_settings::SourceSettings;
 use secrecy::ExposeSecret;
 use std::path::Path;
 
@@ -24,16 +24,6 @@ const PUBLICLY_CERTIFIED: &[&str] = &[
     ".redshift-serverless.amazonaws.com",
     ".redshift.amazonaws.com.cn",
     ".redshift-serverless.amazonaws.com.cn",
-];
-
-/// What SSLMode may be. Drivers compare the words exactly: psqlODBC takes any other as `disable`.
-pub const MODES: &[&str] = &[
-    "disable",
-    "allow",
-    "prefer",
-    "require",
-    "verify-ca",
-    "verify-full",
 ];
 
 /// Whether a driver is psqlODBC, under the name that it is installed with: Debian's is "PostgreSQL Unicode".

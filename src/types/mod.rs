@@ -8,10 +8,12 @@ use arrow::datatypes::DataType;
 use wider::Wider;
 
 pub mod array_value;
+pub mod comparison;
 pub mod float_text;
 pub mod json;
 pub mod key_text;
 pub mod load;
+pub mod metadata_location;
 pub mod postgres_family;
 pub mod snowflake_name;
 pub mod snowflake_type;

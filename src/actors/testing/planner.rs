@@ -1,8 +1,9 @@
 //! The double of the target planner: it takes the partitions of the analysis.
 
 use crate::actors::ports::TargetPlanner;
-use crate::checkpoint::{OwnedWorkflow, PlannedPartition, TablePlan};
+use crate::checkpoint::{OwnedWorkflow, TablePlan};
 use crate::domain::analysis::TableAnalysis;
+use crate::domain::planned::PlannedPartition;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, QueryModifiers, Slice};
 use crate::domain::task::{ExtractionSpec, LoadMode, TaskFailure};

@@ -1,8 +1,9 @@
 //! The double of the task runner: it takes its time, and does what the test wants of a table's tasks.
 
-use crate::actors::ports::{TaskProgress, TaskResult, TaskRunner};
+use crate::actors::ports::{TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
 use crate::domain::analysis::{AnalyzedPartition, TableAnalysis, fingerprint};
+use crate::domain::progress::TaskProgress;
 use crate::domain::table::KeyRange;
 use crate::domain::task::{ClaimedTask, Manifest, StagedFile, TaskFailure, TaskKind};
 use async_trait::async_trait;

@@ -1,11 +1,11 @@
 //! Leases that are not renewed: whoever holds one lets go before the server gives it to others, whatever hangs.
 
 use crate::actors::lease_keeper::{LeaseKeeper, LeaseKeeperArguments, LeaseKeeperMsg};
-use crate::actors::ports::TaskProgress;
 use crate::actors::testing::{Fault, World, WorldSettings};
 use crate::checkpoint::WorkerInfo;
 use crate::domain::ClaimToken;
 use crate::domain::phase::PartitionPhase;
+use crate::domain::progress::TaskProgress;
 use ractor::{Actor, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! Keys: their text, their ranges, and which range a row belongs to.
 
 use super::PostgresFamily;
-use crate::dialect::{Dialect, Window, lexicographic};
+use crate::dialect::{Dialect, Window};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple, SourceColumn, TypeClass};
+use crate::types::comparison::lexicographic;
 use crate::types::key_text;
 use crate::types::postgres_family::texts;
 

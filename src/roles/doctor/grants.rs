@@ -1,6 +1,6 @@
 //! What each role needs: as GRANT statements for administrators, and as statements that try each privilege. Pure.
 
-use crate::checkpoint::MetadataLocation;
+use crate::types::metadata_location::MetadataLocation;
 use crate::types::snowflake_name::quote;
 
 /// A role of snowhaul.

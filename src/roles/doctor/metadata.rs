@@ -4,12 +4,11 @@
 use super::account::exactly;
 use super::grants::{Need, Privilege, Role, grants};
 use super::{Examination, Session, cause, probe_name};
-use crate::checkpoint::{
-    CheckpointError, HybridCheckpoint, METADATA_VERSION, MetadataLocation, WorkerCheckpoint,
-};
+use crate::checkpoint::{CheckpointError, HybridCheckpoint, METADATA_VERSION, WorkerCheckpoint};
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeError};
 use crate::telemetry::doctor_report::{Cause, Finding};
+use crate::types::metadata_location::MetadataLocation;
 use crate::types::snowflake_name::quote;
 use futures::StreamExt;
 

@@ -15,13 +15,14 @@ mod target;
 pub use grants::{Role, grants, table_privileges};
 pub use probe::probe;
 
-use crate::checkpoint::{METADATA_VERSION, MetadataLocation};
+use crate::checkpoint::METADATA_VERSION;
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Connection, SnowflakeClient, SnowflakeError};
-use crate::source::SourceSettings;
 use crate::telemetry::doctor_report::{Cause, Finding};
+use crate::types::metadata_location::MetadataLocation;
 use std::collections::BTreeMap;
 
 /// What is to be examined.

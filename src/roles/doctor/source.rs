@@ -2,9 +2,10 @@
 
 use super::account::clock;
 use crate::dialect::{self, Dialect};
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
-use crate::source::{self, Protection, SourceError, SourceErrorKind, SourceFacts, SourceSettings};
+use crate::source::{self, Protection, SourceError, SourceErrorKind, SourceFacts};
 use crate::telemetry::doctor_report::{Cause, Finding};
 use chrono::Utc;
 use std::collections::BTreeMap;

@@ -1,11 +1,11 @@
 //! The stage of extracted files: a small file is written, found, and removed.
 
 use super::{Session, cause};
-use crate::checkpoint::MetadataLocation;
 use crate::snowflake::error::Kind;
 use crate::snowflake::stage::Stage;
 use crate::snowflake::{Connection, SnowflakeError};
 use crate::telemetry::doctor_report::Finding;
+use crate::types::metadata_location::MetadataLocation;
 use crate::types::snowflake_name::quote;
 use bytes::Bytes;
 use futures::StreamExt;

@@ -3,6 +3,7 @@
 use super::session::{Session, Subject};
 use crate::dialect::Dialect;
 use crate::domain::analysis::SyncSnapshot;
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::{ResetPartitions, RowSecurity, Synchronization};
 use crate::domain::table::{KeyColumn, KeyKind, SourceColumn, TableRef};
 use crate::plan::dates::dated_key;
@@ -11,7 +12,7 @@ use crate::plan::key::{
 };
 use crate::plan::synchronization::has_untold_rows;
 use crate::source::catalog::unreadable;
-use crate::source::{SourceError, SourceErrorKind, SourceSettings};
+use crate::source::{SourceError, SourceErrorKind};
 
 /// The keys that tables can be cut by, in the order of the tables: those that a run infers, otherwise the sort or the
 /// distribution key; `None`: there is none. Blocking; one login, and up to three statements a table.

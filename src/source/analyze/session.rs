@@ -2,11 +2,11 @@
 
 use crate::dialect::transaction::{Isolation, TransactionSettings};
 use crate::dialect::{Dialect, Scope, Window};
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::{RowSecurity, TableSpec};
 use crate::domain::table::{KeyColumn, KeyRange, SourceColumn, TableRef};
 use crate::plan::names::{find_column, no_such_column};
 use crate::source::columns::{source_column, table_comment};
-use crate::source::connection::SourceSettings;
 use crate::source::session::{SourceSession, TextRows};
 use crate::source::{SourceError, SourceErrorKind};
 use std::time::Duration;

@@ -1,8 +1,7 @@
 //! Who takes what: affinity, order and full limits, asked of the checkpoint itself.
 
 use snowhaul::checkpoint::{
-    ClaimRequest, HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint, WorkerCheckpoint,
-    WorkflowSearch,
+    ClaimRequest, HybridCheckpoint, OrchestratorCheckpoint, WorkerCheckpoint, WorkflowSearch,
 };
 use snowhaul::domain::affinity::AffinityFilter;
 use snowhaul::domain::limits::{Activity, RateLimit, Scope};
@@ -10,6 +9,7 @@ use snowhaul::domain::table::Platform;
 use snowhaul::domain::{PartitionNo, WorkflowId};
 use snowhaul::snowflake::SnowflakeClient;
 use snowhaul::snowflake::connection::{Surroundings, find};
+use snowhaul::types::metadata_location::MetadataLocation;
 use snowhaul_integration::unique_name;
 use std::time::Duration;
 

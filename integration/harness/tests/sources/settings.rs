@@ -2,12 +2,13 @@
 
 use serde_json::json;
 use snowhaul::dialect::{Dialect, Scope, for_platform};
+use snowhaul::domain::source_settings::SourceSettings;
 use snowhaul::domain::spec::TableSpec;
 use snowhaul::domain::table::{
     KeyColumn, KeyRange, Platform, QueryModifiers, SourceColumn, TableRef, WrittenName,
 };
 use snowhaul::plan::ranges;
-use snowhaul::source::{self, SourceSettings};
+use snowhaul::source;
 use snowhaul::types::load::load_column;
 use snowhaul::types::{array_value, float_text, key_text};
 use snowhaul_integration::{Database, LocalRedshift, Migration, Row, Sql};

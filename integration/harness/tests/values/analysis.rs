@@ -2,11 +2,12 @@
 
 use snowhaul::dialect::{Dialect, Scope, for_platform};
 use snowhaul::domain::analysis::{SyncPartition, SyncSettings, SyncSnapshot, TableAnalysis};
+use snowhaul::domain::source_settings::SourceSettings;
 use snowhaul::domain::spec::{Synchronization, TableSpec};
 use snowhaul::domain::table::{
     KeyColumn, KeyRange, PartitionSize, Platform, QueryModifiers, TableRef, WrittenName,
 };
-use snowhaul::source::{self, SourceError, SourceSettings};
+use snowhaul::source::{self, SourceError};
 use snowhaul_integration::{Database, Sql};
 use std::collections::BTreeMap;
 

@@ -18,9 +18,9 @@ mod statements;
 mod values;
 mod visibility;
 
-use crate::checkpoint::MetadataLocation;
 use crate::snowflake::{Connection, SnowflakeClient, SnowflakeError};
 use crate::telemetry::probe_report::{ProbeReport, ProbeResult, ProbeStatus};
+use crate::types::metadata_location::MetadataLocation;
 use bench::Bench;
 use futures::future::BoxFuture;
 use std::time::Duration;

@@ -6,8 +6,9 @@
 
 use super::bench::Bench;
 use super::{Answer, Outcome};
-use crate::checkpoint::{HybridCheckpoint, MetadataLocation, OrchestratorCheckpoint};
+use crate::checkpoint::{HybridCheckpoint, OrchestratorCheckpoint};
 use crate::snowflake::SnowflakeClient;
+use crate::types::metadata_location::MetadataLocation;
 use std::time::Instant;
 
 const STATEMENTS: &str = include_str!("statements.sql");

@@ -1,6 +1,6 @@
 //! Where the metadata is.
 
-use crate::types::snowflake_name;
+use super::snowflake_name;
 
 /// Where the metadata objects live: exact names.
 #[derive(Clone, Debug, PartialEq, Eq)]
