@@ -12,7 +12,6 @@ use crate::domain::phase::PartitionPhase;
 use crate::domain::retry::{Decision, Failure, RetryPolicy};
 use crate::domain::task::ExtractionSpec;
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
-use crate::snowflake::copy::MAX_FILES;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -167,12 +166,13 @@ impl CopyIntoState {
 
     /// Takes the next batch off the queue: as many as one COPY INTO can name.
     fn take_batch(&mut self) -> Vec<LoadRequest> {
-        let limit = if self.single > 0 { 1 } else { MAX_FILES };
+        let max_files = self.arguments.loader.max_files();
+        let limit = if self.single > 0 { 1 } else { max_files };
         let sizes = self.waiting.iter().map(|request| {
             let files = &request.staged.manifest.files;
             (files.len(), files.iter().map(|file| file.bytes).sum())
         });
-        let count = batch_len(sizes, limit);
+        let count = batch_len(sizes, limit, max_files);
         let batch: Vec<LoadRequest> = self.waiting.drain(..count).collect();
         self.single = self.single.saturating_sub(batch.len());
         batch
@@ -360,12 +360,12 @@ impl CopyIntoState {
 
 /// How many of the partitions that wait, each with its files and their bytes, go into one load: at most `limit`. One that is
 /// too large goes alone, as several COPY INTO in one transaction.
-fn batch_len(sizes: impl Iterator<Item = (usize, u64)>, limit: usize) -> usize {
+fn batch_len(sizes: impl Iterator<Item = (usize, u64)>, limit: usize, max_files: usize) -> usize {
     let (mut files, mut bytes) = (0, 0_u64);
     let fits = |(index, (more, size)): &(usize, (usize, u64))| {
         files += more;
         bytes = bytes.saturating_add(*size);
-        *index == 0 || (files <= MAX_FILES && bytes <= MAX_BYTES)
+        *index == 0 || (files <= max_files && bytes <= MAX_BYTES)
     };
     sizes.take(limit).enumerate().take_while(fits).count()
 }
@@ -409,9 +409,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const MAX_FILES: usize = 1_000;
+
     #[test]
     fn a_load_takes_what_fits_and_what_fits_nowhere_alone() {
-        let len = |sizes: &[(usize, u64)], limit| batch_len(sizes.iter().copied(), limit);
+        let len =
+            |sizes: &[(usize, u64)], limit| batch_len(sizes.iter().copied(), limit, MAX_FILES);
         assert_eq!(len(&[], MAX_FILES), 0);
         assert_eq!(len(&[(1, 1); 5], MAX_FILES), 5);
         assert_eq!(len(&[(1, 1); 5], 1), 1);

@@ -47,6 +47,9 @@ pub enum LoadOutcome {
 /// Loads staged partitions of one table in one transaction together with their checkpoint.
 #[async_trait]
 pub trait Loader: Send + Sync {
+    /// How many files a load can name in one statement.
+    fn max_files(&self) -> usize;
+
     /// Loads `batch` into the target of `extraction`. Never both answers an error and commits, except as
     /// [`LoadOutcome::AskCheckpoint`].
     async fn load(
@@ -75,6 +78,12 @@ pub trait Loader: Send + Sync {
 /// Makes a plan of an analysis: looks the target up or creates it, and maps the columns.
 #[async_trait]
 pub trait TargetPlanner: Send + Sync {
+    /// Names the state that runs of this table leave behind. `None`: they leave none.
+    ///
+    /// # Errors
+    /// When the workflow's platform is not supported.
+    fn state_key(&self, owned: &OwnedWorkflow, spec: &TableSpec) -> Result<Option<String>, String>;
+
     /// The plan of a table, or why there can be none.
     async fn plan(
         &self,

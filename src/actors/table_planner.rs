@@ -13,7 +13,6 @@ use crate::checkpoint::{
     Applied, CheckpointError, EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
     PartitionKey, PartitionState, StateChange, TableState,
 };
-use crate::dialect;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::restart::RestartPolicy;
@@ -21,7 +20,6 @@ use crate::domain::retry::RetryPolicy;
 use crate::domain::table::Content;
 use crate::domain::task::{ExtractionSpec, TaskKind};
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
-use crate::plan::synchronization::sync_key;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -284,9 +282,7 @@ impl TablePlannerState {
     ) -> Result<(), ActorProcessingErr> {
         let owned = self.arguments.owned.clone();
         let spec = self.arguments.table.spec.clone();
-        let dialect = dialect::for_platform(owned.platform)
-            .ok_or_else(|| format!("{} is not supported yet", owned.platform))?;
-        let Some(key) = sync_key(owned.platform, dialect, &spec) else {
+        let Some(key) = self.arguments.planner.state_key(&owned, &spec)? else {
             self.submit_analysis(myself);
             return Ok(());
         };

@@ -17,7 +17,7 @@ use crate::domain::task::ExtractionSpec;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
 use crate::plan::target::narrow_columns;
-use crate::snowflake::copy::{CopyInto, verify};
+use crate::snowflake::copy::{CopyInto, MAX_FILES, verify};
 use crate::snowflake::error::Kind;
 use crate::snowflake::merge;
 use crate::snowflake::{Reserved, SnowflakeClient, SnowflakeError, Transaction};
@@ -43,6 +43,10 @@ pub struct TableLoader {
 
 #[async_trait]
 impl Loader for TableLoader {
+    fn max_files(&self) -> usize {
+        MAX_FILES
+    }
+
     async fn load(
         &self,
         owned: &OwnedWorkflow,

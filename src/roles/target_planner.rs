@@ -25,6 +25,12 @@ use crate::types::load::create_table_ddl;
 use crate::types::snowflake_name::{exact_name, quote, quote_table, quote_text};
 use async_trait::async_trait;
 
+/// What speaks to the workflow's source.
+fn supported(owned: &OwnedWorkflow) -> Result<&'static dyn Dialect, String> {
+    let dialect = dialect::for_platform(owned.platform);
+    dialect.ok_or_else(|| format!("{} is not supported yet", owned.platform))
+}
+
 /// The orchestrator's [`TargetPlanner`].
 pub struct SnowflakeTargetPlanner {
     /// The account.
@@ -33,6 +39,11 @@ pub struct SnowflakeTargetPlanner {
 
 #[async_trait]
 impl TargetPlanner for SnowflakeTargetPlanner {
+    fn state_key(&self, owned: &OwnedWorkflow, spec: &TableSpec) -> Result<Option<String>, String> {
+        let dialect = supported(owned)?;
+        Ok(sync_key(owned.platform, dialect, spec))
+    }
+
     async fn plan(
         &self,
         owned: &OwnedWorkflow,
@@ -55,8 +66,7 @@ impl TargetPlanner for SnowflakeTargetPlanner {
                 TaskFailure::last(message)
             }
         };
-        let dialect = dialect::for_platform(owned.platform)
-            .ok_or_else(|| refused(vec![format!("{} is not supported yet", owned.platform)]))?;
+        let dialect = supported(owned).map_err(|why| refused(vec![why]))?;
         let mut wanted = wanted_columns(dialect, spec, analysis).map_err(refused)?;
         let mut found_before = Vec::new();
         let target = match spec.preflight {

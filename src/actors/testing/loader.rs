@@ -102,6 +102,10 @@ impl FakeLoader {
 
 #[async_trait]
 impl Loader for FakeLoader {
+    fn max_files(&self) -> usize {
+        1_000
+    }
+
     async fn load(
         &self,
         owned: &OwnedWorkflow,
@@ -185,6 +189,10 @@ impl ProcessLoader {
 
 #[async_trait]
 impl Loader for ProcessLoader {
+    fn max_files(&self) -> usize {
+        1_000
+    }
+
     async fn load(
         &self,
         owned: &OwnedWorkflow,

@@ -2,12 +2,13 @@
 
 use crate::actors::ports::TargetPlanner;
 use crate::checkpoint::{OwnedWorkflow, TablePlan};
+use crate::dialect;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::planned::PlannedPartition;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, QueryModifiers, Slice};
 use crate::domain::task::{ExtractionSpec, LoadMode, TaskFailure};
-use crate::plan::synchronization::sync_plan;
+use crate::plan::synchronization::{sync_key, sync_plan};
 use async_trait::async_trait;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Mutex;
@@ -25,6 +26,11 @@ pub struct FakePlanner {
 
 #[async_trait]
 impl TargetPlanner for FakePlanner {
+    fn state_key(&self, owned: &OwnedWorkflow, spec: &TableSpec) -> Result<Option<String>, String> {
+        let dialect = dialect::for_platform(owned.platform).ok_or("no dialect")?;
+        Ok(sync_key(owned.platform, dialect, spec))
+    }
+
     async fn plan(
         &self,
         owned: &OwnedWorkflow,
