@@ -1,7 +1,7 @@
 //! What is found in a file, collected to its end.
 
 use super::{ConfigErrors, Problem};
-use crate::domain::spelling::meant;
+use crate::domain::spelling::{meant, nearest};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -103,15 +103,23 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
     line
 }
 
-/// `; did you mean `x`?`, or what is known when nothing is alike.
+/// More than these are not listed in one message.
+const FEW: usize = 6;
+
+/// `; did you mean `x`?`, or what is known when nothing is alike: all of it, or the nearest.
 pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    match meant(word, known.clone()) {
-        Some(candidate) => format!("; did you mean `{candidate}`?"),
-        None => format!(
-            "; known here: {}",
-            known.into_iter().collect::<Vec<_>>().join(", ")
-        ),
+    if let Some(candidate) = meant(word, known.clone()) {
+        return format!("; did you mean `{candidate}`?");
     }
+    let all: Vec<&str> = known.into_iter().collect();
+    if all.len() <= FEW {
+        return format!("; known here: {}", all.join(", "));
+    }
+    let near = nearest(word, all.iter().copied(), FEW).join(", ");
+    format!(
+        "; known here: {near}, and {} more (`snowhaul workflow schema` has all)",
+        all.len() - FEW
+    )
 }
 
 #[cfg(test)]
@@ -125,6 +133,18 @@ mod tests {
         assert!(findings.is_broken("tables[1].source.tableName"));
         assert!(!findings.is_broken("tables[1].sourceStage"));
         assert!(!findings.is_broken("tables[10].source"));
+    }
+
+    #[test]
+    fn long_lists_of_what_is_known_are_cut() {
+        assert_eq!(hint("zzz", ["a", "b"]), "; known here: a, b");
+        let many = ["a", "b", "c", "d", "e", "f", "zq", "h"];
+        let told = hint("z", many);
+        assert!(told.starts_with("; known here: zq, "), "{told}");
+        assert!(
+            told.ends_with(", and 2 more (`snowhaul workflow schema` has all)"),
+            "{told}"
+        );
     }
 
     #[test]

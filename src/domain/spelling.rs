@@ -5,6 +5,22 @@ const ALIKE: f64 = 0.8;
 
 /// The known word that `word` was probably meant to be.
 pub fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (likeness, candidate) = by_likeness(word, known).into_iter().next()?;
+    (likeness >= ALIKE).then_some(candidate)
+}
+
+/// So many of the known words at most: those that are most like `word`, the first most.
+pub fn nearest<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    count: usize,
+) -> Vec<&'a str> {
+    let nearest = by_likeness(word, known).into_iter().take(count);
+    nearest.map(|(_, candidate)| candidate).collect()
+}
+
+/// The known words, each with its likeness to `word`, the most alike first.
+fn by_likeness<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<(f64, &'a str)> {
     let plain = |text: &str| -> String {
         text.chars()
             .filter(|c| !matches!(c, '_' | '-' | ' '))
@@ -12,12 +28,12 @@ pub fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option
             .collect()
     };
     let wanted = plain(word);
-    known
+    let mut known: Vec<(f64, &str)> = known
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(&plain(candidate), &wanted), candidate))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+        .collect();
+    known.sort_by(|a, b| b.0.total_cmp(&a.0));
+    known
 }
 
 #[cfg(test)]
@@ -30,5 +46,7 @@ mod tests {
         assert_eq!(meant("tabels", known), Some("tables"));
         assert_eq!(meant("target-size-mb", known), Some("targetSizeMb"));
         assert_eq!(meant("zzz", known), None);
+        assert_eq!(nearest("tabels", known, 2), ["tables", "tableName"]);
+        assert_eq!(nearest("tabels", known, 9).len(), 3);
     }
 }
