@@ -41,6 +41,10 @@ def value(kind: str, text: str | None) -> Any:
             return text
 
 
+def _ordered(bindings: dict[str, Any]) -> list[dict[str, Any]]:
+    return [bindings[key] for key in sorted(bindings, key=int)]
+
+
 _MARK = re.compile(r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"]|"")*"|\?""", re.DOTALL)
 
 
@@ -48,7 +52,7 @@ def inlined(text: str, bindings: dict[str, Any] | None) -> str | None:
     """The statement with its values in their places, if they are texts and whole numbers, one of each."""
     if not bindings:
         return text
-    ordered = [bindings[key] for key in sorted(bindings, key=int)]
+    ordered = _ordered(bindings)
     if any(b["type"] not in ("TEXT", "FIXED") or isinstance(b["value"], list) for b in ordered):
         return None
     values = iter(ordered)
@@ -73,7 +77,7 @@ def rows(bindings: dict[str, Any] | None) -> list[list[Any] | None]:
     """The parameters of each execution: one, or one per row of an array binding."""
     if not bindings:
         return [None]
-    ordered = [bindings[key] for key in sorted(bindings, key=int)]
+    ordered = _ordered(bindings)
     if any(isinstance(b["value"], list) for b in ordered):
         columns = [[value(b["type"], v) for v in b["value"]] for b in ordered]
         return [list(row) for row in zip(*columns, strict=True)]

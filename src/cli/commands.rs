@@ -13,6 +13,7 @@ use crate::dialect;
 use crate::domain::WorkflowId;
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::request::Lever;
+use crate::domain::spelling::meant;
 use crate::domain::table::{OTHER_PLATFORMS, Platform};
 use crate::roles::standalone::{Followed, StandaloneSettings, follow};
 use crate::roles::worker::wait_for_metadata;
@@ -382,7 +383,7 @@ pub(super) async fn no_such_workflow(
         .take(20)
         .map(|w| w.name)
         .collect();
-    let meant = crate::domain::spelling::meant(name, known.iter().map(String::as_str));
+    let meant = meant(name, known.iter().map(String::as_str));
     let known = match (meant, known.is_empty()) {
         (Some(meant), _) => format!("did you mean `{meant}`?"),
         (None, true) => "there are none yet".to_owned(),

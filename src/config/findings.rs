@@ -107,11 +107,11 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
 const FEW: usize = 6;
 
 /// `; did you mean `x`?`, or what is known when nothing is alike: all of it, or the nearest.
-pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    if let Some(candidate) = meant(word, known.clone()) {
+pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let all: Vec<&str> = known.into_iter().collect();
+    if let Some(candidate) = meant(word, all.iter().copied()) {
         return format!("; did you mean `{candidate}`?");
     }
-    let all: Vec<&str> = known.into_iter().collect();
     if all.len() <= FEW {
         return format!("; known here: {}", all.join(", "));
     }
