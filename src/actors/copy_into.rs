@@ -10,7 +10,7 @@ use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::idle::IdlePolicy;
 use crate::domain::phase::PartitionPhase;
 use crate::domain::retry::{Decision, Failure, RetryPolicy};
-use crate::domain::task::ExtractionSpec;
+use crate::domain::table_plan::TablePlan;
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
 use std::collections::{HashMap, VecDeque};
@@ -83,7 +83,7 @@ pub struct CopyIntoArguments {
     /// The table.
     pub table_no: TableNo,
     /// How its files look.
-    pub extraction: Arc<ExtractionSpec>,
+    pub extraction: Arc<TablePlan>,
     /// Loads.
     pub loader: Arc<dyn Loader>,
     /// Tells what happened when a reply was lost.
@@ -221,7 +221,7 @@ impl CopyIntoState {
         self.loading = false;
         if let LoadOutcome::Limited | LoadOutcome::Held(_) = &outcome {
             if let LoadOutcome::Held(reason) = outcome {
-                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.source, reason, "the load is held back");
+                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.extract.source, reason, "the load is held back");
             }
             let since = *self.held_back.get_or_insert_with(Instant::now);
             self.put_back(batch);
@@ -265,7 +265,7 @@ impl CopyIntoState {
             LoadOutcome::TryAgain(ref reason) | LoadOutcome::AskCheckpoint(ref reason) => {
                 let is_known = matches!(outcome, LoadOutcome::TryAgain(_));
                 let reason = reason.clone();
-                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.source, reason, "load failed or is in doubt; asking the checkpoint");
+                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.extract.source, reason, "load failed or is in doubt; asking the checkpoint");
                 self.settle(myself, batch, reason, is_known);
                 return;
             }

@@ -1,12 +1,13 @@
 //! What actors delegate to: the effects behind traits.
 
-use crate::checkpoint::{LoadUnit, OwnedWorkflow, TablePlan, TableState, TableWork};
+use crate::checkpoint::{LoadUnit, OwnedWorkflow, PlannedTable, TableState, TableWork};
 use crate::domain::TableNo;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::progress::TaskProgress;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::KeyRange;
-use crate::domain::task::{ClaimedTask, ExtractionSpec, Manifest, TaskFailure};
+use crate::domain::table_plan::TablePlan;
+use crate::domain::task::{ClaimedTask, Manifest, TaskFailure};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub trait Loader: Send + Sync {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        extraction: &ExtractionSpec,
+        plan: &TablePlan,
         batch: &[StagedPartition],
     ) -> LoadOutcome;
 
@@ -90,7 +91,7 @@ pub trait TargetPlanner: Send + Sync {
         owned: &OwnedWorkflow,
         spec: &TableSpec,
         analysis: &TableAnalysis,
-    ) -> Result<TablePlan, TaskFailure>;
+    ) -> Result<PlannedTable, TaskFailure>;
 }
 
 /// What a task gave.

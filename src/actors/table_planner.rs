@@ -18,7 +18,8 @@ use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::table::Content;
-use crate::domain::task::{ExtractionSpec, TaskKind};
+use crate::domain::table_plan::TablePlan;
+use crate::domain::task::TaskKind;
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -47,7 +48,7 @@ pub enum TablePlannerMsg {
     /// The analysis ended.
     Analyzed(EndedTask),
     /// The plan was written: go on with it.
-    Planned(Arc<ExtractionSpec>),
+    Planned(Arc<TablePlan>),
     /// The table as a whole cannot be migrated.
     Impossible(String),
     /// The checkpoint could not be used as it should: start again from there.
@@ -74,7 +75,7 @@ pub enum TablePlannerMsg {
 pub struct TablePlannerActor;
 
 /// Asks for the CopyIntoActor of a table that is extracted so.
-pub type NeedLoader = Arc<dyn Fn(Arc<ExtractionSpec>, Reply<ActorRef<CopyIntoMsg>>) + Send + Sync>;
+pub type NeedLoader = Arc<dyn Fn(Arc<TablePlan>, Reply<ActorRef<CopyIntoMsg>>) + Send + Sync>;
 
 /// What it starts with.
 pub struct TablePlannerArguments {
@@ -144,7 +145,7 @@ impl Actor for TablePlannerActor {
         };
         match (
             state.arguments.table.phase,
-            state.arguments.table.extraction.clone(),
+            state.arguments.table.plan.clone(),
         ) {
             (TablePhase::Pending | TablePhase::Analyzing, _) => state.claim_or_submit(&myself)?,
             (TablePhase::Executing, Some(extraction)) => {
@@ -370,7 +371,7 @@ impl TablePlannerState {
                 checkpoint.write_plan(&owned, table_no, &plan)
             });
             match written.await {
-                Ok(Applied::Yes) => TablePlannerMsg::Planned(Arc::new(plan.extraction)),
+                Ok(Applied::Yes) => TablePlannerMsg::Planned(Arc::new(plan.plan)),
                 Ok(Applied::No) => {
                     TablePlannerMsg::Reload("the table was planned already".to_owned())
                 }
@@ -383,7 +384,7 @@ impl TablePlannerState {
         Ok(())
     }
 
-    fn need_loader(&self, myself: &ActorRef<TablePlannerMsg>, extraction: Arc<ExtractionSpec>) {
+    fn need_loader(&self, myself: &ActorRef<TablePlannerMsg>, extraction: Arc<TablePlan>) {
         (self.arguments.need_loader)(extraction, reply_to(myself, TablePlannerMsg::LoaderReady));
     }
 

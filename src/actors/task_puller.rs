@@ -259,7 +259,7 @@ impl TaskPullerState {
         let pause = match answer {
             Ok((tasks, tables)) => {
                 let keyed = tables.into_iter().map(|work| {
-                    let key = (work.workflow_id, work.table_no, work.extraction.is_some());
+                    let key = (work.workflow_id, work.table_no, work.extract.is_some());
                     (key, Arc::new(work))
                 });
                 let (planned, fresh): (Tables, Tables) = keyed.partition(|(key, _)| key.2);

@@ -17,7 +17,7 @@ use crate::domain::TableNo;
 use crate::domain::phase::TablePhase;
 use crate::domain::request::{Request, ended_as};
 use crate::domain::restart::RestartPolicy;
-use crate::domain::task::ExtractionSpec;
+use crate::domain::table_plan::TablePlan;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -61,7 +61,7 @@ pub enum WorkflowMsg {
     /// The checkpoint could not be used: start again from there.
     Reload(String),
     /// A table's planner needs its CopyIntoActor.
-    NeedLoader(TableNo, Arc<ExtractionSpec>, Reply<ActorRef<CopyIntoMsg>>),
+    NeedLoader(TableNo, Arc<TablePlan>, Reply<ActorRef<CopyIntoMsg>>),
     /// A table ended.
     TableEnded(TableNo, TableEnd),
     /// Read this table from the checkpoint, to start its planner again.
@@ -400,7 +400,7 @@ impl WorkflowState {
         &mut self,
         myself: &ActorRef<WorkflowMsg>,
         table_no: TableNo,
-        extraction: Arc<ExtractionSpec>,
+        extraction: Arc<TablePlan>,
         reply: Reply<ActorRef<CopyIntoMsg>>,
     ) {
         self.stop_loader(myself, table_no);

@@ -11,7 +11,8 @@ use crate::domain::request::{Orders, Request};
 use crate::domain::retry::Failure;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, Platform, Slice, TableRef};
-use crate::domain::task::{ExtractionSpec, Manifest, TaskKind};
+use crate::domain::table_plan::TablePlan;
+use crate::domain::task::{Manifest, TaskKind};
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use crate::types::metadata_location::MetadataLocation;
 use async_trait::async_trait;
@@ -176,7 +177,7 @@ pub struct TableState {
     /// What the user asked.
     pub spec: TableSpec,
     /// How to extract it, once planned.
-    pub extraction: Option<ExtractionSpec>,
+    pub plan: Option<TablePlan>,
     /// Partitions in all, once planned.
     pub num_partitions: u32,
     /// What an operator asks of it.
@@ -391,7 +392,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        plan: &TablePlan,
+        planned: &PlannedTable,
     ) -> Result<Applied, CheckpointError>;
     /// Queues tasks that are not queued yet, of tables that have not ended. Fenced. One statement per 500, or per 500 KB of
     /// their text.
@@ -441,7 +442,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        extraction: &ExtractionSpec,
+        plan: &TablePlan,
         units: &[LoadUnit],
         load: u64,
         admission: Admission,
@@ -450,9 +451,9 @@ pub trait OrchestratorCheckpoint: Send + Sync {
 
 /// What [`OrchestratorCheckpoint::write_plan`] writes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TablePlan {
-    /// How to extract.
-    pub extraction: ExtractionSpec,
+pub struct PlannedTable {
+    /// The table's plan.
+    pub plan: TablePlan,
     /// The partitions, in order: partition 0, 1, ….
     pub partitions: Vec<PlannedPartition>,
     /// What later runs shall find; `None`: this table leaves nothing behind.

@@ -14,7 +14,7 @@ use crate::domain::affinity::AffinityFilter;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
 use crate::domain::request::Orders;
 use crate::domain::table::TableRef;
-use crate::domain::task::ExtractionSpec;
+use crate::domain::table_plan::TablePlan;
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use crate::failpoint::Step;
 use crate::snowflake::{Bind, Row, Statement};
@@ -233,7 +233,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 table_no,
                 phase,
                 spec: c.json()?,
-                extraction: c.json_opt()?,
+                plan: c.json_opt()?,
                 num_partitions: c.number()?,
                 request: request(c.text_opt())?,
             })
@@ -334,9 +334,9 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        plan: &TablePlan,
+        planned: &PlannedTable,
     ) -> Result<Applied, CheckpointError> {
-        self.write_table_plan(owned, table_no, plan).await
+        self.write_table_plan(owned, table_no, planned).await
     }
 
     async fn enqueue(
@@ -471,7 +471,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        extraction: &ExtractionSpec,
+        plan: &TablePlan,
         units: &[LoadUnit],
         load: u64,
         admission: Admission,
@@ -510,7 +510,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
                 units.len() as u64,
             ),
         ];
-        statements.extend(self.sync_load_statements(owned, extraction, units));
+        statements.extend(self.sync_load_statements(owned, plan, units));
         statements
     }
 }

@@ -15,17 +15,17 @@ impl HybridCheckpoint {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        plan: &TablePlan,
+        planned: &PlannedTable,
     ) -> Result<Applied, CheckpointError> {
         let (s, id) = (&self.s, owned.id);
-        let sync_statements = plan
+        let sync_statements = planned
             .synchronization
             .as_ref()
             .map(|synchronization| {
-                self.sync_plan_statements(owned, table_no, plan, synchronization)
+                self.sync_plan_statements(owned, table_no, planned, synchronization)
             })
             .transpose()?;
-        let started_from = plan
+        let started_from = planned
             .synchronization
             .as_ref()
             .and_then(|s| s.started_from.as_deref());
@@ -35,10 +35,10 @@ impl HybridCheckpoint {
             let update = format!(
                 "UPDATE {s}.TABLE_STATE SET PHASE = 'EXECUTING', EXTRACTION = {}, NUM_PARTITIONS = {}, ROW_ESTIMATE = {}, BYTE_ESTIMATE = {} \
                  WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND PHASE IN ('PENDING', 'ANALYZING') AND OWNER_EPOCH = {}",
-                text(&to_json(&plan.extraction)?),
-                plan.partitions.len(),
-                plan.row_estimate,
-                plan.byte_estimate,
+                text(&to_json(&planned.plan)?),
+                planned.partitions.len(),
+                planned.row_estimate,
+                planned.byte_estimate,
                 owned.epoch
             );
             if transaction.execute(Step::PlanTable, &update).await? != 1 {
@@ -49,8 +49,8 @@ impl HybridCheckpoint {
                 is_outdated = true;
                 return Ok(false);
             }
-            let mut rows = Vec::with_capacity(plan.partitions.len());
-            for (no, partition) in plan.partitions.iter().enumerate() {
+            let mut rows = Vec::with_capacity(planned.partitions.len());
+            for (no, partition) in planned.partitions.iter().enumerate() {
                 let phase = if partition.unchanged {
                     PartitionPhase::Unchanged
                 } else {
@@ -62,8 +62,8 @@ impl HybridCheckpoint {
                 let v = values(&["N", "F", "R"], chunk);
                 transaction.execute(Step::PlanPartitions, &format!("INSERT INTO {s}.\"PARTITION\" (WORKFLOW_ID, TABLE_NO, PARTITION_NO, PHASE, KEY_RANGE) SELECT {id}, {table_no}, v.N, v.F, v.R FROM ({v}) v")).await?;
             }
-            if !plan.warnings.is_empty() {
-                let rows: Vec<_> = plan.warnings.iter().enumerate().map(|(no, warning)| vec![no.to_string(), text(warning)]).collect();
+            if !planned.warnings.is_empty() {
+                let rows: Vec<_> = planned.warnings.iter().enumerate().map(|(no, warning)| vec![no.to_string(), text(warning)]).collect();
                 for chunk in portions(&rows) {
                     let v = values(&["N", "W"], chunk);
                     transaction.execute(Step::PlanWarnings, &format!("INSERT INTO {s}.WARNING (WORKFLOW_ID, TABLE_NO, WARNING_NO, WARNING) SELECT {id}, {table_no}, v.N, v.W FROM ({v}) v")).await?;

@@ -6,7 +6,7 @@ use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, corrupt};
 use super::sql::{number_list, text, text_list, values};
 use crate::domain::request::{Orders, Request};
-use crate::domain::task::ExtractionSpec;
+use crate::domain::table_plan::TablePlan;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
 use crate::snowflake::Transaction;
@@ -227,7 +227,7 @@ impl HybridCheckpoint {
         for row in self.query(&planned).await? {
             let mut c = Cells(&row, 0);
             let no = TableNo(c.number()?);
-            if let Some(key) = c.json::<ExtractionSpec>()?.sync_key {
+            if let Some(key) = c.json::<TablePlan>()?.sync.state_key {
                 keys.insert(key, no);
             }
         }

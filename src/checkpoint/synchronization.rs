@@ -10,7 +10,7 @@ use super::sql::{list_of, number_list, portions, text, text_opt, values};
 use crate::domain::analysis::{SyncPartition, SyncSnapshot, fingerprint};
 use crate::domain::planned::SyncPlan;
 use crate::domain::table::{Content, TableRef};
-use crate::domain::task::ExtractionSpec;
+use crate::domain::table_plan::TablePlan;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
 use crate::snowflake::{Row, Transaction};
@@ -63,7 +63,7 @@ impl HybridCheckpoint {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        plan: &TablePlan,
+        planned: &PlannedTable,
         synchronization: &SyncPlan,
     ) -> Result<Vec<(String, Option<u64>)>, CheckpointError> {
         let (s, key) = (&self.s, text(&synchronization.key));
@@ -76,7 +76,7 @@ impl HybridCheckpoint {
             Some(1),
         )];
         if synchronization.reused {
-            statements.extend(self.advance_unchanged(plan, &key));
+            statements.extend(self.advance_unchanged(planned, &key));
             return Ok(statements);
         }
         statements.push((
@@ -84,7 +84,7 @@ impl HybridCheckpoint {
             None,
         ));
         let mut rows = Vec::new();
-        for (no, partition) in plan.partitions.iter().enumerate() {
+        for (no, partition) in planned.partitions.iter().enumerate() {
             if partition.slice.content == Content::Rows {
                 rows.push(vec![
                     no.to_string(),
@@ -106,9 +106,9 @@ impl HybridCheckpoint {
 
     /// Partitions without a row up to this run's watermark stand at it as well: otherwise each run would leave watermarks
     /// of its own behind, and the next would look for rows above each of them.
-    fn advance_unchanged(&self, plan: &TablePlan, key: &str) -> Option<(String, Option<u64>)> {
-        let upto = &plan.extraction.watermark.as_ref()?.upto;
-        let numbers: Vec<usize> = plan
+    fn advance_unchanged(&self, planned: &PlannedTable, key: &str) -> Option<(String, Option<u64>)> {
+        let upto = &planned.plan.extract.watermark.as_ref()?.upto;
+        let numbers: Vec<usize> = planned
             .partitions
             .iter()
             .enumerate()
@@ -128,10 +128,10 @@ impl HybridCheckpoint {
     pub(super) fn sync_load_statements(
         &self,
         owned: &OwnedWorkflow,
-        extraction: &ExtractionSpec,
+        plan: &TablePlan,
         units: &[LoadUnit],
     ) -> Vec<(String, u64)> {
-        let Some(key) = extraction.sync_key.as_deref().map(text) else {
+        let Some(key) = plan.sync.state_key.as_deref().map(text) else {
             return Vec::new();
         };
         let s = &self.s;
@@ -142,7 +142,7 @@ impl HybridCheckpoint {
             ),
             1,
         )];
-        let watermark = extraction.watermark.as_ref().map(|w| w.upto.as_str());
+        let watermark = plan.extract.watermark.as_ref().map(|w| w.upto.as_str());
         let rows: Vec<_> = units
             .iter()
             .filter(|unit| unit.content == Content::Rows)

@@ -4,6 +4,7 @@ use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, parse_kind, parse_platform};
 use super::sql::{bound_values, from_now, list_of, marks, text, text_list, text_opt, values};
 use super::worker_contract::*;
+use crate::domain::table_plan::TablePlan;
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskOutcome};
 use crate::domain::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
 use crate::failpoint::Step;
@@ -122,7 +123,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
                 workflow_name: c.text()?,
                 table_no: TableNo(c.number()?),
                 spec: c.json()?,
-                extraction: c.json_opt()?,
+                extract: c.json_opt::<TablePlan>()?.map(|plan| plan.extract),
                 previous: None,
             })
         };
@@ -133,7 +134,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
             .map(read)
             .collect::<Result<_, CheckpointError>>()?;
         for table in &mut work {
-            if table.extraction.is_none() && table.spec.synchronization.is_stateful() {
+            if table.extract.is_none() && table.spec.synchronization.is_stateful() {
                 table.previous = self
                     .sync_snapshot(table.workflow_id, table.table_no)
                     .await?;

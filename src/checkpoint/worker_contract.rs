@@ -4,7 +4,8 @@ use super::contract::{Applied, CheckpointError};
 use crate::domain::analysis::SyncSnapshot;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
-use crate::domain::task::{ClaimedTask, ExtractionSpec, TaskEnd};
+use crate::domain::table_plan::ExtractSpec;
+use crate::domain::task::{ClaimedTask, TaskEnd};
 use crate::domain::{ClaimToken, TableNo, WorkflowId};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub struct TableWork {
     /// What the user asked.
     pub spec: TableSpec,
     /// How to extract it, once planned.
-    pub extraction: Option<ExtractionSpec>,
+    pub extract: Option<ExtractSpec>,
     /// What an earlier run of the same table left behind; only while it is not planned.
     pub previous: Option<SyncSnapshot>,
 }

@@ -9,7 +9,7 @@ use crate::domain::table::{
     Content, DateUnit, KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, Slice, SourceColumn,
     TableRef, WrittenName,
 };
-use crate::domain::task::ExtractionSpec;
+use crate::domain::table_plan::ExtractSpec;
 use crate::types::{ColumnPlan, PlannedColumn};
 use postgres_family::PostgresFamily;
 use transaction::{Opening, TransactionSettings};
@@ -213,15 +213,15 @@ pub struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// The rows that a slice moves.
-    pub fn of(extraction: &'a ExtractionSpec, slice: &'a Slice) -> Self {
+    pub fn of(extract: &'a ExtractSpec, slice: &'a Slice) -> Self {
         let watermark = match slice.content {
-            Content::Rows => extraction.watermark.as_ref(),
+            Content::Rows => extract.watermark.as_ref(),
             // Whatever stands there now is not gone.
             Content::Keys => None,
         };
         Self {
-            table: &extraction.source,
-            key: &extraction.key,
+            table: &extract.source,
+            key: &extract.key,
             range: &slice.range,
             window: watermark.map(|watermark| Window {
                 column: &watermark.column,
@@ -229,8 +229,8 @@ impl<'a> Scope<'a> {
                 upto: (!watermark.moves_above).then_some(watermark.upto.as_str()),
                 with_nulls: watermark.moves_nulls,
             }),
-            where_clause: extraction.where_clause.as_deref(),
-            modifiers: &extraction.query_modifiers,
+            where_clause: extract.where_clause.as_deref(),
+            modifiers: &extract.query_modifiers,
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod spec;
 pub mod spelling;
 pub mod staged_path;
 pub mod table;
+pub mod table_plan;
 pub mod task;
 pub mod wildcard;
 

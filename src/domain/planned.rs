@@ -17,7 +17,7 @@ pub struct PlannedPartition {
 /// What a plan leaves for the next run of the same table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SyncPlan {
-    /// Names the state, as [`ExtractionSpec::sync_key`](super::task::ExtractionSpec::sync_key) does.
+    /// Names the state, as [`SyncSpec::state_key`](super::table_plan::SyncSpec::state_key) does.
     pub key: String,
     /// What the partitions speak of.
     pub settings: SyncSettings,

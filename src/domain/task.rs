@@ -1,10 +1,8 @@
 //! Tasks: what the orchestrator asks of workers, and what they answer. These types are stored as JSON in the
 //! checkpoint, so a field that is added later needs a default.
 
-use super::analysis::Watermark;
 use super::retry::Failure;
-use super::spec::{ColumnTransform, RowSecurity};
-use super::table::{Content, KeyColumn, Platform, QueryModifiers, Slice, SourceColumn, TableRef};
+use super::table::{Platform, Slice};
 use super::{Attempt, ClaimToken, PartitionNo, TableNo, WorkflowId};
 use serde::{Deserialize, Serialize};
 
@@ -16,87 +14,6 @@ pub enum TaskKind {
     Analyze,
     /// Extract one partition into staged files.
     Extract,
-}
-
-/// What an [`TaskKind::Extract`] task needs of its table. Stored once, in `TABLE_STATE.EXTRACTION`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExtractionSpec {
-    /// The source's platform.
-    pub platform: Platform,
-    /// The table.
-    pub source: TableRef,
-    /// Where its rows go.
-    pub target: TableRef,
-    /// The key that the partitions' ranges speak of.
-    pub key: Vec<KeyColumn>,
-    /// Columns to extract, in order; each file column is named as [`crate::types`] says.
-    pub columns: Vec<ExtractColumn>,
-    /// A predicate in the source's SQL.
-    pub where_clause: Option<String>,
-    /// Pieces of SQL for every statement.
-    #[serde(default)]
-    pub query_modifiers: QueryModifiers,
-    /// What happens where a policy of the source hides rows.
-    #[serde(default)]
-    pub row_security: RowSecurity,
-    /// The checksum that each extraction takes of exactly the rows that it reads: an aggregate in the source's SQL.
-    #[serde(default)]
-    pub checksum: Option<String>,
-    /// The watermark that bounds every extraction.
-    #[serde(default)]
-    pub watermark: Option<Watermark>,
-    /// What the load does with rows that are there already.
-    #[serde(default)]
-    pub load: LoadMode,
-    /// Exact source names of the columns that identify a row, where [`LoadMode::Merge`] or [`Content::Keys`] needs them.
-    #[serde(default)]
-    pub primary_key: Vec<String>,
-    /// Names the state that the run leaves for the next one; `None`: it leaves none.
-    #[serde(default)]
-    pub sync_key: Option<String>,
-    /// Megabytes (10^6 bytes) of files that one COPY INTO loads at most.
-    #[serde(default)]
-    pub load_segment_mb: Option<u64>,
-}
-
-impl ExtractionSpec {
-    /// The columns that a slice moves.
-    pub fn columns_of(&self, content: Content) -> Vec<&ExtractColumn> {
-        let is_moved = |column: &&ExtractColumn| match content {
-            Content::Rows => true,
-            Content::Keys => self.primary_key.contains(&column.source.name),
-        };
-        self.columns.iter().filter(is_moved).collect()
-    }
-}
-
-/// What a load does with rows that are in the target already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum LoadMode {
-    /// Nothing: rows are added.
-    #[default]
-    Append,
-    /// Those of the partition's range are deleted first.
-    ReplaceRange,
-    /// Those with the same primary key are replaced.
-    Merge,
-}
-
-/// One column on its way: where it is read and where it is loaded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExtractColumn {
-    /// The column in the source.
-    pub source: SourceColumn,
-    /// Exact name of the column in the target.
-    pub target_name: String,
-    /// Full Snowflake type of the target column, e.g. `NUMBER(10,0)`.
-    pub target_type: String,
-    /// The user's own SQL for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transform: Option<ColumnTransform>,
 }
 
 /// A task as a worker holds it after a claim.

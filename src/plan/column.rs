@@ -1,69 +1,68 @@
-//! How a column travels and is loaded, by the user's own SQL ([`ColumnTransform`]) where there is any. Pure.
+//! How a column travels and is loaded, by the user's own SQL ([`ColumnTransform`](crate::domain::spec::ColumnTransform)) where there is any. Pure.
 //!
 //! What the source computes for a column travels as text, and is read as the target's type as text of the source is: a value
 //! that the target does not hold exactly is an error. What COPY INTO computes is the user's own business.
 
 use crate::dialect::Dialect;
-use crate::domain::spec::ColumnTransform;
-use crate::domain::table::SourceColumn;
-use crate::domain::task::ExtractColumn;
-use crate::types::PlannedColumn;
-use crate::types::load::{LoadColumn, load_column};
+use crate::domain::table::{Content, SourceColumn};
+use crate::domain::table_plan::{ExtractColumn, ExtractSpec, LoadColumn};
+use crate::types::load::{LoadExpression, load_expression};
+use crate::types::{ColumnPlan, PlannedColumn};
 use crate::types::transform::filled;
 
-/// How the column at `index` travels into a target of type `target` (without one, into the default target), by the user's
-/// SQL where there is any.
-pub fn plan_column(
-    dialect: &dyn Dialect,
-    column: &SourceColumn,
-    transform: Option<&ColumnTransform>,
-    index: usize,
-    target: Option<&str>,
-) -> PlannedColumn {
-    let Some(encode) = transform.and_then(|t| t.encode.as_deref()) else {
-        // What COPY INTO makes of a value is told apart from what it is made of.
-        let target = target.filter(|_| transform.is_none_or(|t| t.decode.is_none()));
-        return dialect.plan_column(column, index, target);
+/// How a column at `index` of the file travels, by the user's SQL where there is any.
+pub fn plan_column(dialect: &dyn Dialect, column: &ExtractColumn, index: usize) -> PlannedColumn {
+    let fits = column.fits.as_deref();
+    let Some(encode) = &column.encode else {
+        return dialect.plan_column(&column.source, index, fits);
     };
-    let decodes = transform.is_some_and(|t| t.decode.is_some());
     let text = SourceColumn {
-        name: column.name.clone(),
+        name: column.source.name.clone(),
         type_name: dialect.text_type().to_owned(),
         // Whatever the column is.
         nullable: true,
         ..SourceColumn::default()
     };
-    let mut planned = dialect.plan_column(&text, index, target.filter(|_| !decodes));
-    let (value, _) = filled(encode, &dialect.quote_name(&column.name));
+    let mut planned = dialect.plan_column(&text, index, fits);
+    let (value, _) = filled(encode, &dialect.quote_name(&column.source.name));
     // On a line of its own: the user's expression may end in a comment.
     planned.plan.expression = format!("CAST(({value}\n) AS varchar)");
     planned.warning = None;
     planned
 }
 
-/// How the column at `index` is loaded, and how it travels.
+/// How the columns of a slice travel.
+pub fn column_plans(
+    dialect: &dyn Dialect,
+    extract: &ExtractSpec,
+    content: Content,
+) -> Vec<ColumnPlan> {
+    let columns = extract.columns_of(content).into_iter().enumerate();
+    columns
+        .map(|(index, column)| plan_column(dialect, column, index).plan)
+        .collect()
+}
+
+/// How the column at `index` of the file is loaded, and how it travels.
 ///
 /// # Errors
 /// When its values could not be loaded as they are: why, for a message that names the column.
 pub fn load(
     dialect: &dyn Dialect,
-    column: &ExtractColumn,
+    (extract, load): (&ExtractColumn, &LoadColumn),
     index: usize,
-) -> Result<(LoadColumn, PlannedColumn), String> {
-    let transform = column.transform.as_ref();
-    let target = Some(column.target_type.as_str());
-    let planned = plan_column(dialect, &column.source, transform, index, target);
-    let decode = transform.and_then(|t| t.decode.as_deref());
-    let loaded = match decode {
+) -> Result<(LoadExpression, PlannedColumn), String> {
+    let planned = plan_column(dialect, extract, index);
+    let loaded = match &load.decode {
         // What the user makes of the value is the user's own business; the value itself is the source's.
         Some(decode) => {
-            let file = load_column(&planned.plan, &planned.default_target)?;
-            LoadColumn {
-                expression: format!("({}\n)", filled(decode, &file.expression).0),
+            let file = load_expression(&planned.plan, &planned.default_target)?;
+            LoadExpression {
+                sql: format!("({}\n)", filled(decode, &file.sql).0),
                 ..file
             }
         }
-        None => load_column(&planned.plan, &column.target_type)?,
+        None => load_expression(&planned.plan, &load.target_type)?,
     };
     Ok((loaded, planned))
 }
@@ -72,7 +71,9 @@ pub fn load(
 mod tests {
     use super::*;
     use crate::dialect::for_platform;
+    use crate::domain::spec::ColumnTransform;
     use crate::domain::table::Platform;
+    use crate::domain::table_plan::MatchedColumn;
     use crate::types::Fetch;
     use proptest::prelude::*;
 
@@ -84,17 +85,18 @@ mod tests {
             type_name: "int4".into(),
             ..SourceColumn::default()
         };
-        let transform = ColumnTransform {
+        let encoded = |fits: Option<&str>| ExtractColumn {
+            source: column.clone(),
+            fits: fits.map(str::to_owned),
             encode: Some("{{ col_name }} + 1 -- one more".into()),
-            decode: None,
         };
-        let planned = plan_column(dialect, &column, Some(&transform), 0, Some("NUMBER(9,0)"));
+        let planned = plan_column(dialect, &encoded(Some("NUMBER(9,0)")), 0);
         assert_eq!(
             planned.plan.expression,
             "CAST((\"N\"\"o\" + 1 -- one more\n) AS varchar)"
         );
         assert!(matches!(planned.plan.fetch, Fetch::DecimalText { .. }));
-        let untyped = plan_column(dialect, &column, Some(&transform), 0, None);
+        let untyped = plan_column(dialect, &encoded(None), 0);
         assert!(matches!(
             untyped.plan.fetch,
             Fetch::Text { max_bytes: None }
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn what_is_decoded_is_the_value_of_the_file() {
         let dialect = for_platform(Platform::Postgresql).expect("a dialect");
-        let column = |encode: Option<&str>| ExtractColumn {
+        let column = |encode: Option<&str>| MatchedColumn {
             source: SourceColumn {
                 name: "n".into(),
                 type_name: "int4".into(),
@@ -117,7 +119,10 @@ mod tests {
                 decode: Some("OBJECT_CONSTRUCT('n', {{ col_name }})".into()),
             }),
         };
-        let expression = |encode| load(dialect, &column(encode), 3).map(|(l, _)| l.expression);
+        let expression = |encode| {
+            let (extract, loaded) = column(encode).split();
+            load(dialect, (&extract, &loaded), 3).map(|(l, _)| l.sql)
+        };
         assert_eq!(
             expression(None).as_deref(),
             Ok("(OBJECT_CONSTRUCT('n', $1:\"c3\"::NUMBER(38,0))\n)")

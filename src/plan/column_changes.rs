@@ -7,10 +7,10 @@ use super::target::TargetColumn;
 use crate::domain::analysis::{MovedColumn, TableAnalysis};
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::SourceColumn;
-use crate::domain::task::ExtractColumn;
+use crate::domain::table_plan::MatchedColumn;
 
 /// What the next run shall know of the columns of this one.
-pub fn moved_columns(columns: &[ExtractColumn]) -> Vec<MovedColumn> {
+pub fn moved_columns(columns: &[MatchedColumn]) -> Vec<MovedColumn> {
     columns
         .iter()
         .map(|column| MovedColumn {
@@ -31,13 +31,13 @@ pub fn moved_columns(columns: &[ExtractColumn]) -> Vec<MovedColumn> {
 pub fn move_again(
     spec: &TableSpec,
     analysis: &TableAnalysis,
-    columns: &[ExtractColumn],
+    columns: &[MatchedColumn],
 ) -> Option<TableAnalysis> {
     if spec.synchronization != (Synchronization::Checksum { expression: None }) {
         return None;
     }
     let before = &analysis.previous.as_ref()?.columns;
-    let is_same = |(was, now): (&MovedColumn, &ExtractColumn)| {
+    let is_same = |(was, now): (&MovedColumn, &MatchedColumn)| {
         was.name == now.source.name
             && was.target == now.target_name
             && was.transform == now.transform
@@ -105,7 +105,7 @@ fn kept(spec: &TableSpec, analysis: &TableAnalysis, watermark: Option<&str>) -> 
 pub fn changes(
     spec: &TableSpec,
     analysis: &TableAnalysis,
-    columns: &[ExtractColumn],
+    columns: &[MatchedColumn],
 ) -> Vec<String> {
     let Some(previous) = &analysis.previous else {
         return Vec::new();
@@ -119,7 +119,7 @@ pub fn changes(
         may_lack,
     } = &kept;
     let mut warnings = Vec::new();
-    let was = |column: &ExtractColumn| {
+    let was = |column: &MatchedColumn| {
         let mut moved = previous.columns.iter();
         moved.find(|moved| moved.target == column.target_name)
     };
@@ -219,7 +219,7 @@ fn keeps_values(before: &SourceColumn, now: &SourceColumn) -> bool {
 /// run filled counts, whatever its default is.
 pub fn unfilled<'a>(
     target: &'a [TargetColumn],
-    columns: &[ExtractColumn],
+    columns: &[MatchedColumn],
     previous: Option<&[MovedColumn]>,
 ) -> Vec<&'a str> {
     let is_filled = |name: &str| columns.iter().any(|column| column.target_name == name);

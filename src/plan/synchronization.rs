@@ -2,13 +2,12 @@
 
 use crate::dialect::Dialect;
 use crate::domain::analysis::{
-    AnalyzedPartition, SyncSettings, SyncSnapshot, TableAnalysis, digest,
+    AnalyzedPartition, MovedColumn, SyncSettings, SyncSnapshot, TableAnalysis, digest,
 };
 use crate::domain::planned::{PlannedPartition, SyncPlan};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{Content, KeyRange, Platform, Slice};
-use crate::domain::task::{ExtractColumn, LoadMode};
-use crate::plan::column_changes::moved_columns;
+use crate::domain::table_plan::LoadMode;
 use crate::types::snowflake_name::exact_name;
 
 /// Names the state that runs of this table leave behind: the same source table into the same target. `None`: its
@@ -150,7 +149,7 @@ pub fn sync_plan(
     key: Option<String>,
     spec: &TableSpec,
     analysis: &TableAnalysis,
-    columns: &[ExtractColumn],
+    columns: Vec<MovedColumn>,
 ) -> Option<SyncPlan> {
     Some(SyncPlan {
         key: key?,
@@ -160,7 +159,7 @@ pub fn sync_plan(
             synchronization: spec.synchronization.clone(),
             untold: analysis.untold,
             without_child_tables: spec.query_modifiers.without_child_tables,
-            columns: Some(moved_columns(columns)),
+            columns: Some(columns),
         },
         reused: analysis.reused,
         started_from: analysis.started_from.clone(),

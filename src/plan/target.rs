@@ -4,7 +4,7 @@ use crate::dialect::Dialect;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::{ColumnTransform, TableSpec, TransformRule};
 use crate::domain::table::{SourceColumn, TypeClass, WrittenName};
-use crate::domain::task::ExtractColumn;
+use crate::domain::table_plan::{ExtractColumn, LoadColumn, MatchedColumn};
 use crate::plan::column;
 use crate::plan::names::{find_column, no_such_column};
 use crate::plan::transforms;
@@ -90,7 +90,12 @@ pub fn wanted_columns(
         if let Some(why) = transforms::refused(spec, analysis, column, transform.as_ref()) {
             problems.push(why);
         }
-        let planned = column::plan_column(dialect, column, transform.as_ref(), wanted.len(), None);
+        let by_itself = ExtractColumn {
+            source: column.clone(),
+            fits: None,
+            encode: transform.as_ref().and_then(|t| t.encode.clone()),
+        };
+        let planned = column::plan_column(dialect, &by_itself, wanted.len());
         // What the source computes is of another type than the column.
         let is_encoded = transform.as_ref().is_some_and(|t| t.encode.is_some());
         let mapped = match rule.and_then(|rule| rule.target_type.as_deref()) {
@@ -99,13 +104,14 @@ pub fn wanted_columns(
             None => mapped_type(dialect, spec, column).map(|t| (t, "columnTypeMappings")),
         };
         if let Some((target_type, asking)) = mapped {
-            let asked = ExtractColumn {
+            let asked = MatchedColumn {
                 source: column.clone(),
                 target_name: String::new(),
                 target_type: target_type.to_owned(),
                 transform: transform.clone(),
             };
-            if let Err(why) = column::load(dialect, &asked, wanted.len()) {
+            let (extract, load) = asked.split();
+            if let Err(why) = column::load(dialect, (&extract, &load), wanted.len()) {
                 problems.push(format!(
                     "column {} of type {}: {why}, which {asking} asks for",
                     column.name,
@@ -295,7 +301,7 @@ pub fn match_columns(
     dialect: &dyn Dialect,
     wanted: &[WantedColumn],
     target: &[TargetColumn],
-) -> Result<(Vec<ExtractColumn>, Vec<String>), Vec<String>> {
+) -> Result<(Vec<MatchedColumn>, Vec<String>), Vec<String>> {
     let (mut columns, mut warnings, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (index, column) in wanted.iter().enumerate() {
         let name = &column.source.name;
@@ -308,13 +314,14 @@ pub fn match_columns(
             ));
             continue;
         };
-        let extracted = ExtractColumn {
+        let matched = MatchedColumn {
             source: column.source.clone(),
             target_name: existing.name.clone(),
             target_type: existing.target_type.clone(),
             transform: column.transform.clone(),
         };
-        match column::load(dialect, &extracted, index) {
+        let (extract, load) = matched.clone().split();
+        match column::load(dialect, (&extract, &load), index) {
             Ok((loaded, planned)) => {
                 let found = loaded.warning.into_iter().chain(planned.conversion);
                 warnings.extend(found.map(|why| {
@@ -337,9 +344,13 @@ pub fn match_columns(
                 existing.name
             )),
         }
-        columns.push(extracted);
+        columns.push(matched);
     }
-    warnings.extend(narrow_columns(dialect, &columns));
+    let halves: Vec<_> = columns.iter().cloned().map(MatchedColumn::split).collect();
+    warnings.extend(narrow_columns(
+        dialect,
+        halves.iter().map(|(extract, load)| (extract, load)),
+    ));
     for existing in target {
         let filled = wanted.iter().any(|w| w.target_name == existing.name);
         if !filled && !existing.nullable && !existing.has_default {
@@ -364,20 +375,21 @@ pub fn match_columns(
 }
 
 /// The columns whose declared type holds more than the target's, with the type that would do.
-pub fn narrow_columns(dialect: &dyn Dialect, columns: &[ExtractColumn]) -> Vec<String> {
-    let narrow = |(index, column): (usize, &ExtractColumn)| {
-        let (transform, target) = (column.transform.as_ref(), column.target_type.as_str());
-        let planned = column::plan_column(dialect, &column.source, transform, index, Some(target));
-        let wider = planned.plan.wider?;
+pub fn narrow_columns<'a>(
+    dialect: &dyn Dialect,
+    columns: impl IntoIterator<Item = (&'a ExtractColumn, &'a LoadColumn)>,
+) -> Vec<String> {
+    let narrow = |(index, (extract, load)): (usize, (&ExtractColumn, &LoadColumn))| {
+        let wider = column::plan_column(dialect, extract, index).plan.wider?;
         Some(format!(
             "column {} of type {} into {} of type {}: not all values that the source may hold fit, and one that does not fails; what holds all is {wider}",
-            column.source.name,
-            column.source.type_text(),
-            column.target_name,
-            column.target_type
+            extract.source.name,
+            extract.source.type_text(),
+            load.name,
+            load.target_type
         ))
     };
-    columns.iter().enumerate().filter_map(narrow).collect()
+    columns.into_iter().enumerate().filter_map(narrow).collect()
 }
 
 pub mod policies;

@@ -3,7 +3,8 @@
 use crate::actors::ports::StagedPartition;
 use crate::dialect;
 use crate::domain::table::{Content, KeyRange};
-use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
+use crate::domain::table_plan::{LoadMode, TablePlan};
+use crate::domain::task::StagedFile;
 use crate::plan::column;
 use crate::snowflake::copy::MAX_FILES;
 use crate::snowflake::merge::{MergeKey, is_collated};
@@ -34,7 +35,7 @@ pub(super) enum LoadKind {
 impl Load {
     /// `None`: the batch mixes what cannot be loaded together.
     pub(super) fn of(
-        extraction: &ExtractionSpec,
+        plan: &TablePlan,
         batch: &[StagedPartition],
     ) -> Result<Option<Self>, String> {
         let content = batch
@@ -46,20 +47,20 @@ impl Load {
         // Of keys, none counts as moved.
         let files = batch.iter().flat_map(|staged| &staged.manifest.files);
         let rows = files.map(|file| file.rows).sum();
-        let kind = match (content, extraction.load) {
-            (Content::Keys, _) if rows == 0 && extraction.watermark.is_some() => {
+        let kind = match (content, plan.load.mode) {
+            (Content::Keys, _) if rows == 0 && plan.extract.watermark.is_some() => {
                 return Err(format!(
                     "the analysis has found rows in the source {}, and no key was read from it: all rows of the target {} would be deleted, and none is; if the source is empty by now, a new workflow finds that and deletes them",
-                    extraction.source, extraction.target
+                    plan.extract.source, plan.load.target
                 ));
             }
-            (Content::Keys, _) => LoadKind::DeleteMissing(merge_key(extraction)?),
-            (Content::Rows, LoadMode::Merge) => LoadKind::Merge(merge_key(extraction)?),
+            (Content::Keys, _) => LoadKind::DeleteMissing(merge_key(plan)?),
+            (Content::Rows, LoadMode::Merge) => LoadKind::Merge(merge_key(plan)?),
             (Content::Rows, LoadMode::Append) => LoadKind::Direct { delete: None },
             (Content::Rows, LoadMode::ReplaceRange) => {
-                let key = target_key(extraction).map_err(|problems| problems.join("; "))?;
+                let key = target_key(plan).map_err(|problems| problems.join("; "))?;
                 let ranges: Vec<&KeyRange> = batch.iter().map(|staged| &staged.range).collect();
-                let table = quote_table(&extraction.target);
+                let table = quote_table(&plan.load.target);
                 LoadKind::Direct {
                     delete: Some(delete_ranges(&table, &key, &ranges)?),
                 }
@@ -67,8 +68,8 @@ impl Load {
         };
         Ok(Some(Self {
             rows,
-            staged: staging_columns(extraction, content),
-            columns: load_columns(extraction, content)?,
+            staged: staging_columns(plan, content),
+            columns: load_columns(plan, content)?,
             kind,
         }))
     }
@@ -86,30 +87,30 @@ impl Load {
 
 /// The columns of the staging table of a load by primary key: quoted name and type, as the target has them.
 pub(super) fn staging_columns(
-    extraction: &ExtractionSpec,
+    plan: &TablePlan,
     content: Content,
 ) -> Vec<(String, String)> {
-    let columns = extraction.columns_of(content).into_iter();
+    let columns = plan.columns_of(content).into_iter();
     columns
-        .map(|column| (quote(&column.target_name), column.target_type.clone()))
+        .map(|(_, column)| (quote(&column.name), column.target_type.clone()))
         .collect()
 }
 
 /// The target's columns of the primary key.
-pub(super) fn merge_key(extraction: &ExtractionSpec) -> Result<Vec<MergeKey>, String> {
-    let key: Vec<MergeKey> = extraction
+pub(super) fn merge_key(plan: &TablePlan) -> Result<Vec<MergeKey>, String> {
+    let key: Vec<MergeKey> = plan
         .columns_of(Content::Keys)
         .into_iter()
-        .map(|column| MergeKey {
-            name: quote(&column.target_name),
-            nullable: column.source.nullable,
-            collated: is_collated(&column.target_type),
+        .map(|(extract, load)| MergeKey {
+            name: quote(&load.name),
+            nullable: extract.source.nullable,
+            collated: is_collated(&load.target_type),
         })
         .collect();
-    if key.is_empty() || key.len() != extraction.primary_key.len() {
+    if key.is_empty() || key.len() != plan.extract.primary_key.len() {
         return Err(format!(
             "the primary key {} is not whole in the target; take its columns out of excludeSourceColumns",
-            extraction.primary_key.join(", ")
+            plan.extract.primary_key.join(", ")
         ));
     }
     Ok(key)
@@ -141,17 +142,17 @@ pub(super) fn segments(
 
 /// For each target column its quoted name and the expression over the file.
 pub(super) fn load_columns(
-    extraction: &ExtractionSpec,
+    plan: &TablePlan,
     content: Content,
 ) -> Result<Vec<(String, String)>, String> {
-    let dialect = dialect::for_platform(extraction.platform)
-        .ok_or_else(|| format!("{} is not supported yet", extraction.platform))?;
-    let columns = extraction.columns_of(content).into_iter().enumerate();
+    let dialect = dialect::for_platform(plan.extract.platform)
+        .ok_or_else(|| format!("{} is not supported yet", plan.extract.platform))?;
+    let columns = plan.columns_of(content).into_iter().enumerate();
     columns
-        .map(|(index, column)| {
-            let (loaded, _) = column::load(dialect, column, index)
-                .map_err(|why| format!("column {}: {why}", column.source.name))?;
-            Ok((quote(&column.target_name), loaded.expression))
+        .map(|(index, (extract, load))| {
+            let (loaded, _) = column::load(dialect, (extract, load), index)
+                .map_err(|why| format!("column {}: {why}", extract.source.name))?;
+            Ok((quote(&load.name), loaded.sql))
         })
         .collect()
 }
@@ -163,7 +164,7 @@ mod tests {
     use crate::domain::analysis::Watermark;
     use crate::domain::task::Manifest;
     use crate::domain::{Attempt, PartitionNo, TableNo};
-    use crate::plan::target::policies::tests::extraction;
+    use crate::plan::target::policies::tests::plan;
     use proptest::prelude::*;
 
     fn staged(no: u32, megabytes: &[u64]) -> StagedPartition {
@@ -208,21 +209,21 @@ mod tests {
             keys.unit.rows = 0;
             keys
         };
-        let mut extraction = extraction(LoadMode::Append);
+        let mut plan = plan(LoadMode::Append);
         // Read twice, and empty twice.
-        let load = Load::of(&extraction, &[keys(&[])])
+        let load = Load::of(&plan, &[keys(&[])])
             .expect("a load")
             .expect("one kind");
         assert!(matches!(load.kind, LoadKind::DeleteMissing(_)) && load.rows == 0);
-        extraction.watermark = Some(Watermark {
-            column: extraction.key[0].clone(),
+        plan.extract.watermark = Some(Watermark {
+            column: plan.extract.key[0].clone(),
             upto: "7".to_owned(),
             moves_above: false,
             moves_nulls: false,
         });
-        let refused = Load::of(&extraction, &[keys(&[])]).err().expect("refused");
+        let refused = Load::of(&plan, &[keys(&[])]).err().expect("refused");
         assert!(refused.contains("none is"), "{refused}");
-        let load = Load::of(&extraction, &[keys(&[1, 1, 1])])
+        let load = Load::of(&plan, &[keys(&[1, 1, 1])])
             .expect("a load")
             .expect("one kind");
         assert_eq!(load.rows, 3);

@@ -2,8 +2,7 @@
 
 use super::RoleError;
 use super::load_plan::{load_columns, merge_key, staging_columns};
-use super::target_planner::{check_constraints, creation, extraction_spec};
-use super::task_runner::column_plans;
+use super::target_planner::{check_constraints, creation, table_plan};
 use super::worker::check_sources;
 use crate::config::worker::WorkerConfig;
 use crate::dialect::{self, Dialect, Scope};
@@ -11,7 +10,9 @@ use crate::domain::analysis::TableAnalysis;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, Platform};
-use crate::domain::task::{ExtractionSpec, LoadMode, StagedFile};
+use crate::domain::table_plan::{LoadMode, TablePlan};
+use crate::domain::task::StagedFile;
+use crate::plan::column::column_plans;
 use crate::plan::synchronization::{load_mode, partitions};
 use crate::plan::target::{
     TargetColumn, column_warnings, match_columns, new_columns, wanted_columns,
@@ -135,7 +136,7 @@ impl Table<'_> {
         warnings.extend(found);
         // As a later run finds it: with rows.
         let load = load_mode(spec, analysis, false);
-        let extraction = extraction_spec(
+        let table_plan = table_plan(
             (self.platform, dialect),
             spec,
             spec.target.clone(),
@@ -160,15 +161,15 @@ impl Table<'_> {
             notes: analysis.notes.clone(),
             warnings,
             ddl: creation(spec, &spec.target, &wanted, analysis).join(";\n"),
-            source_statements: self.source_statements(&extraction),
+            source_statements: self.source_statements(&table_plan),
             load_statements: self
-                .load_statements(&extraction)
+                .load_statements(&table_plan)
                 .map_err(|problem| vec![problem])?,
         })
     }
 
     /// Those that depend on the table's settings: not those of the catalog.
-    fn source_statements(&self, extraction: &ExtractionSpec) -> Vec<Statement> {
+    fn source_statements(&self, plan: &TablePlan) -> Vec<Statement> {
         let (dialect, analysis) = (self.dialect, self.analysis);
         let mut statements = Vec::new();
         let mut add = |purpose: &str, sql: String| {
@@ -218,8 +219,8 @@ impl Table<'_> {
             if !is_first && !is_keys {
                 continue;
             }
-            let scope = Scope::of(extraction, slice);
-            if let (true, Some(checksum)) = (is_first, &extraction.checksum) {
+            let scope = Scope::of(&plan.extract, slice);
+            if let (true, Some(checksum)) = (is_first, &plan.extract.checksum) {
                 add(
                     "checksum of partition 0",
                     dialect.aggregate_query(&scope, checksum),
@@ -230,14 +231,14 @@ impl Table<'_> {
             } else {
                 "extraction of partition 0"
             };
-            let plans = column_plans(extraction, slice.content, dialect);
+            let plans = column_plans(dialect, &plan.extract, slice.content);
             add(purpose, dialect.extraction_query(&scope, &plans));
         }
         statements
     }
 
     /// Those of partition 0, and those of the keys that are there.
-    fn load_statements(&self, extraction: &ExtractionSpec) -> Result<Vec<Statement>, String> {
+    fn load_statements(&self, plan: &TablePlan) -> Result<Vec<Statement>, String> {
         let target = quote_table(&self.spec.target);
         let mut statements = Vec::new();
         let mut add = |purpose: &str, sql: String| {
@@ -246,7 +247,7 @@ impl Table<'_> {
                 sql,
             });
         };
-        let rows = load_columns(extraction, Content::Rows)?;
+        let rows = load_columns(plan, Content::Rows)?;
         let copy = |table: &str, columns: &[(String, String)], partition: usize| {
             let file = StagedFile {
                 path: format!(
@@ -271,10 +272,10 @@ impl Table<'_> {
         let slices = partitions(self.spec, self.analysis);
         // The load has the number of rows that are staged.
         let staged = self.analysis.row_estimate;
-        match extraction.load {
+        match plan.load.mode {
             LoadMode::Append => add("partition 0", copy(&target, &rows, 0)),
             LoadMode::ReplaceRange => {
-                let key = target_key(extraction).map_err(|problems| problems.join("; "))?;
+                let key = target_key(plan).map_err(|problems| problems.join("; "))?;
                 let ranges: Vec<&KeyRange> =
                     slices.iter().take(1).map(|p| &p.slice.range).collect();
                 add(
@@ -284,11 +285,11 @@ impl Table<'_> {
                 add("partition 0", copy(&target, &rows, 0));
             }
             LoadMode::Merge => {
-                let key = merge_key(extraction)?;
+                let key = merge_key(plan)?;
                 add("partition 0 into an empty target", copy(&target, &rows, 0));
                 add(
                     "later runs, staging table",
-                    merge::create_staging(STAGING, &staging_columns(extraction, Content::Rows)),
+                    merge::create_staging(STAGING, &staging_columns(plan, Content::Rows)),
                 );
                 add(
                     "later runs, into the staging table",
@@ -301,11 +302,11 @@ impl Table<'_> {
             }
         }
         if let Some(no) = slices.iter().position(|p| p.slice.content == Content::Keys) {
-            let keys = load_columns(extraction, Content::Keys)?;
-            let key = merge_key(extraction)?;
+            let keys = load_columns(plan, Content::Keys)?;
+            let key = merge_key(plan)?;
             add(
                 "keys that are there, staging table",
-                merge::create_staging(STAGING, &staging_columns(extraction, Content::Keys)),
+                merge::create_staging(STAGING, &staging_columns(plan, Content::Keys)),
             );
             add(
                 "keys that are there, into the staging table",

@@ -13,7 +13,8 @@ use crate::checkpoint::{
 };
 use crate::dialect;
 use crate::domain::staged_path::{attempt_directory, check_manifest};
-use crate::domain::task::ExtractionSpec;
+use crate::domain::table::Content;
+use crate::domain::table_plan::TablePlan;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
 use crate::plan::target::narrow_columns;
@@ -51,10 +52,10 @@ impl Loader for TableLoader {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        extraction: &ExtractionSpec,
+        plan: &TablePlan,
         batch: &[StagedPartition],
     ) -> LoadOutcome {
-        let source = extraction.source.to_string();
+        let source = plan.extract.source.to_string();
         let admission = match self.checkpoint.admit_load(owned, table_no, &source).await {
             Ok(Admission::Forbidden) => return LoadOutcome::Limited,
             Ok(admission) => admission,
@@ -73,7 +74,7 @@ impl Loader for TableLoader {
             }
         };
         let outcome = self
-            .load_batch(owned, table_no, extraction, batch, admission)
+            .load_batch(owned, table_no, plan, batch, admission)
             .await;
         if !matches!(outcome, LoadOutcome::Committed) {
             self.checkpoint.end_load(owned, table_no).await;
@@ -114,14 +115,14 @@ impl Loader for TableLoader {
 fn foreign_files(
     owned: &OwnedWorkflow,
     table_no: TableNo,
-    extraction: &ExtractionSpec,
+    plan: &TablePlan,
     batch: &[StagedPartition],
 ) -> Vec<(usize, String)> {
     let check = |(index, staged): (usize, &StagedPartition)| {
         let partition = staged.unit.key.partition_no;
         let directory = attempt_directory(owned.id, table_no, partition, staged.unit.attempt);
         let problem = check_manifest(&staged.manifest, &directory).err()?;
-        tracing::error!(workflow = %owned.name, table = %extraction.source, %partition, problem, "a manifest is refused");
+        tracing::error!(workflow = %owned.name, table = %plan.extract.source, %partition, problem, "a manifest is refused");
         Some((index, format!("partition {partition}: {problem}")))
     };
     batch.iter().enumerate().filter_map(check).collect()
@@ -144,26 +145,26 @@ impl TableLoader {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        extraction: &ExtractionSpec,
+        plan: &TablePlan,
         batch: &[StagedPartition],
         admission: Admission,
     ) -> LoadOutcome {
         let began = std::time::Instant::now();
-        let foreign = foreign_files(owned, table_no, extraction, batch);
+        let foreign = foreign_files(owned, table_no, plan, batch);
         if !foreign.is_empty() {
             return LoadOutcome::Rejected(foreign);
         }
-        let load = match Load::of(extraction, batch) {
+        let load = match Load::of(plan, batch) {
             Ok(Some(load)) => load,
             // Rows and keys do not go together: one by one they do.
             Ok(None) => return LoadOutcome::Rejected(Vec::new()),
             Err(problem) => return LoadOutcome::Impossible(problem),
         };
-        let tag = tag(owned, extraction);
+        let tag = tag(owned, plan);
         let work = Work {
             owned,
             table_no,
-            extraction,
+            plan,
             batch,
             load: &load,
             admission,
@@ -187,7 +188,7 @@ impl TableLoader {
         if matches!(outcome, LoadOutcome::Committed) {
             tracing::info!(
                 workflow = %owned.name,
-                table = %extraction.source,
+                table = %plan.extract.source,
                 partitions = batch.len(),
                 rows = batch.iter().map(|staged| staged.unit.rows).sum::<u64>(),
                 seconds = began.elapsed().as_secs_f64(),
@@ -229,7 +230,7 @@ impl TableLoader {
             .run_step(Step::StagingCreate, &create)
             .await
             .map_err(fail)?;
-        for files in segments(work.batch, work.extraction.load_segment_mb) {
+        for files in segments(work.batch, work.plan.load.segment_mb) {
             let copy = CopyInto {
                 table: staging,
                 columns: &load.columns,
@@ -265,8 +266,8 @@ impl TableLoader {
                 let (count, values) = cells.split_last().unwrap_or((&"", &[]));
                 return Err(LoadOutcome::Impossible(format!(
                     "target {}: primaryKeyColumns {} do not identify a row: {count} source rows have {}; name columns that do",
-                    work.extraction.target,
-                    work.extraction.primary_key.join(", "),
+                    work.plan.load.target,
+                    work.plan.extract.primary_key.join(", "),
                     values.join(", ")
                 )));
             }
@@ -299,7 +300,7 @@ impl TableLoader {
             let statements = self.checkpoint.load_statements(
                 owned,
                 table_no,
-                work.extraction,
+                work.plan,
                 &units,
                 number,
                 work.admission,
@@ -365,8 +366,8 @@ impl TableLoader {
         work: &Work<'_>,
         staging: Option<&str>,
     ) -> Result<(), LoadOutcome> {
-        let (extraction, load) = (work.extraction, work.load);
-        let target = quote_table(&extraction.target);
+        let (plan, load) = (work.plan, work.load);
+        let target = quote_table(&plan.load.target);
         let fail = |error: SnowflakeError| work.failed(&error);
         match (&load.kind, staging) {
             (LoadKind::Merge(key), Some(staging)) => {
@@ -386,7 +387,7 @@ impl TableLoader {
                     .execute(Step::LoadDeleteMissing, &sql)
                     .await
                     .map_err(fail)?;
-                tracing::info!(table = %extraction.source, deleted, "rows that are gone from the source are deleted");
+                tracing::info!(table = %plan.extract.source, deleted, "rows that are gone from the source are deleted");
             }
             (LoadKind::Direct { delete }, _) => {
                 if let Some(sql) = delete {
@@ -395,7 +396,7 @@ impl TableLoader {
                         .await
                         .map_err(fail)?;
                 }
-                for files in segments(work.batch, extraction.load_segment_mb) {
+                for files in segments(work.batch, plan.load.segment_mb) {
                     let copy = CopyInto {
                         table: &target,
                         columns: &load.columns,
@@ -419,14 +420,14 @@ impl TableLoader {
     }
 }
 
-fn tag(owned: &OwnedWorkflow, extraction: &ExtractionSpec) -> String {
+fn tag(owned: &OwnedWorkflow, plan: &TablePlan) -> String {
     json!({
         "application": "snowhaul",
         "version": env!("CARGO_PKG_VERSION"),
         "role": "orchestrator",
         "workflow": owned.name,
         "task": "load",
-        "table": extraction.source.to_string(),
+        "table": plan.extract.source.to_string(),
     })
     .to_string()
 }
@@ -435,7 +436,7 @@ fn tag(owned: &OwnedWorkflow, extraction: &ExtractionSpec) -> String {
 struct Work<'a> {
     owned: &'a OwnedWorkflow,
     table_no: TableNo,
-    extraction: &'a ExtractionSpec,
+    plan: &'a TablePlan,
     batch: &'a [StagedPartition],
     load: &'a Load,
     admission: Admission,
@@ -462,13 +463,13 @@ impl Work<'_> {
             | Kind::Locked
             | Kind::Unknown => LoadOutcome::TryAgain(message),
             Kind::NoSuchObject | Kind::NoPrivilege => {
-                LoadOutcome::Impossible(format!("target {}: {message}", self.extraction.target))
+                LoadOutcome::Impossible(format!("target {}: {message}", self.plan.load.target))
             }
             Kind::Rejected => self.rejected_for(
                 &message,
                 &format!(
                     "; change the target column so that it holds the value{}, or leave the row out with whereClauseCriteria",
-                    narrow(self.extraction)
+                    narrow(self.plan)
                 ),
             ),
             Kind::Refused => self.rejected(&message),
@@ -490,7 +491,7 @@ impl Work<'_> {
         let culprit = named.or((batch.len() == 1).then_some(0));
         let rejected = culprit.map(|index| {
             let partition = batch[index].unit.key.partition_no;
-            let target = &self.extraction.target;
+            let target = &self.plan.load.target;
             let what = format!("target {target}, partition {partition}: {message}{advice}");
             (index, what)
         });
@@ -524,9 +525,9 @@ fn not_all_seen(rows: u64, seen: &str) -> LoadOutcome {
 }
 
 /// ` (column …)` for each column whose declared type holds more than the target's.
-fn narrow(extraction: &ExtractionSpec) -> String {
-    let columns = dialect::for_platform(extraction.platform)
-        .map(|dialect| narrow_columns(dialect, &extraction.columns))
+fn narrow(plan: &TablePlan) -> String {
+    let columns = dialect::for_platform(plan.extract.platform)
+        .map(|dialect| narrow_columns(dialect, plan.columns_of(Content::Rows)))
         .unwrap_or_default();
     if columns.is_empty() {
         String::new()

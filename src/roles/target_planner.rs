@@ -2,15 +2,18 @@
 //! of its own, in a transient schema.
 
 use crate::actors::ports::TargetPlanner;
-use crate::checkpoint::{OwnedWorkflow, TablePlan};
+use crate::checkpoint::{OwnedWorkflow, PlannedTable};
 use crate::dialect::{self, Dialect};
 use crate::domain::WorkflowId;
 use crate::domain::analysis::{AnalyzedPartition, TableAnalysis};
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef, WrittenName};
-use crate::domain::task::{ExtractColumn, ExtractionSpec, LoadMode, TaskFailure};
+use crate::domain::table_plan::{
+    ExtractSpec, LoadMode, LoadSpec, MatchedColumn, Route, SyncSpec, TablePlan, TargetKind,
+};
+use crate::domain::task::TaskFailure;
 use crate::failpoint::Step;
-use crate::plan::column_changes::{changes, move_again, stay_behind, unfilled, would_be_lost};
+use crate::plan::column_changes::{changes, move_again, moved_columns, stay_behind, unfilled, would_be_lost};
 use crate::plan::synchronization::{load_mode, partitions, start_over, sync_key, sync_plan};
 use crate::plan::target::policies::{self, Policies};
 use crate::plan::target::{
@@ -49,7 +52,7 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         owned: &OwnedWorkflow,
         spec: &TableSpec,
         analysis: &TableAnalysis,
-    ) -> Result<TablePlan, TaskFailure> {
+    ) -> Result<PlannedTable, TaskFailure> {
         let refused = |problems: Vec<String>| {
             TaskFailure::last(format!(
                 "source {}, target {}: {}",
@@ -122,32 +125,32 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         warnings.extend(column_warnings(dialect, spec, analysis));
         warnings.extend(found_before);
         warnings.extend(found);
-        let extraction = extraction_spec(
+        let plan = table_plan(
             (owned.platform, dialect),
             spec,
             target,
             analysis,
-            columns,
+            columns.clone(),
             load_mode(spec, analysis, is_empty),
         );
-        if extraction.load == LoadMode::ReplaceRange {
-            target_key(&extraction).map_err(refused)?;
+        if plan.load.mode == LoadMode::ReplaceRange {
+            target_key(&plan).map_err(refused)?;
         }
         if policies::looks_at_rows(spec) {
             let found = self.policies(spec, &existing).await.map_err(failed)?;
-            policies::check(spec, &extraction, &found).map_err(refused)?;
+            policies::check(spec, &plan, &found).map_err(refused)?;
         }
-        warnings.extend(changes(spec, analysis, &extraction.columns));
+        warnings.extend(changes(spec, analysis, &columns));
         let previous = analysis.previous.as_ref();
         let previous = previous.map(|previous| previous.columns.as_slice());
         let is_moved = |partition: &AnalyzedPartition| !partition.unchanged;
         let unfilled = if analysis.partitions.iter().any(is_moved) {
-            unfilled(&existing, &extraction.columns, previous)
+            unfilled(&existing, &columns, previous)
         } else {
             Vec::new()
         };
         // Of a dry run those of the table that its target was made like.
-        let replaces = extraction.load == LoadMode::ReplaceRange;
+        let replaces = plan.load.mode == LoadMode::ReplaceRange;
         let held = match self.held(&spec.target, unfilled).await {
             // Rows are added without it; nothing can be told then.
             Err(error) if error.kind == Kind::NoPrivilege && !replaces => Vec::new(),
@@ -160,10 +163,10 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         if !held.is_empty() {
             warnings.push(stay_behind(&held, previous));
         }
-        let sync_key = extraction.sync_key.clone();
-        let synchronization = sync_plan(sync_key, spec, analysis, &extraction.columns);
-        Ok(TablePlan {
-            extraction,
+        let state_key = plan.sync.state_key.clone();
+        let synchronization = sync_plan(state_key, spec, analysis, moved_columns(&columns));
+        Ok(PlannedTable {
+            plan,
             partitions: partitions(spec, analysis),
             synchronization,
             row_estimate: analysis.row_estimate,
@@ -234,29 +237,39 @@ pub(super) fn creation(
 }
 
 /// What extraction tasks and loads need to know of the table.
-pub(super) fn extraction_spec(
+pub(super) fn table_plan(
     (platform, dialect): (Platform, &dyn Dialect),
     spec: &TableSpec,
     target: TableRef,
     analysis: &TableAnalysis,
-    columns: Vec<ExtractColumn>,
-    load: LoadMode,
-) -> ExtractionSpec {
-    ExtractionSpec {
-        platform,
-        source: spec.source.clone(),
-        target,
-        key: analysis.key.clone(),
-        columns,
-        where_clause: spec.where_clause.clone(),
-        query_modifiers: spec.query_modifiers.clone(),
-        row_security: spec.row_security,
-        checksum: analysis.checksum.clone(),
-        watermark: analysis.watermark.clone(),
-        load,
-        primary_key: analysis.primary_key.clone(),
-        sync_key: sync_key(platform, dialect, spec),
-        load_segment_mb: spec.load_segment_mb,
+    columns: Vec<MatchedColumn>,
+    mode: LoadMode,
+) -> TablePlan {
+    let (extracted, loaded) = columns.into_iter().map(MatchedColumn::split).unzip();
+    TablePlan {
+        extract: ExtractSpec {
+            platform,
+            route: Route::Stream,
+            source: spec.source.clone(),
+            key: analysis.key.clone(),
+            columns: extracted,
+            primary_key: analysis.primary_key.clone(),
+            where_clause: spec.where_clause.clone(),
+            query_modifiers: spec.query_modifiers.clone(),
+            row_security: spec.row_security,
+            checksum: analysis.checksum.clone(),
+            watermark: analysis.watermark.clone(),
+        },
+        load: LoadSpec {
+            target,
+            kind: TargetKind::Native,
+            columns: loaded,
+            mode,
+            segment_mb: spec.load_segment_mb,
+        },
+        sync: SyncSpec {
+            state_key: sync_key(platform, dialect, spec),
+        },
     }
 }
 

@@ -7,9 +7,9 @@ use crate::domain::analysis::{TableAnalysis, fingerprint};
 use crate::domain::progress::TaskProgress;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::staged_path::claim_files;
-use crate::domain::table::{Content, Platform, WrittenName};
-use crate::domain::task::{ClaimedTask, ExtractionSpec, TaskFailure, TaskKind};
-use crate::plan::column;
+use crate::domain::table::{Platform, WrittenName};
+use crate::domain::task::{ClaimedTask, TaskFailure, TaskKind};
+use crate::plan::column::column_plans;
 use crate::snowflake::error::Kind;
 use crate::snowflake::stage::Stage;
 use crate::source::{self, ExtractError, ExtractRequest, SourceError, SourceErrorKind};
@@ -122,7 +122,7 @@ impl SourceTaskRunner {
         let corrupt =
             |what: &str| TaskFailure::last(format!("the checkpoint has an extraction {what}"));
         let spec = work
-            .extraction
+            .extract
             .as_ref()
             .ok_or_else(|| corrupt("of a table that is not planned"))?;
         let (partition, slice) = task
@@ -133,8 +133,8 @@ impl SourceTaskRunner {
         let request = ExtractRequest {
             settings,
             dialect,
-            columns: column_plans(spec, slice.content, dialect),
-            extraction: spec.clone(),
+            columns: column_plans(dialect, spec, slice.content),
+            extract: spec.clone(),
             slice,
             memory_bytes: self.memory_bytes,
             files: claim_files(task, partition),
@@ -145,22 +145,6 @@ impl SourceTaskRunner {
             Err(error) => Err(extract_failure(error)),
         }
     }
-}
-
-/// The ways of an extraction's columns: derived the same here and where the load is written.
-pub(super) fn column_plans(
-    spec: &ExtractionSpec,
-    content: Content,
-    dialect: &dyn Dialect,
-) -> Vec<crate::types::ColumnPlan> {
-    spec.columns_of(content)
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            let (transform, target) = (column.transform.as_ref(), column.target_type.as_str());
-            column::plan_column(dialect, &column.source, transform, index, Some(target)).plan
-        })
-        .collect()
 }
 
 fn source_failure(error: SourceError) -> TaskFailure {

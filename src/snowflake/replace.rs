@@ -3,8 +3,8 @@
 //! A range must mean the same rows here as in the source. Numbers, dates and times have one order everywhere; text is
 //! compared by its bytes on both sides ([`KeyColumn::bytewise`]), which is Snowflake's order without a collation.
 
-use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple};
-use crate::domain::task::ExtractionSpec;
+use crate::domain::table::{Content, KeyColumn, KeyKind, KeyRange, KeyTuple};
+use crate::domain::table_plan::{ExtractColumn, LoadColumn, TablePlan};
 use crate::snowflake::merge::is_collated;
 use crate::types::comparison::lexicographic;
 use crate::types::snowflake_name::{quote, quote_text};
@@ -23,14 +23,12 @@ pub struct TargetKey {
 ///
 /// # Errors
 /// All columns whose ranges cannot be told in the target: why, and what to do.
-pub fn target_key(extraction: &ExtractionSpec) -> Result<Vec<TargetKey>, Vec<String>> {
+pub fn target_key(plan: &TablePlan) -> Result<Vec<TargetKey>, Vec<String>> {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
-    for key in &extraction.key {
-        let column = extraction
-            .columns
-            .iter()
-            .find(|c| c.source.name == key.name);
-        let Some(column) = column else {
+    let columns = plan.columns_of(Content::Rows);
+    for key in &plan.extract.key {
+        let of_key = |(extract, _): &&(&ExtractColumn, &LoadColumn)| extract.source.name == key.name;
+        let Some((_, column)) = columns.iter().find(of_key) else {
             problems.push(format!(
                 "the rows of a partition are replaced by its key, and the key column {} is not in the target; take it out of excludeSourceColumns, or partition by another column",
                 key.name
@@ -41,12 +39,12 @@ pub fn target_key(extraction: &ExtractionSpec) -> Result<Vec<TargetKey>, Vec<Str
         if is_collated(&column.target_type) || !keeps_order(key, &target) {
             problems.push(format!(
                 "the rows of a partition are replaced by its key, and the order of the key column {} is not kept in the target column {} of type {}; change its type, partition by another column, or write [] for one partition",
-                key.name, column.target_name, column.target_type
+                key.name, column.name, column.target_type
             ));
             continue;
         }
         found.push(TargetKey {
-            name: quote(&column.target_name),
+            name: quote(&column.name),
             kind: key.kind,
             target,
             nullable: key.nullable,

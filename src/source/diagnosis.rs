@@ -29,7 +29,7 @@ fn ask(request: &ExtractRequest) -> Result<SourceSession<'static>, SourceError> 
     let settings = TransactionSettings {
         isolation: Isolation::EachStatement,
         statement_timeout: None,
-        row_security: request.extraction.row_security,
+        row_security: request.extract.row_security,
     };
     SourceSession::open(&request.settings, request.dialect, &settings)
 }
@@ -41,10 +41,10 @@ pub(super) fn same_columns(
     session: &SourceSession<'_>,
 ) -> Result<(), SourceError> {
     let place = request.place();
-    let table = &request.extraction.source;
+    let table = &request.extract.source;
     let rows = session.query(&request.dialect.columns_query(table), &place)?;
     let now: Vec<SourceColumn> = rows.iter().map(|row| source_column(row)).collect();
-    let planned = request.extraction.columns.iter().map(|c| &c.source);
+    let planned = request.extract.columns.iter().map(|c| &c.source);
     let changes = changes(planned, &now);
     if changes.is_empty() {
         return Ok(());
@@ -146,7 +146,7 @@ fn told_bytes(message: &str) -> Option<String> {
 /// ` in the row with id = 5`, from the key's cells.
 fn row_with(request: &ExtractRequest, cells: impl Iterator<Item = Option<String>>) -> String {
     let key: Vec<String> = request
-        .extraction
+        .extract
         .key
         .iter()
         .zip(cells)

@@ -15,7 +15,8 @@ use crate::dialect::{Dialect, Scope};
 use crate::domain::progress::TaskProgress;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Slice;
-use crate::domain::task::{ExtractionSpec, Manifest, StagedFile};
+use crate::domain::table_plan::ExtractSpec;
+use crate::domain::task::{Manifest, StagedFile};
 use crate::file::{FileContent, ParquetFile};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::stage::Stage;
@@ -39,7 +40,7 @@ pub struct ExtractRequest {
     /// Its SQL.
     pub dialect: &'static dyn Dialect,
     /// What the table's extractions have in common.
-    pub extraction: ExtractionSpec,
+    pub extract: ExtractSpec,
     /// The partition.
     pub slice: Slice,
     /// The columns.
@@ -52,7 +53,7 @@ pub struct ExtractRequest {
 
 impl ExtractRequest {
     pub(super) fn scope(&self) -> Scope<'_> {
-        Scope::of(&self.extraction, &self.slice)
+        Scope::of(&self.extract, &self.slice)
     }
 
     /// What messages call it.
@@ -60,7 +61,7 @@ impl ExtractRequest {
         format!(
             "{}, table {}",
             self.settings.place(),
-            self.extraction.source
+            self.extract.source
         )
     }
 }
@@ -198,7 +199,7 @@ fn fetch_all(
     let transaction = TransactionSettings {
         isolation: Isolation::OneSnapshot,
         statement_timeout: None,
-        row_security: request.extraction.row_security,
+        row_security: request.extract.row_security,
     };
     let session = SourceSession::open(&request.settings, dialect, &transaction)?;
     let scope = request.scope();
@@ -208,11 +209,11 @@ fn fetch_all(
         query,
         dialect,
         &scope,
-        request.extraction.row_security,
+        request.extract.row_security,
         &place,
     )?;
     let longest = measure(request, &session, &place)?;
-    let checksum = match &request.extraction.checksum {
+    let checksum = match &request.extract.checksum {
         Some(aggregate) => {
             let value = session.value(&dialect.aggregate_query(&scope, aggregate), &place)?;
             // An aggregate over no rows may be NULL.

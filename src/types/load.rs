@@ -14,9 +14,9 @@ use arrow::datatypes::DataType;
 
 /// How a column of the file becomes a column of the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadColumn {
+pub struct LoadExpression {
     /// The expression over the file, e.g. `$1:"c0"::NUMBER(38,2)`.
-    pub expression: String,
+    pub sql: String,
     /// What users should know of: values that mean the same but are not the same.
     pub warning: Option<String>,
 }
@@ -25,7 +25,7 @@ pub struct LoadColumn {
 ///
 /// # Errors
 /// When its values could not be loaded as they are: why, for a message that names the column.
-pub fn load_column(plan: &ColumnPlan, target_type: &str) -> Result<LoadColumn, String> {
+pub fn load_expression(plan: &ColumnPlan, target_type: &str) -> Result<LoadExpression, String> {
     let file = format!("$1:{}", quote(&plan.file_name));
     let mut warning = None;
     let mut zoneless = || warning = Some("it has no zone: values are taken as UTC".to_owned());
@@ -97,8 +97,8 @@ pub fn load_column(plan: &ColumnPlan, target_type: &str) -> Result<LoadColumn, S
         }
         _ => return Err(no_exact_form(target_type)),
     };
-    Ok(LoadColumn {
-        expression,
+    Ok(LoadExpression {
+        sql: expression,
         warning,
     })
 }

@@ -4,7 +4,7 @@ use super::store::Store;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{OwnedWorkflow, TableState};
 use crate::domain::phase::PartitionPhase;
-use crate::domain::task::ExtractionSpec;
+use crate::domain::table_plan::TablePlan;
 use crate::domain::{PartitionNo, TableNo};
 use async_trait::async_trait;
 use std::collections::{HashMap, VecDeque};
@@ -110,7 +110,7 @@ impl Loader for FakeLoader {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        _: &ExtractionSpec,
+        _: &TablePlan,
         batch: &[StagedPartition],
     ) -> LoadOutcome {
         self.batches.lock().unwrap().push(batch.len());
@@ -197,7 +197,7 @@ impl Loader for ProcessLoader {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        extraction: &ExtractionSpec,
+        extraction: &TablePlan,
         batch: &[StagedPartition],
     ) -> LoadOutcome {
         let mut stopped = self.stopped.subscribe();

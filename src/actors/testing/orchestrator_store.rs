@@ -5,14 +5,15 @@ use super::loader::LOCK_PATIENCE;
 use super::store::{PLATFORM, PartitionRow, Rows, Store, TableKey, TaskRow, task_id};
 use crate::checkpoint::{
     Admission, Applied, CheckpointError, EndedTask, LoadUnit, NewTask, OrchestratorCheckpoint,
-    OwnedWorkflow, PartitionKey, PartitionState, StateChange, TablePlan, TableState,
+    OwnedWorkflow, PartitionKey, PartitionState, PlannedTable, StateChange, TableState,
     WorkflowSearch,
 };
 use crate::domain::analysis::fingerprint;
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
 use crate::domain::request::{Orders, Request};
 use crate::domain::table::TableRef;
-use crate::domain::task::{ExtractionSpec, TaskKind};
+use crate::domain::table_plan::TablePlan;
+use crate::domain::task::TaskKind;
 use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -222,7 +223,7 @@ impl OrchestratorCheckpoint for Store {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        plan: &TablePlan,
+        plan: &PlannedTable,
     ) -> Result<Applied, CheckpointError> {
         let after = self.faults.enter("write_plan").await?;
         let answer = self.rows().write_plan(owned, table_no, plan);
@@ -334,7 +335,7 @@ impl OrchestratorCheckpoint for Store {
         &self,
         _: &OwnedWorkflow,
         _: TableNo,
-        _: &ExtractionSpec,
+        _: &TablePlan,
         _: &[LoadUnit],
         _: u64,
         _: Admission,
@@ -407,7 +408,7 @@ impl Store {
                 table_no: *no,
                 phase: row.phase,
                 spec: row.spec.clone(),
-                extraction: row.extraction.clone(),
+                plan: row.plan.clone(),
                 num_partitions: count(*no),
                 request: row.request,
             })
@@ -458,7 +459,7 @@ impl Rows {
         &mut self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        plan: &TablePlan,
+        plan: &PlannedTable,
     ) -> Result<Applied, CheckpointError> {
         self.check_owner(owned)?;
         let Some(table) = self.tables.get_mut(&(owned.id, table_no)) else {
@@ -478,7 +479,7 @@ impl Rows {
             return Ok(Applied::No);
         }
         table.phase = TablePhase::Executing;
-        table.extraction = Some(plan.extraction.clone());
+        table.plan = Some(plan.plan.clone());
         table.warnings.extend(plan.warnings.iter().cloned());
         for (no, partition) in plan.partitions.iter().enumerate() {
             let row = PartitionRow {

@@ -1,13 +1,17 @@
 //! The double of the target planner: it takes the partitions of the analysis.
 
 use crate::actors::ports::TargetPlanner;
-use crate::checkpoint::{OwnedWorkflow, TablePlan};
+use crate::checkpoint::{OwnedWorkflow, PlannedTable};
 use crate::dialect;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::planned::PlannedPartition;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, QueryModifiers, Slice};
-use crate::domain::task::{ExtractionSpec, LoadMode, TaskFailure};
+use crate::domain::spec::RowSecurity;
+use crate::domain::table_plan::{
+    ExtractSpec, LoadMode, LoadSpec, Route, SyncSpec, TablePlan, TargetKind,
+};
+use crate::domain::task::TaskFailure;
 use crate::plan::synchronization::{sync_key, sync_plan};
 use async_trait::async_trait;
 use std::collections::{HashSet, VecDeque};
@@ -36,7 +40,7 @@ impl TargetPlanner for FakePlanner {
         owned: &OwnedWorkflow,
         spec: &TableSpec,
         analysis: &TableAnalysis,
-    ) -> Result<TablePlan, TaskFailure> {
+    ) -> Result<PlannedTable, TaskFailure> {
         if let Some(failure) = self.failures.lock().unwrap().pop_front() {
             return Err(failure);
         }
@@ -66,29 +70,36 @@ impl TargetPlanner for FakePlanner {
                 checksum: None,
             });
         }
-        Ok(TablePlan {
-            extraction: ExtractionSpec {
-                platform: owned.platform,
-                source: spec.source.clone(),
-                target: spec.target.clone(),
-                key: analysis.key.clone(),
-                columns: Vec::new(),
-                where_clause: None,
-                query_modifiers: QueryModifiers::default(),
-                row_security: crate::domain::spec::RowSecurity::default(),
-                checksum: None,
-                watermark: None,
-                load: LoadMode::Append,
-                primary_key: Vec::new(),
-                sync_key: None,
-                load_segment_mb: None,
+        Ok(PlannedTable {
+            plan: TablePlan {
+                extract: ExtractSpec {
+                    platform: owned.platform,
+                    route: Route::Stream,
+                    source: spec.source.clone(),
+                    key: analysis.key.clone(),
+                    columns: Vec::new(),
+                    primary_key: Vec::new(),
+                    where_clause: None,
+                    query_modifiers: QueryModifiers::default(),
+                    row_security: RowSecurity::default(),
+                    checksum: None,
+                    watermark: None,
+                },
+                load: LoadSpec {
+                    target: spec.target.clone(),
+                    kind: TargetKind::Native,
+                    columns: Vec::new(),
+                    mode: LoadMode::Append,
+                    segment_mb: None,
+                },
+                sync: SyncSpec { state_key: None },
             },
             partitions,
             synchronization: sync_plan(
                 spec.synchronization.is_stateful().then(|| table.clone()),
                 spec,
                 analysis,
-                &[],
+                Vec::new(),
             ),
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,

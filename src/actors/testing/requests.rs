@@ -98,7 +98,7 @@ impl Rows {
         let table = self.tables.get_mut(&key).unwrap();
         table.request = None;
         let had_ended = matches!(table.phase, TablePhase::Failed | TablePhase::Cancelled);
-        let is_planned = table.extraction.is_some();
+        let is_planned = table.plan.is_some();
         if had_ended {
             table.error = None;
             table.phase = if is_planned {

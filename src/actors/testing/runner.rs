@@ -97,7 +97,7 @@ impl TaskRunner for FakeRunner {
     ) -> Result<TaskResult, TaskFailure> {
         assert_eq!(
             task.kind == TaskKind::Extract,
-            work.extraction.is_some() && task.partition_no.is_some()
+            work.extract.is_some() && task.partition_no.is_some()
         );
         self.started.lock().unwrap().push(task.clone());
         let key = (

@@ -7,7 +7,8 @@ use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase}
 use crate::domain::request::Request;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{KeyRange, Platform, Slice, TableRef, WrittenName};
-use crate::domain::task::{ExtractionSpec, Manifest, TaskKind};
+use crate::domain::table_plan::TablePlan;
+use crate::domain::task::{Manifest, TaskKind};
 use crate::domain::{Attempt, ClaimToken, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -28,7 +29,7 @@ pub(super) struct WorkflowRow {
 pub(super) struct TableRow {
     pub phase: TablePhase,
     pub spec: TableSpec,
-    pub extraction: Option<ExtractionSpec>,
+    pub plan: Option<TablePlan>,
     pub epoch: OwnerEpoch,
     pub error: Option<String>,
     pub warnings: Vec<String>,
@@ -115,7 +116,7 @@ impl Store {
             let row = TableRow {
                 phase: TablePhase::Pending,
                 spec: spec(table),
-                extraction: None,
+                plan: None,
                 epoch: OwnerEpoch(0),
                 error: None,
                 warnings: Vec::new(),
@@ -237,7 +238,7 @@ impl Store {
     /// Makes a table's row one that no version has ever written: executing without saying how.
     pub fn corrupt_table(&self, id: WorkflowId, no: u32) {
         if let Some(table) = self.rows().tables.get_mut(&(id, TableNo(no))) {
-            (table.phase, table.extraction) = (TablePhase::Executing, None);
+            (table.phase, table.plan) = (TablePhase::Executing, None);
         }
     }
 

@@ -37,8 +37,8 @@ impl WorkerCheckpoint for Store {
                     workflow_name: rows.workflows[&key.0].name.clone(),
                     table_no: key.1,
                     spec: row.spec.clone(),
-                    extraction: row.extraction.clone(),
-                    previous: (row.extraction.is_none() && row.spec.synchronization.is_stateful())
+                    extract: row.plan.clone().map(|plan| plan.extract),
+                    previous: (row.plan.is_none() && row.spec.synchronization.is_stateful())
                         .then(|| row.previous.clone())
                         .flatten(),
                 })

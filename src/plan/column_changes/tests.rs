@@ -12,8 +12,8 @@ fn source(name: &str, type_name: &str, length: Option<u32>, scale: Option<i32>) 
     }
 }
 
-fn extracted(source: SourceColumn) -> ExtractColumn {
-    ExtractColumn {
+fn extracted(source: SourceColumn) -> MatchedColumn {
+    MatchedColumn {
         target_name: source.name.to_uppercase(),
         target_type: "VARCHAR".into(),
         transform: None,
@@ -189,7 +189,7 @@ fn renamed_columns_with_the_same_values_are_moved_again() {
 #[test]
 fn another_source_of_the_same_target_column_is_told() {
     let before = analysis(&[source("a", "int4", None, None)]);
-    let now = [ExtractColumn {
+    let now = [MatchedColumn {
         target_name: "A".into(),
         ..extracted(source("b", "int4", None, None))
     }];

@@ -6,7 +6,8 @@
 //! table is named, for its owner too). Rows that are only added meet neither.
 
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
-use crate::domain::task::{ExtractionSpec, LoadMode};
+use crate::domain::table_plan::{LoadMode, TablePlan};
+use crate::domain::table::Content;
 use crate::types::snowflake_name::{quote, quote_table};
 
 /// What is known of a target's policies.
@@ -29,11 +30,11 @@ pub fn looks_at_rows(spec: &TableSpec) -> bool {
 /// All such policies: what would happen, and what to do.
 pub fn check(
     spec: &TableSpec,
-    extraction: &ExtractionSpec,
+    plan: &TablePlan,
     policies: &Policies,
 ) -> Result<(), Vec<String>> {
     let target = quote_table(&spec.target);
-    let compared = compared_columns(spec, extraction);
+    let compared = compared_columns(spec, plan);
     let mut problems: Vec<String> = policies
         .masked
         .iter()
@@ -58,7 +59,7 @@ pub fn check(
 }
 
 /// The target's columns that this run or a later one compares, by their exact names.
-fn compared_columns<'a>(spec: &TableSpec, extraction: &'a ExtractionSpec) -> Vec<&'a str> {
+fn compared_columns<'a>(spec: &TableSpec, plan: &'a TablePlan) -> Vec<&'a str> {
     let (by_range, by_primary_key) = match &spec.synchronization {
         Synchronization::None => (false, false),
         Synchronization::FullReplace | Synchronization::Checksum { .. } => (true, false),
@@ -69,19 +70,18 @@ fn compared_columns<'a>(spec: &TableSpec, extraction: &'a ExtractionSpec) -> Vec
         } => {
             let merges = *track_modifications
                 || spec.reset_partitions == ResetPartitions::EnabledWithDedup
-                || extraction.load == LoadMode::Merge;
+                || plan.load.mode == LoadMode::Merge;
             (false, merges || *track_deletions)
         }
     };
     let is_compared = |name: &String| {
-        (by_range && extraction.key.iter().any(|key| key.name == *name))
-            || (by_primary_key && extraction.primary_key.contains(name))
+        (by_range && plan.extract.key.iter().any(|key| key.name == *name))
+            || (by_primary_key && plan.extract.primary_key.contains(name))
     };
-    extraction
-        .columns
-        .iter()
-        .filter(|column| is_compared(&column.source.name))
-        .map(|column| column.target_name.as_str())
+    plan.columns_of(Content::Rows)
+        .into_iter()
+        .filter(|(extract, _)| is_compared(&extract.source.name))
+        .map(|(_, load)| load.name.as_str())
         .collect()
 }
 
@@ -92,7 +92,9 @@ pub(crate) mod tests {
     use crate::domain::table::{
         KeyColumn, KeyKind, Platform, QueryModifiers, SourceColumn, TableRef, WrittenName,
     };
-    use crate::domain::task::ExtractColumn;
+    use crate::domain::table_plan::{
+        ExtractSpec, LoadSpec, MatchedColumn, Route, SyncSpec, TargetKind,
+    };
 
     fn table() -> TableRef {
         let name = |text: &str| WrittenName(text.to_owned());
@@ -104,8 +106,8 @@ pub(crate) mod tests {
     }
 
     /// Partitioned by `part`, identified by `id`.
-    pub(crate) fn extraction(load: LoadMode) -> ExtractionSpec {
-        let column = |name: &str| ExtractColumn {
+    pub(crate) fn plan(mode: LoadMode) -> TablePlan {
+        let column = |name: &str| MatchedColumn {
             source: SourceColumn {
                 name: name.to_owned(),
                 ..SourceColumn::default()
@@ -114,26 +116,35 @@ pub(crate) mod tests {
             target_type: "VARCHAR".to_owned(),
             transform: None,
         };
-        ExtractionSpec {
-            platform: Platform::Redshift,
-            source: table(),
-            target: table(),
-            key: vec![KeyColumn {
-                name: "part".to_owned(),
-                kind: KeyKind::Text,
-                nullable: true,
-                bytewise: true,
-            }],
-            columns: vec![column("id"), column("part"), column("v")],
-            where_clause: None,
-            query_modifiers: QueryModifiers::default(),
-            row_security: RowSecurity::default(),
-            checksum: None,
-            watermark: None,
-            load,
-            primary_key: vec!["id".to_owned()],
-            sync_key: None,
-            load_segment_mb: None,
+        let columns = ["id", "part", "v"].map(|name| column(name).split());
+        let (extracted, loaded) = columns.into_iter().unzip();
+        TablePlan {
+            extract: ExtractSpec {
+                platform: Platform::Redshift,
+                route: Route::Stream,
+                source: table(),
+                key: vec![KeyColumn {
+                    name: "part".to_owned(),
+                    kind: KeyKind::Text,
+                    nullable: true,
+                    bytewise: true,
+                }],
+                columns: extracted,
+                primary_key: vec!["id".to_owned()],
+                where_clause: None,
+                query_modifiers: QueryModifiers::default(),
+                row_security: RowSecurity::default(),
+                checksum: None,
+                watermark: None,
+            },
+            load: LoadSpec {
+                target: table(),
+                kind: TargetKind::Native,
+                columns: loaded,
+                mode,
+                segment_mb: None,
+            },
+            sync: SyncSpec { state_key: None },
         }
     }
 
@@ -150,7 +161,7 @@ pub(crate) mod tests {
                 .to_vec(),
             hides_rows: true,
         };
-        let problems = check(&spec, &extraction(load), &policies)
+        let problems = check(&spec, &plan(load), &policies)
             .err()
             .unwrap_or_default();
         problems

@@ -5,7 +5,7 @@ use super::metadata::{create_schema_probe, drop_probe};
 use super::{Session, cause, probe_name};
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::TableSpec;
-use crate::domain::task::LoadMode;
+use crate::domain::table_plan::LoadMode;
 use crate::plan::synchronization::{load_mode, tracks_deletions};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::error::Kind;

@@ -22,13 +22,13 @@ fn array(type_name: &str) -> SourceColumn {
     }
 }
 
-fn loaded(source: &SourceColumn, target: &str) -> Result<LoadColumn, String> {
+fn loaded(source: &SourceColumn, target: &str) -> Result<LoadExpression, String> {
     let PlannedColumn { plan, .. } = plan_column(source, "\"x\"", 0, Some(target), false);
-    load_column(&plan, target)
+    load_expression(&plan, target)
 }
 
 fn expression(source: &SourceColumn, target: &str) -> Result<String, String> {
-    loaded(source, target).map(|loaded| loaded.expression)
+    loaded(source, target).map(|loaded| loaded.sql)
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn what_is_written_in_another_way_than_before_is_told() {
     ] {
         let column = source(name, None, None);
         let planned = plan_column(&column, "\"x\"", 0, Some(target), false);
-        let loaded = load_column(&planned.plan, target).expect("a way");
+        let loaded = load_expression(&planned.plan, target).expect("a way");
         assert!(
             planned.conversion.or(loaded.warning).is_some(),
             "{name} into {target}"
@@ -214,7 +214,7 @@ fn every_default_target_can_be_loaded_without_a_conversion() {
             let target = default.default_target;
             let planned = plan_column(&column, "\"x\"", 0, Some(&target), is_redshift);
             assert_eq!(planned.plan, default.plan, "{column:?}");
-            let loaded = load_column(&planned.plan, &target);
+            let loaded = load_expression(&planned.plan, &target);
             assert_eq!(
                 loaded.map(|loaded| loaded.warning),
                 Ok(None),

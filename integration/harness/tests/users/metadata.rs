@@ -69,7 +69,7 @@ fn metadata_of_a_newer_version_is_left_alone_by_every_command() {
     ] {
         let ended = site.command(arguments).run(DEADLINE);
         assert_eq!(ended.code(), Some(2), "{arguments:?} {}", ended.stderr);
-        assert_says(&ended.stderr, &["version 99", "version 3", &site.metadata]);
+        assert_says(&ended.stderr, &["version 99", "version 4", &site.metadata]);
     }
     assert_eq!(
         site.sql()
@@ -121,7 +121,7 @@ fn metadata_of_an_older_version_is_upgraded_and_workers_wait_for_it() {
     );
     assert_eq!(
         sql.number(&format!("SELECT MAX(VERSION) FROM {schema}.SCHEMA_VERSION")),
-        3
+        4
     );
     assert_eq!(
         sql.rows(&format!(

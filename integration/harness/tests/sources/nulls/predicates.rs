@@ -9,7 +9,7 @@ use snowhaul::domain::table::{
     KeyColumn, KeyKind, KeyRange, KeyTuple, Platform, QueryModifiers, SourceColumn, TableRef,
     WrittenName,
 };
-use snowhaul::domain::task::{ExtractColumn, ExtractionSpec};
+use snowhaul::domain::table_plan::{ExtractColumn, LoadColumn, TablePlan};
 use snowhaul::plan::{boundaries, ranges};
 use snowhaul::snowflake::replace::{delete_ranges, target_key};
 use snowhaul::types::key_text;
@@ -511,23 +511,31 @@ fn every_row_falls_into_exactly_one_run_of_a_watermark() {
 }
 
 /// What Snowflake is told to delete of a range, and how its rows come into its table.
-fn extraction(case: &Case) -> ExtractionSpec {
+fn plan(case: &Case) -> TablePlan {
     let columns = case.kinds.iter().enumerate().map(|(place, kind)| {
-        let name = format!("k{place}");
-        ExtractColumn {
-            source: SourceColumn {
-                name: name.clone(),
-                ..SourceColumn::default()
-            },
-            target_name: name.to_uppercase(),
-            target_type: kind.target.unwrap().to_owned(),
-            transform: None,
-        }
+        let (name, target_type) = (format!("k{place}"), kind.target.unwrap().to_owned());
+        let load = LoadColumn {
+            name: name.to_uppercase(),
+            target_type: target_type.clone(),
+            decode: None,
+        };
+        let source = SourceColumn {
+            name,
+            ..SourceColumn::default()
+        };
+        let extract = ExtractColumn {
+            source,
+            fits: Some(target_type),
+            encode: None,
+        };
+        (extract, load)
     });
-    let columns: Vec<ExtractColumn> = columns.collect();
+    let (extracted, loaded): (Vec<_>, Vec<_>) = columns.unzip();
     let spec = json!({
-        "platform": "postgresql", "source": table(), "target": table(), "key": case.key(), "columns": columns,
-        "load": "replaceRange",
+        "version": 4,
+        "extract": {"platform": "postgresql", "source": table(), "key": case.key(), "columns": extracted},
+        "load": {"target": table(), "columns": loaded, "mode": "replaceRange"},
+        "sync": {},
     });
     serde_json::from_value(spec).unwrap()
 }
@@ -564,7 +572,7 @@ fn a_range_is_the_same_rows_in_the_source_and_in_snowflake() {
             .iter()
             .map(|range| condition(dialect, &key, range, None))
             .collect();
-        let target = target_key(&extraction(&case)).unwrap();
+        let target = target_key(&plan(&case)).unwrap();
         let in_the_target: Vec<String> = ranges
             .iter()
             .map(|range| {
