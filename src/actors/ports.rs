@@ -24,7 +24,7 @@ pub struct StagedPartition {
 }
 
 /// How a load ended.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum LoadOutcome {
     /// All partitions are committed.
     Committed,

@@ -106,7 +106,11 @@ impl HybridCheckpoint {
 
     /// Partitions without a row up to this run's watermark stand at it as well: otherwise each run would leave watermarks
     /// of its own behind, and the next would look for rows above each of them.
-    fn advance_unchanged(&self, planned: &PlannedTable, key: &str) -> Option<(String, Option<u64>)> {
+    fn advance_unchanged(
+        &self,
+        planned: &PlannedTable,
+        key: &str,
+    ) -> Option<(String, Option<u64>)> {
         let upto = &planned.plan.extract.watermark.as_ref()?.upto;
         let numbers: Vec<usize> = planned
             .partitions

@@ -1,11 +1,15 @@
-//! The end of a workflow, written in one transaction.
+//! The end of a workflow, written in one transaction; and what whoever cleans up after it asks.
 
 use super::contract::*;
 use super::hybrid::{Cells, HybridCheckpoint, corrupt};
 use super::requests::ENDED_TABLE;
+use crate::domain::TableNo;
 use crate::domain::phase::WorkflowPhase;
 use crate::domain::request::Request;
 use crate::failpoint::Step;
+use crate::snowflake::SnowflakeError;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 impl HybridCheckpoint {
     /// As [`OrchestratorCheckpoint::complete_workflow`] says.
@@ -80,5 +84,56 @@ impl HybridCheckpoint {
         } else {
             Applied::No
         })
+    }
+
+    /// Whether this owner still drives the workflow. One statement.
+    ///
+    /// # Errors
+    /// Why Snowflake does not answer.
+    pub async fn is_driven_here(&self, owned: &OwnedWorkflow) -> Result<bool, SnowflakeError> {
+        let sql = format!(
+            "SELECT WORKFLOW_ID FROM {}.WORKFLOW WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND OWNER IS NOT NULL",
+            self.s, owned.id, owned.epoch.0
+        );
+        Ok(!self.client.query(&sql).await?.is_empty())
+    }
+
+    /// The tables that have been completed since the workflow ended the last time, if it ever did. One statement.
+    ///
+    /// # Errors
+    /// Why Snowflake does not answer.
+    pub async fn completed_since_last_end(
+        &self,
+        owned: &OwnedWorkflow,
+    ) -> Result<BTreeSet<TableNo>, SnowflakeError> {
+        let sql = format!(
+            "SELECT t.TABLE_NO FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID \
+             WHERE t.WORKFLOW_ID = {} AND t.PHASE = 'COMPLETED' AND (w.ENDED_AT IS NULL OR t.ENDED_AT > w.ENDED_AT)",
+            owned.id,
+            s = self.s
+        );
+        let rows = self.client.query(&sql).await?;
+        let numbers = rows.into_iter().flatten().flatten();
+        Ok(numbers
+            .filter_map(|text| text.parse().ok().map(TableNo))
+            .collect())
+    }
+
+    /// For how long workers of cancelled tasks may go on. `None`: there is none. One statement.
+    ///
+    /// # Errors
+    /// Why Snowflake does not answer.
+    pub async fn cancelled_leases(
+        &self,
+        owned: &OwnedWorkflow,
+    ) -> Result<Option<Duration>, SnowflakeError> {
+        let sql = format!(
+            "SELECT TIMESTAMPDIFF('millisecond', SYSDATE(), MAX(LEASE_UNTIL)) FROM {}.TASK_QUEUE WHERE WORKFLOW_ID = {} AND STATUS = 'CANCELLED' AND LEASE_UNTIL > SYSDATE()",
+            self.s, owned.id
+        );
+        let rows = self.client.query(&sql).await?;
+        let left = rows.into_iter().flatten().next().flatten();
+        let left = left.and_then(|text| text.parse::<u64>().ok());
+        Ok(left.map(|ms| Duration::from_millis(ms.max(1))))
     }
 }

@@ -345,7 +345,7 @@ pub struct DoctorArguments {
     pub probe_long: bool,
 }
 
-/// [`crate::roles::doctor::Role`] as an argument.
+/// [`crate::app::doctor::Role`] as an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RoleArgument {
     /// Drives workflows.

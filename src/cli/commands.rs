@@ -4,25 +4,28 @@ use super::Ending;
 use super::arguments::*;
 use super::logging::{LogLevel, Logs, start_logs};
 use super::{doctor, lever_commands, source_commands};
+use crate::app::follow::{Followed, follow};
+use crate::app::{AppError, naming};
 use crate::checkpoint::{
     HybridCheckpoint, NewWorkflow, TableProgress, WorkerSummary, WorkflowCatalog, WorkflowSummary,
 };
+use crate::cli::report::progress::ProgressView;
+use crate::cli::report::tables as report;
 use crate::config::workflow::Asked;
-use crate::config::{self, ConfigErrors, LogFormat, workflow_name};
+use crate::config::{self, ConfigErrors, workflow_name};
 use crate::dialect;
 use crate::domain::WorkflowId;
 use crate::domain::affinity::AffinityFilter;
+use crate::domain::log_format::LogFormat;
 use crate::domain::request::Lever;
 use crate::domain::spelling::meant;
 use crate::domain::table::{OTHER_PLATFORMS, Platform};
-use crate::roles::standalone::{Followed, StandaloneSettings, follow};
+use crate::roles::standalone::StandaloneSettings;
 use crate::roles::worker::wait_for_metadata;
-use crate::roles::{RoleError, naming, orchestrator, shutdown, standalone, worker};
+use crate::roles::{orchestrator, shutdown, standalone, worker};
 use crate::snowflake::connection::{ConnectionError, Surroundings, find};
 use crate::snowflake::{Connection, SnowflakeClient};
 use crate::telemetry::logs::{LogSink, init};
-use crate::telemetry::progress::ProgressView;
-use crate::telemetry::report;
 use crate::types::metadata_location::MetadataLocation;
 use indicatif::MultiProgress;
 use serde_json::json;
@@ -39,7 +42,7 @@ pub(super) const COMMAND_LOGS: &str = "warn";
 const METADATA_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a command.
-pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
+pub(super) async fn run(arguments: Arguments) -> Result<Ending, AppError> {
     match arguments.command {
         Command::Orchestrator(arguments) => run_orchestrator(arguments).await,
         Command::Worker(WorkerArguments {
@@ -49,7 +52,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
         Command::Worker(arguments) => run_worker(arguments).await,
         Command::Workflow(WorkflowCommand::Create(arguments))
         | Command::CreateDataMigrationWorkflow(arguments) => create(arguments).await,
-        Command::CreateDataValidationWorkflow(_) => Err(RoleError::Refused(
+        Command::CreateDataValidationWorkflow(_) => Err(AppError::Refused(
             "data validation workflows are not supported yet; nothing was written. What a migration loads is counted and compared with what was extracted while it runs; compare further with queries of your own on both sides".to_owned(),
         )),
         Command::Workflow(WorkflowCommand::List(arguments)) => list(arguments).await,
@@ -81,7 +84,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, RoleError> {
     }
 }
 
-async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, RoleError> {
+async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, AppError> {
     let logs = arguments.logs.clone();
     let read = move || {
         let mut settings =
@@ -117,7 +120,7 @@ async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, Ro
     Ok(Ending::Done)
 }
 
-async fn run_worker(arguments: WorkerArguments) -> Result<Ending, RoleError> {
+async fn run_worker(arguments: WorkerArguments) -> Result<Ending, AppError> {
     let mut logs = arguments.logs.clone();
     if arguments.habits.debug {
         logs.log_level = Some(LogLevel::Debug);
@@ -161,13 +164,13 @@ async fn run_worker(arguments: WorkerArguments) -> Result<Ending, RoleError> {
 
 /// Reads a configuration, and tells its warnings.
 fn told<C>(
-    read: impl Fn() -> Result<C, RoleError>,
+    read: impl Fn() -> Result<C, AppError>,
     warnings: impl Fn(&C) -> &Vec<String>,
-) -> impl Fn() -> Result<C, RoleError> {
+) -> impl Fn() -> Result<C, AppError> {
     move || read().inspect(|config| tell(warnings(config)))
 }
 
-async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
+async fn create(arguments: CreateArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let mut workflow = read_workflow(&arguments.workflow)?;
     let stem = stem_if_unnamed(&arguments.workflow);
@@ -213,7 +216,7 @@ async fn create(arguments: CreateArguments) -> Result<Ending, RoleError> {
     }
 }
 
-async fn run_standalone(arguments: RunArguments) -> Result<Ending, RoleError> {
+async fn run_standalone(arguments: RunArguments) -> Result<Ending, AppError> {
     let mut worker = config::worker::load(&arguments.config, &variable).map_err(refused)?;
     let mut workflow = read_workflow(&arguments.workflow)?;
     serves(&worker, &workflow, &arguments.config)?;
@@ -274,7 +277,7 @@ async fn report_end(
     catalog: &HybridCheckpoint,
     workflow: &WorkflowSummary,
     tables: &[TableProgress],
-) -> Result<Ending, RoleError> {
+) -> Result<Ending, AppError> {
     print!("{}", report::workflow_status(workflow, tables));
     let id = WorkflowId(workflow.workflow_id);
     for (table, warning) in catalog.warnings(id).await? {
@@ -301,7 +304,7 @@ fn ending(workflow: &WorkflowSummary, tables: &[TableProgress]) -> Ending {
     }
 }
 
-async fn list(arguments: ListArguments) -> Result<Ending, RoleError> {
+async fn list(arguments: ListArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let catalog = catalog(&arguments.connection)?;
     WorkflowCatalog::check_schema(&catalog).await?;
@@ -314,7 +317,7 @@ async fn list(arguments: ListArguments) -> Result<Ending, RoleError> {
     Ok(Ending::Done)
 }
 
-async fn list_workers(arguments: ListArguments) -> Result<Ending, RoleError> {
+async fn list_workers(arguments: ListArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let catalog = catalog(&arguments.connection)?;
     WorkflowCatalog::check_schema(&catalog).await?;
@@ -337,7 +340,7 @@ async fn list_workers(arguments: ListArguments) -> Result<Ending, RoleError> {
     Ok(Ending::Done)
 }
 
-async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
+async fn status(arguments: StatusArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let catalog = catalog(&arguments.connection)?;
     WorkflowCatalog::check_schema(&catalog).await?;
@@ -375,7 +378,7 @@ async fn status(arguments: StatusArguments) -> Result<Ending, RoleError> {
 pub(super) async fn no_such_workflow(
     catalog: &dyn WorkflowCatalog,
     name: &str,
-) -> Result<RoleError, RoleError> {
+) -> Result<AppError, AppError> {
     let known: Vec<String> = catalog
         .list_workflows()
         .await?
@@ -389,7 +392,7 @@ pub(super) async fn no_such_workflow(
         (None, true) => "there are none yet".to_owned(),
         (None, false) => format!("there are {}", known.join(", ")),
     };
-    Ok(RoleError::Refused(format!(
+    Ok(AppError::Refused(format!(
         "there is no workflow {name}; {known}"
     )))
 }
@@ -398,13 +401,13 @@ fn serves(
     worker: &config::worker::WorkerConfig,
     workflow: &NewWorkflow,
     file: &Path,
-) -> Result<(), RoleError> {
+) -> Result<(), AppError> {
     let affinity = workflow.affinity.as_deref();
     let problems = would_leave(worker, workflow.platform, affinity, file);
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(RoleError::Refused(problems.join("\n")))
+        Err(AppError::Refused(problems.join("\n")))
     }
 }
 
@@ -438,7 +441,7 @@ fn stem_if_unnamed(arguments: &WorkflowFileArguments) -> Option<String> {
 
 /// Reads a workflow file together with what the command line says of it; all mistakes at once. Without a name it still needs
 /// one of its own: see [`naming`].
-fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleError> {
+fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, AppError> {
     let mut problems = Vec::new();
     let name = arguments.name.as_deref();
     if let Some(Err(problem)) = name.map(workflow_name::check_name) {
@@ -470,7 +473,7 @@ fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, RoleE
                 tables: file.tables,
             })
         }
-        _ => Err(RoleError::Refused(problems.join("\n"))),
+        _ => Err(AppError::Refused(problems.join("\n"))),
     }
 }
 
@@ -493,7 +496,7 @@ pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
     }
 }
 
-pub(super) fn catalog(arguments: &ConnectionArguments) -> Result<HybridCheckpoint, RoleError> {
+pub(super) fn catalog(arguments: &ConnectionArguments) -> Result<HybridCheckpoint, AppError> {
     let name = arguments.connection_name.clone();
     let name = name.or_else(|| variable(config::orchestrator::CONNECTION_VARIABLE));
     let connection = connect(name.as_deref())?;
@@ -505,15 +508,14 @@ pub(super) fn catalog(arguments: &ConnectionArguments) -> Result<HybridCheckpoin
 }
 
 /// Where the metadata live, as the environment says: commands have no file.
-fn metadata_location() -> Result<MetadataLocation, RoleError> {
+fn metadata_location() -> Result<MetadataLocation, AppError> {
     Ok(config::orchestrator::load(None, &variable)
         .map_err(refused)?
         .metadata)
 }
 
-fn connect(name: Option<&str>) -> Result<Connection, RoleError> {
-    let connection =
-        find_connection(name).map_err(|error| RoleError::Refused(error.to_string()))?;
+fn connect(name: Option<&str>) -> Result<Connection, AppError> {
+    let connection = find_connection(name).map_err(|error| AppError::Refused(error.to_string()))?;
     tell(&connection.warnings);
     Ok(connection)
 }
@@ -546,12 +548,12 @@ pub(super) fn tell(warnings: &[String]) {
     }
 }
 
-pub(super) fn refused(errors: ConfigErrors) -> RoleError {
-    RoleError::Refused(errors.to_string().trim_end().to_owned())
+pub(super) fn refused(errors: ConfigErrors) -> AppError {
+    AppError::Refused(errors.to_string().trim_end().to_owned())
 }
 
-pub(super) fn no_signals(error: std::io::Error) -> RoleError {
-    RoleError::Internal(format!("signals cannot be watched: {error}"))
+pub(super) fn no_signals(error: std::io::Error) -> AppError {
+    AppError::Internal(format!("signals cannot be watched: {error}"))
 }
 
 #[cfg(test)]

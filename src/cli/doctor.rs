@@ -3,20 +3,22 @@
 use super::Ending;
 use super::arguments::{DoctorArguments, RoleArgument};
 use super::commands::{COMMAND_LOGS, find_connection, parse_platform, variable, would_leave};
+use crate::app::AppError;
+use crate::app::doctor::finding::{Cause, Finding, Status, worst};
+use crate::app::doctor::{self, Examination, Role};
+use crate::cli::report::{doctor as doctor_report, probe as probe_report};
 use crate::config::worker::WorkerConfig;
-use crate::config::{self, ConfigErrors, LogFormat};
+use crate::config::{self, ConfigErrors};
+use crate::domain::log_format::LogFormat;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
-use crate::roles::doctor::{self, Examination, Role};
-use crate::roles::{RoleError, shutdown};
+use crate::roles::shutdown;
 use crate::snowflake::error::Kind;
-use crate::telemetry::doctor_report::{self, Cause, Finding, Status};
 use crate::telemetry::logs::{LogSink, init};
-use crate::telemetry::probe_report;
 use crate::types::metadata_location::MetadataLocation;
 use std::path::{Path, PathBuf};
 
-pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, RoleError> {
+pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     if arguments.probe {
         return probe(&arguments).await;
@@ -52,7 +54,7 @@ pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, RoleEr
         workflow,
     };
     findings.extend(doctor::examine(&examination).await);
-    let ending = doctor_report::worst(&findings).map_or(Ending::Done, Ending::from);
+    let ending = worst(&findings).map_or(Ending::Done, Ending::from);
     tell(
         arguments.json.as_ref(),
         &doctor_report::json(&findings, ending.code()),
@@ -62,7 +64,7 @@ pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, RoleEr
 }
 
 /// Asks the account what the documentation leaves open.
-async fn probe(arguments: &DoctorArguments) -> Result<Ending, RoleError> {
+async fn probe(arguments: &DoctorArguments) -> Result<Ending, AppError> {
     let mut findings = Vec::new();
     let configured = read_configuration(arguments, &mut findings);
     if findings
@@ -74,8 +76,8 @@ async fn probe(arguments: &DoctorArguments) -> Result<Ending, RoleError> {
     }
     let name = arguments.connection_name.clone();
     let connection = find_connection(name.or(configured.connection_name).as_deref())
-        .map_err(|error| RoleError::Refused(error.0.join("\n")))?;
-    let stop = shutdown::requested().map_err(|error| RoleError::Internal(error.to_string()))?;
+        .map_err(|error| AppError::Refused(error.0.join("\n")))?;
+    let stop = shutdown::requested().map_err(|error| AppError::Internal(error.to_string()))?;
     let asked = doctor::probe(
         &connection,
         &configured.metadata,
@@ -85,15 +87,15 @@ async fn probe(arguments: &DoctorArguments) -> Result<Ending, RoleError> {
     .await;
     let report = asked.map_err(|error| match error.kind {
         Kind::Unreachable | Kind::Login | Kind::SessionExpired => {
-            RoleError::Unreachable(error.message)
+            AppError::Unreachable(error.message)
         }
-        _ => RoleError::Internal(format!(
+        _ => AppError::Internal(format!(
             "{}; the probes need a schema of their own: USAGE and CREATE SCHEMA on the metadata's database, or CREATE DATABASE; `snowhaul doctor` says what is missing",
             error.message
         )),
     })?;
     let json = serde_json::to_value(&report)
-        .map_err(|error| RoleError::Internal(format!("the report has no JSON: {error}")))?;
+        .map_err(|error| AppError::Internal(format!("the report has no JSON: {error}")))?;
     tell(arguments.json.as_ref(), &json, &probe_report::text(&report))?;
     if let (Some(drop), Some(None)) = (&report.left_behind, &arguments.json) {
         eprintln!("left behind: {drop}");
@@ -110,13 +112,13 @@ fn tell(
     wanted: Option<&Option<PathBuf>>,
     json: &serde_json::Value,
     text: &str,
-) -> Result<(), RoleError> {
+) -> Result<(), AppError> {
     match wanted {
         None => print!("{text}"),
         Some(None) => println!("{json:#}"),
         Some(Some(file)) => {
             std::fs::write(file, format!("{json:#}\n")).map_err(|error| {
-                RoleError::Internal(format!("{} cannot be written: {error}", file.display()))
+                AppError::Internal(format!("{} cannot be written: {error}", file.display()))
             })?;
             print!("{text}");
         }

@@ -3,23 +3,24 @@
 use super::Ending;
 use super::arguments::LeverArguments;
 use super::commands::{COMMAND_LOGS, catalog, no_signals, no_such_workflow};
+use crate::app::AppError;
+use crate::app::requests::{self, Steered};
 use crate::checkpoint::{SteeredTable, WorkflowCatalog};
-use crate::config::LogFormat;
+use crate::domain::log_format::LogFormat;
 use crate::domain::request::{Lever, Request};
-use crate::roles::steering::{self, Steered};
-use crate::roles::{RoleError, shutdown};
+use crate::roles::shutdown;
 use crate::telemetry::logs::{LogSink, init};
 use serde_json::{Value, json};
 use std::pin::pin;
 
 /// Pulls a lever, and tells what became of it.
-pub(super) async fn pull(lever: Lever, arguments: LeverArguments) -> Result<Ending, RoleError> {
+pub(super) async fn pull(lever: Lever, arguments: LeverArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let catalog = catalog(&arguments.connection)?;
     WorkflowCatalog::check_schema(&catalog).await?;
     let name = &arguments.workflow;
     let mut stop = pin!(shutdown::requested().map_err(no_signals)?);
-    let pulled = steering::pull(&catalog, name, lever, &arguments.tables);
+    let pulled = requests::pull(&catalog, name, lever, &arguments.tables);
     let Some(pulled) = shutdown::unless_stopped(&catalog, pulled, &mut stop).await else {
         eprintln!(
             "stopped before it was certain; `snowhaul workflow status {name}` tells, and the same command does it again"

@@ -1,8 +1,9 @@
 //! What a role's logs are told: flags over the configuration over the environment.
 
 use super::commands::{tell, variable};
-use crate::config::{LogFormat, environment};
-use crate::roles::RoleError;
+use crate::app::AppError;
+use crate::config::environment;
+use crate::domain::log_format::LogFormat;
 use crate::telemetry::logs::{LogSettings, LogSink, start};
 use clap::{Args, ValueEnum};
 use std::fs::{self, File, OpenOptions};
@@ -118,7 +119,7 @@ pub(super) fn start_logs(
     format: LogFormat,
     sink: LogSink,
     default: &str,
-) -> Result<(), RoleError> {
+) -> Result<(), AppError> {
     let path = log_file(arguments, of, &variable);
     let file = path.as_deref().map(open).transpose()?;
     let is_console = arguments.log_destination != Some(LogDestination::File);
@@ -160,14 +161,14 @@ fn log_file(
     }
 }
 
-fn open(path: &Path) -> Result<File, RoleError> {
+fn open(path: &Path) -> Result<File, AppError> {
     let directory = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
     let created = directory.map_or(Ok(()), fs::create_dir_all);
     let opened = created.and_then(|()| OpenOptions::new().append(true).create(true).open(path));
     opened.map_err(|error| {
-        RoleError::Refused(format!(
+        AppError::Refused(format!(
             "the log file {} cannot be written: {error}; name another with --log-file, or --log-destination stdout for none",
             path.display()
         ))

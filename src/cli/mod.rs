@@ -5,10 +5,11 @@ mod commands;
 mod doctor;
 mod lever_commands;
 mod logging;
+mod report;
 mod source_commands;
 
-use crate::roles::RoleError;
-use crate::telemetry::doctor_report::Cause;
+use crate::app::AppError;
+use crate::app::doctor::finding::Cause;
 use arguments::Arguments;
 use std::io::Write;
 use std::process::ExitCode;
@@ -58,12 +59,12 @@ impl From<Cause> for Ending {
     }
 }
 
-impl From<&RoleError> for Ending {
-    fn from(error: &RoleError) -> Self {
+impl From<&AppError> for Ending {
+    fn from(error: &AppError) -> Self {
         match error {
-            RoleError::Refused(_) => Self::Refused,
-            RoleError::Unreachable(_) => Self::Unreachable,
-            RoleError::Internal(_) => Self::Failed,
+            AppError::Refused(_) => Self::Refused,
+            AppError::Unreachable(_) => Self::Unreachable,
+            AppError::Internal(_) => Self::Failed,
         }
     }
 }

@@ -3,31 +3,33 @@
 use super::Ending;
 use super::arguments::{GenerateArguments, PlanArguments, SourceArguments};
 use super::commands::{COMMAND_LOGS, parse_platform, refused, tell, variable};
+use crate::app::generate::{self, Wanted};
+use crate::app::planned_table::Outcome;
+use crate::app::{AppError, preview};
+use crate::cli::report::plan as plan_report;
 use crate::config::generate::check_name;
 use crate::config::worker::WorkerConfig;
-use crate::config::{self, ConfigErrors, LogFormat};
+use crate::config::{self, ConfigErrors};
+use crate::domain::log_format::LogFormat;
 use crate::domain::table::Platform;
-use crate::roles::workflow_generator::{self, Wanted};
-use crate::roles::{RoleError, plan_preview};
 use crate::telemetry::logs::{LogSink, init};
-use crate::telemetry::plan_report::{self, Outcome};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-pub(super) async fn plan(arguments: PlanArguments) -> Result<Ending, RoleError> {
+pub(super) async fn plan(arguments: PlanArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let mut problems = Vec::new();
     let (platform, worker) = read_source(&arguments.source, &mut problems);
     let loaded = config::workflow::load(&arguments.file, platform.unwrap_or(Platform::Redshift));
     let file = noted(loaded, &mut problems);
     let (Some(platform), Some(worker), Some(file)) = (platform, worker, file) else {
-        return Err(RoleError::Refused(problems.join("\n")));
+        return Err(AppError::Refused(problems.join("\n")));
     };
     tell(&worker.warnings);
     tell(&file.warnings);
-    let tables = plan_preview::preview(&worker, platform, file.tables).await?;
+    let tables = preview::preview(&worker, platform, file.tables).await?;
     if arguments.json {
         println!("{:#}", json!({ "tables": tables }));
     } else {
@@ -41,7 +43,7 @@ pub(super) async fn plan(arguments: PlanArguments) -> Result<Ending, RoleError> 
     })
 }
 
-pub(super) async fn generate(arguments: GenerateArguments) -> Result<Ending, RoleError> {
+pub(super) async fn generate(arguments: GenerateArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let mut problems = Vec::new();
     let (platform, worker) = read_source(&arguments.source, &mut problems);
@@ -63,10 +65,10 @@ pub(super) async fn generate(arguments: GenerateArguments) -> Result<Ending, Rol
         problems.push(exists(path));
     }
     let (Some(platform), Some(worker), true) = (platform, worker, problems.is_empty()) else {
-        return Err(RoleError::Refused(problems.join("\n")));
+        return Err(AppError::Refused(problems.join("\n")));
     };
     tell(&worker.warnings);
-    let generated = workflow_generator::generate(&worker, platform, wanted).await?;
+    let generated = generate::generate(&worker, platform, wanted).await?;
     tell(&generated.warnings);
     match &arguments.output {
         None => print!("{}", generated.text),
@@ -90,7 +92,7 @@ fn exists(path: &Path) -> String {
     )
 }
 
-fn write(path: &Path, text: &str, force: bool) -> Result<(), RoleError> {
+fn write(path: &Path, text: &str, force: bool) -> Result<(), AppError> {
     let mut options = OpenOptions::new();
     if force {
         options.write(true).create(true).truncate(true);
@@ -102,8 +104,8 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), RoleError> {
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => RoleError::Refused(exists(path)),
-        _ => RoleError::Refused(format!("{} cannot be written: {error}", path.display())),
+        ErrorKind::AlreadyExists => AppError::Refused(exists(path)),
+        _ => AppError::Refused(format!("{} cannot be written: {error}", path.display())),
     })
 }
 

@@ -65,27 +65,6 @@ impl fmt::Display for ConfigErrors {
     }
 }
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people on a terminal, JSON elsewhere.
-    #[default]
-    Auto,
-    /// For people.
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
-impl LogFormat {
-    /// The words that users write, each with its meaning.
-    pub const WORDS: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Auto),
-        ("human", Self::Human),
-        ("json", Self::Json),
-    ];
-}
-
 #[cfg(test)]
 mod examples_tests;
 

@@ -2,9 +2,10 @@
 
 use super::findings::Findings;
 use super::section::{self, Section};
-use super::{ConfigErrors, LogFormat, environment, metadata, worker};
+use super::{ConfigErrors, environment, metadata, worker};
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
+use crate::domain::log_format::LogFormat;
 use crate::types::metadata_location::MetadataLocation;
 use std::path::Path;
 use std::time::Duration;

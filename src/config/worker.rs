@@ -2,8 +2,9 @@
 
 use super::findings::Findings;
 use super::section::{self, Section};
-use super::{ConfigErrors, LogFormat, metadata, source_section};
+use super::{ConfigErrors, metadata, source_section};
 use crate::domain::idle::IdlePolicy;
+use crate::domain::log_format::LogFormat;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Platform;
 use crate::types::metadata_location::MetadataLocation;

@@ -7,6 +7,7 @@ pub mod id;
 pub mod idle;
 pub mod lease;
 pub mod limits;
+pub mod log_format;
 pub mod phase;
 pub mod planned;
 pub mod progress;

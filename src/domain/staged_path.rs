@@ -74,7 +74,7 @@ mod tests {
         };
         let manifest = Manifest {
             files: paths.iter().map(file).collect(),
-            checksum: None,
+            ..Manifest::default()
         };
         check_manifest(&manifest, DIRECTORY)
     }

@@ -192,9 +192,8 @@ impl TablePlan {
     /// The columns of a slice's files, each with its column in the target.
     pub fn columns_of(&self, content: Content) -> Vec<(&ExtractColumn, &LoadColumn)> {
         let pairs = self.extract.columns.iter().zip(&self.load.columns);
-        let of_slice = |(extract, _): &(&ExtractColumn, &LoadColumn)| {
-            self.extract.moves(content, extract)
-        };
+        let of_slice =
+            |(extract, _): &(&ExtractColumn, &LoadColumn)| self.extract.moves(content, extract);
         pairs.filter(of_slice).collect()
     }
 }

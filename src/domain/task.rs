@@ -54,7 +54,10 @@ pub struct StagedFile {
     pub bytes: u64,
 }
 
-/// What an extraction staged: the only files of the partition that are ever loaded, once its attempt has won.
+/// What an extraction staged: the only files of the partition that are ever loaded, once its attempt has won. The names and
+/// types of the files' columns follow from the table's plan and its route
+/// ([`ExtractionRoute::plan_column`](crate::extract::ExtractionRoute::plan_column)); they are the same in all manifests of a
+/// table, and not stored again in each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The files; empty for a partition without rows.
@@ -62,6 +65,42 @@ pub struct Manifest {
     /// The checksum of exactly these rows, where the table's synchronization asks for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
+    /// Where the files are.
+    #[serde(default, skip_serializing_if = "StageLocation::is_internal")]
+    pub stage: StageLocation,
+    /// What they are.
+    #[serde(default, skip_serializing_if = "FileFormat::is_parquet")]
+    pub format: FileFormat,
+}
+
+/// The stage that holds the files of a manifest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StageLocation {
+    /// The stage in the metadata's schema.
+    #[default]
+    Internal,
+}
+
+impl StageLocation {
+    fn is_internal(&self) -> bool {
+        *self == Self::Internal
+    }
+}
+
+/// The format of staged files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FileFormat {
+    /// Parquet, with logical types.
+    #[default]
+    Parquet,
+}
+
+impl FileFormat {
+    fn is_parquet(&self) -> bool {
+        *self == Self::Parquet
+    }
 }
 
 /// A worker may have written any number.
@@ -101,6 +140,16 @@ impl TaskFailure {
             (true, _) => Failure::Outage,
             (false, true) => Failure::Passing,
             (false, false) => Failure::Final,
+        }
+    }
+
+    /// A failure of this kind.
+    pub fn of(failure: Failure, message: impl Into<String>) -> Self {
+        match failure {
+            Failure::Outage => Self::outage(message),
+            // Whatever was staged is of an attempt that no manifest names.
+            Failure::Passing | Failure::InDoubt | Failure::Unexplained => Self::passing(message),
+            Failure::Final => Self::last(message),
         }
     }
 

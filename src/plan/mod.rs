@@ -1,7 +1,5 @@
 //! Cuts a table into disjoint ranges of its key, and memory into batches: pure.
 
-pub mod column;
-pub mod column_changes;
 pub mod dates;
 pub mod earlier;
 pub mod key;
@@ -9,8 +7,6 @@ pub mod names;
 pub mod relations;
 pub mod size;
 pub mod synchronization;
-pub mod target;
-pub mod transforms;
 
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple};
 use std::cmp::Ordering;

@@ -1,17 +1,18 @@
 //! The orchestrator: drives workflows. It never reaches the source.
 
+use super::process_name;
 use super::shutdown::{Reload, tell_reload};
-use super::table_loader::TableLoader;
-use super::target_planner::SnowflakeTargetPlanner;
-use super::{RoleError, process_name};
 use crate::actors::orchestrator_supervisor::{
     OrchestratorSettings, OrchestratorSupervisor, OrchestratorSupervisorMsg,
 };
 use crate::actors::table_gates::TableGates;
 use crate::actors::workflow::WorkflowServices;
+use crate::app::AppError;
 use crate::checkpoint::{HybridCheckpoint, OrchestratorCheckpoint};
 use crate::config::orchestrator::OrchestratorConfig;
 use crate::snowflake::{Connection, SnowflakeClient};
+use crate::target::loader::TableLoader;
+use crate::target::planner::SnowflakeTargetPlanner;
 use ractor::{Actor, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +51,7 @@ impl<'a> Prepared<'a> {
     pub async fn new(
         connection: &'a Connection,
         config: &'a OrchestratorConfig,
-    ) -> Result<Self, RoleError> {
+    ) -> Result<Self, AppError> {
         let client = SnowflakeClient::new(connection.clone(), "orchestrator");
         let checkpoint = HybridCheckpoint::new(client.clone(), config.metadata.clone());
         checkpoint.bootstrap().await?;
@@ -66,7 +67,7 @@ impl<'a> Prepared<'a> {
     ///
     /// # Errors
     /// When they do not start.
-    pub async fn start(self) -> Result<Orchestrator, RoleError> {
+    pub async fn start(self) -> Result<Orchestrator, AppError> {
         let Self {
             connection,
             config,
@@ -115,7 +116,7 @@ impl<'a> Prepared<'a> {
             OrchestratorSupervisor::spawn(None, OrchestratorSupervisor, settings)
                 .await
                 .map_err(|error| {
-                    RoleError::Internal(format!("the orchestrator's actors did not start: {error}"))
+                    AppError::Internal(format!("the orchestrator's actors did not start: {error}"))
                 })?;
         Ok(Orchestrator {
             supervisor,
@@ -135,7 +136,7 @@ impl Orchestrator {
     pub async fn start(
         connection: &Connection,
         config: &OrchestratorConfig,
-    ) -> Result<Self, RoleError> {
+    ) -> Result<Self, AppError> {
         Prepared::new(connection, config).await?.start().await
     }
 
@@ -161,9 +162,9 @@ impl Orchestrator {
     }
 
     /// Resolves when the orchestrator has given up by itself.
-    pub async fn ended(&mut self) -> RoleError {
+    pub async fn ended(&mut self) -> AppError {
         let _ = (&mut self.handle).await;
-        RoleError::Internal(
+        AppError::Internal(
             "the orchestrator gave up: its services keep failing (see its log)".to_owned(),
         )
     }
@@ -196,7 +197,7 @@ pub async fn run(
     config: &OrchestratorConfig,
     mut reload: Reload<OrchestratorConfig>,
     stop: impl Future<Output = ()>,
-) -> Result<(), RoleError> {
+) -> Result<(), AppError> {
     let mut orchestrator = Orchestrator::start(connection, config).await?;
     tokio::pin!(stop);
     let ended = loop {

@@ -1,6 +1,6 @@
 //! The signals that ask a process to stop, or to read its configuration again.
 
-use super::RoleError;
+use crate::app::AppError;
 use crate::checkpoint::HybridCheckpoint;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -49,7 +49,7 @@ pub async fn unless_stopped<T>(
 /// Reads a role's configuration anew when the process is asked to: SIGHUP.
 pub struct Reload<C> {
     hangups: Signal,
-    read: Box<dyn Fn() -> Result<C, RoleError>>,
+    read: Box<dyn Fn() -> Result<C, AppError>>,
 }
 
 impl<C> Reload<C> {
@@ -57,7 +57,7 @@ impl<C> Reload<C> {
     ///
     /// # Errors
     /// When the signal cannot be watched.
-    pub fn new(read: impl Fn() -> Result<C, RoleError> + 'static) -> std::io::Result<Self> {
+    pub fn new(read: impl Fn() -> Result<C, AppError> + 'static) -> std::io::Result<Self> {
         Ok(Self {
             hangups: signal(SignalKind::hangup())?,
             read: Box::new(read),

@@ -1,107 +1,17 @@
-//! Following a workflow to its end, and both roles in one process until it is there.
+//! Both roles in one process, until a workflow has ended.
 
-use super::RoleError;
 use super::orchestrator::Prepared;
 use super::shutdown::unless_stopped;
 use super::worker::PreparedWorker;
+use crate::app::AppError;
+use crate::app::follow::{Followed, Watcher, follow};
 use crate::checkpoint::{
-    CheckpointError, HybridCheckpoint, NamedWorkflow, NewWorkflow, OpenWorkflow, TableProgress,
-    WorkflowCatalog, WorkflowSummary,
+    CheckpointError, HybridCheckpoint, NamedWorkflow, NewWorkflow, OpenWorkflow, WorkflowCatalog,
 };
 use crate::config::orchestrator::OrchestratorConfig;
 use crate::config::worker::WorkerConfig;
 use crate::domain::WorkflowId;
 use crate::snowflake::{Connection, SnowflakeClient};
-use crate::telemetry::progress::ProgressView;
-use std::time::{Duration, Instant};
-
-/// Pause between two looks at the progress.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// After this long without an owner, or without a table that is analyzed, a hint says what may be missing.
-const HINT_AFTER: Duration = Duration::from_secs(30);
-/// How long a workflow may be written as ended while a table of it is not: an orchestrator takes it up within that time.
-const GOES_ON_WITHIN: Duration = Duration::from_secs(60);
-
-/// How a workflow that was followed ended.
-#[derive(Debug)]
-pub enum Followed {
-    /// It is complete, or cancelled.
-    Completed(Box<WorkflowSummary>, Vec<TableProgress>),
-    /// The watcher was asked to stop; the workflow goes on, or can be continued.
-    Interrupted,
-}
-
-/// Shows a workflow's progress until it is complete or `stop` resolves. Passing failures to ask are waited out.
-///
-/// # Errors
-/// When the checkpoint cannot be asked for other than passing reasons.
-pub async fn follow(
-    catalog: &dyn WorkflowCatalog,
-    id: WorkflowId,
-    view: &mut ProgressView,
-    stop: &mut (impl Future<Output = ()> + Unpin),
-) -> Result<Followed, RoleError> {
-    let began = Instant::now();
-    let (mut hinted, mut told_paused) = (false, false);
-    let mut half_ended: Option<Instant> = None;
-    loop {
-        match look(catalog, id).await {
-            Ok((workflow, tables)) => {
-                view.update(&workflow, &tables);
-                // Asked to run again in the moment in which the workflow ended, a table makes it go on.
-                let is_over = tables.iter().all(TableProgress::has_ended);
-                let since = *half_ended.get_or_insert_with(Instant::now);
-                if !workflow.has_ended() {
-                    half_ended = None;
-                } else if is_over || since.elapsed() > GOES_ON_WITHIN {
-                    return Ok(Followed::Completed(Box::new(workflow), tables));
-                }
-                if workflow.status == "PAUSED" && !told_paused {
-                    eprintln!(
-                        "the workflow {0} is paused; `snowhaul workflow resume {0}` lets it go on",
-                        workflow.name
-                    );
-                }
-                told_paused = workflow.status == "PAUSED";
-                if !hinted && began.elapsed() > HINT_AFTER {
-                    hinted = true;
-                    let is_open = |table: &TableProgress| {
-                        matches!(table.status.as_str(), "PENDING" | "ANALYZING")
-                    };
-                    if workflow.status == "PENDING" {
-                        eprintln!(
-                            "no orchestrator has taken the workflow yet: is one running with the same connection and affinity? (`snowhaul orchestrator`)"
-                        );
-                    } else if tables.iter().all(is_open) {
-                        eprintln!(
-                            "no table is analyzed yet: if that lasts, is a worker running that has [connections.source.{}] and the workflow's affinity? (`snowhaul worker`)",
-                            workflow.source_platform
-                        );
-                    }
-                }
-            }
-            Err(error) if error.is_retryable() => {
-                tracing::warn!(%error, "progress could not be read; asking again");
-            }
-            Err(error) => return Err(error.into()),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = &mut *stop => return Ok(Followed::Interrupted),
-        }
-    }
-}
-
-async fn look(
-    catalog: &dyn WorkflowCatalog,
-    id: WorkflowId,
-) -> Result<(WorkflowSummary, Vec<TableProgress>), CheckpointError> {
-    let workflow = catalog
-        .find_workflow(&id.to_string())
-        .await?
-        .ok_or_else(|| CheckpointError::Schema(format!("workflow {id} does not exist any more")))?;
-    Ok((workflow, catalog.table_progress(id).await?))
-}
 
 /// What both roles in one process need.
 pub struct StandaloneSettings<'a> {
@@ -122,12 +32,12 @@ pub struct StandaloneSettings<'a> {
 /// When a role cannot start, or gives up, or the workflow's name stands for another one.
 pub async fn run(
     settings: &StandaloneSettings<'_>,
-    view: &mut ProgressView,
+    view: &mut dyn Watcher,
     stop: &mut (impl Future<Output = ()> + Unpin),
-) -> Result<Followed, RoleError> {
+) -> Result<Followed, AppError> {
     let client = SnowflakeClient::new(settings.connection.clone(), "standalone");
     let catalog = HybridCheckpoint::new(client, settings.worker.metadata.clone());
-    let prepared = unless_stopped(&catalog, prepare(settings, &catalog), stop).await;
+    let prepared = unless_stopped(&catalog, prepare(settings, &catalog, view), stop).await;
     let Some(prepared) = prepared else {
         return Ok(Followed::Interrupted);
     };
@@ -163,7 +73,8 @@ struct Ready<'a> {
 async fn prepare<'a>(
     settings: &StandaloneSettings<'a>,
     catalog: &HybridCheckpoint,
-) -> Result<Ready<'a>, RoleError> {
+    view: &mut dyn Watcher,
+) -> Result<Ready<'a>, AppError> {
     let workflow = settings.workflow;
     if let Some(found) = catalog.named(&workflow.name).await? {
         refuse_ended(&found)?;
@@ -174,7 +85,7 @@ async fn prepare<'a>(
     let id = create_or_continue(catalog, workflow).await?;
     let affinity = settings.orchestrator.affinity.as_ref();
     if let Some(others) = others(&catalog.open_besides(id, affinity).await?) {
-        eprintln!("{others}");
+        view.say(&others);
     }
     Ok(Ready {
         id,
@@ -187,7 +98,7 @@ async fn prepare<'a>(
 async fn create_or_continue(
     catalog: &HybridCheckpoint,
     workflow: &NewWorkflow,
-) -> Result<WorkflowId, RoleError> {
+) -> Result<WorkflowId, AppError> {
     match catalog.create_workflow(workflow).await {
         Ok(id) => Ok(id),
         Err(CheckpointError::NameTaken(name)) => {
@@ -208,22 +119,22 @@ async fn create_or_continue(
     }
 }
 
-fn refuse_ended(found: &NamedWorkflow) -> Result<(), RoleError> {
+fn refuse_ended(found: &NamedWorkflow) -> Result<(), AppError> {
     if !found.phase.is_terminal() {
         return Ok(());
     }
-    Err(RoleError::Refused(format!(
+    Err(AppError::Refused(format!(
         "the workflow {0} is {1} already: look at it with `snowhaul workflow status {0}`, let what failed run again with `snowhaul workflow retry {0}` and then this command, or choose another name",
         found.name,
         found.phase.as_str().to_lowercase()
     )))
 }
 
-fn refuse_another(found: &NamedWorkflow, workflow: &NewWorkflow) -> Result<(), RoleError> {
+fn refuse_another(found: &NamedWorkflow, workflow: &NewWorkflow) -> Result<(), AppError> {
     if found.is_same(workflow) {
         return Ok(());
     }
-    Err(RoleError::Refused(format!(
+    Err(AppError::Refused(format!(
         "a workflow named {0} exists with another configuration; nothing was begun, and nothing was written: go on with the file that it was created from (`snowhaul workflow status {0}` tells how far it is), or choose another name",
         found.name
     )))

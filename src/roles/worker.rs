@@ -1,21 +1,18 @@
 //! The worker: claims tasks, and runs them against the source and the stage.
 
+use super::process_name;
 use super::shutdown::{Reload, tell_reload};
-use super::task_runner::SourceTaskRunner;
-use super::{RoleError, process_name};
 use crate::actors::task_puller::WorkerTuning;
 use crate::actors::worker_supervisor::{WorkerSettings, WorkerSupervisor, WorkerSupervisorMsg};
+use crate::app::AppError;
+use crate::app::sources::check_sources;
 use crate::checkpoint::{CheckpointError, ClaimRequest, HybridCheckpoint, WorkerCheckpoint};
 use crate::config::worker::WorkerConfig;
-use crate::dialect;
 use crate::domain::retry::RetryPolicy;
-use crate::domain::source_settings::SourceSettings;
-use crate::domain::table::Platform;
-use crate::snowflake::stage::Stage;
+use crate::extract::runner::SourceTaskRunner;
 use crate::snowflake::{Connection, SnowflakeClient};
-use crate::source::SourceErrorKind;
+use crate::stage::internal::InternalStage;
 use ractor::{Actor, ActorRef};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -53,7 +50,7 @@ impl<'a> PreparedWorker<'a> {
     pub async fn new(
         connection: &'a Connection,
         config: &'a WorkerConfig,
-    ) -> Result<Self, RoleError> {
+    ) -> Result<Self, AppError> {
         let client = SnowflakeClient::new(connection.clone(), "worker");
         let checkpoint = HybridCheckpoint::new(client.clone(), config.metadata.clone());
         check_sources(&config.sources).await?;
@@ -74,7 +71,7 @@ impl<'a> PreparedWorker<'a> {
     ///
     /// # Errors
     /// When they do not start.
-    pub async fn start(self) -> Result<Worker, RoleError> {
+    pub async fn start(self) -> Result<Worker, AppError> {
         let Self {
             connection,
             config,
@@ -96,7 +93,10 @@ impl<'a> PreparedWorker<'a> {
             checkpoint: Arc::new(checkpoint),
             runner: Arc::new(SourceTaskRunner {
                 sources: config.sources.clone(),
-                stage: Stage::new(connection.clone(), config.metadata.stage())?,
+                stage: Arc::new(InternalStage::new(
+                    connection.clone(),
+                    config.metadata.stage(),
+                )?),
                 memory_bytes: config.task_memory_bytes,
             }),
             request: ClaimRequest {
@@ -114,7 +114,7 @@ impl<'a> PreparedWorker<'a> {
         let (supervisor, handle) = WorkerSupervisor::spawn(None, WorkerSupervisor, settings)
             .await
             .map_err(|error| {
-                RoleError::Internal(format!("the worker's actors did not start: {error}"))
+                AppError::Internal(format!("the worker's actors did not start: {error}"))
             })?;
         Ok(Worker {
             supervisor,
@@ -129,17 +129,15 @@ impl Worker {
     ///
     /// # Errors
     /// As [`PreparedWorker::new`] and [`PreparedWorker::start`].
-    pub async fn start(connection: &Connection, config: &WorkerConfig) -> Result<Self, RoleError> {
+    pub async fn start(connection: &Connection, config: &WorkerConfig) -> Result<Self, AppError> {
         let prepared = PreparedWorker::new(connection, config).await?;
         prepared.start().await
     }
 
     /// Resolves when the worker has given up by itself.
-    pub async fn ended(&mut self) -> RoleError {
+    pub async fn ended(&mut self) -> AppError {
         let _ = (&mut self.handle).await;
-        RoleError::Internal(
-            "the worker gave up: its services keep failing (see its log)".to_owned(),
-        )
+        AppError::Internal("the worker gave up: its services keep failing (see its log)".to_owned())
     }
 
     /// Finishes or hands back the tasks, and stops: within 20 s. No transaction is left open, also not by actors that have
@@ -179,7 +177,7 @@ pub async fn run(
     config: &WorkerConfig,
     mut reload: Reload<WorkerConfig>,
     stop: impl Future<Output = ()>,
-) -> Result<(), RoleError> {
+) -> Result<(), AppError> {
     tokio::pin!(stop);
     let start = Worker::start(connection, config);
     let mut worker = tokio::select! {
@@ -202,43 +200,6 @@ pub async fn run(
     worker.stop().await;
     tracing::info!("worker has stopped");
     ended
-}
-
-/// Logs in to each source once, and tells all that fail.
-pub(super) async fn check_sources(
-    sources: &BTreeMap<Platform, SourceSettings>,
-) -> Result<(), RoleError> {
-    let (mut problems, mut refused) = (Vec::new(), true);
-    for (platform, settings) in sources {
-        let Some(dialect) = dialect::for_platform(*platform) else {
-            problems.push(format!(
-                "[connections.source.{platform}]: this platform is not supported yet; remove the section"
-            ));
-            continue;
-        };
-        let settings = settings.clone();
-        let checked = tokio::task::spawn_blocking(move || settings.check(dialect)).await;
-        match checked {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                // Waiting mends neither; what else fails may be the network's or the server's doing.
-                refused &= matches!(
-                    error.kind,
-                    SourceErrorKind::NoSuchObject | SourceErrorKind::DriverMissing
-                );
-                problems.push(format!(
-                    "[connections.source.{platform}]: {}",
-                    error.message
-                ));
-            }
-            Err(error) => return Err(RoleError::Internal(error.to_string())),
-        }
-    }
-    match (problems.is_empty(), refused) {
-        (true, _) => Ok(()),
-        (false, true) => Err(RoleError::Refused(problems.join("\n"))),
-        (false, false) => Err(RoleError::Unreachable(problems.join("\n"))),
-    }
 }
 
 /// Waits until the metadata is there: an orchestrator that starts at the same time needs a moment to create it.

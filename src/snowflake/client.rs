@@ -122,7 +122,7 @@ impl SnowflakeClient {
     }
 
     /// The same for a part of a role that has logged in before: a login that is refused is an outage.
-    pub(super) fn beside(connection: Connection, role: &str) -> Self {
+    pub(crate) fn beside(connection: Connection, role: &str) -> Self {
         let sessions = SessionKind {
             serves_role: true,
             ..METADATA
@@ -188,7 +188,7 @@ impl SnowflakeClient {
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub(super) async fn query_data(&self, sql: &str) -> Result<Value, SnowflakeError> {
+    pub(crate) async fn query_data(&self, sql: &str) -> Result<Value, SnowflakeError> {
         let statement = Statement::from(sql);
         let mut renewed = false;
         loop {

@@ -25,7 +25,7 @@ impl SharedHttp {
     ///
     /// # Errors
     /// When there is none to be had: the system's certificates cannot be read.
-    pub(super) fn client(&self) -> Result<reqwest::Client, SnowflakeError> {
+    pub(crate) fn client(&self) -> Result<reqwest::Client, SnowflakeError> {
         if let Some(client) = self.0.get() {
             return Ok(client.clone());
         }

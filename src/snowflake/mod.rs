@@ -1,28 +1,23 @@
-//! The only place for Snowflake I/O: connection files, authentication, sessions, stage, loads.
+//! The only place for Snowflake I/O: connection files, authentication, sessions, statements.
 
 mod answer;
 mod auth;
 pub mod client;
 pub mod connection;
-pub mod copy;
 pub mod error;
-mod http;
-pub mod identity;
-pub mod merge;
+pub(crate) mod http;
 mod moment;
 mod permissions;
 mod query_context;
-pub mod replace;
 mod session;
 pub mod session_parameters;
-pub mod stage;
 mod statement;
-mod storage;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod transaction;
 
 pub use answer::{Answer, Row};
+pub(crate) use client::rows_affected;
 pub use client::{Reserved, SnowflakeClient};
 pub use connection::Connection;
 pub use error::SnowflakeError;

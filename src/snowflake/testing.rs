@@ -9,35 +9,35 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it came.
 #[derive(Clone)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// Path and query.
-    pub(super) target: String,
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: Vec<u8>,
+    pub(crate) target: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
     /// Which connection it came on.
-    pub(super) connection: usize,
+    pub(crate) connection: usize,
 }
 
 impl Request {
     /// The SQL of a query request.
-    pub(super) fn sql(&self) -> Option<String> {
+    pub(crate) fn sql(&self) -> Option<String> {
         let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
         Some(body["sqlText"].as_str()?.to_owned())
     }
 }
 
 /// The status and the body of an answer; status 0 breaks the connection.
-pub(super) type Answers = dyn Fn(&Request) -> (u16, Vec<u8>) + Send + Sync;
+pub(crate) type Answers = dyn Fn(&Request) -> (u16, Vec<u8>) + Send + Sync;
 
-pub(super) struct Server {
-    pub(super) port: u16,
-    pub(super) requests: Arc<Mutex<Vec<Request>>>,
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    pub(crate) requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
     /// Listens, and answers as `answers` says, which is given the port as well.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         answers: impl Fn(&Request, u16) -> (u16, Vec<u8>) + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -56,7 +56,7 @@ impl Server {
     }
 
     /// A connection to it.
-    pub(super) fn connection(&self) -> Connection {
+    pub(crate) fn connection(&self) -> Connection {
         Connection {
             name: "local".into(),
             account: "a".into(),
@@ -75,7 +75,7 @@ impl Server {
     }
 
     /// What came so far.
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().expect("requests").clone()
     }
 }

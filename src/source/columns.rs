@@ -5,7 +5,7 @@ use crate::domain::table::{SourceColumn, TypeClass};
 type Row = [Option<String>];
 
 /// One column.
-pub(super) fn source_column(row: &Row) -> SourceColumn {
+pub(crate) fn source_column(row: &Row) -> SourceColumn {
     let text = |index: usize| row.get(index).cloned().flatten();
     let flag = |index: usize| text(index).as_deref() == Some("true");
     SourceColumn {
@@ -28,7 +28,7 @@ pub(super) fn source_column(row: &Row) -> SourceColumn {
 }
 
 /// The table's comment, which each row repeats.
-pub(super) fn table_comment(rows: &[Vec<Option<String>>]) -> Option<String> {
+pub(crate) fn table_comment(rows: &[Vec<Option<String>>]) -> Option<String> {
     let cell = rows.first()?.get(9)?.clone();
     cell.filter(|text| !text.is_empty())
 }

@@ -51,7 +51,7 @@ impl SourceError {
     }
 
     /// The same, and where.
-    pub(super) fn at(self, place: &str) -> Self {
+    pub(crate) fn at(self, place: &str) -> Self {
         Self {
             message: format!("{place}: {}", self.message),
             ..self
@@ -68,7 +68,7 @@ impl SourceError {
 
     /// From a failure of ODBC. Drivers put the server's own words into the text, and often a state that says little,
     /// so both are looked at.
-    pub(super) fn from_odbc(error: &odbc_api::Error, place: &str) -> Self {
+    pub(crate) fn from_odbc(error: &odbc_api::Error, place: &str) -> Self {
         let (state, words) = match error {
             odbc_api::Error::Diagnostics { record, .. }
             | odbc_api::Error::InvalidRowArraySize { record, .. }

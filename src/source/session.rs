@@ -11,23 +11,23 @@ use odbc_api::Connection;
 use std::cell::{Cell, RefCell};
 
 /// Rows of a small result, every cell as text; NULL as `None`.
-pub(super) type TextRows = Vec<Vec<Option<String>>>;
+pub(crate) type TextRows = Vec<Vec<Option<String>>>;
 
 /// What a transaction has told of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct TransactionFacts {
+pub(crate) struct TransactionFacts {
     /// Names the server's session.
-    pub(super) session: String,
+    pub(crate) session: String,
     /// The database's own encoding.
-    pub(super) encoding: String,
+    pub(crate) encoding: String,
     /// See [`Opening::identity`].
     identity: String,
 }
 
 /// A session, in a transaction or between two.
-pub(super) struct SourceSession<'a> {
+pub(crate) struct SourceSession<'a> {
     connection: Connection<'static>,
-    pub(super) dialect: &'a dyn Dialect,
+    pub(crate) dialect: &'a dyn Dialect,
     source: String,
     opening: RefCell<Opening>,
     open: RefCell<Option<TransactionFacts>>,
@@ -36,7 +36,7 @@ pub(super) struct SourceSession<'a> {
 
 impl<'a> SourceSession<'a> {
     /// Logs in. The first transaction begins with the first statement.
-    pub(super) fn open(
+    pub(crate) fn open(
         settings: &SourceSettings,
         dialect: &'a dyn Dialect,
         transactions: &TransactionSettings,
@@ -52,17 +52,17 @@ impl<'a> SourceSession<'a> {
     }
 
     /// What messages call the source.
-    pub(super) fn source(&self) -> &str {
+    pub(crate) fn source(&self) -> &str {
         &self.source
     }
 
     /// Statements so far, those that begin and end transactions included.
-    pub(super) fn statements(&self) -> u32 {
+    pub(crate) fn statements(&self) -> u32 {
         self.statements.get()
     }
 
     /// Begins a transaction, if none has begun, and looks whether it is as it was asked for.
-    pub(super) fn begin(&self) -> Result<TransactionFacts, SourceError> {
+    pub(crate) fn begin(&self) -> Result<TransactionFacts, SourceError> {
         if let Some(facts) = self.open.borrow().as_ref() {
             return Ok(facts.clone());
         }
@@ -75,7 +75,7 @@ impl<'a> SourceSession<'a> {
     }
 
     /// Ends the transaction, if one has begun; the next ones are as these settings say.
-    pub(super) fn switch(&self, transactions: &TransactionSettings) -> Result<(), SourceError> {
+    pub(crate) fn switch(&self, transactions: &TransactionSettings) -> Result<(), SourceError> {
         self.end()?;
         *self.opening.borrow_mut() = self.dialect.opening(transactions);
         Ok(())
@@ -130,7 +130,7 @@ impl<'a> SourceSession<'a> {
     }
 
     /// Ends the transaction, once it is sure that all of it was one.
-    pub(super) fn end(&self) -> Result<(), SourceError> {
+    pub(crate) fn end(&self) -> Result<(), SourceError> {
         let Some(facts) = self.open.borrow_mut().take() else {
             return Ok(());
         };
@@ -155,13 +155,13 @@ impl<'a> SourceSession<'a> {
     }
 
     /// The rows of a statement as text. A failed one ends its transaction, and the next statement begins another.
-    pub(super) fn query(&self, sql: &str, place: &str) -> Result<TextRows, SourceError> {
+    pub(crate) fn query(&self, sql: &str, place: &str) -> Result<TextRows, SourceError> {
         self.begin()?;
         self.run(sql, place).inspect_err(|_| self.abandon())
     }
 
     /// The first value of a statement.
-    pub(super) fn value(&self, sql: &str, place: &str) -> Result<Option<String>, SourceError> {
+    pub(crate) fn value(&self, sql: &str, place: &str) -> Result<Option<String>, SourceError> {
         let rows = self.query(sql, place)?;
         Ok(rows.into_iter().flatten().next().flatten())
     }
@@ -189,7 +189,7 @@ impl<'a> SourceSession<'a> {
     }
 
     /// The connection, for a statement whose rows are many. A transaction has begun.
-    pub(super) fn connection(&self) -> &Connection<'static> {
+    pub(crate) fn connection(&self) -> &Connection<'static> {
         &self.connection
     }
 }

@@ -1,6 +1,6 @@
 //! Logs by tracing: human on a terminal, JSON lines elsewhere or on request. `RUST_LOG` filters them as usual.
 
-use crate::config::LogFormat;
+use crate::domain::log_format::LogFormat;
 use indicatif::MultiProgress;
 use std::fs::File;
 use std::io::{IsTerminal, Write};

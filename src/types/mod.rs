@@ -5,14 +5,12 @@
 
 use array_value::{Element, Form};
 use arrow::datatypes::DataType;
-use wider::Wider;
 
 pub mod array_value;
 pub mod comparison;
 pub mod float_text;
 pub mod json;
 pub mod key_text;
-pub mod load;
 pub mod metadata_location;
 pub mod postgres_family;
 pub mod snowflake_name;
@@ -20,6 +18,8 @@ pub mod snowflake_type;
 pub mod text_value;
 pub mod transform;
 pub mod wider;
+
+pub use wider::Wider;
 
 /// The form in which a value leaves the ODBC driver, chosen for exactness first and cost second.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,16 +105,41 @@ impl Fetch {
         }
     }
 
-    /// For a form that is written as a JSON document: what stands at its root.
-    pub fn document_root(&self) -> Option<json::Root> {
+    /// What is written into the file.
+    pub fn content(&self) -> ColumnContent {
         match self {
-            Self::JsonText { root, .. } => Some(*root),
+            Self::JsonText { root, .. } => ColumnContent::Document(*root),
             Self::ArrayBits {
                 form: Form::Json, ..
-            } => Some(json::Root::Array),
-            _ => None,
+            } => ColumnContent::Document(json::Root::Array),
+            Self::EwkbText { .. } => ColumnContent::Spatial,
+            _ => ColumnContent::Plain,
         }
     }
+}
+
+/// A column of a file: what an extraction and a load agree on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileColumn {
+    /// Name of the column in the file.
+    pub name: String,
+    /// Arrow type in the file.
+    pub data_type: DataType,
+    /// Whether NULL can occur.
+    pub nullable: bool,
+    /// What its values are.
+    pub content: ColumnContent,
+}
+
+/// What the values of a column of a file are, where its type does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnContent {
+    /// What its type says.
+    Plain,
+    /// JSON documents, with this at their root, that a VARIANT holds as they are.
+    Document(json::Root),
+    /// Spatial values as hexadecimal EWKB.
+    Spatial,
 }
 
 /// How one column travels from the source into a file.
@@ -136,6 +161,18 @@ pub struct ColumnPlan {
     pub fraction_digits: u8,
     /// The type of a target column that holds all that the source declares, where the target's does not.
     pub wider: Option<Wider>,
+}
+
+impl ColumnPlan {
+    /// The column of the file.
+    pub fn file_column(&self) -> FileColumn {
+        FileColumn {
+            name: self.file_name.clone(),
+            data_type: self.data_type.clone(),
+            nullable: self.nullable,
+            content: self.fetch.content(),
+        }
+    }
 }
 
 /// A column's way, its default type in Snowflake, and a warning where the type has no faithful counterpart.

@@ -5,9 +5,9 @@ use crate::checkpoint::{OwnedWorkflow, PlannedTable};
 use crate::dialect;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::planned::PlannedPartition;
+use crate::domain::spec::RowSecurity;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, QueryModifiers, Slice};
-use crate::domain::spec::RowSecurity;
 use crate::domain::table_plan::{
     ExtractSpec, LoadMode, LoadSpec, Route, SyncSpec, TablePlan, TargetKind,
 };

@@ -73,7 +73,7 @@ impl FakeRunner {
         };
         TaskResult::Staged(Manifest {
             files: if empty { Vec::new() } else { vec![file] },
-            checksum: None,
+            ..Manifest::default()
         })
     }
 }

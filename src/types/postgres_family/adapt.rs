@@ -1,5 +1,5 @@
 //! A column's way into a target of another type than the default: each value arrives as it is, or the worker refuses
-//! it. What no way leads to, [`load_column`](crate::types::load::load_column) refuses.
+//! it. What no way leads to, [`load_expression`](crate::target::TargetTable::load_expression) refuses.
 
 use super::{DECIMAL_TEXT, LARGE_OBJECTS, MICROSECONDS, SHORT_TEXT, as_varchar, texts};
 use crate::domain::table::{SourceColumn, TypeClass};

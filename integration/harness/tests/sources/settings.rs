@@ -7,9 +7,10 @@ use snowhaul::domain::spec::TableSpec;
 use snowhaul::domain::table::{
     KeyColumn, KeyRange, Platform, QueryModifiers, SourceColumn, TableRef, WrittenName,
 };
+use snowhaul::domain::table_plan::TargetKind;
 use snowhaul::plan::ranges;
 use snowhaul::source;
-use snowhaul::types::load::load_column;
+use snowhaul::target::of;
 use snowhaul::types::{array_value, float_text, key_text};
 use snowhaul_integration::{Database, LocalRedshift, Migration, Row, Sql};
 use std::collections::BTreeMap;
@@ -418,7 +419,12 @@ fn what_is_extracted_does_not_depend_on_the_session() {
                     continue;
                 }
                 if warning.contains("extra_float_digits")
-                    || target.is_some_and(|target| load_column(&planned.plan, target).is_err())
+                    || target.is_some_and(|target| {
+                        let file = planned.plan.file_column();
+                        of(TargetKind::Native)
+                            .load_expression(&file, target)
+                            .is_err()
+                    })
                 {
                     wrong.push(format!("{} into {target:?}: {warning}", column.name));
                 }

@@ -11,7 +11,7 @@ use snowhaul::domain::table::{
 };
 use snowhaul::domain::table_plan::{ExtractColumn, LoadColumn, TablePlan};
 use snowhaul::plan::{boundaries, ranges};
-use snowhaul::snowflake::replace::{delete_ranges, target_key};
+use snowhaul::target::replace::{delete_ranges, target_key};
 use snowhaul::types::key_text;
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Sql, unique_name};
 

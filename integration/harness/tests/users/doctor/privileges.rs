@@ -3,7 +3,7 @@
 use super::{assert_found, bad, found, prepare};
 use crate::site::{Site, table, text};
 use serde_json::{Value, json};
-use snowhaul::roles::doctor::{Role, table_privileges};
+use snowhaul::app::doctor::{Role, table_privileges};
 use snowhaul_integration::{LocalSnowflake, Scratch};
 use std::fs;
 

@@ -1,0 +1,269 @@
+//! The source: driver manager, drivers, login, how the connection is protected, and each table of the workflow.
+
+use super::account::clock;
+use crate::app::doctor::finding::{Cause, Finding};
+use crate::dialect::{self, Dialect};
+use crate::domain::source_settings::SourceSettings;
+use crate::domain::spec::TableSpec;
+use crate::domain::table::Platform;
+use crate::source::{self, Protection, SourceError, SourceErrorKind, SourceFacts};
+use chrono::Utc;
+use std::collections::BTreeMap;
+
+pub(super) async fn check(
+    sources: &BTreeMap<Platform, SourceSettings>,
+    workflow: Option<&(Platform, Vec<TableSpec>)>,
+    findings: &mut Vec<Finding>,
+) {
+    if !drivers(findings) {
+        findings.push(Finding::skipped("source", "odbc"));
+        return;
+    }
+    let mut reached = Vec::new();
+    for (platform, settings) in sources {
+        let Some(dialect) = dialect::for_platform(*platform) else {
+            findings.push(Finding::fail(
+                "source",
+                Cause::Configuration,
+                format!("[connections.source.{platform}]: this platform is not supported yet"),
+                "remove the section",
+            ));
+            continue;
+        };
+        if log_in(*platform, settings, dialect, findings).await {
+            reached.push(*platform);
+        }
+    }
+    let Some((platform, tables)) = workflow else {
+        return;
+    };
+    let (Some(settings), Some(dialect), true) = (
+        sources.get(platform),
+        dialect::for_platform(*platform),
+        reached.contains(platform),
+    ) else {
+        findings.push(Finding::skipped("source_table", "source"));
+        return;
+    };
+    each_table(settings, dialect, tables, findings).await;
+}
+
+/// Whether there is a driver manager with drivers.
+fn drivers(findings: &mut Vec<Finding>) -> bool {
+    const INSTALL: &str = "on Debian: apt-get install unixodbc odbc-postgresql";
+    match source::installed_drivers() {
+        Ok(drivers) if drivers.is_empty() => {
+            let message = "the driver manager works, and no driver is installed";
+            findings.push(Finding::fail(
+                "odbc",
+                Cause::Configuration,
+                message,
+                INSTALL,
+            ));
+            false
+        }
+        Ok(drivers) => {
+            findings.push(Finding::ok(
+                "odbc",
+                format!("drivers: {}", drivers.join(", ")),
+            ));
+            true
+        }
+        Err(error) => {
+            findings.push(Finding::fail(
+                "odbc",
+                Cause::Configuration,
+                error.message,
+                INSTALL,
+            ));
+            false
+        }
+    }
+}
+
+async fn log_in(
+    platform: Platform,
+    settings: &SourceSettings,
+    dialect: &'static dyn Dialect,
+    findings: &mut Vec<Finding>,
+) -> bool {
+    let asked_of = settings.clone();
+    let asked = Utc::now();
+    let probed = tokio::task::spawn_blocking(move || source::probe(&asked_of, dialect)).await;
+    let answered = Utc::now();
+    match probed {
+        Ok(Ok(facts)) => {
+            findings.push(Finding::ok(
+                "source",
+                format!(
+                    "{}: as {}, driver \"{}\", {}",
+                    settings.place(),
+                    settings.username,
+                    facts.driver,
+                    facts.server
+                ),
+            ));
+            findings.push(protection(settings, &facts));
+            if facts.is_pooled {
+                findings.push(pooled(settings));
+            }
+            findings.push(clock(
+                &format!("{platform}'s"),
+                facts.clock,
+                asked,
+                answered,
+            ));
+            true
+        }
+        Ok(Err(error)) => {
+            let message = format!("[connections.source.{platform}]: {}", error.message);
+            findings.push(Finding::fail(
+                "source",
+                cause(&error),
+                message,
+                remedy(&error),
+            ));
+            false
+        }
+        Err(error) => {
+            findings.push(Finding::fail(
+                "source",
+                Cause::Other,
+                format!("the driver ended unexpectedly: {error}"),
+                "install the driver anew, or another one",
+            ));
+            false
+        }
+    }
+}
+
+fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
+    const VERIFY: &str = "sslmode = \"verify-full\" in extra_options, with the authority's certificate in ~/.postgresql/root.crt";
+    let place = settings.place();
+    match facts.protection {
+        Protection::Verified => Finding::ok(
+            "source_encryption",
+            format!("{place}: encrypted, certificate verified"),
+        ),
+        Protection::Encrypted => Finding::warn(
+            "source_encryption",
+            format!("{place}: encrypted, and the server's certificate is not verified"),
+            VERIFY,
+        ),
+        Protection::Clear if settings.is_loopback() => Finding::ok(
+            "source_encryption",
+            format!("{place}: not encrypted, on this machine"),
+        ),
+        Protection::Clear => Finding::warn(
+            "source_encryption",
+            format!("{place}: not encrypted: passwords and rows can be read on the way"),
+            format!("let the server offer TLS; {VERIFY}"),
+        ),
+    }
+}
+
+fn pooled(settings: &SourceSettings) -> Finding {
+    Finding::warn(
+        "source_pooler",
+        format!(
+            "{}: a pooler gives each transaction whichever session of the server is free",
+            settings.place()
+        ),
+        "nothing is set for a session, and each transaction checks that it has what it needs, so that this works; each running task holds one of the pool's sessions for as long as its statement takes: connect to the server itself where you can, or give the pool at least max_parallel_tasks sessions more",
+    )
+}
+
+async fn each_table(
+    settings: &SourceSettings,
+    dialect: &'static dyn Dialect,
+    tables: &[TableSpec],
+    findings: &mut Vec<Finding>,
+) {
+    let mut by_database: BTreeMap<String, Vec<TableSpec>> = BTreeMap::new();
+    for spec in tables {
+        let database = dialect.exact_name(&spec.source.database);
+        by_database.entry(database).or_default().push(spec.clone());
+    }
+    for (database, tables) in by_database {
+        let asked_of = settings.clone().with_database(&database);
+        let specs = tables.clone();
+        let probed =
+            tokio::task::spawn_blocking(move || source::probe_tables(&asked_of, dialect, &specs))
+                .await;
+        match probed {
+            Ok(Ok(answers)) => {
+                for (spec, answer) in tables.iter().zip(answers) {
+                    match answer {
+                        Ok(probed) => {
+                            findings.push(Finding::ok(
+                                "source_table",
+                                format!(
+                                    "{} can be read: {} columns",
+                                    spec.source, probed.num_columns
+                                ),
+                            ));
+                            findings.extend(probed.warnings.iter().map(|warning| {
+                                let (what, remedy) =
+                                    warning.split_once("; ").unwrap_or((warning, ""));
+                                Finding::warn(
+                                    "source_table",
+                                    format!("{}: {what}", spec.source),
+                                    remedy,
+                                )
+                            }));
+                        }
+                        Err(error) => findings.push(unreadable(&error)),
+                    }
+                }
+            }
+            Ok(Err(error)) => findings.push(unreadable(&error)),
+            Err(error) => findings.push(Finding::fail(
+                "source_table",
+                Cause::Other,
+                format!("the driver ended unexpectedly: {error}"),
+                "install the driver anew, or another one",
+            )),
+        }
+    }
+}
+
+fn cause(error: &SourceError) -> Cause {
+    match error.kind {
+        SourceErrorKind::DriverMissing => Cause::Configuration,
+        SourceErrorKind::Unreachable | SourceErrorKind::Login => Cause::Unreachable,
+        _ => Cause::Other,
+    }
+}
+
+fn unreadable(error: &SourceError) -> Finding {
+    let (what, remedy) = parts(error);
+    Finding::fail("source_table", cause(error), what, remedy)
+}
+
+/// What is wrong, and what to do: a server's failure comes with both.
+fn parts(error: &SourceError) -> (&str, &str) {
+    error
+        .message
+        .rsplit_once(" — ")
+        .unwrap_or((&error.message, remedy(error)))
+}
+
+fn remedy(error: &SourceError) -> &'static str {
+    match error.kind {
+        SourceErrorKind::DriverMissing => {
+            "install the driver (on Debian: apt-get install odbc-postgresql), or name an installed one: odbc_driver = \"…\""
+        }
+        SourceErrorKind::Unreachable => {
+            "check host and port in the worker's configuration, and firewalls on the way"
+        }
+        SourceErrorKind::Login => "check username and password in the worker's configuration",
+        SourceErrorKind::NoSuchObject => {
+            "check the names in the files; names that need quotes carry them in the JSON"
+        }
+        SourceErrorKind::NoPrivilege => {
+            "GRANT USAGE on the schema and SELECT on the table to the user"
+        }
+        SourceErrorKind::Refused => "check whereClauseCriteria and queryModifiers of the table",
+        _ => "what the message says is to be put right at the source",
+    }
+}

@@ -1,0 +1,336 @@
+//! Steering workflows: what an operator names is found, the lever is decided, and the request is written.
+
+use super::AppError;
+use crate::checkpoint::{SteeredTable, SteeredWorkflow, WorkflowLevers};
+use crate::domain::TableNo;
+use crate::domain::phase::{TablePhase, WorkflowPhase};
+use crate::domain::request::Request;
+use crate::domain::request::{Grant, Lever, TableStanding, grant_table, grant_workflow};
+use crate::domain::spelling::meant;
+use std::time::Duration;
+
+/// How often a request is written anew when somebody else steers at the same time, or Snowflake does not answer.
+const TRIES: usize = 5;
+/// Pause before.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What became of a lever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Steered {
+    /// The workflow as it was found.
+    pub workflow: SteeredWorkflow,
+    /// Whether the workflow as a whole was meant.
+    pub is_whole: bool,
+    /// Tables of which something is asked now.
+    pub asked: Vec<SteeredTable>,
+    /// What needed nothing: the whole (`None`) or a table, and why.
+    pub already: Vec<(Option<SteeredTable>, &'static str)>,
+}
+
+/// Pulls a lever on the workflow of this name or id, or on those of its tables that are named. `None`: there is no such workflow.
+///
+/// # Errors
+/// What cannot be granted, all of it at once; or when Snowflake cannot be asked.
+pub async fn pull(
+    levers: &dyn WorkflowLevers,
+    name: &str,
+    lever: Lever,
+    tables: &[String],
+) -> Result<Option<Steered>, AppError> {
+    let mut written = false;
+    for attempt in 1.. {
+        let Some(workflow) = levers.steered(name, lever).await? else {
+            return Ok(None);
+        };
+        let mut steered = decide(workflow, lever, tables)
+            .map_err(|problems| AppError::Refused(problems.join("\n")))?;
+        if !steered.is_asking() {
+            if written {
+                // It is there because this call has written it, and did not hear so.
+                let tables = steered.already.drain(..);
+                steered.asked = tables.filter_map(|(table, _)| table).collect();
+            }
+            return Ok(Some(steered));
+        }
+        let numbers: Vec<TableNo> = steered.asked.iter().map(|table| table.table_no).collect();
+        match levers.pull(&steered.workflow, lever, &numbers).await {
+            Ok(true) => return Ok(Some(steered)),
+            Ok(false) if attempt < TRIES => {}
+            Ok(false) => break,
+            Err(error) if error.is_retryable() && attempt < TRIES => written = true,
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(AppError::Refused(format!(
+        "the workflow {name} is being steered by somebody else at the same time; look at it with `snowhaul workflow status {name}` and try again"
+    )))
+}
+
+impl Steered {
+    /// Whether a request is to be written.
+    fn is_asking(&self) -> bool {
+        !self.asked.is_empty() || self.is_whole && self.already.is_empty()
+    }
+}
+
+/// What a lever comes to, or everything that stands against it.
+fn decide(
+    workflow: SteeredWorkflow,
+    lever: Lever,
+    names: &[String],
+) -> Result<Steered, Vec<String>> {
+    let is_paused = |table: &SteeredTable| table.request == Some(Request::Pause);
+    let any_paused = workflow.tables.iter().any(is_paused);
+    let name = workflow.name.clone();
+    // Of named tables the workflow as a whole decides only what it has to do with them.
+    let whole = grant_workflow(lever, workflow.phase, workflow.request, any_paused);
+    let mut steered = Steered {
+        is_whole: names.is_empty() && lever != Lever::Retry,
+        asked: Vec::new(),
+        already: Vec::new(),
+        workflow,
+    };
+    match whole {
+        Grant::Refuse(reason) => return Err(vec![format!("the workflow {name} {reason}")]),
+        Grant::Already(reason) if steered.is_whole => steered.already.push((None, reason)),
+        Grant::Already(_) | Grant::Ask => {}
+    }
+    if steered.is_whole {
+        return Ok(steered);
+    }
+    let (meant, mut problems) = if names.is_empty() {
+        (to_run_again(&steered.workflow), Vec::new())
+    } else {
+        find_tables(&steered.workflow, names)
+    };
+    for table in meant {
+        let standing = TableStanding {
+            phase: table.phase,
+            request: table.request,
+            has_failed_partitions: table.num_failed_partitions > 0,
+            is_dry_run: table.is_dry_run,
+        };
+        let place = format!("the table {} of the workflow {name}", table.source_table);
+        match grant_table(lever, standing) {
+            Grant::Refuse(reason) => problems.push(format!("{place} {reason}")),
+            Grant::Already(reason) => steered.already.push((Some(table), reason)),
+            Grant::Ask => match &table.cannot_retry {
+                Some(reason) => problems.push(format!("{place} cannot run again: {reason}")),
+                None => steered.asked.push(table),
+            },
+        }
+    }
+    if problems.is_empty() {
+        Ok(steered)
+    } else {
+        Err(problems)
+    }
+}
+
+/// The tables that run again when none is named: what failed, and what was cancelled with the workflow.
+fn to_run_again(workflow: &SteeredWorkflow) -> Vec<SteeredTable> {
+    let with_cancelled = workflow.phase == WorkflowPhase::Cancelled;
+    let is_meant = |table: &&SteeredTable| match table.phase {
+        TablePhase::Failed => true,
+        TablePhase::Cancelled => with_cancelled,
+        TablePhase::Completed => false,
+        TablePhase::Pending | TablePhase::Analyzing | TablePhase::Executing => {
+            table.num_failed_partitions > 0
+        }
+    };
+    workflow.tables.iter().filter(is_meant).cloned().collect()
+}
+
+/// The tables that are named, each once, and the names that say nothing or too much.
+fn find_tables(workflow: &SteeredWorkflow, names: &[String]) -> (Vec<SteeredTable>, Vec<String>) {
+    let (mut found, mut problems) = (Vec::<SteeredTable>::new(), Vec::new());
+    for name in names {
+        let matching = matching(&workflow.tables, name);
+        match matching.as_slice() {
+            [table] => {
+                if !found.iter().any(|other| other.table_no == table.table_no) {
+                    found.push((*table).clone());
+                }
+            }
+            [] => {
+                let known = workflow.tables.iter().map(|t| t.source_table.as_str());
+                let last = known.clone().map(last_part);
+                let hint = meant(name, known.chain(last)).map_or_else(
+                    || format!("`snowhaul workflow status {}` lists them", workflow.name),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                problems.push(format!(
+                    "--table: the workflow {} has no source table {name}; {hint}",
+                    workflow.name
+                ));
+            }
+            several => {
+                let numbers: Vec<String> = several
+                    .iter()
+                    .map(|table| format!("{} ({})", table.table_no, table.source_table))
+                    .collect();
+                problems.push(format!(
+                    "--table: {name} names several tables of the workflow {}; give the number: {}",
+                    workflow.name,
+                    numbers.join(", ")
+                ));
+            }
+        }
+    }
+    (found, problems)
+}
+
+/// By the full name as written, or else by its last part, or else by its number.
+fn matching<'a>(tables: &'a [SteeredTable], name: &str) -> Vec<&'a SteeredTable> {
+    let ways: [&dyn Fn(&SteeredTable) -> bool; 3] = [
+        &|table| table.source_table == name,
+        &|table| last_part(&table.source_table) == name,
+        &|table| table.table_no.to_string() == name,
+    ];
+    for way in ways {
+        let found: Vec<_> = tables.iter().filter(|table| way(table)).collect();
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    Vec::new()
+}
+
+/// The table's own name: what follows the last dot outside of quotes and brackets.
+fn last_part(source: &str) -> &str {
+    let (mut quoted, mut bracketed, mut start) = (false, false, 0);
+    for (index, c) in source.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            '[' if !quoted => bracketed = true,
+            ']' if !quoted => bracketed = false,
+            '.' if !quoted && !bracketed => start = index + 1,
+            _ => {}
+        }
+    }
+    &source[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::WorkflowId;
+
+    fn table(no: u32, source: &str, phase: TablePhase) -> SteeredTable {
+        SteeredTable {
+            table_no: TableNo(no),
+            source_table: source.to_owned(),
+            phase,
+            request: None,
+            num_failed_partitions: 0,
+            is_dry_run: false,
+            cannot_retry: None,
+        }
+    }
+
+    fn workflow(phase: WorkflowPhase, tables: Vec<SteeredTable>) -> SteeredWorkflow {
+        SteeredWorkflow {
+            id: WorkflowId(1),
+            name: "w".to_owned(),
+            phase,
+            request: None,
+            request_seq: 0,
+            tables,
+        }
+    }
+
+    fn numbers(steered: &Steered) -> Vec<u32> {
+        steered.asked.iter().map(|t| t.table_no.0).collect()
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_table_is_named_in_full_by_its_last_part_or_by_its_number() {
+        let open = TablePhase::Executing;
+        let tables = vec![
+            table(0, "db.public.orders", open),
+            table(1, "db.\"a.b\".\"Line.Items\"", open),
+            table(2, "db.public.1", open),
+        ];
+        let workflow = workflow(WorkflowPhase::Executing, tables);
+        for (name, expected) in [
+            ("db.public.orders", 0),
+            ("orders", 0),
+            ("\"Line.Items\"", 1),
+            ("0", 0),
+            // A name wins over a number.
+            ("1", 2),
+        ] {
+            let steered = decide(workflow.clone(), Lever::Pause, &names(&[name])).unwrap();
+            assert_eq!(numbers(&steered), [expected], "{name}");
+        }
+        let problems = decide(workflow, Lever::Pause, &names(&["ordres", "nothing"])).unwrap_err();
+        assert!(
+            problems[0].contains("did you mean `orders`?"),
+            "{problems:?}"
+        );
+        assert!(problems[1].contains("workflow status w"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_name_of_several_tables_asks_for_their_numbers() {
+        let tables = ["db.a.t", "db.b.t"].iter().enumerate();
+        let tables = tables.map(|(no, source)| table(no as u32, source, TablePhase::Pending));
+        let workflow = workflow(WorkflowPhase::Executing, tables.collect());
+        let problems = decide(workflow, Lever::Cancel, &names(&["t"])).unwrap_err();
+        assert!(
+            problems[0].contains("0 (db.a.t), 1 (db.b.t)"),
+            "{problems:?}"
+        );
+    }
+
+    #[test]
+    fn everything_that_stands_against_a_lever_is_told_at_once() {
+        let tables = vec![
+            table(0, "a", TablePhase::Completed),
+            table(1, "b", TablePhase::Failed),
+            table(2, "c", TablePhase::Executing),
+        ];
+        let workflow = workflow(WorkflowPhase::Executing, tables);
+        let problems = decide(workflow, Lever::Pause, &names(&["a", "b", "c"])).unwrap_err();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn without_names_what_failed_runs_again_and_what_was_cancelled_only_with_the_workflow() {
+        let open = SteeredTable {
+            num_failed_partitions: 1,
+            ..table(3, "d", TablePhase::Executing)
+        };
+        let tables = vec![
+            table(0, "a", TablePhase::Completed),
+            table(1, "b", TablePhase::Failed),
+            table(2, "c", TablePhase::Cancelled),
+            open,
+        ];
+        let running = workflow(WorkflowPhase::Executing, tables.clone());
+        let steered = decide(running, Lever::Retry, &[]).unwrap();
+        assert_eq!(numbers(&steered), [1, 3]);
+        let cancelled = workflow(WorkflowPhase::Cancelled, tables);
+        let steered = decide(cancelled, Lever::Retry, &[]).unwrap();
+        assert_eq!(numbers(&steered), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_table_whose_state_another_workflow_has_taken_is_refused_by_that_name() {
+        let taken = SteeredTable {
+            cannot_retry: Some("the workflow other has it".to_owned()),
+            ..table(0, "a", TablePhase::Failed)
+        };
+        let workflow = workflow(WorkflowPhase::Completed, vec![taken]);
+        let problems = decide(workflow, Lever::Retry, &[]).unwrap_err();
+        assert!(
+            problems[0].contains("the workflow other has it"),
+            "{problems:?}"
+        );
+    }
+}

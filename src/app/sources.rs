@@ -1,0 +1,64 @@
+//! The sources that a worker's file names.
+
+use super::AppError;
+use crate::config::worker::WorkerConfig;
+use crate::dialect::{self, Dialect};
+use crate::domain::source_settings::SourceSettings;
+use crate::domain::table::Platform;
+use crate::source::SourceErrorKind;
+use std::collections::BTreeMap;
+
+/// Logs in to each source once, and reports all that fail.
+///
+/// # Errors
+/// All logins that fail.
+pub async fn check_sources(sources: &BTreeMap<Platform, SourceSettings>) -> Result<(), AppError> {
+    let (mut problems, mut refused) = (Vec::new(), true);
+    for (platform, settings) in sources {
+        let Some(dialect) = dialect::for_platform(*platform) else {
+            problems.push(format!(
+                "[connections.source.{platform}]: this platform is not supported yet; remove the section"
+            ));
+            continue;
+        };
+        let settings = settings.clone();
+        let checked = tokio::task::spawn_blocking(move || settings.check(dialect)).await;
+        match checked {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                // Waiting mends neither; what else fails may be the network's or the server's doing.
+                refused &= matches!(
+                    error.kind,
+                    SourceErrorKind::NoSuchObject | SourceErrorKind::DriverMissing
+                );
+                problems.push(format!(
+                    "[connections.source.{platform}]: {}",
+                    error.message
+                ));
+            }
+            Err(error) => return Err(AppError::Internal(error.to_string())),
+        }
+    }
+    match (problems.is_empty(), refused) {
+        (true, _) => Ok(()),
+        (false, true) => Err(AppError::Refused(problems.join("\n"))),
+        (false, false) => Err(AppError::Unreachable(problems.join("\n"))),
+    }
+}
+
+/// The source's settings of a worker that the command line asks for, once a login has shown that they work.
+///
+/// # Errors
+/// When there are none for the platform, or the login fails.
+pub async fn reach(
+    worker: &WorkerConfig,
+    platform: Platform,
+) -> Result<(SourceSettings, &'static dyn Dialect), AppError> {
+    let settings = worker
+        .source(platform)
+        .map_err(|problem| AppError::Refused(format!("the worker's configuration: {problem}")))?;
+    let dialect = dialect::for_platform(platform)
+        .ok_or_else(|| AppError::Refused(format!("{platform} is not supported yet")))?;
+    check_sources(&BTreeMap::from([(platform, settings.clone())])).await?;
+    Ok((settings.clone(), dialect))
+}
