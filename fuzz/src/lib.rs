@@ -8,7 +8,8 @@ use snowhaul::dialect::{Dialect, Scope, for_platform};
 use snowhaul::domain::analysis::TableAnalysis;
 use snowhaul::domain::staged_path::check_manifest;
 use snowhaul::domain::table::{KeyRange, Platform, Slice, WrittenName};
-use snowhaul::domain::task::{ExtractionSpec, Manifest};
+use snowhaul::domain::table_plan::TablePlan;
+use snowhaul::domain::task::Manifest;
 use snowhaul::source::connection_string_value;
 use snowhaul::types::snowflake_name;
 use sqlparser::dialect::{PostgreSqlDialect, SnowflakeDialect};
@@ -251,7 +252,7 @@ pub fn workflow_file(data: &[u8]) {
 pub fn stored_json(data: &[u8]) {
     const DIRECTORY: &str = "workflows/7/0/12/1/";
     let _ = serde_json::from_slice::<TableAnalysis>(data);
-    let _ = serde_json::from_slice::<ExtractionSpec>(data);
+    let _ = serde_json::from_slice::<TablePlan>(data);
     let _ = serde_json::from_slice::<Slice>(data);
     if let Ok(manifest) = serde_json::from_slice::<Manifest>(data) {
         let _ = (manifest.rows(), manifest.bytes());

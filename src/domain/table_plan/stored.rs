@@ -162,3 +162,6 @@ impl<'de> Deserialize<'de> for TablePlan {
         Ok(plan)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,4 +17,5 @@ mod reaching;
 mod retrying;
 mod secrets;
 mod site;
+mod upgrade;
 mod workflow_end;
