@@ -98,7 +98,7 @@ impl Table<'_> {
             analysis,
             ..
         } = *self;
-        let ways = ways(dialect);
+        let ways = ways(dialect, spec);
         let wanted = wanted_columns(&ways, spec, analysis)?;
         let created = new_columns(&wanted);
         let target: Vec<TargetColumn> = created

@@ -4,6 +4,7 @@ use super::findings::{Findings, inside};
 use super::merge::{at, text_at};
 use super::schema::MAX_ROWS;
 use super::transforms;
+use crate::domain::kinds::{Route, TargetKind};
 use crate::domain::spec::{ResetPartitions, RowSecurity, Sampling, Synchronization, TableSpec};
 use crate::domain::table::{
     DateUnit, PartitionSize, Platform, QueryModifiers, TableRef, WrittenName,
@@ -130,6 +131,8 @@ impl TableCheck<'_> {
             },
             continue_identity: table.is_on("continueIdentityColumns"),
             load_segment_mb: count("loadSegmentation.targetSegmentSizeMb"),
+            route: Route::of_word(text_at(table.merged, "extraction.strategy")),
+            target_kind: TargetKind::of_word(text_at(table.merged, "target.tableType")),
             ..TableSpec::new(source?, target?)
         })
     }

@@ -5,6 +5,7 @@ pub mod analysis;
 pub mod claim_ahead;
 pub mod id;
 pub mod idle;
+pub mod kinds;
 pub mod lease;
 pub mod limits;
 pub mod log_format;

@@ -1,5 +1,6 @@
 //! What the user asks of a table, as the checkpoint stores it: a field that is added later needs a default.
 
+use super::kinds::{Route, TargetKind};
 use super::table::{DateUnit, PartitionSize, QueryModifiers, TableRef};
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +67,12 @@ pub struct TableSpec {
     /// Megabytes (10^6 bytes) of files that one COPY INTO loads at most.
     #[serde(default)]
     pub load_segment_mb: Option<u64>,
+    /// How rows leave the source.
+    #[serde(default, skip_serializing_if = "Route::is_default")]
+    pub route: Route,
+    /// The kind of the target.
+    #[serde(default, skip_serializing_if = "TargetKind::is_default")]
+    pub target_kind: TargetKind,
     /// When the workflow's staged files are removed; the same for all its tables.
     #[serde(default)]
     pub clean_up: CleanUp,
@@ -100,6 +107,8 @@ impl TableSpec {
             reset_partitions: ResetPartitions::Disabled,
             continue_identity: false,
             load_segment_mb: None,
+            route: Route::default(),
+            target_kind: TargetKind::default(),
             clean_up: CleanUp::OnSuccess,
             preflight: None,
         }

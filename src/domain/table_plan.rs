@@ -4,6 +4,7 @@
 mod stored;
 
 use super::analysis::Watermark;
+pub use super::kinds::{Route, TargetKind};
 use super::spec::{ColumnTransform, RowSecurity};
 use super::table::{Content, KeyColumn, Platform, QueryModifiers, SourceColumn, TableRef};
 use serde::{Deserialize, Serialize};
@@ -54,15 +55,6 @@ pub struct ExtractSpec {
     pub watermark: Option<Watermark>,
 }
 
-/// How rows leave the source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Route {
-    /// A worker reads them and writes Parquet files to the stage.
-    #[default]
-    Stream,
-}
-
 /// One column of an extraction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,15 +86,6 @@ pub struct LoadSpec {
     /// Megabytes (10^6 bytes) of files that one COPY INTO loads at most.
     #[serde(default)]
     pub segment_mb: Option<u64>,
-}
-
-/// The kind of a target table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum TargetKind {
-    /// A table in Snowflake's own format.
-    #[default]
-    Native,
 }
 
 /// One column of a load.

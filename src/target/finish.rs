@@ -7,9 +7,8 @@ use super::{identity, merge, of};
 use crate::checkpoint::{OwnedWorkflow, TableState, shown};
 use crate::domain::phase::TablePhase;
 use crate::domain::retry::RetryPolicy;
-use crate::domain::spec::CleanUp;
+use crate::domain::spec::{CleanUp, TableSpec};
 use crate::domain::table::TableRef;
-use crate::domain::table_plan::TargetKind;
 use crate::failpoint::Step;
 use crate::snowflake::SnowflakeError;
 use crate::types::snowflake_name::{exact_name, quote, quote_table, quote_text};
@@ -95,7 +94,7 @@ impl WorkflowEnd<'_> {
         };
         for table in tables.into_iter().filter(|t| new.contains(&t.table_no)) {
             let target = &table.spec.target;
-            let continued = self.patiently(|| self.loader.continue_identity(target));
+            let continued = self.patiently(|| self.loader.continue_identity(&table.spec));
             if let Err(error) = continued.await? {
                 tracing::warn!(%workflow, table = %table.spec.source, %target, %error, "{NOT_CONTINUED}");
             }
@@ -219,8 +218,9 @@ impl TableLoader {
     }
 
     /// Leads every generator of the table behind its column's largest value.
-    async fn continue_identity(&self, target: &TableRef) -> Result<(), SnowflakeError> {
-        let describe = of(TargetKind::default()).describe(target);
+    async fn continue_identity(&self, spec: &TableSpec) -> Result<(), SnowflakeError> {
+        let target = &spec.target;
+        let describe = of(spec.target_kind).describe(target);
         let described = self.client.query_named(&describe).await?;
         for row in &described.rows {
             let cell = |name: &str| described.value(row, name).unwrap_or_default();

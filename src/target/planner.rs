@@ -20,7 +20,7 @@ use crate::domain::analysis::{AnalyzedPartition, TableAnalysis};
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef, WrittenName};
 use crate::domain::table_plan::{
-    ExtractSpec, LoadMode, LoadSpec, MatchedColumn, Route, SyncSpec, TablePlan, TargetKind,
+    ExtractSpec, LoadMode, LoadSpec, MatchedColumn, SyncSpec, TablePlan,
 };
 use crate::domain::task::TaskFailure;
 use crate::extract::route;
@@ -36,12 +36,12 @@ fn supported(owned: &OwnedWorkflow) -> Result<&'static dyn Dialect, String> {
     dialect.ok_or_else(|| format!("{} is not supported yet", owned.platform))
 }
 
-/// How tables of this source travel: every workflow asks for the same route and kind so far.
-pub(crate) fn ways(dialect: &dyn Dialect) -> Ways<'_> {
+/// How the table travels.
+pub(crate) fn ways<'a>(dialect: &'a dyn Dialect, spec: &TableSpec) -> Ways<'a> {
     Ways {
         dialect,
-        route: route(Route::default()),
-        kind: of(TargetKind::default()),
+        route: route(spec.route),
+        kind: of(spec.target_kind),
     }
 }
 
@@ -83,8 +83,9 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         let dialect = supported(owned).map_err(|why| refused(vec![why]))?;
         let targets = Targets {
             client: &self.client,
+            kind: of(spec.target_kind),
         };
-        let ways = ways(dialect);
+        let ways = ways(dialect, spec);
         let mut wanted = wanted_columns(&ways, spec, analysis).map_err(refused)?;
         let mut found_before = Vec::new();
         let target = match spec.preflight {
@@ -260,7 +261,7 @@ pub(crate) fn table_plan(
     TablePlan {
         extract: ExtractSpec {
             platform,
-            route: Route::default(),
+            route: spec.route,
             source: spec.source.clone(),
             key: analysis.key.clone(),
             columns: extracted,
@@ -273,7 +274,7 @@ pub(crate) fn table_plan(
         },
         load: LoadSpec {
             target,
-            kind: TargetKind::default(),
+            kind: spec.target_kind,
             columns: loaded,
             mode,
             segment_mb: spec.load_segment_mb,

@@ -3,11 +3,10 @@
 use super::matching::TargetColumn;
 use super::planner::dry_run_table;
 use super::policies::Policies;
-use super::{identity, of};
+use super::{TargetTable, identity};
 use crate::checkpoint::OwnedWorkflow;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::TableRef;
-use crate::domain::table_plan::TargetKind;
 use crate::failpoint::Step;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeClient, SnowflakeError};
@@ -17,6 +16,8 @@ use crate::types::snowflake_name::{exact_name, quote, quote_table, quote_text};
 pub(super) struct Targets<'a> {
     /// The account.
     pub(super) client: &'a SnowflakeClient,
+    /// Their kind.
+    pub(super) kind: &'a dyn TargetTable,
 }
 
 /// Whether Snowflake refused a statement for what it says.
@@ -99,7 +100,7 @@ impl Targets<'_> {
         &self,
         target: &TableRef,
     ) -> Result<Option<Vec<TargetColumn>>, SnowflakeError> {
-        let sql = of(TargetKind::default()).describe(target);
+        let sql = self.kind.describe(target);
         let answer = match self.client.query_named(&sql).await {
             Ok(answer) => answer,
             Err(error) if error.kind == Kind::NoSuchObject => return Ok(None),
@@ -227,7 +228,7 @@ impl Targets<'_> {
         let target = dry_run_table(owned.id, &spec.target);
         self.create_schema(&target, "TRANSIENT SCHEMA").await?;
         if self.describe(&spec.target).await?.is_some() {
-            let like = of(TargetKind::default()).create_like(&target, &spec.target);
+            let like = self.kind.create_like(&target, &spec.target);
             self.client.run_step(Step::TargetCreate, &like).await?;
         }
         Ok(target)

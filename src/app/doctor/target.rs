@@ -10,7 +10,7 @@ use crate::domain::table_plan::{LoadMode, TargetKind};
 use crate::plan::synchronization::{load_mode, tracks_deletions};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::error::Kind;
-use crate::target::of;
+use crate::target::{TargetTable, of};
 use crate::types::snowflake_name::{exact_name, quote, quote_table};
 use futures::StreamExt;
 use std::collections::BTreeMap;
@@ -103,6 +103,7 @@ enum Place {
         schema: String,
         /// Whether the numbers of an identity column go on from a sequence.
         with_sequence: bool,
+        kind: TargetKind,
     },
 }
 
@@ -116,6 +117,7 @@ impl Place {
             database,
             schema: quote(&exact_name(&spec.target.schema)),
             with_sequence: spec.continue_identity,
+            kind: spec.target_kind,
         }
     }
 }
@@ -142,7 +144,11 @@ impl Places {
                 database,
                 schema,
                 with_sequence,
-            } => creatable(session, database, schema, *with_sequence, findings).await,
+                kind,
+            } => {
+                let schema = (database.as_str(), schema.as_str());
+                creatable(session, schema, of(*kind), *with_sequence, findings).await
+            }
         };
         self.0.insert(place, tried.clone());
         tried
@@ -183,7 +189,7 @@ fn privileges(spec: &TableSpec) -> Vec<Privilege> {
 
 async fn look(session: &Session, spec: &TableSpec) -> Found {
     let target = quote_table(&spec.target);
-    let describe = of(TargetKind::default()).describe(&spec.target);
+    let describe = of(spec.target_kind).describe(&spec.target);
     let columns = match session.client.query_named(&*describe).await {
         Ok(columns) => columns,
         Err(error) if error.kind == Kind::NoSuchObject => return Found::Nothing,
@@ -233,14 +239,13 @@ async fn dry_run_schema(session: &Session, database: &str, findings: &mut Vec<Fi
 /// Whether a table can be created in the schema, or the schema in the database.
 async fn creatable(
     session: &Session,
-    database: &str,
-    schema: &str,
+    (database, schema): (&str, &str),
+    kind: &dyn TargetTable,
     with_sequence: bool,
     findings: &mut Vec<Finding>,
 ) -> Finding {
     let role = quote(&session.role);
     let table = format!("{database}.{schema}.{}", quote(&probe_name()));
-    let kind = of(TargetKind::default());
     let create = kind.probe(&table);
     match session.client.query(&create).await {
         Ok(_) => {
