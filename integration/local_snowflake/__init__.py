@@ -6,11 +6,12 @@ is the server in front of it, with what fakesnow lacks for a loader:
     login, sessions, tokens          login, server, app
     JSON and Arrow results           results            (fakesnow: Arrow only, NULL timestamps as 1970)
     one statement's way              session, commands, rewrite, engine
-    statements seen before           templates          (translating one takes longer than running it)
+    statements seen before           templates, kept    (translating one takes longer than running it)
     query contexts                   query_context
     transactions over databases      transactions       (DuckDB: one written database per transaction)
     row locks that are waited for    writing            (DuckDB: fails at once)
-    hybrid tables, declared types    ddl, patches       (fakesnow: no HYBRID, no INDEX, NUMBER(38,0) as BIGINT)
+    hybrid tables, declared types    definitions, ddl, notes, patches   (fakesnow: no HYBRID, no INDEX, NUMBER(38,0) as BIGINT)
+    what there is, without a search  catalog            (DuckDB: through all databases at each question)
     stages that survive a restart    account, stages    (fakesnow: in memory; no LIST path, REMOVE, GET)
     COPY with Snowflake's checks     copy_into, copy_columns, copy_errors
     odd names                        names
@@ -41,3 +42,9 @@ What it does not do
 - Foreign keys and secondary indexes of hybrid tables; quotas; the limit on waiters for a lock.
 - Streamlit, services, tasks, streams, time travel, warehouses: no statement about them does anything.
 """
+
+import sys
+
+# Snowflake's connector, which fakesnow needs, takes them if they are there, which is a fifth of the start.
+for _unneeded in ("boto3", "botocore"):
+    sys.modules.setdefault(_unneeded, None)  # type: ignore[arg-type]

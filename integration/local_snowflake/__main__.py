@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
-from . import ddl
+from . import notes
 from .app import create
 from .faults import FaultLayer
 from .server import Options, Server
@@ -54,6 +54,7 @@ def _arguments() -> argparse.Namespace:
     serve.add_argument("--async-after", type=float, default=45.0, help="seconds until a statement is answered as still running")
     serve.add_argument("--memory-limit", default="4GB", help="DuckDB's memory (4GB)")
     serve.add_argument("--threads", type=int, default=2, help="DuckDB's threads (2); one does small statements with less")
+    serve.add_argument("--translations", type=Path, help="directory of translations that servers share (see kept.py)")
     serve.add_argument("--exit-with-stdin", action="store_true", help="end when standard input ends")
     return parser.parse_args()
 
@@ -101,7 +102,7 @@ def _write_connection(data: Path, host: str, port: int, users: Path | None) -> N
 def main() -> None:
     arguments = _arguments()
     if arguments.lengths_before:
-        ddl.LARGEST.update(ddl.LARGEST_BEFORE)
+        notes.LARGEST.update(notes.LARGEST_BEFORE)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for noisy in ("sqlglot", "fakesnow", "fakesnow.server"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -117,7 +118,8 @@ def main() -> None:
     if arguments.faults:
         app = FaultLayer(app, server, arguments.faults)
     config = uvicorn.Config(
-        app, http="httptools", log_level="warning", timeout_keep_alive=120, timeout_graceful_shutdown=3, access_log=False
+        app, http="httptools", log_level="warning", timeout_keep_alive=120, timeout_graceful_shutdown=3, access_log=False,
+        proxy_headers=False, lifespan="off",
     )
     http = uvicorn.Server(config)
     if arguments.exit_with_stdin:

@@ -21,6 +21,7 @@ from fakesnow.instance import GLOBAL_DATABASE_NAME, FakeSnow
 from fakesnow.transforms import show, stage
 
 from . import names, patches
+from .catalog import Catalog
 from .errors import already_exists, does_not_exist
 from .governance import Governance
 from .procedures import Procedures
@@ -64,12 +65,12 @@ class Account(FakeSnow):
             },
         )
         self.has_aliases = False
+        self.catalog = Catalog(lambda: self.connection()._duck_conn)
         self.procedures = Procedures(data / "procedures")
         # Sessions may still be in them.
         self.dropped_schemas: set[tuple[str, str]] = set()
         self._guard = threading.Lock()
         self._table_locks: dict[tuple[str, str, str], threading.Lock] = {}
-        self._hybrid: set[tuple[str, str, str]] = set()
         # Files of COPYs, whether or not they were rolled back: see unfriendly.
         self.copied: dict[tuple[str, str, str], dict[str, str]] = {}
         self.commit_lock = threading.Lock()
@@ -104,17 +105,11 @@ class Account(FakeSnow):
         return connection
 
     def is_hybrid(self, key: tuple[str, str, str]) -> bool:
-        if key in self._hybrid:
-            return True
-        sql = (
-            "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
-            " AND comment LIKE '{%\"hybrid\": true%'"
+        database, schema, table = key
+        return any(
+            found.name == table and found.kind == "TABLE" and '"hybrid": true' in (found.comment or "")
+            for found in self.catalog.objects(database, schema)
         )
-        with self._guard:
-            found = self.duck_conn.execute(sql, list(key)).fetchone() is not None
-        if found:
-            self._hybrid.add(key)
-        return found
 
     def table_lock(self, key: tuple[str, str, str]) -> threading.Lock:
         with self._guard:
@@ -151,7 +146,7 @@ class Account(FakeSnow):
 
     def create_database(self, name: str, *, exists_ok: bool, replace: bool = False, transient: bool = False) -> str:
         alias = names.encode(name)
-        with self._guard:
+        with self.catalog.changing(alias), self._guard:
             if self.has_database(alias):
                 if not replace:
                     if exists_ok:
@@ -165,7 +160,7 @@ class Account(FakeSnow):
 
     def drop_database(self, name: str, *, exists_ok: bool) -> str:
         alias = names.encode(name)
-        with self._guard:
+        with self.catalog.changing(alias), self._guard:
             if not self.has_database(alias):
                 if exists_ok:
                     return "Drop statement executed successfully."
@@ -194,7 +189,7 @@ class Account(FakeSnow):
                     return f"{name} already exists, statement succeeded."
                 raise already_exists(name)
             self.drop_schema(database, name, exists_ok=True)
-        with self._guard:
+        with self.catalog.changing(alias), self._guard:
             self.duck_conn.execute(f"CREATE SCHEMA IF NOT EXISTS {alias}.{schema}")
             self.dropped_schemas.discard((alias, schema))
             self._note_transient(alias, schema, transient)
@@ -207,7 +202,7 @@ class Account(FakeSnow):
             if exists_ok:
                 return "Drop statement executed successfully."
             raise does_not_exist("Schema", name)
-        with self._guard:
+        with self.catalog.changing(alias), self._guard:
             self.duck_conn.execute(f"DROP SCHEMA {alias}.{schema} CASCADE")
             self.dropped_schemas.add((alias, schema))
             self.procedures.forget(database, name)

@@ -7,10 +7,9 @@ import gzip
 import json
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from .errors import SnowflakeError
 from .server import Server
@@ -136,9 +135,10 @@ class Routes:
         return Response()
 
 
-def create(server: Server) -> Starlette:
+def create(server: Server) -> Router:
     routes = Routes(server)
-    return Starlette(
+    # Bare: an application would send each request through three layers more.
+    return Router(
         routes=[
             Route("/session/v1/login-request", routes.login, methods=["POST"]),
             Route("/session/token-request", routes.renew, methods=["POST"]),

@@ -13,7 +13,7 @@ import sqlglot
 from fakesnow.transforms.transforms import SERVER_VERSION
 from sqlglot import Expr, exp
 
-from . import ddl, governance, names, show_objects, shows
+from . import definitions, governance, names, show_objects, shows
 from .engine import Answer, Cursor, single
 from .errors import SnowflakeError, does_not_exist, syntax
 
@@ -165,7 +165,7 @@ def _stage(session: Session, text: str) -> Answer | None:
     # fakesnow looks first and then inserts: two at once would both find nothing.
     with session.account.table_lock(("_fs_global", "_fs_information_schema", "_fs_stages")):
         is_new = bool(match[2]) or not show_objects.is_stage(session, keys)
-        with ddl.at_once(session.conn):
+        with definitions.at_once(session.conn):
             answer = Cursor(session.conn).run(sqlglot.parse_one(sql, read="snowflake"), None)
             if is_new:
                 show_objects.note_stage(session, keys, text[end:])

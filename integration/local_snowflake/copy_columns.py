@@ -11,7 +11,7 @@ import duckdb
 import fakesnow.transforms as transforms
 from sqlglot import Expr, exp
 
-from . import patches
+from . import catalog, patches
 from .errors import not_emulated
 
 
@@ -27,15 +27,10 @@ class Column:
     takes_sequence: bool = False
 
 
-def target_columns(duck: duckdb.DuckDBPyConnection, catalog: str, schema: str, table: str) -> dict[str, Column]:
-    """The table's columns with the lengths they were declared with."""
-    rows = duck.execute(
-        "SELECT column_name, data_type, is_nullable, comment, row_number() OVER (ORDER BY column_index)"
-        " FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
-        [catalog, schema, table],
-    ).fetchall()
+def target_columns(columns: list[catalog.Column]) -> dict[str, Column]:
+    """A table's columns with the lengths they were declared with."""
     found = {}
-    for name, kind, nullable, comment, position in rows:
+    for position, (name, kind, nullable, _, comment) in enumerate(columns, 1):
         declared = (re.match(r'\{"t":"([^"]+)"', comment or "") or [None, kind])[1]
         sized = re.match(r"(?:VARCHAR|BINARY)\((\d+)\)", declared)
         note = json.loads(comment) if (comment or "").startswith('{"t":') else {}

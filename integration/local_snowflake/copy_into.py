@@ -19,7 +19,6 @@ from sqlglot import exp
 
 from . import copy_errors, names, rewrite, stages
 from .copy_columns import Column, protect, source_columns, sql_of, target_columns
-from .ddl import check_constraints
 from .engine import Answer, from_rows, single
 from .errors import SnowflakeError, not_emulated, syntax
 
@@ -115,14 +114,14 @@ def run(session: Session, conn: FakeSnowflakeConnection, sql: str) -> Answer:
     catalog = copy.table.catalog or session.database
     schema = copy.table.db or session.schema
     table = copy.table.name if copy.table.this.quoted else copy.table.name.upper()
-    known = target_columns(duck, catalog, schema, table)
+    known = target_columns(session.account.catalog.columns(catalog, schema, table))
     if not known:
         raise SnowflakeError(
             "002003",
             f"SQL compilation error:\nTable '{names.decode(f'{catalog}.{schema}.{table}')}' does not exist or not authorized.",
             "42S02",
         )
-    if check_constraints(duck, catalog, schema, table):
+    if session.account.catalog.checks(catalog, schema, table):
         # "If you attempt to COPY INTO a table with CHECK constraints, the operation fails"; the page gives no text.
         raise SnowflakeError(
             "001506", "SQL compilation error:\nCOPY INTO a table with CHECK constraints is not supported.", "0A000"

@@ -72,6 +72,8 @@ class Cursor(FakeSnowflakeCursor):
             return self._merge(expression, params).run(self._duck_conn, params)
         for statement in self._transform_explode(expression):
             transformed = self.translate(statement, params)
+            # Who cancelled it meanwhile has interrupted nothing.
+            getattr(self._conn, "check_cancelled", lambda: None)()
             self._execute(transformed, params if transformed.find(exp.Placeholder) else None)
         is_dml = isinstance(expression, (exp.Insert, exp.Update, exp.Delete))
         return Answer(self._arrow_table, results.describe(self._duck_conn.description or []), is_dml)

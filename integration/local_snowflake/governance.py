@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import ddl, names
+from . import catalog, names, notes
 from .engine import Answer, from_rows, single
 from .errors import SnowflakeError, already_exists, does_not_exist, not_emulated, syntax
 
@@ -151,17 +151,17 @@ def _alter_table(session: Session, text: str, match: re.Match[str]) -> Answer:
             raise does_not_exist("Tag", shown(tag))
         governance.tagged[(table, column)] = tag
     elif re.match(r"\s*UNSET\s+MASKING\s+POLICY", text[end:], re.IGNORECASE):
-        ddl.set_note(session, table, column, "m", None)
+        notes.change(session, table, column, "m", None)
     else:
         policy = _policy_after(session, text, r"SET\s+MASKING\s+POLICY\s+", end, "MASKING")
-        ddl.set_note(session, table, column, "m", shown(policy))
+        notes.change(session, table, column, "m", shown(policy))
     return single("status", DONE)
 
 
 def _table_at(session: Session, text: str, start: int) -> tuple[Name, int]:
     name, end = _name_at(session, text, start)
     session.bind_context(session.conn)
-    if not ddl.table_exists(session.conn, names.encode(name[0]), names.encode(name[1]), name[2]):
+    if not catalog.exists(session.conn._duck_conn, names.encode(name[0]), names.encode(name[1]), name[2]):
         error = does_not_exist("Table", shown(name))
         error.sqlstate = "42S02"
         raise error
@@ -232,7 +232,7 @@ def _references(session: Session, text: str, match: re.Match[str]) -> Answer:
 
     if policy := governance.row_access.get(table):
         add(policy, "ROW_ACCESS_POLICY", None, None)
-    for column, set_policy in ddl.notes(session, table, "m"):
+    for column, set_policy in notes.of(session, table, "m"):
         add(full_name(session, set_policy.split(".")), "MASKING_POLICY", column, None)
     for (tagged, column), tag in governance.tagged.items():
         if tagged == table and (policy := governance.tags.get(tag)):

@@ -10,21 +10,10 @@ import fakesnow.transforms as transforms
 import fakesnow.transforms.transforms as impl
 from sqlglot import Expr, exp
 
-_DECLARED = "CASE WHEN starts_with(ddb.comment, '{\"t\":') THEN json_extract_string(ddb.comment, '$.t') END"
-
 # The type a column was declared with is kept as JSON in DuckDB's column comment, so that it lives and dies
 # with the table: DuckDB knows no VARCHAR(10), BINARY(5), TIMESTAMP_LTZ(3) or NUMBER(38,0) against INT.
-GLOBAL_VIEWS = f"""
-CREATE OR REPLACE VIEW _fs_global._fs_information_schema._fs_columns AS
-WITH described AS (
-  SELECT c.*, {_DECLARED} AS declared, ddb.comment AS note
-  FROM system.information_schema.columns c
-  LEFT JOIN duckdb_columns() ddb
-    ON ddb.database_name = c.table_catalog AND ddb.schema_name = c.table_schema
-   AND ddb.table_name = c.table_name AND ddb.column_name = c.column_name
-  WHERE c.table_schema != '_fs_information_schema'
-), typed AS (
-  SELECT *, coalesce(declared,
+_TYPED = """SELECT *, CASE WHEN starts_with(note, '{"t":') THEN json_extract_string(note, '$.t') END AS declared,
+  coalesce(declared,
     CASE WHEN starts_with(data_type, 'DECIMAL') THEN replace(data_type, 'DECIMAL', 'NUMBER')
          WHEN data_type IN ('TINYINT','SMALLINT','INTEGER','BIGINT','HUGEINT','UBIGINT') THEN 'NUMBER(38,0)'
          WHEN data_type = 'VARCHAR' THEN 'VARCHAR(16777216)'
@@ -34,13 +23,28 @@ WITH described AS (
          WHEN data_type = 'TIMESTAMP WITH TIME ZONE' THEN 'TIMESTAMP_TZ(9)'
          WHEN data_type = 'TIME' THEN 'TIME(9)'
          WHEN data_type = 'JSON' THEN 'VARIANT'
-         ELSE data_type END) AS full_type
+         ELSE data_type END) AS full_type,
+  CASE WHEN declared IS NOT NULL THEN coalesce(json_extract_string(note, '$.d'), column_default) ELSE column_default END AS shown_default,
+  CASE WHEN declared IS NOT NULL THEN json_extract_string(note, '$.c') ELSE note END AS shown_comment,
+  CASE WHEN declared IS NOT NULL THEN json_extract_string(note, '$.m') END AS policy"""
+
+GLOBAL_VIEWS = f"""
+CREATE OR REPLACE VIEW _fs_global._fs_information_schema._fs_columns AS
+WITH described AS (
+  SELECT c.*, ddb.comment AS note
+  FROM system.information_schema.columns c
+  LEFT JOIN duckdb_columns() ddb
+    ON ddb.database_name = c.table_catalog AND ddb.schema_name = c.table_schema
+   AND ddb.table_name = c.table_name AND ddb.column_name = c.column_name
+  WHERE c.table_schema != '_fs_information_schema'
+), typed AS (
+  {_TYPED}
   FROM described
 )
 SELECT
   table_catalog AS TABLE_CATALOG, table_schema AS TABLE_SCHEMA, table_name AS TABLE_NAME,
   column_name AS COLUMN_NAME, ordinal_position AS ORDINAL_POSITION,
-  CASE WHEN declared IS NOT NULL THEN coalesce(json_extract_string(note, '$.d'), column_default) ELSE column_default END AS COLUMN_DEFAULT,
+  shown_default AS COLUMN_DEFAULT,
   is_nullable AS IS_NULLABLE,
   CASE WHEN full_type LIKE 'VARCHAR%' THEN 'TEXT' ELSE regexp_extract(full_type, '^[A-Z_]+') END AS DATA_TYPE,
   CASE WHEN full_type LIKE 'VARCHAR%' THEN regexp_extract(full_type, '[0-9]+')::BIGINT END AS CHARACTER_MAXIMUM_LENGTH,
@@ -53,10 +57,9 @@ SELECT
   nullif(regexp_extract(full_type, 'COLLATE ''(.*)''', 1), '') AS COLLATION_NAME,
   CASE WHEN note LIKE '%"i":true%' THEN 'YES' ELSE 'NO' END AS IS_IDENTITY,
   NULL::VARCHAR AS IDENTITY_GENERATION, NULL::VARCHAR AS IDENTITY_CYCLE,
-  CASE WHEN declared IS NOT NULL THEN json_extract_string(note, '$.c') ELSE note END AS COMMENT,
+  shown_comment AS COMMENT,
   NULL::VARCHAR AS IDENTITY_START, NULL::VARCHAR AS IDENTITY_INCREMENT, NULL::VARCHAR AS IDENTITY_ORDERED,
-  NULL::VARCHAR AS DATA_TYPE_ALIAS, full_type AS _FULL_TYPE,
-  CASE WHEN declared IS NOT NULL THEN json_extract_string(note, '$.m') END AS _POLICY
+  NULL::VARCHAR AS DATA_TYPE_ALIAS, full_type AS _FULL_TYPE, policy AS _POLICY
 FROM typed
 """
 
@@ -90,29 +93,26 @@ SELECT database_name AS CONSTRAINT_CATALOG, schema_name AS CONSTRAINT_SCHEMA, ta
 FROM duckdb_constraints() WHERE database_name = '${catalog}' AND constraint_type = 'CHECK';
 """)
 
-_DESCRIBE = Template("""
-SELECT column_name AS "name", _FULL_TYPE AS "type", 'COLUMN' AS "kind",
-    CASE WHEN is_nullable = 'YES' THEN 'Y' ELSE 'N' END AS "null?", column_default AS "default",
-    CASE WHEN list_contains((SELECT flatten(list(constraint_column_names)) FROM duckdb_constraints() k
-        WHERE k.database_name = '${catalog}' AND k.schema_name = '${schema}' AND k.table_name = '${table}'
-          AND constraint_type = 'PRIMARY KEY'), column_name) THEN 'Y' ELSE 'N' END AS "primary key",
-    'N' AS "unique key", NULL::VARCHAR AS "check", NULL::VARCHAR AS "expression", COMMENT AS "comment",
-    _POLICY AS "policy name", NULL::JSON AS "privacy domain"
-FROM _fs_global._fs_information_schema._fs_columns
-WHERE table_catalog = '${catalog}' AND table_schema = '${schema}' AND table_name = '${table}'
-ORDER BY ordinal_position
-""")
+# Of the columns that are given, as lists of their names, DuckDB's types, whether they are nullable, defaults, notes, and whether
+# they are of the primary key.
+DESCRIBE = f"""
+WITH given AS (
+  SELECT unnest($1::VARCHAR[]) AS column_name, unnest($2::VARCHAR[]) AS data_type, unnest($3::BOOLEAN[]) AS is_nullable,
+    unnest($4::VARCHAR[]) AS column_default, unnest($5::VARCHAR[]) AS note, unnest($6::BOOLEAN[]) AS is_key
+), typed AS (
+  {_TYPED}
+  FROM given
+)
+SELECT column_name AS "name", full_type AS "type", 'COLUMN' AS "kind", CASE WHEN is_nullable THEN 'Y' ELSE 'N' END AS "null?",
+    shown_default AS "default", CASE WHEN is_key THEN 'Y' ELSE 'N' END AS "primary key", 'N' AS "unique key",
+    NULL::VARCHAR AS "check", NULL::VARCHAR AS "expression", shown_comment AS "comment", policy AS "policy name",
+    NULL::JSON AS "privacy domain"
+FROM typed
+"""
 
 
 def database_sql(alias: str) -> str:
     return _DATABASE.substitute(catalog=alias)
-
-
-class _EscapedDescribe:
-    """fakesnow pastes the table's name into this text; a quote in the name must not end the literal."""
-
-    def substitute(self, catalog: str, schema: str, table: str) -> str:
-        return _DESCRIBE.substitute(catalog=catalog, schema=schema, table=table.replace("'", "''"))
 
 
 def integer_precision(expression: Expr) -> Expr:
@@ -165,7 +165,6 @@ def apply() -> None:
         if name.startswith(("SQL_CREATED_", "SQL_DROPPED", "SQL_OBJECT_EXISTS")) and isinstance(template, Template):
             setattr(cursor, name, _EscapedMessage(template.template))
     transforms.integer_precision = integer_precision
-    impl.SQL_DESCRIBE_TABLE = _EscapedDescribe()
     # It makes every SUM and AVG a sum of doubles, for the sake of text columns; sums here must be exact.
     transforms.numeric_agg_implicit_cast = _unchanged
     # Lengths and comments are recorded with the table (see ddl), not in a second database.

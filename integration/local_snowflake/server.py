@@ -62,6 +62,7 @@ class Options:
     remember_rolled_back_copies: bool = False
     late_visibility: float | None = None
     no_recheck: bool = False
+    translations: Path | None = None
 
 
 class Server:
@@ -76,7 +77,7 @@ class Server:
         )
         transactions.recover(self.account, self.replay)
         self.users = Users(options.users)
-        self.templates = Templates()
+        self.templates = Templates(options.translations)
         self.warehouses = Warehouses(options.warehouses, options.edition)
         self.uploads = Uploads(self.account, options.presigned_lifetime)
         self.statements = StatementLog(options.statement_log or options.data / "statements.jsonl")

@@ -16,7 +16,7 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.statement_type import statement_type_id
 from sqlglot import Expr, exp
 
-from . import binds, collations, commands, copy_into, ddl, procedures, rewrite, stages, unfriendly
+from . import binds, catalog, collations, commands, copy_into, ddl, definitions, procedures, rewrite, stages, unfriendly
 from .engine import PLANNED, Answer, Cursor, from_rows, single, strip_target
 from .errors import SnowflakeError, not_emulated
 from .query_context import DEFAULT_SIZE, SIZE, QueryContext
@@ -25,7 +25,7 @@ from .writing import Writing
 
 if TYPE_CHECKING:
     from .server import Server
-    from .templates import Known
+    from .templates import Defined, Known
 
 _DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.TruncateTable)
 _DDL = (exp.Create, exp.Drop, exp.Alter, exp.Comment)
@@ -149,6 +149,8 @@ class Session(Writing):
         inlined = None if is_update else binds.inlined(text, bindings)
         if inlined and (known := self.server.templates.find(self, inlined)):
             return self._known(known, (sql, bindings), query_id)
+        if not bindings and (defined := self.server.templates.define(self, text)):
+            return self._define(defined, text, query_id)
         expression = self.prepare(text)
         type_id = statement_type_id(expression)
         many = binds.rows(bindings)
@@ -160,11 +162,17 @@ class Session(Writing):
         elif isinstance(expression, _DDL):
             # DDL commits what is open, as in Snowflake.
             self.commit()
-            answer = self._retry(lambda: self._run_ddl(expression.copy(), many[0], text), ("", "", "object"), query_id)
+            with self.account.catalog.changing(*self._databases(expression)):
+                answer = self._retry(lambda: self._run_ddl(expression.copy(), many[0], text), ("", "", "object"), query_id)
+        elif place := self._described(expression):
+            answer = self._read(list, lambda _: catalog.describe(self, *place))
         else:
             # SHOW and DESCRIBE are about no rows.
             tables = rewrite.tables(expression) if isinstance(expression, exp.Query) else []
-            answer = self._read(lambda: tables, lambda conn: Cursor(conn).run(expression, many[0]))
+            # What nobody has read may be anything.
+            changed = (None,) if isinstance(expression, exp.Command) else ()
+            with self.account.catalog.changing(*changed):
+                answer = self._read(lambda: tables, lambda conn: Cursor(conn).run(expression, many[0]))
         answer.type_id = answer.type_id or type_id
         return answer
 
@@ -178,6 +186,38 @@ class Session(Writing):
             answer = self._read(known.tables, run)
         answer.type_id = answer.type_id or known.template.type_id
         return answer
+
+    def _define(self, defined: Defined, text: str, query_id: str) -> Answer:
+        self.commit()
+        if self.server.options.no_hybrid_tables and rewrite.is_hybrid(text):
+            raise _no_hybrid_tables()
+
+        def work() -> Answer:
+            self._use(self.conn)
+            return definitions.create_defined(self, defined.definition)
+
+        with self.account.catalog.changing(defined.definition.place[0]):
+            answer = self._retry(work, ("", "", "object"), query_id)
+        answer.type_id = answer.type_id or defined.type_id
+        return answer
+
+    def _databases(self, definition: Expr) -> set[str]:
+        """Those whose tables or views a DDL statement may change."""
+        tables = [definition.find(exp.Table)] if isinstance(definition, exp.Create) else definition.find_all(exp.Table)
+        columns = definition.find_all(exp.Column)
+        named = {*(t.catalog for t in tables if t is not None), *(column.catalog for column in columns)}
+        return {name or self.database or "" for name in named}
+
+    def _described(self, expression: Expr) -> tuple[str, str, str] | None:
+        kind = expression.args.get("kind")
+        if not isinstance(expression, exp.Describe) or not isinstance(kind, str) or kind.upper() not in ("TABLE", "VIEW"):
+            return None
+        if (table := expression.find(exp.Table)) is None:
+            return None
+        self.bind_context(self.conn)
+        Cursor(self.conn).check_db_and_schema(expression)
+        place = definitions.place_of(self.conn, table)
+        return None if "INFORMATION_SCHEMA" in place[1].upper() else place
 
     def _explain(self, text: str) -> Answer:
         """Compiles a statement and runs nothing; the plan itself is left out."""
@@ -223,6 +263,10 @@ class Session(Writing):
     def _use(self, conn: FakeSnowflakeConnection) -> None:
         self.bind_context(conn)
         self.running = conn._duck_conn
+        conn.check_cancelled = self._check_cancelled
+        self._check_cancelled()
+
+    def _check_cancelled(self) -> None:
         if self.cancelled:
             raise SnowflakeError("000604", "SQL execution canceled", "57014")
 
@@ -287,7 +331,7 @@ class Session(Writing):
         if isinstance(expression, exp.TruncateTable):
             table = rewrite.target(expression)
             name = table.name if table.this.quoted else table.name.upper()
-            ddl.forget_loads(conn, table.catalog or self.database, table.db or self.schema, name)
+            definitions.forget_loads(conn, table.catalog or self.database, table.db or self.schema, name)
             return single("status", commands.DONE)
         if len(many) > 1:
             answer.table = answer.table.set_column(0, answer.table.column_names[0], [[total]])
@@ -297,11 +341,11 @@ class Session(Writing):
         self._use(self.conn)
         kind = str(expression.args.get("kind") or "").upper()
         if self.server.options.no_hybrid_tables and rewrite.is_hybrid(text):
-            raise SnowflakeError("391411", "Unsupported feature 'HYBRID TABLE' in this account.", "0A000")
+            raise _no_hybrid_tables()
         if isinstance(expression, exp.Create) and kind == "TABLE" and not isinstance(expression.expression, exp.Expr):
-            return ddl.create_table(self.conn, expression, params, text, hybrid=rewrite.is_hybrid(text), session=self)
+            return ddl.create_table(self, expression, params, text, hybrid=rewrite.is_hybrid(text))
         if isinstance(expression, exp.Create) and kind == "VIEW":
-            return ddl.create_view(self.conn, expression, params)
+            return definitions.create_view(self, expression, params)
         if isinstance(expression, exp.Create) and kind == "SEQUENCE" and expression.args.get("replace"):
             return ddl.replace_sequence(self, expression, params)
         if isinstance(expression, exp.Alter):
@@ -310,8 +354,12 @@ class Session(Writing):
         if isinstance(expression, exp.Drop) and kind == "TABLE":
             table = expression.find(exp.Table)
             name = table.name if table.this.quoted else table.name.upper()
-            ddl.forget_loads(self.conn, table.catalog or self.database, table.db or self.schema, name)
+            definitions.forget_loads(self.conn, table.catalog or self.database, table.db or self.schema, name)
         return answer
+
+
+def _no_hybrid_tables() -> SnowflakeError:
+    return SnowflakeError("391411", "Unsupported feature 'HYBRID TABLE' in this account.", "0A000")
 
 
 def new_query_id() -> str:

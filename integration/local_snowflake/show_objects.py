@@ -72,12 +72,8 @@ def _plain(literal: str | None) -> str | None:
 
 
 def _objects(session: Session, place: list[str]) -> list[dict[str, Any]]:
-    sql = (
-        "SELECT table_name, 'TABLE', comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?"
-        " UNION ALL SELECT view_name, 'VIEW', comment FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND NOT internal"
-    )
     found = []
-    for name, kind, note in session.conn._duck_conn.execute(sql, place * 2).fetchall():
+    for name, kind, note in session.account.catalog.objects(*place):
         facts = json.loads(note) if (note or "").startswith("{") else {"comment": note or ""}
         is_hybrid = "Y" if facts.get("hybrid") else "N"
         found.append({"name": name, "kind": kind, "comment": facts.get("comment", ""), "is_hybrid": is_hybrid})

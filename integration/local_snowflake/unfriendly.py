@@ -118,11 +118,7 @@ class Unchecked:
         if self._plan is not None:
             return
         database, schema, table = self._key
-        sql = (
-            "SELECT UNNEST(constraint_column_names) FROM duckdb_constraints() WHERE database_name = ? AND schema_name = ?"
-            " AND table_name = ? AND constraint_type = 'PRIMARY KEY'"
-        )
-        keys = [row[0] for row in conn._duck_conn.execute(sql, list(self._key)).fetchall()]
+        keys = conn.local_account.catalog.primary_key(*self._key)
         if not keys:
             return
         target = self._update.this

@@ -9,6 +9,7 @@
 //! | [`pooler`] | a PgBouncer before a database |
 //! | [`sql`] | SQL on either, by its own Python driver |
 //! | [`snowhaul`] | the binary as a process: its output, signals, its end |
+//! | [`metadata`] | what snowhaul keeps in Snowflake, as questions |
 //! | [`migration`] | one workflow from a database into the shared Snowflake, by `snowhaul run` |
 //! | [`proxy`] | a TCP proxy that cuts, delays and holds back |
 //! | [`scratch`] | a test's directory |
@@ -18,6 +19,7 @@
 //! the binary asks the kernel to be killed with its parent.
 
 pub mod database;
+pub mod metadata;
 pub mod migration;
 pub mod parser;
 pub mod pooler;
@@ -32,6 +34,7 @@ mod places;
 mod served;
 
 pub use database::{Database, worker_configuration};
+pub use metadata::Metadata;
 pub use migration::{Migrated, Migration};
 pub use parser::unparsed;
 pub use pooler::{Pooler, Pooling};
@@ -40,5 +43,5 @@ pub use redshift::LocalRedshift;
 pub use rustix::process::Signal;
 pub use scratch::Scratch;
 pub use snowflake::{LocalSnowflake, UNFRIENDLY, foreign_metadata, unique_name};
-pub use snowhaul::{Ended, Running, Snowhaul, until};
+pub use snowhaul::{Ended, Running, Snowhaul, eventually, until};
 pub use sql::{Answer, Row, Sql, SqlError};

@@ -1,13 +1,15 @@
 //! One migration from a [`Database`] into the shared local Snowflake by `snowhaul run`, with names of its own.
 
 use crate::database::{Database, worker_configuration};
+use crate::metadata::{Metadata, pairs};
 use crate::pooler::Pooler;
 use crate::scratch::Scratch;
 use crate::snowflake::{LocalSnowflake, unique_name};
-use crate::snowhaul::{Ended, Snowhaul, until};
-use crate::sql::{Row, Sql};
+use crate::snowhaul::{Ended, Snowhaul, eventually};
+use crate::sql::Sql;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Generous: the machine may be busy with other tests.
@@ -124,6 +126,12 @@ impl<'a> Migration<'a> {
         &self.metadata
     }
 
+    /// The metadata, by a session of its own.
+    #[must_use]
+    pub fn metadata(&self) -> Metadata {
+        Metadata::on(self.server, &self.metadata)
+    }
+
     /// The target's database, which exists after [`run`](Self::run), or after [`prepare`](Self::prepare).
     #[must_use]
     pub fn target(&self) -> &str {
@@ -168,11 +176,10 @@ impl<'a> Migration<'a> {
     pub fn run_watched(&self, mut watch: impl FnMut(u32)) -> Ended {
         let scratch = Scratch::new("watched");
         let mut running = self.command(&scratch).start();
-        let ended = until(DEADLINE, || {
+        eventually("its end", DEADLINE, || {
             watch(running.id());
             running.ended().is_some()
         });
-        assert!(ended, "it does not end: {}", running.stderr());
         running.wait(DEADLINE)
     }
 
@@ -189,17 +196,14 @@ impl<'a> Migration<'a> {
     pub fn kill_when(&self, table: &str, condition: &str) -> bool {
         let scratch = Scratch::new("migration");
         let mut running = self.command(&scratch).start();
-        let sql = self.server.sql();
-        let schema = format!("{}.DATA_MIGRATION", self.metadata);
-        let query = format!(
-            "SELECT COUNT(*) FROM {schema}.\"{table}\" x JOIN {schema}.WORKFLOW w ON w.WORKFLOW_ID = x.WORKFLOW_ID \
-             WHERE w.NAME = '{}' AND {condition}",
+        let metadata = self.metadata();
+        let of_this = format!(
+            "({condition}) AND WORKFLOW_ID IN (SELECT w.WORKFLOW_ID FROM {{s}}.WORKFLOW w WHERE w.NAME = '{}')",
             self.name
         );
-        let reached = until(DEADLINE, || {
-            running.ended().is_some() || sql.number(&query) > 0
+        eventually(&format!("a row of {table}: {condition}"), DEADLINE, || {
+            running.ended().is_some() || metadata.count_if_there(table, &of_this) > 0
         });
-        assert!(reached, "no row of {table}: {condition}");
         let was_at_work = running.ended().is_none();
         running.kill();
         self.let_leases_run_out();
@@ -273,11 +277,12 @@ impl<'a> Migration<'a> {
     /// What it has left, whoever ran it.
     #[must_use]
     pub fn left(&self, ended: Ended) -> Migrated {
+        let sql = Arc::new(self.target_sql());
         Migrated {
             ended,
-            sql: self.target_sql(),
+            metadata: Metadata::by(Arc::clone(&sql), &self.metadata),
+            sql,
             target: self.target.clone(),
-            metadata: format!("{}.DATA_MIGRATION", self.metadata),
             workflow: self.name.clone(),
         }
     }
@@ -285,16 +290,7 @@ impl<'a> Migration<'a> {
     /// Whether this workflow is complete.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let sql = format!(
-            "SELECT COUNT(*) FROM {}.DATA_MIGRATION.WORKFLOW WHERE NAME = '{}' AND STATUS = 'COMPLETED'",
-            self.metadata, self.name
-        );
-        let rows = self.server.sql().try_run(&sql).map(|answer| answer.rows);
-        // No metadata yet: no workflow.
-        rows.is_ok_and(|rows| {
-            rows.first()
-                .is_some_and(|row| row[0].as_deref() != Some("0"))
-        })
+        self.metadata().status(&self.name).as_deref() == Some("COMPLETED")
     }
 
     fn workflow(&self) -> Value {
@@ -376,112 +372,41 @@ pub struct Migrated {
     /// The process's end.
     pub ended: Ended,
     /// A session in the target's schema `PUBLIC`.
-    pub sql: Sql,
+    pub sql: Arc<Sql>,
     /// The target's database.
     pub target: String,
-    metadata: String,
-    workflow: String,
+    /// The metadata.
+    pub metadata: Metadata,
+    /// The workflow's name.
+    pub workflow: String,
 }
 
 impl Migrated {
-    /// All of `DATA_MIGRATION_ERROR`: source table and error, sorted.
-    #[must_use]
-    pub fn errors(&self) -> Vec<(String, String)> {
-        self.pairs("SELECT SOURCE_TABLE, ERROR FROM {s}.DATA_MIGRATION_ERROR")
-    }
-
     /// The errors of the source table whose name ends in `table`, one a line.
     #[must_use]
     pub fn errors_of(&self, table: &str) -> String {
-        lines_of(table, self.errors())
-    }
-
-    /// All of `DATA_MIGRATION_WARNING`: source table and warning, sorted.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<(String, String)> {
-        self.pairs("SELECT SOURCE_TABLE, WARNING FROM {s}.DATA_MIGRATION_WARNING")
+        lines_of(table, self.metadata.errors())
     }
 
     /// The warnings of the source table whose name ends in `table`, one a line.
     #[must_use]
     pub fn warnings_of(&self, table: &str) -> String {
-        lines_of(table, self.warnings())
-    }
-
-    /// Number of the workflow's partitions, and the sum of the rows that were extracted for them, of the table at this
-    /// place in the workflow.
-    #[must_use]
-    pub fn partitions(&self, table_no: usize) -> (i64, i64) {
-        let row = self.metadata(&format!(
-            "SELECT COUNT(*), COALESCE(SUM(ROWS_STAGED), 0) FROM {{s}}.\"PARTITION\" WHERE TABLE_NO = {table_no}"
-        ));
-        let number = |index: usize| {
-            let text = row[0][index].as_deref().unwrap_or_default();
-            text.parse()
-                .unwrap_or_else(|_| panic!("not a whole number: {text}"))
-        };
-        (number(0), number(1))
+        lines_of(table, self.metadata.warnings())
     }
 
     /// Rows that this workflow has moved into the target, and its partitions by phase: `("LOADED", 3)`.
     #[must_use]
     pub fn moved(&self) -> (i64, Vec<(String, i64)>) {
-        let from = format!(
-            "FROM {{s}}.\"PARTITION\" p JOIN {{s}}.WORKFLOW w ON w.WORKFLOW_ID = p.WORKFLOW_ID WHERE w.NAME = '{}'",
-            self.workflow
-        );
-        let number = |text: Option<String>| text.unwrap_or_default().parse().unwrap_or(-1);
-        let phases = self.metadata(&format!("SELECT p.PHASE, COUNT(*) {from} GROUP BY p.PHASE"));
-        let mut phases: Vec<(String, i64)> = phases
-            .into_iter()
-            .map(|mut row| {
-                let count = number(row.pop().flatten());
-                (row.remove(0).unwrap_or_default(), count)
-            })
-            .collect();
-        phases.sort();
-        let mut rows = self.metadata(&format!("SELECT COALESCE(SUM(p.ROWS_LOADED), 0) {from}"));
-        (number(rows.remove(0).remove(0)), phases)
-    }
-
-    /// Rows of a query of the metadata; `{s}` is its schema.
-    #[must_use]
-    pub fn metadata(&self, sql: &str) -> Vec<Row> {
-        self.sql.rows(&self.in_metadata(sql))
-    }
-
-    /// A statement with the metadata's schema for `{s}`, and its database for `{d}`.
-    #[must_use]
-    pub fn in_metadata(&self, sql: &str) -> String {
-        let database = self.metadata.split('.').next().unwrap_or_default();
-        sql.replace("{s}", &self.metadata).replace("{d}", database)
+        (
+            self.metadata.rows_moved(&self.workflow),
+            self.metadata.phases(&self.workflow),
+        )
     }
 
     /// Names and types of a target table's columns, as DESCRIBE TABLE has them.
     #[must_use]
     pub fn columns(&self, table: &str) -> Vec<(String, String)> {
-        let pair = |row: Row| {
-            let mut cells = row.into_iter().map(Option::unwrap_or_default);
-            (
-                cells.next().unwrap_or_default(),
-                cells.next().unwrap_or_default(),
-            )
-        };
-        let rows = self.sql.rows(&format!("DESCRIBE TABLE {table}"));
-        rows.into_iter().map(pair).collect()
-    }
-
-    fn pairs(&self, sql: &str) -> Vec<(String, String)> {
-        let pair = |row: Row| {
-            let mut cells = row.into_iter().map(Option::unwrap_or_default);
-            (
-                cells.next().unwrap_or_default(),
-                cells.next().unwrap_or_default(),
-            )
-        };
-        let mut pairs: Vec<_> = self.metadata(sql).into_iter().map(pair).collect();
-        pairs.sort();
-        pairs
+        pairs(self.sql.rows(&format!("DESCRIBE TABLE {table}")))
     }
 }
 

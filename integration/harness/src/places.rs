@@ -26,7 +26,9 @@ pub(crate) fn python() -> Command {
     let mut command = Command::new(python);
     command
         .env("PYTHONPATH", root().join("integration"))
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+        // Compiled once, and not into the checkout.
+        .env_remove("PYTHONDONTWRITEBYTECODE")
+        .env("PYTHONPYCACHEPREFIX", profile_directory().join("python"));
     command
 }
 
@@ -60,6 +62,11 @@ pub(crate) fn profile_directory() -> PathBuf {
 pub(crate) fn scratch_directory() -> PathBuf {
     env::var_os("SNOWHAUL_SCRATCH")
         .map_or_else(|| profile_directory().join("integration"), PathBuf::from)
+}
+
+/// What local Snowflakes have learned of statements, for those that are started later.
+pub(crate) fn translations_directory() -> PathBuf {
+    profile_directory().join("translations")
 }
 
 /// The binary under test, which Cargo does not build for another package's tests.

@@ -251,7 +251,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::until;
+    use crate::eventually;
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -361,6 +361,6 @@ mod tests {
         assert!(!matches!(socket.read(&mut [0]), Ok(1)));
         let back = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let _client = client(&proxy);
-        assert!(until(DEADLINE, || back.accept().is_ok()));
+        eventually("a connection", DEADLINE, || back.accept().is_ok());
     }
 }

@@ -103,6 +103,8 @@ impl LocalSnowflake {
             // Its statements are small, and other tests want the processors.
             .args(["--threads", "1", "--data"])
             .arg(self.home())
+            .arg("--translations")
+            .arg(places::translations_directory())
             .args(&self.options);
         self.served = Some(Served::start(command, &self.home().join("server.log")));
     }

@@ -194,6 +194,12 @@ impl Running {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Waits until it has written `text` to standard output, which it must within `deadline`.
+    #[track_caller]
+    pub fn wait_to_say(&self, text: &str, deadline: Duration) {
+        eventually(text, deadline, || self.stdout().contains(text));
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
@@ -264,7 +270,13 @@ pub(crate) fn send_signal(process: u32, signal: Signal) {
     }
 }
 
-/// Asks again and again until `condition` holds: whether it did within `deadline`.
+/// Asks again and again until `condition` holds, which it must `within` that time: `what` is expected.
+#[track_caller]
+pub fn eventually(what: &str, within: Duration, condition: impl FnMut() -> bool) {
+    assert!(until(within, condition), "not within {within:?}: {what}");
+}
+
+/// The same where it need not: whether it did within `deadline`.
 pub fn until(deadline: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     loop {

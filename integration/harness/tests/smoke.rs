@@ -1,7 +1,8 @@
 //! The harness itself: both servers answer, survive being killed, and the binary starts.
 
 use snowhaul_integration::{
-    LocalRedshift, LocalSnowflake, Pooler, Pooling, Scratch, Snowhaul, unique_name, until,
+    LocalRedshift, LocalSnowflake, Pooler, Pooling, Scratch, Snowhaul, eventually, unique_name,
+    until,
 };
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -206,5 +207,5 @@ fn a_test_process_that_is_killed_leaves_no_server() {
     assert!(started, "the servers did not start");
     let gone = |pid: &str| !Path::new("/proc").join(pid).exists();
     let all_gone = || pids().split_whitespace().all(gone);
-    assert!(until(Duration::from_secs(60), all_gone), "{}", pids());
+    eventually("both servers are gone", Duration::from_secs(60), all_gone);
 }

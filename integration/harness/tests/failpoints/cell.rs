@@ -170,8 +170,7 @@ impl<'a> Table<'a> {
             let first = migration.run(0);
             strategy::assert_equal(&self.database, &first);
             if is_limited(step) {
-                let limit = "INSERT INTO {s}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('%', 1)";
-                first.sql.run(&first.in_metadata(limit));
+                first.metadata.set_limit("%", 1);
             }
             migration = migration.again();
         }
@@ -236,15 +235,15 @@ impl<'a> Table<'a> {
                 "task",
             ),
         ] {
-            let left = migrated.metadata(&format!("SELECT * FROM {{s}}.{rows}"));
+            let left = migrated
+                .metadata
+                .rows(&format!("SELECT * FROM {{s}}.{rows}"));
             assert!(left.is_empty(), "a {what} is left: {left:?}");
         }
-        let staging =
-            "SELECT TABLE_NAME FROM {d}.INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME LIKE 'STAGING%'";
-        let left = migrated.metadata(staging);
+        let left = migrated.metadata.staging_tables();
         assert!(left.is_empty(), "staging tables are left: {left:?}");
         if step != Step::PartitionFailed {
-            let left = migrated.metadata("LIST @{s}.TASK_RESULTS");
+            let left = migrated.metadata.staged_files();
             assert!(left.is_empty(), "staged files are left: {left:?}");
         }
     }

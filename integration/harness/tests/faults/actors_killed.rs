@@ -12,7 +12,7 @@ use snowhaul::config::{orchestrator, worker};
 use snowhaul::roles::orchestrator::Orchestrator;
 use snowhaul::roles::worker::Worker;
 use snowhaul::snowflake::connection::{Surroundings, find};
-use snowhaul_integration::{LocalRedshift, until};
+use snowhaul_integration::{LocalRedshift, eventually};
 use std::thread;
 use std::time::Duration;
 
@@ -59,8 +59,8 @@ fn actors_of_each_kind_killed_one_after_the_other_change_nothing() {
         } else {
             worker.supervisor.get_cell()
         };
-        let killed = until(DEADLINE, || kill(&root, kind));
-        assert!(killed, "no {kind:?} below {root:?}");
+        let what = format!("a {kind:?} below {root:?}");
+        eventually(&what, DEADLINE, || kill(&root, kind));
     }
     drop(gate);
     migration.assert_ends_right(snowflake, created);

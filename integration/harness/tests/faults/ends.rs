@@ -11,7 +11,7 @@ use snowhaul::domain::phase::{TablePhase, WorkflowPhase};
 use snowhaul::domain::request::Orders;
 use snowhaul::domain::task::TaskKind;
 use snowhaul::failpoint::Step;
-use snowhaul_integration::until;
+use snowhaul_integration::eventually;
 
 const TABLE: TableNo = TableNo(0);
 
@@ -196,7 +196,7 @@ fn an_owner_that_loses_the_workflow_while_it_lets_a_table_run_again_changes_noth
                 sql.contains(&metadata.schema) && sql.starts_with("SELECT 1 WHERE EXISTS")
             })
     };
-    assert!(until(DEADLINE, waits));
+    eventually("it waits", DEADLINE, waits);
     metadata.run("UPDATE {s}.WORKFLOW SET OWNER_EPOCH = OWNER_EPOCH + 1 WHERE WORKFLOW_ID = 1");
     metadata.runtime.block_on(load.rollback());
     let carried = metadata.runtime.block_on(carried).unwrap();

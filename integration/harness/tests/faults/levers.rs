@@ -1,7 +1,7 @@
 //! Work that operators pause, resume, cancel and let run again while it runs.
 
 use crate::migration::{DEADLINE, Migration, STOP, snowflake};
-use snowhaul_integration::{Ended, LocalRedshift, LocalSnowflake, Running, Sql, until};
+use snowhaul_integration::{Ended, LocalRedshift, LocalSnowflake, Running, Sql, eventually};
 
 #[track_caller]
 fn assert_says(ended: &Ended, code: i32, parts: &[&str]) {
@@ -56,17 +56,14 @@ fn a_paused_workflow_stores_what_runs_begins_nothing_and_goes_on_when_it_is_resu
     let status = migration.lever(server, "status", &[]);
     assert_says(&status, 0, &[": PAUSED, 0 of 1 tables completed"]);
     let wait = || created.stderr().contains("workflow resume");
-    assert!(
-        until(DEADLINE, wait),
-        "--wait does not say that it is paused"
-    );
+    eventually("--wait says that it is paused", DEADLINE, wait);
     drop(gate);
     // What ran ends, and its result is stored; nothing else is claimed, nothing is loaded.
     let ended = "STATUS = 'COMPLETED' AND KIND = 'EXTRACT' AND COLLECTED_AT IS NULL";
     migration.wait_for(&sql, 1, "TASK_QUEUE", ended);
-    assert!(until(DEADLINE, || {
+    eventually("nothing runs", DEADLINE, || {
         migration.count(&sql, "TASK_QUEUE", "STATUS = 'CLAIMED'") == 0
-    }));
+    });
     let before = loaded(&migration, &sql);
     let finished = migration.count(&sql, "TASK_QUEUE", "STATUS = 'COMPLETED'");
     another_workflow_ends(server, &migration);
@@ -142,8 +139,7 @@ fn a_cancelled_workflow_stops_its_tasks_ends_and_runs_again_to_every_row_once() 
         2,
         &["was cancelled", "workflow retry"],
     );
-    let stopped = || worker.stdout().contains("the claim is lost");
-    assert!(until(DEADLINE, stopped), "{}", worker.stdout());
+    worker.wait_to_say("the claim is lost", DEADLINE);
     drop(gate);
     assert_says(&migration.lever(server, "retry", &[]), 0, &["runs again"]);
     migration.wait_for(&sql, 1, "WORKFLOW", "STATUS = 'COMPLETED'");
@@ -174,10 +170,8 @@ fn staged_files_of_a_cancelled_workflow_go_also_those_of_workers_that_do_not_kno
     migration.wait_for(&sql, 1, "TABLE_STATE", "PHASE = 'CANCELLED'");
     drop(gate);
     assert_says(&created.wait(DEADLINE), 4, &[": CANCELLED"]);
-    let told = || worker.stdout().contains("claim");
-    assert!(until(DEADLINE, told), "{}", worker.stdout());
-    let list = format!("LIST @{}.DATA_MIGRATION.TASK_RESULTS", migration.metadata);
-    let left = sql.rows(&list);
+    worker.wait_to_say("claim", DEADLINE);
+    let left = migration.metadata(server).staged_files();
     assert!(left.is_empty(), "{left:?}");
     assert_stop([orchestrator, worker]);
 }

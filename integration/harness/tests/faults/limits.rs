@@ -2,7 +2,7 @@
 
 use crate::migration::{DEADLINE, Migration, snowflake};
 use serde_json::json;
-use snowhaul_integration::{Database, LocalRedshift, Migrated, Running, Sql, until};
+use snowhaul_integration::{Database, LocalRedshift, Metadata, Migrated, Running, eventually};
 use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
@@ -21,33 +21,23 @@ pub fn migration(rows: u32, partition_rows: u32, guarded: u32) -> Migration<'sta
     migration
 }
 
-pub fn set_limit(migration: &Migration<'_>, sql: &Sql, pattern: &str, target: u32) {
-    let limits = migration.object("RATE_LIMIT");
-    // As soon as the orchestrator has created it.
-    let exists = || {
-        sql.try_run(&format!("SELECT NUM_CHECKS FROM {limits}"))
-            .is_ok()
-    };
-    assert!(until(DEADLINE, exists));
-    sql.run(&format!(
-        "INSERT INTO {limits} (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('{pattern}', {target})"
-    ));
+pub fn set_limit(migration: &Migration<'_>, pattern: &str, target: u32) {
+    let metadata = migration.metadata(snowflake());
+    eventually("a table for limits", DEADLINE, || metadata.take_limits());
+    metadata.set_limit(pattern, target);
 }
 
 /// The most tasks that are claimed at once until the workflow has ended; and by how many workers in all.
-fn most_at_once(migration: &Migration<'_>, sql: &Sql, created: &mut Running) -> (usize, usize) {
-    let query = format!(
-        "SELECT WORKER_ID FROM {} WHERE STATUS = 'CLAIMED' AND KIND = 'EXTRACT'",
-        migration.object("TASK_QUEUE")
-    );
+fn most_at_once(migration: &Migration<'_>, created: &mut Running) -> (usize, usize) {
+    let metadata = migration.metadata(snowflake());
     let (mut most, mut workers) = (0, HashSet::new());
-    assert!(until(DEADLINE, || {
-        let rows = sql.rows(&query);
-        most = most.max(rows.len());
-        workers.extend(rows.into_iter().map(|mut row| row.remove(0)));
+    eventually("its end", DEADLINE, || {
+        let now = metadata.extracting();
+        most = most.max(now.len());
+        workers.extend(now);
         thread::sleep(SAMPLE);
         created.ended().is_some()
-    }));
+    });
     (most, workers.len())
 }
 
@@ -56,11 +46,10 @@ fn several_workers_together_never_run_more_than_a_limit_allows() {
     let snowflake = snowflake();
     let migration = migration(600, 20, 601);
     let _orchestrator = migration.orchestrator(snowflake);
-    let sql = snowflake.sql();
-    set_limit(&migration, &sql, "Table[%]::Partition[%]::Extraction", 3);
+    set_limit(&migration, "Table[%]::Partition[%]::Extraction", 3);
     let _workers = [(); 3].map(|()| migration.worker(snowflake));
     let mut created = migration.create(snowflake);
-    let (most, workers) = most_at_once(&migration, &sql, &mut created);
+    let (most, workers) = most_at_once(&migration, &mut created);
     assert!(most <= 3, "{most} at once");
     assert!(workers > 1, "one worker did all");
     migration.assert_ends_right(snowflake, created);
@@ -73,8 +62,8 @@ fn zero_pauses_what_it_matches_and_raising_it_or_turning_it_off_goes_on() {
     let _orchestrator = migration.orchestrator(snowflake);
     let sql = snowflake.sql();
     let workflow = format!("Workflow[{}]", migration.metadata);
-    set_limit(&migration, &sql, &format!("{workflow}::%::Extraction"), 0);
-    set_limit(&migration, &sql, &format!("{workflow}::%::Loading"), 0);
+    set_limit(&migration, &format!("{workflow}::%::Extraction"), 0);
+    set_limit(&migration, &format!("{workflow}::%::Loading"), 0);
     let _worker = migration.worker(snowflake);
     let created = migration.create(snowflake);
     // The analysis is not paused.
@@ -114,15 +103,13 @@ fn a_limit_that_is_set_or_lowered_in_the_middle_lets_what_runs_end_and_starts_no
     let mut created = migration.create(snowflake);
     let four = "STATUS = 'CLAIMED' AND KIND = 'EXTRACT'";
     migration.wait_for(&sql, 4, "TASK_QUEUE", four);
-    set_limit(&migration, &sql, "Table[%]::Extraction", 1);
+    set_limit(&migration, "Table[%]::Extraction", 1);
     drop(gate);
     // From the first moment at which no more than one runs.
-    assert!(until(DEADLINE, || migration.count(
-        &sql,
-        "TASK_QUEUE",
-        four
-    ) <= 1));
-    let (most, _) = most_at_once(&migration, &sql, &mut created);
+    eventually("no more than one runs", DEADLINE, || {
+        migration.count(&sql, "TASK_QUEUE", four) <= 1
+    });
+    let (most, _) = most_at_once(&migration, &mut created);
     assert!(most <= 1, "{most} at once");
     migration.assert_ends_right(snowflake, created);
 }
@@ -151,10 +138,8 @@ fn first_run<'a>(database: &'a Database<'a>) -> (snowhaul_integration::Migration
     (migration, run)
 }
 
-fn allow_one_load(sql: &Sql, metadata: &str) {
-    sql.run(&format!(
-        "INSERT INTO {metadata}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('Table[%]::Loading', 1)"
-    ));
+fn allow_one_load(metadata: &Metadata) {
+    metadata.set_limit("Table[%]::Loading", 1);
 }
 
 /// Each of the target's tables has as many rows as the source.
@@ -170,29 +155,24 @@ fn orchestrators_together_never_load_more_at_once_than_a_limit_allows() {
     let server = LocalRedshift::shared();
     let database = server.database();
     let (first, first_run) = first_run(&database);
-    let sql = snowflake().sql();
-    let metadata = format!("{}.DATA_MIGRATION", first.metadata_database());
-    allow_one_load(&sql, &metadata);
+    let metadata = first.metadata();
+    allow_one_load(&metadata);
     let one = first.clone().without_tables().again();
     let (one, other) = (
         with(one.clone(), &["B", "C", "D"]),
         with(one.again(), &["E", "F", "G"]),
     );
-    let loads = || {
-        sql.number(&format!(
-            "SELECT COUNT(*) FROM {metadata}.TABLE_STATE WHERE LOAD_PERMIT IS NOT NULL"
-        ))
-    };
+    let loads = || metadata.permitted_loads();
     let (mut most, mut some) = (0, false);
     thread::scope(|scope| {
         let runs = [&one, &other].map(|migration| scope.spawn(|| drop(migration.run(0))));
-        assert!(until(DEADLINE, || {
+        eventually("the end of both", DEADLINE, || {
             let now = loads();
             most = most.max(now);
             some |= now > 0;
             thread::sleep(SAMPLE);
             runs.iter().all(|run| run.is_finished())
-        }));
+        });
     });
     assert!(some && most <= 1, "{most} at once");
     assert_loaded(&first_run, &["A", "B", "C", "D", "E", "F", "G"]);
@@ -211,26 +191,21 @@ fn loads_that_began_before_the_first_limit_was_set_count() {
     let server = LocalRedshift::shared();
     let database = server.database();
     let (first, first_run) = first_run(&database);
-    let sql = snowflake().sql();
-    let metadata = format!("{}.DATA_MIGRATION", first.metadata_database());
+    let metadata = first.metadata();
     let slow = with(first.clone().without_tables().again(), &["B"]);
     let other = with(slow.clone().without_tables().again(), &["C", "D"]);
-    let loads = || {
-        sql.number(&format!(
-            "SELECT COUNT(*) FROM {metadata}.TABLE_STATE WHERE LOAD_PERMIT IS NOT NULL"
-        ))
-    };
+    let loads = || metadata.permitted_loads();
     let mut most = 0;
     thread::scope(|scope| {
         let slow = scope.spawn(|| slow.run_with("load.copy.before=return(slow)").0);
-        assert!(until(DEADLINE, || loads() > 0));
-        allow_one_load(&sql, &metadata);
+        eventually("a load", DEADLINE, || loads() > 0);
+        allow_one_load(&metadata);
         let other = scope.spawn(|| drop(other.run(0)));
-        assert!(until(DEADLINE, || {
+        eventually("the end of both", DEADLINE, || {
             most = most.max(loads());
             thread::sleep(SAMPLE);
             slow.is_finished() && other.is_finished()
-        }));
+        });
         let slow = slow.join().unwrap();
         assert_eq!(slow.code(), Some(0), "{}{}", slow.stdout, slow.stderr);
     });

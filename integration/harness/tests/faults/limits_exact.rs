@@ -4,7 +4,7 @@
 use crate::limits::{migration, set_limit};
 use crate::migration::{DEADLINE, Migration, snowflake};
 use serde_json::json;
-use snowhaul_integration::{LocalRedshift, Running, Sql, until};
+use snowhaul_integration::{LocalRedshift, Running, Sql, eventually};
 use std::thread;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ fn a_cancelled_task_counts_until_its_worker_has_ended_it() {
     );
     let _orchestrator = migration.orchestrator(server);
     let sql = server.sql();
-    set_limit(&migration, &sql, "Table[%]::Extraction", 1);
+    set_limit(&migration, "Table[%]::Extraction", 1);
     let gate = migration.close_gate();
     let _workers = [(); 2].map(|()| migration.worker(server));
     let created = migration.create(server);
@@ -74,9 +74,9 @@ fn tasks_behind_those_of_a_paused_partition_start() {
     let _orchestrator = migration.orchestrator(server);
     let sql = server.sql();
     let paused = "Table[%]::Partition[_]::Extraction";
-    set_limit(&migration, &sql, paused, 0);
+    set_limit(&migration, paused, 0);
     // It has room, and what it speaks of is not held back.
-    set_limit(&migration, &sql, "Workflow[%]::Table[%]::Extraction", 4);
+    set_limit(&migration, "Workflow[%]::Table[%]::Extraction", 4);
     let _worker = migration.worker(server);
     let created = migration.create(server);
     let ended = "KIND = 'EXTRACT' AND STATUS = 'COMPLETED'";
@@ -116,7 +116,7 @@ fn the_permit_of_a_table_that_has_ended_holds_up_no_other_load() {
         "LOAD_PERMIT = OWNER_EPOCH",
         "LEASE_UNTIL = DATEADD('hour', 1, SYSDATE())",
     );
-    set_limit(&migration, &sql, LOADING, 1);
+    set_limit(&migration, LOADING, 1);
     assert_completed(beside(&migration));
 }
 
@@ -136,7 +136,7 @@ fn a_former_owners_load_counts_until_its_workflow_is_taken_over_and_then_no_more
         "PHASE = 'EXECUTING', LOAD_PERMIT = OWNER_EPOCH",
         "STATUS = 'EXECUTING', AFFINITY = 'elsewhere', OWNER = 'gone', LEASE_UNTIL = DATEADD('minute', -1, SYSDATE())",
     );
-    set_limit(&migration, &sql, LOADING, 1);
+    set_limit(&migration, LOADING, 1);
     let other = beside(&migration);
     let staged = format!("PHASE = 'STAGED' AND {}", of_beside(&migration));
     migration.wait_for(&sql, 1, "PARTITION", &staged);
@@ -144,11 +144,11 @@ fn a_former_owners_load_counts_until_its_workflow_is_taken_over_and_then_no_more
     assert_eq!(migration.count(&sql, "PARTITION", &staged), 1);
     with_a_load_left_behind(&migration, &sql, "ERROR = NULL", "AFFINITY = NULL");
     assert_completed(other);
-    assert!(until(DEADLINE, || {
-        migration.count(&sql, "WORKFLOW", "STATUS = 'COMPLETED'") == 2
-    }));
-    let left = "LOAD_PERMIT IS NOT NULL";
-    assert_eq!(migration.count(&sql, "TABLE_STATE", left), 0);
+    let metadata = migration.metadata(server);
+    eventually("both workflows are complete", DEADLINE, || {
+        metadata.completed_workflows() == 2
+    });
+    assert_eq!(metadata.permitted_loads(), 0);
 }
 
 #[test]
@@ -166,30 +166,26 @@ fn rows_that_are_to_be_merged_are_not_even_staged_while_loads_are_paused() {
         }));
     let first = migration.run(0);
     source.run("INSERT INTO items VALUES (51, DATE '2025-01-01')");
-    let sql = snowflake().sql();
-    let metadata = format!("{}.DATA_MIGRATION", migration.metadata_database());
-    sql.run(&format!(
-        "INSERT INTO {metadata}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('{LOADING}', 0)"
-    ));
+    let metadata = migration.metadata();
+    metadata.set_limit(LOADING, 0);
+    let schema = metadata.schema().replace('.', "\".\"");
     let copies = || {
         let statements = snowflake().statements();
         let ours = statements.iter().filter_map(|entry| entry["sql"].as_str());
-        ours.filter(|sql| {
-            sql.starts_with("COPY INTO") && sql.contains(&metadata.replace('.', "\".\""))
-        })
-        .filter(|sql| sql.contains("STAGING_"))
-        .count()
+        ours.filter(|sql| sql.starts_with("COPY INTO") && sql.contains(&schema))
+            .filter(|sql| sql.contains("STAGING_"))
+            .count()
     };
     let before = copies();
     let again = migration.again();
     thread::scope(|scope| {
         let run = scope.spawn(|| drop(again.run(0)));
-        let staged =
-            format!("SELECT COUNT(*) FROM {metadata}.\"PARTITION\" WHERE PHASE = 'STAGED'");
-        assert!(until(DEADLINE, || sql.number(&staged) > 0));
+        eventually("something is staged", DEADLINE, || {
+            metadata.partitions_in("STAGED") > 0
+        });
         thread::sleep(LOOKS * 2);
         assert_eq!(copies(), before);
-        sql.run(&format!("UPDATE {metadata}.RATE_LIMIT SET ENABLED = FALSE"));
+        metadata.run("UPDATE {s}.RATE_LIMIT SET ENABLED = FALSE");
         assert!(run.join().is_ok());
     });
     assert!(copies() > before);

@@ -2,7 +2,7 @@
 
 use crate::migration::{DEADLINE, Migration};
 use serde_json::json;
-use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, until};
+use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, eventually};
 
 /// A migration on a Snowflake whose next `times` COMMITs are answered so, once an orchestrator has created the metadata.
 fn creation(when: &str, times: u32, code: Option<i32>, is_created: i64) {
@@ -12,7 +12,7 @@ fn creation(when: &str, times: u32, code: Option<i32>, is_created: i64) {
     let migration = Migration::new(LocalRedshift::shared(), 10, 10, 10);
     let orchestrator = migration.orchestrator(&snowflake);
     let has_metadata = || migration.list(&snowflake).wait(DEADLINE).code() == Some(0);
-    assert!(until(DEADLINE, has_metadata), "{}", orchestrator.stderr());
+    eventually("the metadata are there", DEADLINE, has_metadata);
     drop(orchestrator);
     let rule = json!([{"id": 1, "match": "COMMIT", "when": when, "answer": 503, "times": times}]);
     scratch.write("faults.json", &rule.to_string());

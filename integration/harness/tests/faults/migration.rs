@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use snowhaul_integration::{
-    Database, Ended, LocalRedshift, LocalSnowflake, Running, Scratch, Snowhaul, Sql, unique_name,
-    until,
+    Database, Ended, LocalRedshift, LocalSnowflake, Metadata, Running, Scratch, Snowhaul, Sql,
+    eventually, unique_name,
 };
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -205,6 +205,11 @@ impl<'server> Migration<'server> {
         format!("SELECT COUNT(*) FROM {object} WHERE {condition}")
     }
 
+    /// The metadata, by a session of its own.
+    pub fn metadata(&self, snowflake: &LocalSnowflake) -> Metadata {
+        Metadata::on(snowflake, &self.metadata)
+    }
+
     /// Waits until so many rows of the metadata's table, which may not be there yet, meet the condition.
     pub fn wait_for(&self, sql: &Sql, least: i64, table: &str, condition: &str) {
         let query = self.count_query(table, condition);
@@ -213,10 +218,8 @@ impl<'server> Migration<'server> {
             let count = rows.ok().and_then(|mut rows| rows.pop()?.pop()?);
             count.and_then(|text| text.parse().ok()).unwrap_or(0) >= least
         };
-        assert!(
-            until(DEADLINE, enough),
-            "{least} rows of {table} WHERE {condition}"
-        );
+        let what = format!("{least} rows of {table} WHERE {condition}");
+        eventually(&what, DEADLINE, enough);
     }
 
     /// Waits until something is loaded, and extractions are held back at the gate.
@@ -229,10 +232,9 @@ impl<'server> Migration<'server> {
     pub fn wait_for_extractions(&self) {
         let sql = self.source.sql();
         let waiting = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        assert!(
-            until(DEADLINE, || sql.number(waiting) > 0),
-            "nothing waits at the gate"
-        );
+        eventually("an extraction waits at the gate", DEADLINE, || {
+            sql.number(waiting) > 0
+        });
     }
 
     /// Waits for the end that [`Self::create`] tells, and checks all of it.

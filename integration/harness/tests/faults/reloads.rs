@@ -2,13 +2,13 @@
 
 use crate::migration::{DEADLINE, Migration, snowflake};
 use serde_json::Value;
-use snowhaul_integration::{LocalRedshift, Running, Signal, Snowhaul, until};
+use snowhaul_integration::{LocalRedshift, Running, Signal, Snowhaul, eventually};
 
 const ALONE: &str =
     "lease_refresh_interval = 1\ntask_fetch_interval = 0.3\ntask_fetch_interval_max = 30";
 
 fn wait_for(role: &Running, word: &str) {
-    assert!(until(DEADLINE, || role.stdout().contains(word)), "{word}");
+    role.wait_to_say(word, DEADLINE);
 }
 
 fn workers(migration: &Migration<'_>) -> Vec<Value> {
@@ -51,7 +51,9 @@ fn a_worker_runs_more_or_fewer_tasks_at_once_as_its_configuration_says_now() {
     migration.assert_ends_right(snowflake, created);
     assert_eq!(migration.count(&sql, "TASK_QUEUE", "ATTEMPT > 1"), 0);
     let listed = || workers(&migration);
-    assert!(until(DEADLINE, || listed()[0]["capacity"] == 2));
+    eventually("the new capacity is listed", DEADLINE, || {
+        listed()[0]["capacity"] == 2
+    });
 }
 
 #[test]
@@ -88,12 +90,10 @@ fn workers_are_listed_with_their_work_until_they_sign_off_and_the_silent_ones_st
     }
     let another = migration.worker(snowflake);
     // Whoever starts forgets those of another day.
-    assert!(until(DEADLINE, || workers(&migration).len() == 3
-        && migration.count(
-            &sql,
-            "WORKER",
-            "WORKER_ID LIKE 'forgotten%'"
-        ) == 0));
+    eventually("three workers are left", DEADLINE, || {
+        let forgotten = "WORKER_ID LIKE 'forgotten%'";
+        workers(&migration).len() == 3 && migration.count(&sql, "WORKER", forgotten) == 0
+    });
     let listed = workers(&migration);
     let state = |row: &Value| row["state"].as_str().unwrap_or_default().to_owned();
     let own = |row: &&Value| {

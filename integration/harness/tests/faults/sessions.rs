@@ -6,7 +6,7 @@ use snowhaul::failpoint::Step;
 use snowhaul::snowflake::connection::{Surroundings, find};
 use snowhaul::snowflake::error::Kind;
 use snowhaul::snowflake::{Connection, SnowflakeClient};
-use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, unique_name, until};
+use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, unique_name};
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
@@ -129,7 +129,7 @@ fn logins_that_are_refused_for_a_while_fail_nothing() {
     drop(gate);
     let told = "Snowflake refuses a login that it accepted before";
     for role in [&orchestrator, &worker] {
-        assert!(until(DEADLINE, || role.stdout().contains(told)));
+        role.wait_to_say(told, DEADLINE);
     }
     // For longer than a statement is tried again.
     thread::sleep(Duration::from_secs(8));

@@ -1,7 +1,7 @@
 //! Processes that are stopped for longer than their leases, and wake up when others have their work.
 
 use crate::migration::{DEADLINE, Migration, snowflake};
-use snowhaul_integration::{LocalRedshift, Running, Signal, until};
+use snowhaul_integration::{LocalRedshift, Running, Signal, eventually};
 
 /// What a worker says when the end of a task finds its claim gone.
 const LOST: &str = "the claim was lost before its end";
@@ -32,7 +32,7 @@ fn a_worker_that_wakes_up_when_others_have_done_its_tasks_changes_nothing() {
     drop(gate);
     migration.assert_ends_right(snowflake, created);
     zombie.signal(Signal::CONT);
-    assert!(until(DEADLINE, || zombie.stdout().contains(LOST)));
+    zombie.wait_to_say(LOST, DEADLINE);
     migration.assert_loaded_once(snowflake);
     assert!(zombie.ended().is_none(), "it serves on");
 }
@@ -47,7 +47,7 @@ fn a_worker_that_wakes_up_while_others_do_its_tasks_changes_nothing() {
     let (mut zombie, _next) = a_sleeping_worker_is_replaced(&migration);
     zombie.signal(Signal::CONT);
     // Its extractions wait at the gate like the others', until it is told that they are not its own any more.
-    assert!(until(DEADLINE, || zombie.stdout().contains(LOST)));
+    zombie.wait_to_say(LOST, DEADLINE);
     drop(gate);
     migration.assert_ends_right(snowflake, created);
     assert!(zombie.ended().is_none(), "it serves on");
@@ -76,11 +76,9 @@ fn orchestrators_that_wake_up_when_the_other_has_taken_over_do_no_harm() {
         let told = asleep.stdout().matches(LEASE_LOST).count();
         asleep.signal(Signal::CONT);
         // It says that it has been replaced, and stands by.
-        assert!(until(DEADLINE, || asleep
-            .stdout()
-            .matches(LEASE_LOST)
-            .count()
-            > told));
+        eventually(LEASE_LOST, DEADLINE, || {
+            asleep.stdout().matches(LEASE_LOST).count() > told
+        });
     }
     migration.assert_ends_right(snowflake, created);
     let both = orchestrators.iter_mut().all(|one| one.ended().is_none());

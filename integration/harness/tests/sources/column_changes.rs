@@ -40,19 +40,11 @@ fn assert_says(said: &str, parts: &[&str]) {
 
 /// The warnings of the workflow that has just ended: those of the newest.
 fn warned(run: &Migrated) -> String {
-    let rows = run.metadata(
-        "SELECT WARNING FROM {s}.DATA_MIGRATION_WARNING WHERE WORKFLOW_ID = (SELECT MAX(WORKFLOW_ID) FROM {s}.WORKFLOW)",
-    );
-    let lines: Vec<String> = rows.into_iter().flatten().flatten().collect();
-    lines.join("\n")
+    run.metadata.newest_warnings()
 }
 
 fn failed(run: &Migrated) -> String {
-    let rows = run.metadata(
-        "SELECT ERROR FROM {s}.DATA_MIGRATION_ERROR WHERE WORKFLOW_ID = (SELECT MAX(WORKFLOW_ID) FROM {s}.WORKFLOW)",
-    );
-    let lines: Vec<String> = rows.into_iter().flatten().flatten().collect();
-    lines.join("\n")
+    run.metadata.newest_errors()
 }
 
 #[test]
@@ -68,8 +60,7 @@ fn a_column_that_is_added_after_a_watermark_is_named_with_the_rows_that_lack_it_
     // An old state has no columns: it is read, and not compared.
     sql.run("ALTER TABLE t ADD COLUMN early integer DEFAULT 1");
     first.sql.run("ALTER TABLE T ADD COLUMN EARLY NUMBER(10,0)");
-    let stored = first.metadata("SELECT SETTINGS FROM {s}.SYNCHRONIZATION");
-    let mut settings: Value = serde_json::from_str(stored[0][0].as_deref().unwrap()).unwrap();
+    let mut settings: Value = serde_json::from_str(&first.metadata.synchronizations()[0]).unwrap();
     assert!(
         settings
             .as_object_mut()
@@ -78,9 +69,9 @@ fn a_column_that_is_added_after_a_watermark_is_named_with_the_rows_that_lack_it_
             .is_some()
     );
     let old = settings.to_string().replace('\'', "''");
-    first.sql.run(&first.in_metadata(&format!(
+    first.metadata.run(&format!(
         "UPDATE {{s}}.SYNCHRONIZATION SET SETTINGS = '{old}'"
-    )));
+    ));
     insert(&sql, 101, 110);
     migration = migration.again();
     let second = migration.run(0);

@@ -243,9 +243,8 @@ fn status_shows_what_waits() {
     let migration = prepared(&database, &sql, &[table], |table| table.entry(false, false));
     table.postpone(&sql, "id = 5");
     let done = migration.run(0);
-    let name = done.metadata("SELECT NAME FROM {s}.WORKFLOW");
-    let name = name[0][0].clone().unwrap();
-    let ended = Snowhaul::new(["workflow", "status", &name, "--json"])
+    let name = &done.workflow;
+    let ended = Snowhaul::new(["workflow", "status", name, "--json"])
         .snowflake(LocalSnowflake::shared())
         .metadata(migration.metadata_database())
         .run(Duration::from_secs(60));
@@ -362,13 +361,9 @@ fn a_source_that_was_filled_anew_is_refused_until_it_is_reset() {
     let migration = prepared(&database, &sql, &tables, |table| table.entry(false, false));
     let first = migration.run(0);
     let stored = |table: &Times| {
-        let rows = first.metadata(&format!(
-            "SELECT DISTINCT p.WATERMARK FROM {{s}}.SYNC_PARTITION p JOIN {{s}}.SYNCHRONIZATION y ON y.SYNC_KEY = p.SYNC_KEY \
-             WHERE y.TARGET_TABLE LIKE '%.{}'",
-            table.name
-        ));
-        assert_eq!(rows.len(), 1, "{rows:?}");
-        rows[0][0].clone().unwrap()
+        let mut stored = first.metadata.watermarks(&format!(".{}", table.name));
+        assert_eq!(stored.len(), 1, "{stored:?}");
+        stored.remove(0).unwrap()
     };
     for table in &tables {
         sql.run(&format!("TRUNCATE {}", table.name));
@@ -509,10 +504,10 @@ fn a_stored_watermark_of_the_future_is_refused() {
     let migration = prepared(&database, &sql, &[table], |table| table.entry(false, false));
     table.postpone(&sql, "id = 50");
     let first = migration.run(0);
-    first.sql.run(&first.in_metadata(&format!(
+    first.metadata.run(&format!(
         "UPDATE {{s}}.SYNC_PARTITION SET WATERMARK = '{}'",
         table.future
-    )));
+    ));
     table.insert(&sql, 101, 110);
     for _ in 0..2 {
         let refused = migration.clone().again().run(1);

@@ -359,8 +359,8 @@ fn child_tables_come_with_their_parent_or_not_as_the_file_says() {
             sql.rows(&format!("SELECT id, v FROM {source} ORDER BY id")),
         );
     }
-    assert!(done.partitions(1).0 > 1);
-    let warnings = done.warnings();
+    assert!(done.metadata.partitions(1).0 > 1);
+    let warnings = done.metadata.warnings();
     let told: Vec<_> = warnings
         .iter()
         .filter(|(_, w)| w.contains("1 child table comes"))

@@ -39,7 +39,7 @@ fn a_camel_case_name_without_quotes_means_the_column_that_is_spelled_so() {
     let there = "SELECT \"orderId\", \"updatedAt\", \"oldName\" FROM orders ORDER BY 1";
     let done = migration.run(0);
     assert_eq!(done.sql.rows(arrived), sql.rows(there));
-    assert!(done.partitions(0).0 > 3);
+    assert!(done.metadata.partitions(0).0 > 3);
     assert_eq!(done.columns("ORDERS").len(), 3);
     // The next run knows what the name meant.
     sql.run("UPDATE orders SET \"oldName\" = 'second', \"updatedAt\" = '2025-01-01' WHERE \"orderId\" <= 10");

@@ -102,7 +102,7 @@ fn ranges_of_text_that_has_backslashes_and_quotes_are_without_a_gap() {
             "whereClauseCriteria": "code IS NULL OR code <> 'a\\\\b''c\"7'",
         }))
         .run(0);
-    let (partitions, rows) = done.partitions(0);
+    let (partitions, rows) = done.metadata.partitions(0);
     assert!(partitions > 4, "{partitions}");
     assert_eq!(rows, 2_500);
     sql.run("DELETE FROM t WHERE id = 7");

@@ -250,11 +250,7 @@ fn a_run_says_which_open_workflows_it_goes_on_with() {
     assert_eq!(ended.code(), Some(130), "{}", ended.stderr);
     let says = "besides its own workflow, this run goes on with these open workflows: ";
     assert!(!ended.stderr.contains(says), "{}", ended.stderr);
-    let list = server.sql().rows(&format!(
-        "SELECT NAME FROM {}.DATA_MIGRATION.WORKFLOW",
-        interrupted.metadata_database()
-    ));
-    let name = list[0][0].clone().unwrap_or_default();
+    let name = interrupted.metadata().workflows().remove(0);
 
     create(&database.sql(), "v");
     let other = interrupted

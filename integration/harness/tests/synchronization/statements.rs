@@ -44,7 +44,7 @@ fn a_parser_understands_every_statement_of_runs_of_every_strategy() {
         }
         let wrong = unparsed(dialect, &queries);
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        let metadata = first.in_metadata("{d}");
+        let metadata = first.metadata.statement("{d}");
         let sent: Vec<String> = LocalSnowflake::shared()
             .statements()
             .iter()

@@ -29,7 +29,7 @@ fn only_rows_above_the_watermark_move_and_each_of_them_once() {
     assert_equal(&database, &third, "t");
 
     // Or each run would have to look above as many watermarks as there were runs.
-    let watermarks = third.metadata("SELECT DISTINCT WATERMARK FROM {s}.SYNC_PARTITION");
+    let watermarks = third.metadata.watermarks("");
     assert_eq!(watermarks.len(), 1, "{watermarks:?}");
 
     // Far more than a partition's worth at the end.
@@ -190,13 +190,13 @@ fn an_analysis_of_a_state_that_another_run_has_moved_on_since_is_not_planned() {
     let first = migration.run(0);
     insert(&sql, "t", 301, 310);
     // As if it had been made before the first run loaded anything: it would load all rows again.
-    first.sql.run(&first.in_metadata(
+    first.metadata.run(
         "INSERT INTO {s}.TASK_QUEUE (TASK_ID, WORKFLOW_ID, TABLE_NO, KIND, SOURCE_PLATFORM, PRIORITY, STATUS, RESULT, ENDED_AT) \
          SELECT (WORKFLOW_ID + 1)::VARCHAR || '/0/ANALYZE', WORKFLOW_ID + 1, TABLE_NO, KIND, SOURCE_PLATFORM, PRIORITY, STATUS, RESULT, ENDED_AT \
          FROM {s}.TASK_QUEUE WHERE KIND = 'ANALYZE'",
-    ));
+    );
     let second = migration.again().run(0);
-    let analyses = second.metadata(
+    let analyses = second.metadata.rows(
         "SELECT WORKFLOW_ID, ATTEMPT FROM {s}.TASK_QUEUE WHERE KIND = 'ANALYZE' ORDER BY WORKFLOW_ID",
     );
     let once = |id: &str| vec![Some(id.to_owned()), Some("1".to_owned())];

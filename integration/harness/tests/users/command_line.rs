@@ -2,7 +2,7 @@
 
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::{Value, json};
-use snowhaul_integration::{Running, Snowhaul, until};
+use snowhaul_integration::{Running, Snowhaul, eventually};
 
 #[test]
 fn help_of_each_command_tells_its_flags() {
@@ -223,8 +223,7 @@ fn role(site: &Site<'_>, arguments: &[&str], line: &str) -> Running {
         .command(arguments)
         .env("RUST_LOG", "snowhaul=info")
         .start();
-    let started = until(DEADLINE, || running.stdout().contains(line));
-    assert!(started, "{}{}", running.stdout(), running.stderr());
+    running.wait_to_say(line, DEADLINE);
     running
 }
 
@@ -242,10 +241,7 @@ fn an_orchestrators_file_wins_over_the_environment_and_an_empty_variable_is_none
             .env("SNOWFLAKE_CONNECTION_NAME", connection)
             .env("SNOWFLAKE_DEFAULT_CONNECTION_NAME", "local")
             .start();
-        let started = until(DEADLINE, || {
-            running.stdout().contains("orchestrator starts")
-        });
-        assert!(started, "{}{}", running.stdout(), running.stderr());
+        running.wait_to_say("orchestrator starts", DEADLINE);
     };
     start(&["orchestrator", "-c", file], "not-this-one");
     start(&["orchestrator"], "");
@@ -321,8 +317,9 @@ fn an_interrupted_run_ends_with_130_and_the_same_command_continues_it() {
     lock.run("LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
     let workflow = site.workflow(&json!([table("t")]));
     let running = site.run_command(&workflow, "w").start();
-    let taken = || running.stderr().contains("workflow taken");
-    assert!(until(DEADLINE, taken), "{}", running.stderr());
+    eventually("workflow taken", DEADLINE, || {
+        running.stderr().contains("workflow taken")
+    });
     let ended = running.terminate(DEADLINE);
     assert_eq!(ended.code(), Some(130), "{}", ended.stderr);
     assert_says(
@@ -356,7 +353,7 @@ fn flags_win_over_the_workers_file() {
         let mut ours = statements.iter().filter_map(|entry| entry["sql"].as_str());
         ours.any(|sql| sql.contains(&site.metadata) && sql.contains("CLAIM_TOKEN"))
     };
-    assert!(until(DEADLINE, looked));
+    eventually("the worker looks for tasks", DEADLINE, looked);
     let workflow = site.workflow(&json!([table("t")]));
     let ended = site.create_and_wait(&workflow, "w");
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
@@ -378,14 +375,9 @@ fn a_worker_of_another_affinity_leaves_the_tasks_to_the_one_they_are_for() {
     let red = worker("red");
     let workflow = site.workflow_with(json!({"affinity": "blue", "tables": [table("t")]}));
     site.create(&workflow, "w");
-    let queue = format!("{}.DATA_MIGRATION.TASK_QUEUE", site.metadata);
-    let sql = site.sql();
-    let waiting = || {
-        sql.number(&format!(
-            "SELECT COUNT(*) FROM {queue} WHERE STATUS = 'PENDING'"
-        )) == 1
-    };
-    assert!(until(DEADLINE, waiting));
+    let metadata = site.metadata();
+    let waiting = || metadata.pending_tasks() == 1;
+    eventually("a task that nobody has taken", DEADLINE, waiting);
     // Red looks for tasks several times.
     let looks = || {
         let statements = site.snowflake.statements();
@@ -394,17 +386,12 @@ fn a_worker_of_another_affinity_leaves_the_tasks_to_the_one_they_are_for() {
             .count()
     };
     let before = looks();
-    assert!(until(DEADLINE, || looks() > before + 2));
+    eventually("red looks again", DEADLINE, || looks() > before + 2);
     assert!(waiting());
     let blue = worker("blue");
-    let done = || {
-        let status = format!(
-            "SELECT STATUS FROM {}.DATA_MIGRATION.WORKFLOW",
-            site.metadata
-        );
-        sql.value(&status).as_deref() == Some("COMPLETED")
-    };
-    assert!(until(DEADLINE, done), "{}", blue.stdout());
+    eventually("the workflow is complete", DEADLINE, || {
+        metadata.status("w").as_deref() == Some("COMPLETED")
+    });
     assert_says(&blue.stdout(), &["task starts"]);
     assert!(!red.stdout().contains("task starts"), "{}", red.stdout());
     assert_eq!(site.rows_of("t"), 1);
@@ -438,9 +425,5 @@ fn a_run_whose_worker_would_leave_the_tasks_is_refused_before_anything_is_writte
     ] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
-    let created = site.sql().try_run(&format!(
-        "SELECT 1 FROM {}.DATA_MIGRATION.WORKFLOW",
-        site.metadata
-    ));
-    assert!(created.is_err(), "the metadata are there");
+    assert!(!site.metadata().exist(), "the metadata are there");
 }

@@ -3,7 +3,7 @@
 use crate::keys::{make_key_pair, openssl};
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::json;
-use snowhaul_integration::{Ended, LocalSnowflake, Scratch, Snowhaul};
+use snowhaul_integration::{Ended, LocalSnowflake, Scratch, Snowhaul, eventually};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::thread;
@@ -229,16 +229,11 @@ fn a_token_that_is_replaced_is_read_again_at_each_login() {
             looked.map(|entry| entry["session"].to_string()).collect();
         sessions.len()
     };
-    assert!(
-        snowhaul_integration::until(DEADLINE, || logins() >= 1),
-        "{}",
-        orchestrator.stdout()
-    );
+    eventually("a session", DEADLINE, || logins() >= 1);
     fs::write(&token, "oauth-2").unwrap();
     fs::write(&users, r#"{"OLA": {"token": "oauth-2"}}"#).unwrap();
     let before = logins();
-    let renewed = snowhaul_integration::until(DEADLINE, || logins() >= before + 2);
-    assert!(renewed, "{}", orchestrator.stdout());
+    eventually("two new sessions", DEADLINE, || logins() >= before + 2);
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
 }
 

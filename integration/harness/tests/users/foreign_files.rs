@@ -2,7 +2,7 @@
 
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::json;
-use snowhaul_integration::until;
+use snowhaul_integration::eventually;
 
 #[test]
 fn a_task_that_ends_with_another_workflows_file_loads_nothing_and_says_so() {
@@ -17,10 +17,8 @@ fn a_task_that_ends_with_another_workflows_file_loads_nothing_and_says_so() {
     let first = json!({"tables": [table("plain")], "cleanUpTransientResources": "never"});
     let ended = site.run(&site.workflow_with(first), "first");
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
-    let sql = site.sql();
-    let meta = format!("{}.DATA_MIGRATION", site.metadata);
-    let listed = sql.rows(&format!("LIST @{meta}.TASK_RESULTS"));
-    let stolen = listed[0][0].clone().unwrap();
+    let metadata = site.metadata();
+    let stolen = metadata.staged_files().remove(0);
     let stolen = &stolen[stolen.find("workflows/").unwrap()..];
 
     let gate = site.source.sql();
@@ -31,15 +29,16 @@ fn a_task_that_ends_with_another_workflows_file_loads_nothing_and_says_so() {
         .start();
     site.create(&site.workflow(&json!([table("guarded")])), "second");
     let waiting = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    assert!(until(DEADLINE, || source.number(waiting) > 0));
+    eventually("an extraction at the gate", DEADLINE, || {
+        source.number(waiting) > 0
+    });
     worker.kill();
     let manifest = json!({"files": [{"path": stolen, "rows": 1, "bytes": 100}]});
-    let planted = format!(
-        "UPDATE {meta}.TASK_QUEUE SET STATUS = 'COMPLETED', RESULT = '{manifest}', ENDED_AT = SYSDATE() WHERE STATUS = 'CLAIMED'"
-    );
-    sql.run(&planted);
+    metadata.run(&format!(
+        "UPDATE {{s}}.TASK_QUEUE SET STATUS = 'COMPLETED', RESULT = '{manifest}', ENDED_AT = SYSDATE() WHERE STATUS = 'CLAIMED'"
+    ));
     let failed = || !site.errors().is_empty();
-    assert!(until(DEADLINE, failed), "{}", orchestrator.stdout());
+    eventually("the table fails", DEADLINE, failed);
     let errors = site.errors();
     assert_says(
         &errors[0].2,

@@ -2,22 +2,14 @@
 
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::{Value, json};
-use snowhaul_integration::{LocalSnowflake, Scratch, Snowhaul, until};
+use snowhaul_integration::{LocalSnowflake, Scratch, Snowhaul, eventually};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 const SECRET: &str = "pw-9d1f07c3";
 
 fn names(site: &Site) -> Vec<String> {
-    let sql = format!(
-        "SELECT NAME FROM {}.DATA_MIGRATION.WORKFLOW ORDER BY WORKFLOW_ID",
-        site.metadata
-    );
-    site.sql()
-        .rows(&sql)
-        .into_iter()
-        .map(|row| row[0].clone().unwrap())
-        .collect()
+    site.metadata().workflows()
 }
 
 /// Lines of a log, each written to two places at its own moment.
@@ -134,7 +126,7 @@ fn a_log_file_gets_the_level_that_is_asked_for_alone_if_it_is_asked_for_and_no_s
             .unwrap_or_default()
             .contains("orchestrator starts")
     };
-    assert!(until(DEADLINE, has_started), "{}", orchestrator.stderr());
+    eventually("the log says that it starts", DEADLINE, has_started);
     let ended = orchestrator.terminate(DEADLINE);
     assert_eq!(
         (ended.code(), ended.stdout.as_str(), ended.stderr.as_str()),
@@ -188,9 +180,9 @@ fn runs_without_a_name_are_numbered_and_an_interrupted_one_goes_on() {
 #[test]
 fn creations_of_one_file_at_the_same_time_get_names_of_their_own() {
     let site = Site::shared();
-    let orchestrator = site.command(&["orchestrator"]).start();
+    let _orchestrator = site.command(&["orchestrator"]).start();
     let has_metadata = || site.command(&["workflow", "list"]).run(DEADLINE).code() == Some(0);
-    assert!(until(DEADLINE, has_metadata), "{}", orchestrator.stderr());
+    eventually("the metadata are there", DEADLINE, has_metadata);
     let file = site.workflow(&json!([table("t")]));
     let create = [
         "workflow",
@@ -260,8 +252,7 @@ fn metadata_without_hybrid_tables_and_validation_are_refused_before_anything_is_
         &ended.stderr,
         &["data validation workflows are not supported yet"],
     );
-    let written = format!("SELECT * FROM {}.DATA_MIGRATION.WORKFLOW", site.metadata);
-    assert!(site.sql().try_run(&written).is_err());
+    assert!(!site.metadata().exist());
 }
 
 #[test]
@@ -285,7 +276,7 @@ fn a_role_that_may_not_create_procedures_gets_a_warning_and_works_on() {
     assert!(site.sql().try_run(&calls).is_err());
     // With the privilege, the next start creates them.
     fs::write(&deny, "[]").unwrap();
-    let orchestrator = site.command(&["orchestrator"]).start();
+    let _orchestrator = site.command(&["orchestrator"]).start();
     let is_there = || site.sql().try_run(&calls).is_ok();
-    assert!(until(DEADLINE, is_there), "{}", orchestrator.stderr());
+    eventually("the procedure is there", DEADLINE, is_there);
 }

@@ -106,13 +106,12 @@ fn a_cap_cuts_what_the_size_would_leave_together() {
         .run(0);
     for (number, expected) in [(0, 6), (1, 6), (2, 11)] {
         // One more is that of NULL.
-        assert_eq!(done.partitions(number), (expected, 5000), "{number}");
+        assert_eq!(
+            done.metadata.partitions(number),
+            (expected, 5000),
+            "{number}"
+        );
     }
-    let largest = "SELECT MAX(ROWS_STAGED) FROM {s}.\"PARTITION\"";
-    let largest: i64 = done.metadata(largest)[0][0]
-        .as_deref()
-        .unwrap_or_default()
-        .parse()
-        .unwrap();
+    let largest = done.metadata.largest_partition();
     assert!(largest <= 1000, "{largest}");
 }

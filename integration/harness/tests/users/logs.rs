@@ -139,8 +139,7 @@ trait TerminateAfter {
 
 impl TerminateAfter for snowhaul_integration::Running {
     fn terminate_after(self, line: &str) -> Option<i32> {
-        let said = snowhaul_integration::until(DEADLINE, || self.stdout().contains(line));
-        assert!(said, "{}{}", self.stdout(), self.stderr());
+        self.wait_to_say(line, DEADLINE);
         self.terminate(DEADLINE).code()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::json;
-use snowhaul_integration::{LocalSnowflake, Scratch, Snowhaul, unique_name, until};
+use snowhaul_integration::{LocalSnowflake, Scratch, Snowhaul, eventually, unique_name};
 
 #[test]
 fn a_worker_waits_for_its_metadata_says_so_and_ends_with_0_when_it_is_stopped() {
@@ -10,17 +10,8 @@ fn a_worker_waits_for_its_metadata_says_so_and_ends_with_0_when_it_is_stopped() 
     let worker = site
         .command(&["worker", "-c", text(&site.worker())])
         .start();
-    let told = || {
-        worker
-            .stdout()
-            .contains("waiting for an orchestrator to create the metadata")
-    };
-    assert!(
-        until(DEADLINE, told),
-        "{}{}",
-        worker.stdout(),
-        worker.stderr()
-    );
+    let told = "waiting for an orchestrator to create the metadata";
+    worker.wait_to_say(told, DEADLINE);
     assert_says(&worker.stdout(), &[&site.metadata]);
     let ended = worker.terminate(DEADLINE);
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
@@ -48,9 +39,8 @@ fn metadata_of_a_newer_version_is_left_alone_by_every_command() {
     let orchestrator = site.command(&["orchestrator"]).start();
     site.create(&workflow, "w");
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
-    let version = format!("{}.DATA_MIGRATION.SCHEMA_VERSION", site.metadata);
-    site.sql()
-        .run(&format!("INSERT INTO {version} (VERSION) VALUES (99)"));
+    let metadata = site.metadata();
+    metadata.run("INSERT INTO {s}.SCHEMA_VERSION (VERSION) VALUES (99)");
     let (workflow, worker) = (text(&workflow).to_owned(), site.worker());
     for arguments in [
         &["orchestrator"][..],
@@ -71,11 +61,7 @@ fn metadata_of_a_newer_version_is_left_alone_by_every_command() {
         assert_eq!(ended.code(), Some(2), "{arguments:?} {}", ended.stderr);
         assert_says(&ended.stderr, &["version 99", "version 4", &site.metadata]);
     }
-    assert_eq!(
-        site.sql()
-            .number(&format!("SELECT MAX(VERSION) FROM {version}")),
-        99
-    );
+    assert_eq!(metadata.version(), 99);
 }
 
 #[test]
@@ -86,7 +72,7 @@ fn metadata_of_an_older_version_is_upgraded_and_workers_wait_for_it() {
     site.create(&workflow, "w");
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
     // As version 1 left it.
-    let (sql, schema) = (site.sql(), format!("{}.DATA_MIGRATION", site.metadata));
+    let metadata = site.metadata();
     for statement in [
         "UPDATE {s}.SCHEMA_VERSION SET VERSION = 1",
         "DROP TABLE {s}.SYNCHRONIZATION",
@@ -101,32 +87,19 @@ fn metadata_of_an_older_version_is_upgraded_and_workers_wait_for_it() {
         "INSERT INTO {s}.RATE_LIMIT (PATTERN, TARGET_CONCURRENCY) VALUES ('Table[%]::Loading', 1)",
         "CREATE HYBRID TABLE {s}.SYNC_STATE (SOURCE_TABLE VARCHAR(1024) NOT NULL, PRIMARY KEY (SOURCE_TABLE))",
     ] {
-        sql.run(&statement.replace("{s}", &schema));
+        metadata.run(statement);
     }
     let worker = site
         .command(&["worker", "-c", text(&site.worker())])
         .start();
-    let waits = "waiting for an orchestrator";
-    assert!(
-        until(DEADLINE, || worker.stdout().contains(waits)),
-        "{}",
-        worker.stdout()
-    );
+    worker.wait_to_say("waiting for an orchestrator", DEADLINE);
     let orchestrator = site.command(&["orchestrator"]).start();
-    let done = format!("SELECT COUNT(*) FROM {schema}.WORKFLOW WHERE STATUS = 'COMPLETED'");
-    assert!(
-        until(DEADLINE, || sql.number(&done) == 1),
-        "{}",
-        worker.stdout()
-    );
+    eventually("the workflow is complete", DEADLINE, || {
+        metadata.completed_workflows() == 1
+    });
+    assert_eq!(metadata.version(), 4);
     assert_eq!(
-        sql.number(&format!("SELECT MAX(VERSION) FROM {schema}.SCHEMA_VERSION")),
-        4
-    );
-    assert_eq!(
-        sql.rows(&format!(
-            "SELECT SCOPE_PATTERN, TARGET_CONCURRENT_TASKS, NUM_CHECKS > 0 FROM {schema}.RATE_LIMIT"
-        )),
+        metadata.limits(),
         [["Table[%]::Loading", "1", "true"].map(|text| Some(text.to_owned()))]
     );
     assert_eq!(worker.terminate(DEADLINE).code(), Some(0));
@@ -140,18 +113,14 @@ fn an_upgrade_that_is_repeated_late_keeps_the_rate_limits_that_were_written_mean
     let orchestrator = site.command(&["orchestrator"]).start();
     site.create(&workflow, "w");
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
-    let (sql, schema) = (site.sql(), format!("{}.DATA_MIGRATION", site.metadata));
-    let limits = format!("{schema}.RATE_LIMIT");
-    sql.run(&format!(
-        "INSERT INTO {limits} (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('Table[%]::Loading', 0)"
-    ));
+    let metadata = site.metadata();
+    metadata.set_limit("Table[%]::Loading", 0);
     // As it looks to an orchestrator that read the version before another one had written it.
-    sql.run(&format!("UPDATE {schema}.SCHEMA_VERSION SET VERSION = 2"));
+    metadata.run("UPDATE {s}.SCHEMA_VERSION SET VERSION = 2");
     let orchestrator = site.command(&["orchestrator"]).start();
-    let starts = || orchestrator.stdout().contains("orchestrator starts");
-    assert!(until(DEADLINE, starts), "{}", orchestrator.stderr());
+    orchestrator.wait_to_say("orchestrator starts", DEADLINE);
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
-    assert_eq!(sql.number(&format!("SELECT COUNT(*) FROM {limits}")), 1);
+    assert_eq!(metadata.limits().len(), 1);
 }
 
 #[test]
@@ -244,8 +213,7 @@ fn an_orchestrator_that_may_not_create_what_is_there_already_starts() {
     let site = Site::on(&snowflake);
     let starts = || {
         let orchestrator = site.command(&["orchestrator"]).start();
-        let told = || orchestrator.stdout().contains("orchestrator starts");
-        assert!(until(DEADLINE, told), "{}", orchestrator.stderr());
+        orchestrator.wait_to_say("orchestrator starts", DEADLINE);
         assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
     };
     // Snowflake wants the privilege even where IF NOT EXISTS has nothing to do.

@@ -2,7 +2,7 @@
 
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::json;
-use snowhaul_integration::{Sql, until};
+use snowhaul_integration::Sql;
 
 /// A schema as the other tool keeps it: tables and views of the same names, with its columns.
 const ANOTHER_TOOLS: [&str; 5] = [
@@ -79,8 +79,7 @@ fn a_schema_of_another_tool_is_refused_by_every_role_and_command_and_left_as_it_
             "SNOWHAUL",
         )
         .start();
-    let starts = || orchestrator.stdout().contains("orchestrator starts");
-    assert!(until(DEADLINE, starts), "{}", orchestrator.stderr());
+    orchestrator.wait_to_say("orchestrator starts", DEADLINE);
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
     assert_eq!(contents(&sql, &schema), before);
 }
@@ -113,8 +112,7 @@ fn what_an_interrupted_creation_left_is_completed_and_a_stage_of_somebody_else_i
     let (sql, schema) = (site.sql(), format!("{}.DATA_MIGRATION", site.metadata));
     let orchestrator = || {
         let orchestrator = site.command(&["orchestrator"]).start();
-        let starts = || orchestrator.stdout().contains("orchestrator starts");
-        assert!(until(DEADLINE, starts), "{}", orchestrator.stderr());
+        orchestrator.wait_to_say("orchestrator starts", DEADLINE);
         assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
     };
     orchestrator();
@@ -152,8 +150,7 @@ fn metadata_that_were_upgraded_have_the_columns_of_new_ones() {
     let (new, old) = (Site::shared(), Site::shared());
     let start = |site: &Site| {
         let orchestrator = site.command(&["orchestrator"]).start();
-        let starts = || orchestrator.stdout().contains("orchestrator starts");
-        assert!(until(DEADLINE, starts), "{}", orchestrator.stderr());
+        orchestrator.wait_to_say("orchestrator starts", DEADLINE);
         assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
     };
     start(&new);

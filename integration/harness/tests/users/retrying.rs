@@ -2,7 +2,7 @@
 
 use crate::site::{DEADLINE, Site, assert_says, table};
 use serde_json::{Value, json};
-use snowhaul_integration::{Ended, until};
+use snowhaul_integration::{Ended, eventually};
 
 fn lever(site: &Site<'_>, words: &[&str]) -> Ended {
     site.command(&[&["workflow"], words].concat()).run(DEADLINE)
@@ -60,9 +60,7 @@ fn poison_partitions_fail_alone_and_run_again_once_they_are_mended() {
     assert!(site.rows_of("UNREADABLE") >= 30 && site.rows_of("UNREADABLE") < 50);
     assert!(site.rows_of("UNLOADABLE") >= 30 && site.rows_of("UNLOADABLE") < 50);
     assert_eq!((site.rows_of("MISFIT"), site.rows_of("WELL")), (0, 50));
-    let failed = "SELECT COUNT(*) FROM {s}.\"PARTITION\" WHERE PHASE = 'FAILED'";
-    let failed = failed.replace("{s}", &format!("{}.DATA_MIGRATION", site.metadata));
-    assert_eq!(sql.number(&failed), 2);
+    assert_eq!(site.metadata().partitions_in("FAILED"), 2);
 
     // Whoever runs the command again is told what to do instead.
     says(
@@ -193,16 +191,10 @@ fn a_cancelled_workflow_gives_the_state_of_its_tables_free_and_the_next_run_move
     let watermark = json!({"synchronization": {"strategy": "watermark", "watermarkColumn": "v"}});
     let workflow = site.workflow(&json!([in_parts("guarded", watermark)]));
     let first = site.run_command(&workflow, "first").start();
-    let loaded = format!(
-        "SELECT COUNT(*) FROM {}.DATA_MIGRATION.\"PARTITION\" WHERE PHASE = 'LOADED'",
-        site.metadata
-    );
-    let sql = site.sql();
-    let some_loaded = || {
-        let rows = sql.try_run(&loaded).map(|answer| answer.rows);
-        rows.is_ok_and(|rows| rows[0][0].as_deref() != Some("0"))
-    };
-    assert!(until(DEADLINE, some_loaded), "nothing is loaded");
+    let metadata = site.metadata();
+    eventually("something is loaded", DEADLINE, || {
+        metadata.partitions_in("LOADED") > 0
+    });
     says(
         &lever(&site, &["cancel", "first"]),
         0,
@@ -222,12 +214,11 @@ fn a_cancelled_workflow_gives_the_state_of_its_tables_free_and_the_next_run_move
         "SELECT COUNT(DISTINCT ID) FROM {}.PUBLIC.GUARDED",
         site.target
     );
-    assert_eq!((site.rows_of("GUARDED"), sql.number(&distinct)), (50, 50));
-    let moved = format!(
-        "SELECT SUM(ROWS_LOADED) FROM {s}.\"PARTITION\" p JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = p.WORKFLOW_ID WHERE w.NAME = 'second'",
-        s = format_args!("{}.DATA_MIGRATION", site.metadata)
+    assert_eq!(
+        (site.rows_of("GUARDED"), site.sql().number(&distinct)),
+        (50, 50)
     );
-    assert_eq!(sql.number(&moved), 50 - rows);
+    assert_eq!(metadata.rows_moved("second"), 50 - rows);
 }
 
 #[test]
@@ -243,12 +234,11 @@ fn a_partition_that_fails_for_passing_reasons_waits_visibly_and_is_given_up_afte
     let workflow = site.workflow(&json!([in_parts("shaken", json!({}))]));
     let running = site.run_command(&workflow, "w").start();
     let mut status = Value::Null;
-    let waits = until(DEADLINE, || {
+    eventually("the table waits", DEADLINE, || {
         let said = lever(&site, &["status", "w", "--json"]).stdout;
         status = serde_json::from_str(&said).unwrap_or_default();
         !status["tables"][0]["waiting"].is_null()
     });
-    assert!(waits, "{status:#}");
     let waiting = &status["tables"][0]["waiting"];
     assert_eq!(waiting["partitions"], 1, "{status:#}");
     assert!(waiting["failed_attempts"].as_u64() >= Some(1), "{status:#}");
@@ -256,22 +246,18 @@ fn a_partition_that_fails_for_passing_reasons_waits_visibly_and_is_given_up_afte
     let because = waiting["because"].as_str().unwrap();
     assert_says(because, &["could not serialize access", "40001"]);
     let mut said = String::new();
-    let told = until(DEADLINE, || {
+    eventually("status tells of it", DEADLINE, || {
         said = lever(&site, &["status", "w"]).stdout;
         said.contains("1 partition waits for another attempt (")
     });
-    assert!(told, "{said}");
     assert_says(&said, &[" failed), the next at 20", "because "]);
     says(
         &running.wait(DEADLINE),
         1,
         &["0 of 1 tables completed, 1 failed", "could not serialize"],
     );
-    let sql = site.sql();
-    let schema = format!("{}.DATA_MIGRATION", site.metadata);
-    let failures = format!("SELECT MAX(FAILURES) FROM {schema}.TASK_QUEUE");
-    assert_eq!(sql.number(&failures), 5);
-    let failed = format!("SELECT COUNT(*) FROM {schema}.\"PARTITION\" WHERE PHASE = 'FAILED'");
-    assert_eq!(sql.number(&failed), 1);
+    let metadata = site.metadata();
+    assert_eq!(metadata.most_failures(), 5);
+    assert_eq!(metadata.partitions_in("FAILED"), 1);
     assert!((15..30).contains(&site.rows_of("SHAKEN")));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use snowhaul_integration::{
-    Database, Ended, LocalRedshift, LocalSnowflake, Scratch, Snowhaul, Sql, unique_name,
+    Database, Ended, LocalRedshift, LocalSnowflake, Metadata, Scratch, Snowhaul, Sql, unique_name,
 };
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -99,6 +99,11 @@ impl<'a> Site<'a> {
             name,
         ];
         self.command(&[&create[..], more].concat())
+    }
+
+    /// Its metadata.
+    pub fn metadata(&self) -> Metadata {
+        Metadata::on(self.snowflake, &self.metadata)
     }
 
     /// A session of Snowflake's own driver.

@@ -4,10 +4,7 @@ use serde_json::json;
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Migrated, Migration};
 
 fn staged_files(migrated: &Migrated) -> usize {
-    migrated
-        .sql
-        .rows(&migrated.in_metadata("LIST @{s}.TASK_RESULTS"))
-        .len()
+    migrated.metadata.staged_files().len()
 }
 
 #[test]
@@ -69,7 +66,7 @@ fn a_dry_run_fills_a_schema_of_its_own_and_leaves_nothing() {
             .collect();
         assert_eq!(found, expected, "keep: {keep}");
         // Nothing is left for a run that counts.
-        assert!(dry.metadata("SELECT 1 FROM {s}.SYNCHRONIZATION").is_empty());
+        assert_eq!(dry.metadata.count("SYNCHRONIZATION", "TRUE"), 0);
     }
 }
 
@@ -205,9 +202,9 @@ fn no_staging_table_is_left_of_merges_and_deletions() {
         let text = sql.to_string();
         text.contains("MERGE INTO") && text.contains("STAGING_2_0_")
     }));
-    let left = ended.sql.rows(&ended.in_metadata(
+    let left = ended.metadata.rows(
         "SELECT TABLE_NAME FROM {d}.INFORMATION_SCHEMA.TABLES WHERE STARTSWITH(TABLE_NAME, 'STAGING_')",
-    ));
+    );
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -221,18 +218,13 @@ fn a_table_that_another_workflow_synchronizes_is_left_alone_and_that_workflow_is
         "synchronization": {"strategy": "checksum"},
     }));
     let first = migration.run(0);
-    let name = first
-        .metadata("SELECT NAME FROM {s}.WORKFLOW")
-        .remove(0)
-        .remove(0)
-        .unwrap_or_default();
-    first.sql.run(&first.in_metadata(
+    first.metadata.run(
         "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING', OWNER = 'somebody', LEASE_UNTIL = DATEADD('hour', 1, SYSDATE())",
-    ));
+    );
     sql.run("INSERT INTO t VALUES (101)");
     let second = migration.again().run(1);
     assert!(
-        second.errors_of("t").contains(&name),
+        second.errors_of("t").contains(&first.workflow),
         "{}",
         second.errors_of("t")
     );

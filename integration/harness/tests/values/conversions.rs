@@ -247,8 +247,7 @@ fn a_mapping_without_an_exact_way_is_refused_before_anything_is_created() {
             ],
         }))
         .run(1);
-    let failed = done.metadata("SELECT ERROR FROM {s}.TABLE_STATE");
-    let error = failed[0][0].clone().unwrap_or_default();
+    let error = done.metadata.table_errors().remove(0);
     for words in [
         "column a of type bytea",
         "VARIANT",

@@ -65,15 +65,13 @@ fn assert_same(database: &Database<'_>, done: &Migrated, table: &str, target: &s
 
 /// The lower bounds of the partitions of a table of the workflow.
 fn bounds(done: &Migrated, table_no: usize) -> Vec<String> {
-    let rows = done.metadata(&format!(
-        "SELECT KEY_RANGE FROM {{s}}.\"PARTITION\" WHERE TABLE_NO = {table_no} ORDER BY PARTITION_NO"
-    ));
-    let lower = |row: Vec<Option<String>>| {
-        let range: Value = serde_json::from_str(row[0].as_deref()?).ok()?;
+    let ranges = done.metadata.key_ranges(table_no);
+    let lower = |range: String| {
+        let range: Value = serde_json::from_str(&range).ok()?;
         let bound = range["lower"].as_array()?.iter().filter_map(Value::as_str);
         Some(bound.collect::<Vec<_>>().join(" "))
     };
-    rows.into_iter().filter_map(lower).collect()
+    ranges.into_iter().filter_map(lower).collect()
 }
 
 #[test]
@@ -121,7 +119,7 @@ fn a_table_is_cut_where_units_of_the_calendar_begin() {
             days.iter().all(|first| first.contains(" 00:00:00")),
             "{days:?}"
         );
-        let (partitions, rows) = done.partitions(3);
+        let (partitions, rows) = done.metadata.partitions(3);
         // 300 rows of one day are divided by their ids, months are not.
         assert!(partitions > months.len() as i64 + 6, "{partitions}");
         assert_eq!(
@@ -142,7 +140,7 @@ fn a_table_is_cut_where_units_of_the_calendar_begin() {
             warnings.contains("d = 2024-02-29 stands in about"),
             "{warnings}"
         );
-        assert!(done.partitions(5).0 > 6, "{:?}", bounds(&done, 5));
+        assert!(done.metadata.partitions(5).0 > 6, "{:?}", bounds(&done, 5));
     }
 }
 
@@ -176,7 +174,7 @@ fn rows_of_a_new_month_get_a_partition_of_their_own() {
         .find(|(phase, _)| phase == "LOADED")
         .map(|(_, num)| *num);
     assert!(moved.is_some_and(|num| (2..=6).contains(&num)), "{after:?}");
-    let bounds = done.metadata("SELECT KEY_RANGE FROM {s}.SYNC_PARTITION ORDER BY PARTITION_NO");
+    let bounds = done.metadata.synchronized_ranges();
     let text = format!("{bounds:?}");
     for month in ["2025-04-01", "2025-05-01"] {
         assert!(text.contains(month), "{before}: {text}");
@@ -204,7 +202,7 @@ fn a_key_without_one_date_is_refused() {
         migration = migration.table(entry("t", target, key, "month", &json!({})));
     }
     let done = migration.run(1);
-    let errors = format!("{:?}", done.errors());
+    let errors = format!("{:?}", done.metadata.errors());
     for (_, _, why) in cases {
         assert!(errors.contains(why), "{errors}");
     }

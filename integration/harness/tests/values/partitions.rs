@@ -267,7 +267,7 @@ fn arrived(done: &Migrated, sql: &Sql, number: usize, name: &str) -> i64 {
     let differs = source.iter().zip(&target).find(|(was, is)| was != is);
     assert_eq!(differs, None, "{name}");
     assert_eq!(target.len(), source.len(), "{name}");
-    let (partitions, extracted) = done.partitions(number);
+    let (partitions, extracted) = done.metadata.partitions(number);
     assert_eq!(extracted, i64::try_from(source.len()).unwrap(), "{name}");
     partitions
 }
@@ -334,7 +334,7 @@ fn every_form_of_a_partition_size_cuts_and_small_tables_stay_whole() {
     }
     let done = migration.run(0);
     for (number, (table, size, expected)) in cases.iter().enumerate() {
-        let (partitions, rows) = done.partitions(number);
+        let (partitions, rows) = done.metadata.partitions(number);
         assert!(
             expected.contains(&partitions),
             "{table} {size}: {partitions} partitions"

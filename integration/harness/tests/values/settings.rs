@@ -39,7 +39,7 @@ fn change_the_way_and_no_row(platform: &'static str, modifier: &str) {
             "SELECT count(*)::text, count(DISTINCT id)::text, sum(id)::text FROM t WHERE id % 2 = 0"
         )
     );
-    let (partitions, _) = migrated.partitions(0);
+    let (partitions, _) = migrated.metadata.partitions(0);
     assert!((8..=11).contains(&partitions), "{partitions}");
     let of_table: Vec<&String> = read
         .iter()
@@ -78,7 +78,7 @@ fn loads_run_in_the_warehouse_that_is_theirs_and_nothing_else_does() {
     let first = migration.run(0);
     sql.run("UPDATE t SET v = v + 1000 WHERE id < 10");
     let _ = migration.again().run(0);
-    let metadata = first.in_metadata("{d}");
+    let metadata = first.metadata.statement("{d}");
     let sent: Vec<(String, bool)> = LocalSnowflake::shared()
         .statements()
         .into_iter()

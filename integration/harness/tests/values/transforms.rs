@@ -164,7 +164,7 @@ fn columns_that_are_compared_and_names_of_none_are_refused() {
         .table(table("b", json!({"synchronization": {"strategy": "watermark", "watermarkColumn": "at", "trackModifications": true}, "columnNamesToPartitionBy": []})))
         .table(table("c", json!({"customColumnTransforms": [{"column": "emial", "targetType": "VARCHAR"}]})))
         .run(1);
-    let errors = format!("{:?}", done.errors());
+    let errors = format!("{:?}", done.metadata.errors());
     for why in [
         "changes the values of the column id: the table is partitioned by it",
         "changes the values of the column id: rows are recognized in the target by its values (primaryKeyColumns)",

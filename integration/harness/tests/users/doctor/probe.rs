@@ -2,7 +2,7 @@
 
 use crate::site::{DEADLINE, Site, assert_says, text};
 use serde_json::Value;
-use snowhaul_integration::{LocalSnowflake, Signal, Sql, until};
+use snowhaul_integration::{LocalSnowflake, Signal, Sql, eventually};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -96,7 +96,7 @@ fn a_probe_without_a_database_makes_one_and_a_signal_leaves_nothing_behind() {
             .iter()
             .any(|entry| entry["sql"] == "BEGIN")
     };
-    assert!(until(DEADLINE, waits), "{}", running.stderr());
+    eventually("a transaction of the probe", DEADLINE, waits);
     running.signal(Signal::INT);
     let ended = running.wait(DEADLINE);
     assert_eq!(ended.code(), Some(130), "{}{}", ended.stdout, ended.stderr);

@@ -5,7 +5,7 @@
 
 use crate::site::{DEADLINE, Site, assert_says, table, text};
 use serde_json::{Value, json};
-use snowhaul_integration::{Ended, LocalSnowflake, until};
+use snowhaul_integration::{Ended, LocalSnowflake, eventually};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
@@ -68,11 +68,9 @@ fn live(site: &Site<'_>) {
         synchronized("k", watermark(false)),
         table("bad"),
     ]}));
-    let metadata = format!("{}.DATA_MIGRATION", site.metadata);
+    let metadata = site.metadata();
     assert_eq!(site.run(&workflow, "first").code(), Some(1));
-    sql.run(&format!(
-        "INSERT INTO {metadata}.RATE_LIMIT (SCOPE_PATTERN, TARGET_CONCURRENT_TASKS) VALUES ('%', 3)"
-    ));
+    metadata.set_limit("%", 3);
     for name in ["f", "c", "w", "k"] {
         source.run(&format!("DELETE FROM {name} WHERE id = 5"));
         source.run(&format!("INSERT INTO {name} SELECT n, 'new', TIMESTAMP '2025-01-01' + n * INTERVAL '1 minute' FROM generate_series(51, 60) n"));
@@ -108,21 +106,14 @@ fn live(site: &Site<'_>) {
     // Daemons, which carry out what was asked.
     let orchestrator = site.command(&["orchestrator"]).start();
     let process = site.command(&["worker", "-c", text(&worker)]).start();
-    let cancelled = format!(
-        "SELECT COUNT(*) FROM {metadata}.WORKFLOW WHERE NAME = 'third' AND STATUS = 'CANCELLED'"
-    );
-    assert!(
-        until(DEADLINE, || sql.number(&cancelled) == 1),
-        "{}",
-        orchestrator.stderr()
-    );
+    let wait_for = |status: &str| {
+        eventually(status, DEADLINE, || {
+            metadata.status("third").as_deref() == Some(status)
+        });
+    };
+    wait_for("CANCELLED");
     ended(site, &["workflow", "retry", "third"], &[0]);
-    let over = cancelled.replace("'CANCELLED'", "'COMPLETED'");
-    assert!(
-        until(DEADLINE, || sql.number(&over) == 1),
-        "{}",
-        orchestrator.stderr()
-    );
+    wait_for("COMPLETED");
     assert_eq!(process.terminate(DEADLINE).code(), Some(0));
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
     let dry =

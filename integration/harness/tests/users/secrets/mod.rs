@@ -5,11 +5,12 @@ mod logins;
 use crate::site::{DEADLINE, Site, run_arguments, table, text};
 use serde_json::json;
 use snowhaul_integration::{
-    Ended, LocalRedshift, LocalSnowflake, Scratch, Snowhaul, unique_name, until,
+    Ended, LocalRedshift, LocalSnowflake, Metadata, Scratch, Snowhaul, eventually, unique_name,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 const PASSWORD: &str = "Sf-Pw;{Zq1} x";
 const WRONG: &str = "Sf-Wrong-Zq2";
@@ -82,23 +83,12 @@ fn assert_files_clean(directory: &Path) {
 /// All text columns of the metadata.
 #[track_caller]
 fn assert_metadata_clean(site: &Site<'_>) {
-    let sql = site.sql_as_user();
-    let columns = sql.rows(&format!(
-        "SELECT TABLE_NAME, COLUMN_NAME FROM {}.INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'DATA_MIGRATION' AND DATA_TYPE = 'TEXT'",
-        site.metadata
-    ));
+    let sql = Arc::new(site.sql_as_user());
+    let columns = Metadata::by(sql, &site.metadata).texts_in_all_columns();
     assert!(columns.len() > 20, "{columns:?}");
-    for column in columns {
-        let (table, name) = (column[0].clone().unwrap(), column[1].clone().unwrap());
-        let query = format!(
-            "SELECT \"{name}\" FROM {}.DATA_MIGRATION.\"{table}\"",
-            site.metadata
-        );
-        for row in sql.rows(&query) {
-            assert_clean(
-                &format!("{table}.{name}"),
-                row[0].as_deref().unwrap_or_default(),
-            );
+    for (column, texts) in columns {
+        for text in texts {
+            assert_clean(&column, &text);
         }
     }
 }
@@ -228,11 +218,7 @@ fn no_secret_is_written_anywhere() {
             .env("SNOWFLAKE_HOME", by_token.path());
         let running = call.env("RUST_LOG", "trace").start();
         let starts = format!("{} starts", arguments[0]);
-        assert!(
-            until(DEADLINE, || running.stdout().contains(&starts)),
-            "{}",
-            running.stderr()
-        );
+        running.wait_to_say(&starts, DEADLINE);
         assert_ended(arguments[0], &running.terminate(DEADLINE), 0);
     }
     assert_metadata_clean(&site);
@@ -254,7 +240,7 @@ fn an_upload_url_that_has_expired_is_told_without_its_token() {
     let call = site.run_command(&workflow, "w").env("RUST_LOG", "trace");
     let running = call.start();
     let failed = || running.stderr().contains("task failed");
-    assert!(until(DEADLINE, failed), "{}", running.stderr());
+    eventually("task failed", DEADLINE, failed);
     let ended = running.terminate(DEADLINE);
     assert!(
         ended
