@@ -1,7 +1,7 @@
 //! A migration that an older version has half done, finished by this one.
 
 use crate::site::{DEADLINE, Site, text};
-use snowhaul_integration::{Row, Sql, until};
+use snowhaul_integration::{Metadata, Row, Sql, eventually};
 
 /// What version 3 of the metadata held when its processes were killed: five tables of all strategies, of each about half of
 /// the partitions loaded, and no staged file. The names of the databases are in braces.
@@ -49,7 +49,7 @@ fn literals(row: &Row) -> String {
 }
 
 /// The targets as they were: with the rows of the partitions that are loaded.
-fn fill_targets(site: &Site<'_>, schema: &str) {
+fn fill_targets(site: &Site<'_>, metadata: &Metadata) {
     let sql = site.sql();
     sql.run(&format!("CREATE DATABASE {}", site.target));
     for (number, (table, columns)) in TABLES.into_iter().enumerate() {
@@ -61,8 +61,8 @@ fn fill_targets(site: &Site<'_>, schema: &str) {
         sql.run(&format!(
             "CREATE TABLE {target} (ID NUMBER(19,0), {types}, AT TIMESTAMP_NTZ(6))"
         ));
-        let loaded = sql.rows(&format!(
-            "SELECT KEY_RANGE FROM {schema}.\"PARTITION\" WHERE TABLE_NO = {number} AND PHASE = 'LOADED'"
+        let loaded = metadata.rows(&format!(
+            "SELECT KEY_RANGE FROM {{s}}.\"PARTITION\" WHERE TABLE_NO = {number} AND PHASE = 'LOADED'"
         ));
         assert!((1..10).contains(&loaded.len()), "{table}: not half done");
         for range in loaded.into_iter().flatten().flatten() {
@@ -93,42 +93,31 @@ fn fill_targets(site: &Site<'_>, schema: &str) {
 fn what_version_3_has_half_done_is_finished_and_no_row_is_lost_or_doubled() {
     let site = Site::shared();
     fill_source(&site.source.sql());
-    let (sql, schema) = (site.sql(), format!("{}.DATA_MIGRATION", site.metadata));
-    sql.run(&format!("CREATE DATABASE {}", site.metadata));
-    sql.run(&format!("CREATE SCHEMA {schema}"));
-    for statement in HALF_DONE
-        .split(";\n")
-        .filter(|text| !text.trim().is_empty())
-    {
+    let metadata = site.metadata();
+    metadata.run("CREATE DATABASE {d}");
+    metadata.run("CREATE SCHEMA {s}");
+    let statements = HALF_DONE.split(";\n");
+    for statement in statements.filter(|text| !text.trim().is_empty()) {
         let statement = statement
-            .replace("{s}", &schema)
             .replace("{source}", site.source.name())
             .replace("{target}", &site.target);
-        sql.run(&statement);
+        metadata.run(&statement);
     }
-    fill_targets(&site, &schema);
+    fill_targets(&site, &metadata);
     let orchestrator = site.command(&["orchestrator"]).start();
     let worker = site
         .command(&["worker", "-c", text(&site.worker())])
         .start();
-    let ended =
-        format!("SELECT COUNT(*) FROM {schema}.WORKFLOW WHERE STATUS IN ('COMPLETED', 'FAILED')");
-    assert!(
-        until(DEADLINE, || sql.number(&ended) == 1),
-        "{}\n{}",
-        orchestrator.stdout(),
-        worker.stdout()
-    );
+    eventually("the workflow has ended", DEADLINE, || {
+        metadata.count("WORKFLOW", "STATUS IN ('COMPLETED', 'FAILED')") == 1
+    });
     assert_eq!(worker.terminate(DEADLINE).code(), Some(0));
     assert_eq!(orchestrator.terminate(DEADLINE).code(), Some(0));
     assert_eq!(site.errors(), []);
-    assert_eq!(
-        sql.number(&format!("SELECT MAX(VERSION) FROM {schema}.SCHEMA_VERSION")),
-        4
-    );
+    assert_eq!(metadata.version(), 4);
     for (table, columns) in TABLES {
         let there = rows_of_source(&site, table, columns, "true");
-        let here = sql.rows(&format!(
+        let here = site.sql().rows(&format!(
             "SELECT {ARRIVED} FROM {}.PUBLIC.{table} x ORDER BY x.id",
             site.target
         ));
