@@ -10,6 +10,8 @@
 
 #[cfg(test)]
 mod arrows_tests;
+#[cfg(test)]
+mod documents_tests;
 
 pub mod actors;
 pub mod app;
