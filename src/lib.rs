@@ -1,4 +1,4 @@
-//! snowhaul moves whole tables from SQL Server and Amazon Redshift into Snowflake, stops and resumes
+//! snowhaul moves whole tables from Amazon Redshift and PostgreSQL into Snowflake, stops and resumes
 //! anywhere, and loses or doubles no row.
 //!
 //! The module map is the architecture, and `arrows.txt` says which module may use which. Pure modules do no I/O: [`domain`], [`plan`], [`dialect`], [`types`].
@@ -10,6 +10,8 @@
 
 #[cfg(test)]
 mod arrows_tests;
+#[cfg(test)]
+mod documents_tests;
 
 pub mod actors;
 pub mod app;

@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Moves whole tables from SQL Server and Amazon Redshift into Snowflake: resumable, exactly once.
+/// Moves whole tables from Amazon Redshift and PostgreSQL into Snowflake: resumable, exactly once.
 ///
 /// Exit codes: 0 done (all tables loaded), 1 some table failed, 2 refused configuration or usage, 3 Snowflake or the
 /// source cannot be reached, 4 no table failed but some were cancelled by an operator, 130 stopped by a signal before the end (nothing is lost: start again).

@@ -83,7 +83,7 @@ pub(super) async fn log_in(
         Finding::warn(
             "role",
             format!("{role}, which may do far more than snowhaul needs"),
-            "make a role of its own (README, \"Roles and grants\") and name it in the connection",
+            "make a role of its own (docs/security.md, \"Roles and grants\") and name it in the connection",
         )
     } else {
         Finding::ok("role", role.clone())
@@ -267,7 +267,7 @@ fn ends_of_tokens(answer: &Answer, now: DateTime<Utc>) -> Option<Finding> {
         Finding::warn(
             "token",
             told,
-            "make the next one in time (README, \"Programmatic access tokens\"); a file at token_file_path is read again at each login",
+            "make the next one in time (docs/security.md, \"Programmatic access tokens\"); a file at token_file_path is read again at each login",
         )
     } else {
         Finding::ok("token", told)

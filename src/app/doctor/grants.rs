@@ -173,8 +173,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_has_every_grant() {
-        let readme = include_str!("../../../README.md");
+    fn the_page_about_security_has_every_grant() {
+        let page = include_str!("../../../docs/security.md");
         let plain = |text: &str| -> String { text.replace('"', "") };
         for (role, to) in [
             (Role::Orchestrator, "SNOWHAUL_ORCHESTRATOR"),
@@ -182,7 +182,7 @@ mod tests {
         ] {
             for statement in grants(role, &MetadataLocation::default(), to) {
                 let statement = plain(&statement);
-                assert!(readme.contains(&statement), "{statement}");
+                assert!(page.contains(&statement), "{statement}");
             }
         }
     }
