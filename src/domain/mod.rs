@@ -12,6 +12,7 @@ pub mod log_format;
 pub mod phase;
 pub mod planned;
 pub mod progress;
+pub mod quantity;
 pub mod request;
 pub mod restart;
 pub mod retry;

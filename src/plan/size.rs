@@ -1,5 +1,6 @@
 //! How many partitions a table is cut into: pure.
 
+use crate::domain::quantity::{bytes_text, rows_text};
 use crate::domain::spec::Synchronization;
 use crate::domain::table::{PartitionSize, Platform};
 
@@ -155,36 +156,6 @@ fn auto(platform: Platform, synchronization: &Synchronization) -> (u64, u64) {
         | Synchronization::FullReplace
         | Synchronization::Watermark { .. } => (bytes, AUTO_ROWS),
     }
-}
-
-/// `5.8 GB`, `512 MB`, `12 kB`: decimal units.
-pub fn bytes_text(bytes: u64) -> String {
-    let (unit, name) = match bytes {
-        0..1_000 => return format!("{bytes} bytes"),
-        1_000..1_000_000 => (1_000, "kB"),
-        1_000_000..1_000_000_000 => (1_000_000, "MB"),
-        1_000_000_000..1_000_000_000_000 => (1_000_000_000, "GB"),
-        _ => (1_000_000_000_000, "TB"),
-    };
-    let tenths = bytes / (unit / 10);
-    if tenths >= 100 || tenths.is_multiple_of(10) {
-        format!("{} {name}", tenths / 10)
-    } else {
-        format!("{}.{} {name}", tenths / 10, tenths % 10)
-    }
-}
-
-/// `1,200,000 rows`.
-pub fn rows_text(rows: u64) -> String {
-    let digits = rows.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    format!("{text} {}", if rows == 1 { "row" } else { "rows" })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a workflow would do, as text for people. Pure.
 
-use super::tables::{bytes, grouped};
 use crate::app::planned_table::{Outcome, PlannedTable, Statement, TablePreview};
+use crate::domain::quantity::{bytes_text, grouped};
 use crate::domain::spec::Synchronization;
 use crate::domain::table::{KeyColumn, KeyRange, KeyTuple, PartitionSize};
 use std::fmt::Write;
@@ -50,7 +50,7 @@ fn planned(plan: &PlannedTable) -> String {
         format!(
             "estimate: {} rows, {}",
             grouped(plan.row_estimate),
-            bytes(plan.byte_estimate)
+            bytes_text(plan.byte_estimate)
         ),
         format!(
             "partitions: {} (size {})",
@@ -258,7 +258,7 @@ mod tests {
     fn a_table_is_told_from_its_key_to_its_statements() {
         assert_eq!(
             text(example()),
-            "d.s.t → D.S.T\n  key: id\n  synchronization: none: every run adds the whole table\n  estimate: 2,500 rows, 1.00 MiB\n  \
+            "d.s.t → D.S.T\n  key: id\n  synchronization: none: every run adds the whole table\n  estimate: 2,500 rows, 1 MB\n  \
              partitions: 3 (size at most 1,000 rows)\n  because: the primary key\n  warning: beware\n  ranges:\n    0: id < 9\n    \
              1: id >= 9\n    2: id with NULL\n  target, if it does not exist:\n    CREATE TABLE t\n  source, extraction of partition 0:\n    \
              SELECT 1\n    FROM t\n  load, of the files:\n    COPY INTO t\n\n1 tables, 0 of them cannot be migrated like this\n"

@@ -1,8 +1,9 @@
 //! Progress of a workflow while somebody waits for it: bars on a terminal, plain lines elsewhere.
 
-use super::tables::{cancelled, grouped};
+use super::tables::cancelled;
 use crate::app::follow::Watcher;
 use crate::checkpoint::{TableProgress, WorkflowSummary};
+use crate::domain::quantity::grouped;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! Workflows and tables as text for people. Pure.
 
 use crate::checkpoint::{ErrorRow, TableProgress, Waiting, WorkerSummary, WorkflowSummary};
+use crate::domain::quantity::{bytes_text, grouped};
 use std::fmt::Write;
 
 /// Rows in columns, the first row being the head; numbers (columns in `right`) stand to the right.
@@ -30,23 +31,6 @@ fn columns(rows: &[Vec<String>], right: &[usize]) -> String {
         let _ = writeln!(text, "{}", cells.join("  ").trim_end());
     }
     text
-}
-
-/// `1234567` as `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-pub(super) fn bytes(number: u64) -> String {
-    indicatif::HumanBytes(number).to_string()
 }
 
 /// The list of workflows.
@@ -169,7 +153,7 @@ pub fn workflow_status(workflow: &WorkflowSummary, tables: &[TableProgress]) -> 
             t.partitions_unchanged.to_string(),
             t.partitions_failed.to_string(),
             grouped(t.rows_loaded),
-            bytes(t.bytes),
+            bytes_text(t.bytes),
             t.seconds.map_or_else(String::new, |s| format!("{s:.1}")),
         ]
     }));
@@ -292,14 +276,6 @@ mod tests {
         assert!(
             said.ends_with("and 110 more warnings: `snowhaul workflow status w --json`\n"),
             "{said}"
-        );
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!(
-            [0, 999, 1_000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"]
         );
     }
 

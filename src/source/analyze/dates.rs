@@ -4,9 +4,9 @@ use super::ranges::{Estimate, cut};
 use super::session::Subject;
 use crate::dialect::Window;
 use crate::domain::analysis::AnalyzedPartition;
+use crate::domain::quantity::rows_text;
 use crate::domain::table::{DateUnit, KeyColumn, KeyRange, KeyTuple, Platform};
 use crate::plan::dates::{self, Unit};
-use crate::plan::size::rows_text;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::key_text;
 
