@@ -2,6 +2,7 @@
 
 use super::AppError;
 use crate::checkpoint::{CheckpointError, TableProgress, WorkflowCatalog, WorkflowSummary};
+use crate::config::defaults;
 use crate::domain::WorkflowId;
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,8 @@ pub trait Watcher: Send {
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After this long without an owner, or without a table that is analyzed, a hint says what may be missing.
 const HINT_AFTER: Duration = Duration::from_secs(30);
-/// How long a workflow may be written as ended while a table of it is not: an orchestrator takes it up within that time.
-const GOES_ON_WITHIN: Duration = Duration::from_secs(60);
+/// How long a workflow may be written as ended while a table of it is not: an orchestrator takes it up within a lease.
+const GOES_ON_WITHIN: Duration = defaults::LEASE;
 
 /// How a workflow that was followed ended.
 #[derive(Debug)]

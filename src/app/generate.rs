@@ -2,7 +2,7 @@
 
 use super::AppError;
 use super::sources::reach;
-use crate::config::generate::{FoundTable, Surroundings, selects, workflow_text};
+use crate::config::generate::{FoundTable, GenerateOptions, selects, workflow_text};
 use crate::config::worker::WorkerConfig;
 use crate::dialect::Dialect;
 use crate::domain::source_settings::SourceSettings;
@@ -68,12 +68,12 @@ pub async fn generate(
             "{place}: there is no table{schema}, or the user may not see it; check --database and --schema{others}"
         )));
     }
-    let surroundings = Surroundings {
+    let options = GenerateOptions {
         database,
         target_database: wanted.target_database,
         target_schema: wanted.target_schema,
     };
-    let (text, more) = workflow_text(dialect, &surroundings, &tables);
+    let (text, more) = workflow_text(dialect, &options, &tables);
     warnings.extend(more);
     Ok(Generated {
         text,

@@ -6,7 +6,7 @@ use crate::domain::TableNo;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
 use crate::domain::request::Request;
 use crate::domain::request::{Grant, Lever, TableStanding, grant_table, grant_workflow};
-use crate::domain::spelling::meant;
+use crate::domain::spelling::closest_match;
 use std::time::Duration;
 
 /// How often a request is written anew when somebody else steers at the same time, or Snowflake does not answer.
@@ -156,7 +156,7 @@ fn find_tables(workflow: &SteeredWorkflow, names: &[String]) -> (Vec<SteeredTabl
             [] => {
                 let known = workflow.tables.iter().map(|t| t.source_table.as_str());
                 let last = known.clone().map(last_part);
-                let hint = meant(name, known.chain(last)).map_or_else(
+                let hint = closest_match(name, known.chain(last)).map_or_else(
                     || format!("`snowhaul workflow status {}` lists them", workflow.name),
                     |near| format!("did you mean `{near}`?"),
                 );

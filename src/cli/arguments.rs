@@ -122,7 +122,7 @@ pub struct WorkerArguments {
 /// Flags of workers that users have in their scripts.
 #[derive(Debug, Args)]
 pub struct WorkerHabits {
-    /// Wins over local_results_directory.
+    /// Has no effect: files are streamed.
     #[arg(long, value_name = "DIRECTORY", hide = true)]
     pub local_results_directory: Option<PathBuf>,
     /// The same as --log-level debug.
@@ -176,7 +176,7 @@ pub struct WorkflowFileArguments {
     /// Platform of the source: redshift or postgresql.
     #[arg(long, value_name = "PLATFORM")]
     pub source_platform: String,
-    /// The workflow's name: letters, digits and underscores; made from the file's name and a number if it is left away.
+    /// The workflow's name: letters, digits and underscores; made from the file's name and a number if it is omitted.
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// A bounded dry run: one partition of each table goes into the transient schema PREFLIGHT_<workflow id>.

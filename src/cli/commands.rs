@@ -11,14 +11,16 @@ use crate::checkpoint::{
 };
 use crate::cli::report::progress::ProgressView;
 use crate::cli::report::tables as report;
-use crate::config::workflow::Asked;
+use crate::config::orchestrator::OrchestratorFlags;
+use crate::config::standalone::StandaloneConfig;
+use crate::config::worker::WorkerFlags;
+use crate::config::workflow::WorkflowOverrides;
 use crate::config::{self, ConfigErrors, workflow_name};
 use crate::dialect;
 use crate::domain::WorkflowId;
-use crate::domain::affinity::AffinityFilter;
 use crate::domain::log_format::LogFormat;
 use crate::domain::request::Lever;
-use crate::domain::spelling::meant;
+use crate::domain::spelling::closest_match;
 use crate::domain::table::{OTHER_PLATFORMS, Platform};
 use crate::roles::standalone::StandaloneSettings;
 use crate::roles::worker::wait_for_metadata;
@@ -26,7 +28,6 @@ use crate::roles::{orchestrator, shutdown, standalone, worker};
 use crate::snowflake::connection::{ConnectionError, Surroundings, find};
 use crate::snowflake::{Connection, SnowflakeClient};
 use crate::telemetry::logs::{LogSink, init};
-use crate::types::metadata_location::MetadataLocation;
 use indicatif::MultiProgress;
 use serde_json::json;
 use std::io::IsTerminal;
@@ -86,22 +87,14 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, AppError> {
 
 async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, AppError> {
     let logs = arguments.logs.clone();
+    let flags = OrchestratorFlags {
+        affinity: arguments.affinity,
+        connection_name: arguments.connection_name,
+        log_format: logs.log_format.map(Into::into),
+    };
     let read = move || {
-        let mut settings =
-            config::orchestrator::load(arguments.config.as_deref(), &variable).map_err(refused)?;
-        if arguments.affinity.is_some() {
-            let affinity = arguments.affinity.as_deref();
-            settings.affinity = affinity.map(AffinityFilter::parse);
-        }
-        if arguments.connection_name.is_some() {
-            settings
-                .connection_name
-                .clone_from(&arguments.connection_name);
-        }
-        if let Some(format) = arguments.logs.log_format {
-            settings.log_format = format.into();
-        }
-        Ok(settings)
+        let file = arguments.config.as_deref();
+        config::orchestrator::load_with(file, &flags, &variable).map_err(refused)
     };
     let settings = read()?;
     start_logs(
@@ -111,10 +104,10 @@ async fn run_orchestrator(arguments: OrchestratorArguments) -> Result<Ending, Ap
         LogSink::Stdout,
         DAEMON_LOGS,
     )?;
-    tell(&settings.warnings);
+    log_warnings(&settings.warnings);
     let connection = connect(settings.connection_name.as_deref())?;
     let stop = shutdown::requested().map_err(no_signals)?;
-    let reload = shutdown::Reload::new(told(read, |settings| &settings.warnings));
+    let reload = shutdown::Reload::new(with_logged_warnings(read, |settings| &settings.warnings));
     let reload = reload.map_err(no_signals)?;
     orchestrator::run(&connection, &settings, reload, stop).await?;
     Ok(Ending::Done)
@@ -125,21 +118,19 @@ async fn run_worker(arguments: WorkerArguments) -> Result<Ending, AppError> {
     if arguments.habits.debug {
         logs.log_level = Some(LogLevel::Debug);
     }
+    let habits = arguments.habits;
+    let directory = habits.local_results_directory;
+    let flags = WorkerFlags {
+        max_parallel_tasks: arguments.max_parallel_tasks,
+        task_fetch_interval: arguments.task_fetch_interval,
+        local_results_directory: directory.map(|path| path.to_string_lossy().into_owned()),
+        connection_name: None,
+        log_format: logs.log_format.map(Into::into),
+    };
     let read = move || {
-        let mut settings = config::worker::load(&arguments.config, &variable).map_err(refused)?;
-        if let Some(tasks) = arguments.max_parallel_tasks {
-            settings.max_parallel_tasks = usize::from(tasks);
-        }
-        if let Some(seconds) = arguments.task_fetch_interval {
-            settings.task_fetch.base = Duration::from_secs(seconds.into());
-        }
-        if let Some(directory) = &arguments.habits.local_results_directory {
-            settings.local_results_directory = Some(directory.clone());
-        }
-        if let Some(format) = arguments.logs.log_format {
-            settings.log_format = format.into();
-        }
-        if arguments.habits.no_server || arguments.habits.port.is_some() {
+        let mut settings =
+            config::worker::load_with(&arguments.config, &flags, &variable).map_err(refused)?;
+        if habits.no_server || habits.port.is_some() {
             let message = "--no-server and --port mean nothing: a worker has no HTTP server";
             settings.warnings.push(message.to_owned());
         }
@@ -153,21 +144,21 @@ async fn run_worker(arguments: WorkerArguments) -> Result<Ending, AppError> {
         LogSink::Stdout,
         DAEMON_LOGS,
     )?;
-    tell(&settings.warnings);
+    log_warnings(&settings.warnings);
     let connection = connect(settings.connection_name.as_deref())?;
     let stop = shutdown::requested().map_err(no_signals)?;
-    let reload = shutdown::Reload::new(told(read, |settings| &settings.warnings));
+    let reload = shutdown::Reload::new(with_logged_warnings(read, |settings| &settings.warnings));
     let reload = reload.map_err(no_signals)?;
     worker::run(&connection, &settings, reload, stop).await?;
     Ok(Ending::Done)
 }
 
-/// Reads a configuration, and tells its warnings.
-fn told<C>(
+/// Reads a configuration, and logs its warnings.
+fn with_logged_warnings<C>(
     read: impl Fn() -> Result<C, AppError>,
     warnings: impl Fn(&C) -> &Vec<String>,
 ) -> impl Fn() -> Result<C, AppError> {
-    move || read().inspect(|config| tell(warnings(config)))
+    move || read().inspect(|config| log_warnings(warnings(config)))
 }
 
 async fn create(arguments: CreateArguments) -> Result<Ending, AppError> {
@@ -217,29 +208,30 @@ async fn create(arguments: CreateArguments) -> Result<Ending, AppError> {
 }
 
 async fn run_standalone(arguments: RunArguments) -> Result<Ending, AppError> {
-    let mut worker = config::worker::load(&arguments.config, &variable).map_err(refused)?;
-    let mut workflow = read_workflow(&arguments.workflow)?;
-    serves(&worker, &workflow, &arguments.config)?;
-    let mut orchestrator = config::orchestrator::load(None, &variable).map_err(refused)?;
-    // One file describes both roles here: where it speaks of the metadata, a lease or an affinity, that holds for both.
-    orchestrator.metadata = worker.metadata.clone();
-    orchestrator.lease = worker.lease;
-    orchestrator.reap_interval = orchestrator.reap_interval.min(worker.lease);
-    // Not a pattern: whatever characters it has, it is this workflow's.
-    orchestrator.affinity = workflow.affinity.clone().map(AffinityFilter::Exactly);
-    worker.affinity = worker.affinity.or_else(|| workflow.affinity.clone());
-    let bars = MultiProgress::new();
     let logs = &arguments.logs;
-    let format = logs.log_format.map_or(worker.log_format, Into::into);
+    let flags = WorkerFlags {
+        connection_name: arguments.connection_name,
+        log_format: logs.log_format.map(Into::into),
+        ..WorkerFlags::default()
+    };
+    let mut settings =
+        config::standalone::load(&arguments.config, &flags, &variable).map_err(refused)?;
+    let mut workflow = read_workflow(&arguments.workflow)?;
+    serves(&settings.worker, &workflow, &arguments.config)?;
+    settings.serve(workflow.affinity.as_deref());
+    let StandaloneConfig {
+        worker,
+        orchestrator,
+    } = settings;
+    let bars = MultiProgress::new();
     let mut view = view(&bars);
     let (sink, default) = match &view {
         ProgressView::Bars { .. } => (LogSink::Bars(bars.clone()), COMMAND_LOGS),
         ProgressView::Lines { .. } => (LogSink::Stderr, DAEMON_LOGS),
     };
-    start_logs(logs, Logs::Orchestrator, format, sink, default)?;
-    tell(&worker.warnings);
-    let name = arguments.connection_name.or(worker.connection_name.clone());
-    let connection = connect(name.as_deref())?;
+    start_logs(logs, Logs::Orchestrator, worker.log_format, sink, default)?;
+    log_warnings(&worker.warnings);
+    let connection = connect(worker.connection_name.as_deref())?;
     let client = SnowflakeClient::new(connection.clone(), "standalone");
     let catalog = HybridCheckpoint::new(client, worker.metadata.clone());
     let mut stop = pin!(shutdown::requested().map_err(no_signals)?);
@@ -386,9 +378,9 @@ pub(super) async fn no_such_workflow(
         .take(20)
         .map(|w| w.name)
         .collect();
-    let meant = meant(name, known.iter().map(String::as_str));
-    let known = match (meant, known.is_empty()) {
-        (Some(meant), _) => format!("did you mean `{meant}`?"),
+    let closest = closest_match(name, known.iter().map(String::as_str));
+    let known = match (closest, known.is_empty()) {
+        (Some(closest), _) => format!("did you mean `{closest}`?"),
         (None, true) => "there are none yet".to_owned(),
         (None, false) => format!("there are {}", known.join(", ")),
     };
@@ -403,7 +395,7 @@ fn serves(
     file: &Path,
 ) -> Result<(), AppError> {
     let affinity = workflow.affinity.as_deref();
-    let problems = would_leave(worker, workflow.platform, affinity, file);
+    let problems = reasons_worker_skips(worker, workflow.platform, affinity, file);
     if problems.is_empty() {
         Ok(())
     } else {
@@ -411,8 +403,8 @@ fn serves(
     }
 }
 
-/// Why a worker would not take a workflow's tasks, which would then wait for ever.
-pub(super) fn would_leave(
+/// Why a worker would never take a workflow's tasks; empty: it takes them.
+pub(super) fn reasons_worker_skips(
     worker: &config::worker::WorkerConfig,
     platform: Platform,
     affinity: Option<&str>,
@@ -427,7 +419,7 @@ pub(super) fn would_leave(
         && own != asked
     {
         problems.push(format!(
-            "{file}: application.affinity: `{own}` is not the workflow's affinity `{asked}`, so that its tasks would be left; make them the same, or leave one away"
+            "{file}: application.affinity: `{own}` does not match the workflow's affinity `{asked}`: this worker would never take its tasks. Use the same value or omit one"
         ));
     }
     problems
@@ -451,11 +443,11 @@ fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, AppEr
     if let Err(problem) = &platform {
         problems.push(problem.clone());
     }
-    let asked = Asked {
-        platform: platform.as_ref().copied().unwrap_or(Platform::Redshift),
+    let overrides = WorkflowOverrides {
+        platform: platform.as_ref().ok().copied(),
         preflight: arguments.preflight,
     };
-    let file = match config::workflow::load(&arguments.file, asked) {
+    let file = match config::workflow::load(&arguments.file, overrides) {
         Ok(file) => Some(file),
         Err(errors) => {
             problems.push(errors.to_string().trim_end().to_owned());
@@ -464,7 +456,7 @@ fn read_workflow(arguments: &WorkflowFileArguments) -> Result<NewWorkflow, AppEr
     };
     match (file, platform) {
         (Some(file), Ok(platform)) if problems.is_empty() => {
-            tell(&file.warnings);
+            log_warnings(&file.warnings);
             Ok(NewWorkflow {
                 name: name.unwrap_or_default().to_owned(),
                 platform,
@@ -487,7 +479,7 @@ pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
             "--source-platform: {text} is a platform that is not supported; expected redshift or postgresql"
         )),
         None => Err(format!(
-            "--source-platform: `{text}` is no platform; expected redshift or postgresql"
+            "--source-platform: `{text}` is not a platform; expected redshift or postgresql"
         )),
         Some(platform) if dialect::for_platform(platform).is_none() => Err(format!(
             "--source-platform: {platform} is not supported yet; expected redshift or postgresql"
@@ -497,26 +489,22 @@ pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
 }
 
 pub(super) fn catalog(arguments: &ConnectionArguments) -> Result<HybridCheckpoint, AppError> {
-    let name = arguments.connection_name.clone();
-    let name = name.or_else(|| variable(config::orchestrator::CONNECTION_VARIABLE));
-    let connection = connect(name.as_deref())?;
-    let metadata = metadata_location()?;
+    // Commands have no file: the environment says where the metadata is.
+    let flags = OrchestratorFlags {
+        connection_name: arguments.connection_name.clone(),
+        ..OrchestratorFlags::default()
+    };
+    let settings = config::orchestrator::load_with(None, &flags, &variable).map_err(refused)?;
+    let connection = connect(settings.connection_name.as_deref())?;
     Ok(HybridCheckpoint::new(
         SnowflakeClient::new(connection, "command"),
-        metadata,
+        settings.metadata,
     ))
-}
-
-/// Where the metadata live, as the environment says: commands have no file.
-fn metadata_location() -> Result<MetadataLocation, AppError> {
-    Ok(config::orchestrator::load(None, &variable)
-        .map_err(refused)?
-        .metadata)
 }
 
 fn connect(name: Option<&str>) -> Result<Connection, AppError> {
     let connection = find_connection(name).map_err(|error| AppError::Refused(error.to_string()))?;
-    tell(&connection.warnings);
+    log_warnings(&connection.warnings);
     Ok(connection)
 }
 
@@ -542,7 +530,8 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-pub(super) fn tell(warnings: &[String]) {
+/// Logs what users should know.
+pub(super) fn log_warnings(warnings: &[String]) {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -633,7 +622,7 @@ mod tests {
         let told = parse_platform("sqlserver").expect_err("later");
         assert!(told.contains("not supported yet"), "{told}");
         let told = parse_platform("postgres").expect_err("a slip");
-        assert!(told.contains("is no platform"), "{told}");
+        assert!(told.contains("is not a platform"), "{told}");
         assert_eq!(parse_platform("Redshift"), Ok(Platform::Redshift));
     }
 }

@@ -2,7 +2,9 @@
 
 use super::Ending;
 use super::arguments::{DoctorArguments, RoleArgument};
-use super::commands::{COMMAND_LOGS, find_connection, parse_platform, variable, would_leave};
+use super::commands::{
+    COMMAND_LOGS, find_connection, parse_platform, reasons_worker_skips, variable,
+};
 use crate::app::AppError;
 use crate::app::doctor::finding::{Cause, Finding, Status, worst};
 use crate::app::doctor::{self, Examination, Role};
@@ -208,7 +210,7 @@ fn read_workflow(
             None
         }
     };
-    let loaded = match config::workflow::load(file, platform.unwrap_or(Platform::Redshift)) {
+    let loaded = match config::workflow::load(file, platform) {
         Ok(loaded) => loaded,
         Err(errors) => {
             all_refused("workflow", &errors, findings);
@@ -223,7 +225,7 @@ fn read_workflow(
     let platform = platform?;
     if let (Some(worker), Some(config)) = (worker, &arguments.config) {
         let affinity = loaded.affinity.as_deref();
-        for problem in would_leave(worker, platform, affinity, config) {
+        for problem in reasons_worker_skips(worker, platform, affinity, config) {
             findings.push(refused("workflow", &problem));
         }
     }

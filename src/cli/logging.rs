@@ -1,6 +1,6 @@
 //! What a role's logs are told: flags over the configuration over the environment.
 
-use super::commands::{tell, variable};
+use super::commands::{log_warnings, variable};
 use crate::app::AppError;
 use crate::config::environment;
 use crate::domain::log_format::LogFormat;
@@ -112,7 +112,7 @@ pub enum LogDestination {
     Both,
 }
 
-/// Starts a role's logs, and tells what of the environment is ignored.
+/// Starts a role's logs, and logs what of the environment is ignored.
 pub(super) fn start_logs(
     arguments: &LogArguments,
     of: Logs,
@@ -131,7 +131,7 @@ pub(super) fn start_logs(
         default,
     });
     if let Some(line) = environment::ignored(&variable) {
-        tell(&[line]);
+        log_warnings(&[line]);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::Ending;
 use super::arguments::{GenerateArguments, PlanArguments, SourceArguments};
-use super::commands::{COMMAND_LOGS, parse_platform, refused, tell, variable};
+use super::commands::{COMMAND_LOGS, log_warnings, parse_platform, refused, variable};
 use crate::app::generate::{self, Wanted};
 use crate::app::planned_table::Outcome;
 use crate::app::{AppError, preview};
@@ -22,13 +22,13 @@ pub(super) async fn plan(arguments: PlanArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let mut problems = Vec::new();
     let (platform, worker) = read_source(&arguments.source, &mut problems);
-    let loaded = config::workflow::load(&arguments.file, platform.unwrap_or(Platform::Redshift));
+    let loaded = config::workflow::load(&arguments.file, platform);
     let file = noted(loaded, &mut problems);
     let (Some(platform), Some(worker), Some(file)) = (platform, worker, file) else {
         return Err(AppError::Refused(problems.join("\n")));
     };
-    tell(&worker.warnings);
-    tell(&file.warnings);
+    log_warnings(&worker.warnings);
+    log_warnings(&file.warnings);
     let tables = preview::preview(&worker, platform, file.tables).await?;
     if arguments.json {
         println!("{:#}", json!({ "tables": tables }));
@@ -67,9 +67,9 @@ pub(super) async fn generate(arguments: GenerateArguments) -> Result<Ending, App
     let (Some(platform), Some(worker), true) = (platform, worker, problems.is_empty()) else {
         return Err(AppError::Refused(problems.join("\n")));
     };
-    tell(&worker.warnings);
+    log_warnings(&worker.warnings);
     let generated = generate::generate(&worker, platform, wanted).await?;
-    tell(&generated.warnings);
+    log_warnings(&generated.warnings);
     match &arguments.output {
         None => print!("{}", generated.text),
         Some(path) => {

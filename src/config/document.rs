@@ -1,7 +1,7 @@
 //! JSON and YAML text into one tree, without losing keys that are given twice.
 
-use super::Problem;
 use super::findings::{Findings, inside};
+use super::{Origin, Problem};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
@@ -47,7 +47,7 @@ pub(super) fn read(path: &Path, findings: &mut Findings) -> Option<String> {
                 let at = error.utf8_error().valid_up_to();
                 findings.problem(
                     "",
-                    format!("byte {at} is no UTF-8; save the file in that encoding"),
+                    format!("byte {at} is not valid UTF-8; save the file in that encoding"),
                 );
                 None
             }
@@ -183,6 +183,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
             })?;
             if object.insert(key, value).is_some() {
                 self.twice.borrow_mut().push(Problem {
+                    origin: Origin::File,
                     path,
                     message: "this key is given twice in one object; keep one".to_owned(),
                 });

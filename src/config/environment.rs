@@ -1,15 +1,50 @@
 //! Environment variables of the reference tool: those that mean something here, and those that do not.
 
-use super::metadata::variable_value;
-use super::section::{LONGEST, Section};
-use std::time::Duration;
+use super::findings::Findings;
+use super::layers::{APPLICATION, Origin, Settings};
+use super::{metadata, orchestrator};
+use crate::types::metadata_location::MetadataLocation;
+
+/// Variables that stand for a setting, each with the path of its key.
+type Variables = &'static [(&'static str, &'static [&'static str])];
+
+/// Those of both roles.
+const METADATA: Variables = &[
+    (
+        MetadataLocation::DATABASE_VARIABLE,
+        &[APPLICATION, metadata::DATABASE],
+    ),
+    (
+        MetadataLocation::SCHEMA_VARIABLE,
+        &[APPLICATION, metadata::SCHEMA],
+    ),
+];
+
+/// Those of the orchestrator.
+const ORCHESTRATOR: Variables = &[
+    (
+        orchestrator::CONNECTION_VARIABLE,
+        super::worker::CONNECTION_NAME,
+    ),
+    (
+        "DATA_MIGRATION_ORCHESTRATOR_AFFINITY",
+        &[APPLICATION, "affinity"],
+    ),
+    (
+        "DATA_MIGRATION_ORCHESTRATOR_LOAD_WAREHOUSE",
+        &[APPLICATION, "load_warehouse"],
+    ),
+    (POLL, &[APPLICATION, "poll_interval"]),
+    (POLL_MAX, &[APPLICATION, "poll_interval_max"]),
+    (LOADS, &[APPLICATION, "load_concurrency"]),
+];
 
 /// Seconds between looks for tasks that have ended: [`poll.base`](super::orchestrator::OrchestratorConfig::poll).
-pub(super) const POLL: &str = "ORCHESTRATOR_TASK_PULL_INTERVAL_SECONDS";
+const POLL: &str = "ORCHESTRATOR_TASK_PULL_INTERVAL_SECONDS";
 /// Seconds between looks for workflows: the longest pause of an idle orchestrator.
-pub(super) const POLL_MAX: &str = "ORCHESTRATOR_WORKFLOW_CYCLE_INTERVAL_SECONDS";
+const POLL_MAX: &str = "ORCHESTRATOR_WORKFLOW_CYCLE_INTERVAL_SECONDS";
 /// What an orchestrator does at once: loads.
-pub(super) const LOADS: &str = "ORCHESTRATOR_MAX_TASK_WORKERS";
+const LOADS: &str = "ORCHESTRATOR_MAX_TASK_WORKERS";
 /// Which kind of tables the metadata are.
 const STORAGE_MODE: &str = "SNOWFLAKE_METADATA_STORAGE_MODE";
 /// The older form of the same: 1 or 0.
@@ -71,36 +106,37 @@ pub fn ignored(var: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     })
 }
 
-/// A variable that holds seconds.
-pub(super) fn seconds(section: &mut Section<'_, '_>, name: &str) -> Option<Duration> {
-    let text = variable_value(section, name)?;
-    match text.trim().parse::<f64>() {
-        Ok(seconds) if seconds > 0.0 && seconds <= LONGEST => {
-            Some(Duration::from_secs_f64(seconds))
-        }
-        _ => {
-            let message = format!("must be a number of seconds, above 0 and at most {LONGEST}");
-            section.findings.problem(name, message);
-            None
-        }
-    }
+/// What the environment sets for a worker.
+pub(super) fn of_worker(var: &dyn Fn(&str) -> Option<String>) -> Settings {
+    settings(METADATA, var)
 }
 
-/// A variable that holds a whole number from 1 to `most`.
-pub(super) fn whole(section: &mut Section<'_, '_>, name: &str, most: u32) -> Option<u32> {
-    let text = variable_value(section, name)?;
-    let number = text.trim().parse::<u32>();
-    let number = number.ok().filter(|number| (1..=most).contains(number));
-    if number.is_none() {
-        let message = format!("must be a whole number from 1 to {most}");
-        section.findings.problem(name, message);
+/// What the environment sets for an orchestrator.
+pub(super) fn of_orchestrator(var: &dyn Fn(&str) -> Option<String>) -> Settings {
+    settings(METADATA.iter().chain(ORCHESTRATOR), var)
+}
+
+fn settings<'a>(
+    variables: impl IntoIterator<Item = &'a (&'static str, &'static [&'static str])>,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> Settings {
+    let mut settings = Settings::default();
+    for (name, path) in variables {
+        if let Some(value) = value_of(name, var) {
+            settings.text(path, &Origin::Variable((*name).to_owned()), &value);
+        }
     }
-    number
+    settings
+}
+
+/// An environment variable that is not blank.
+fn value_of(name: &str, var: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    var(name).filter(|value| !value.trim().is_empty())
 }
 
 /// Refuses metadata in tables of another kind than hybrid.
-pub(super) fn check_storage(section: &mut Section<'_, '_>) {
-    let mode = variable_value(section, STORAGE_MODE);
+pub(super) fn check_storage(findings: &mut Findings, var: &dyn Fn(&str) -> Option<String>) {
+    let mode = value_of(STORAGE_MODE, var);
     let (name, refused) = match mode.as_deref().map(str::trim) {
         Some(mode) if mode.eq_ignore_ascii_case("HYBRID") => return,
         Some(mode)
@@ -115,10 +151,7 @@ pub(super) fn check_storage(section: &mut Section<'_, '_>) {
             "is none of HYBRID, STANDARD and ICEBERG, of which HYBRID alone is supported yet"
                 .to_owned(),
         ),
-        None => match variable_value(section, USE_HYBRID)
-            .as_deref()
-            .map(str::trim)
-        {
+        None => match value_of(USE_HYBRID, var).as_deref().map(str::trim) {
             Some(off)
                 if ["0", "false", "no"]
                     .iter()
@@ -134,7 +167,8 @@ pub(super) fn check_storage(section: &mut Section<'_, '_>) {
             _ => return,
         },
     };
-    section.findings.problem(
+    findings.problem_of(
+        Origin::Variable(name.to_owned()),
         name,
         format!(
             "{refused}: no row is loaded twice because hybrid tables lock rows and keep keys unique, which standard and Iceberg tables do not; \
@@ -147,6 +181,7 @@ pub(super) fn check_storage(section: &mut Section<'_, '_>) {
 mod tests {
     use super::*;
     use crate::config::{orchestrator, worker};
+    use std::time::Duration;
 
     fn env<'a>(variables: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
         move |name| {

@@ -1,10 +1,14 @@
 //! The examples that users copy: each loads, and each key has its place in one of them.
 
 use super::findings::Findings;
-use super::{document, json_schema, orchestrator, schema, source_section, worker, workflow};
+use super::{
+    defaults, document, json_schema, orchestrator, schema, source_section, worker, workflow,
+};
 use crate::domain::affinity::AffinityFilter;
+use crate::domain::idle::IdlePolicy;
 use crate::domain::spec::Synchronization;
 use crate::domain::table::{PartitionSize, Platform};
+use crate::types::metadata_location::MetadataLocation;
 use std::path::PathBuf;
 
 /// The examples of workflows.
@@ -113,6 +117,37 @@ fn what_is_commented_out_in_the_examples_loads_too() {
     std::fs::write(&file, uncommented(&text("configuration.toml"))).expect("write");
     let config = worker::load(&file, &set).expect("a configuration");
     assert_eq!(config.sources.len(), 3);
+    // What the comments call defaults are the defaults.
+    assert_eq!(
+        (
+            config.max_parallel_tasks,
+            config.task_fetch,
+            config.lease_refresh_interval,
+            config.lease,
+            config.task_memory_bytes,
+            config.metadata
+        ),
+        (
+            defaults::MAX_PARALLEL_TASKS as usize,
+            IdlePolicy {
+                base: defaults::TASK_FETCH_INTERVAL,
+                cap: defaults::TASK_FETCH_INTERVAL_MAX,
+            },
+            defaults::LEASE_REFRESH_INTERVAL,
+            (defaults::LEASE_REFRESH_INTERVAL * defaults::REFRESHES_PER_LEASE)
+                .max(defaults::SHORTEST_DERIVED_LEASE),
+            defaults::TASK_MEMORY_MB as usize * (1 << 20),
+            MetadataLocation::default()
+        )
+    );
+    let ports: Vec<u16> = config.sources.values().map(|source| source.port).collect();
+    let mut expected = [
+        defaults::REDSHIFT_PORT,
+        defaults::POSTGRESQL_PORT,
+        defaults::SQLSERVER_PORT,
+    ];
+    expected.sort_unstable();
+    assert_eq!(sorted(ports), expected);
     assert!(
         config
             .warnings
@@ -129,10 +164,10 @@ fn what_is_commented_out_in_the_examples_loads_too() {
     );
     assert_eq!(config.load_warehouse.as_deref(), Some("SNOWHAUL_LOAD_WH"));
     // What the comments call defaults are the defaults.
-    let defaults = orchestrator::load(None, &unset).expect("defaults");
+    let unset_config = orchestrator::load(None, &unset).expect("defaults");
     assert_eq!(
         (
-            config.poll.base,
+            config.poll,
             config.lease,
             config.reap_interval,
             config.load_concurrency,
@@ -141,15 +176,20 @@ fn what_is_commented_out_in_the_examples_loads_too() {
             config.metadata
         ),
         (
-            defaults.poll.base,
-            defaults.lease,
-            defaults.reap_interval,
-            defaults.load_concurrency,
-            defaults.partition_window,
-            defaults.max_failures,
-            defaults.metadata
+            unset_config.poll,
+            unset_config.lease,
+            unset_config.reap_interval,
+            unset_config.load_concurrency,
+            unset_config.partition_window,
+            unset_config.max_failures,
+            unset_config.metadata
         )
     );
+}
+
+fn sorted(mut ports: Vec<u16>) -> Vec<u16> {
+    ports.sort_unstable();
+    ports
 }
 
 #[test]
@@ -265,7 +305,7 @@ fn every_key_stands_in_an_example() {
         .collect();
     for key in [
         worker::TOP,
-        worker::APPLICATION,
+        worker::APPLICATION_KEYS,
         worker::CONNECTIONS,
         worker::TARGET,
         worker::CONNECTION,
@@ -278,7 +318,7 @@ fn every_key_stands_in_an_example() {
     let orchestrator = text("orchestrator.toml");
     for key in [
         orchestrator::TOP,
-        orchestrator::APPLICATION,
+        orchestrator::APPLICATION_KEYS,
         worker::CONNECTION,
     ]
     .concat()

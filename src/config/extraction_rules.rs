@@ -19,17 +19,16 @@ impl TableCheck<'_> {
         let (strategy, stage) = ("extraction.strategy", "extraction.externalStage");
         self.other_strategies(table, strategy);
         if table.is(strategy, "unload") {
-            if self.platform == Platform::Redshift {
-                self.not_yet(table, strategy, "\"unload\"", "write \"regular\"");
-            } else {
-                self.wrong(
-                    table,
-                    strategy,
-                    &format!(
-                        "\"unload\" is for redshift only, and the source is {}; write \"regular\"",
-                        self.platform
-                    ),
-                );
+            match self.platform {
+                Some(Platform::Redshift) | None => {
+                    self.not_yet(table, strategy, "\"unload\"", "write \"regular\"");
+                }
+                Some(platform) => {
+                    let message = format!(
+                        "\"unload\" is for redshift only, and the source is {platform}; write \"regular\""
+                    );
+                    self.wrong(table, strategy, &message);
+                }
             }
             if !table.has(stage) {
                 self.missing(
@@ -48,7 +47,7 @@ impl TableCheck<'_> {
                 self.wrong(table, stage, &message);
             }
         } else if table.has(stage) && !table.has(strategy) {
-            self.lone(table, stage, strategy, "unload");
+            self.require_companion_of(table, stage, strategy, "unload");
         }
     }
 
@@ -66,9 +65,11 @@ impl TableCheck<'_> {
             ),
             Some(word) => {
                 if let Some((_, platform)) = FOREIGN.iter().find(|(name, _)| *name == word) {
+                    let own = self.platform.map_or_else(String::new, |own| {
+                        format!(", and the source is {own}")
+                    });
                     let message = format!(
-                        "\"{word}\" is for sources of the platform {platform}, which is not supported yet, and the source is {}; write \"regular\"",
-                        self.platform
+                        "\"{word}\" is for sources of the platform {platform}, which is not supported yet{own}; write \"regular\""
                     );
                     self.wrong(table, strategy, &message);
                 }

@@ -1,7 +1,7 @@
 //! What is found in a file, collected to its end.
 
-use super::{ConfigErrors, Problem};
-use crate::domain::spelling::{meant, nearest};
+use super::{ConfigErrors, Origin, Problem, placed};
+use crate::domain::spelling::{closest_match, nearest};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use std::path::Path;
 #[derive(Default)]
 pub(super) struct Findings {
     problems: Vec<Problem>,
-    warnings: Vec<String>,
+    warnings: Vec<Problem>,
     /// Places whose value is wrong or has been offered for another key: not told a second time as missing.
     broken: BTreeSet<String>,
     /// What the problems that follow are about, e.g. `table public.orders`.
@@ -17,14 +17,20 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Adds a problem, and takes its place as broken.
+    /// Adds a problem of the file, and takes its place as broken.
     pub(super) fn problem(&mut self, path: &str, message: impl AsRef<str>) {
+        self.problem_of(Origin::File, path, message);
+    }
+
+    /// Adds a problem with a value that was set at `origin`.
+    pub(super) fn problem_of(&mut self, origin: Origin, path: &str, message: impl AsRef<str>) {
         let message = match &self.subject {
             Some(subject) => format!("{subject}: {}", message.as_ref()),
             None => message.as_ref().to_owned(),
         };
         self.broken.insert(path.to_owned());
         let problem = Problem {
+            origin,
             path: path.to_owned(),
             message,
         };
@@ -33,18 +39,27 @@ impl Findings {
         }
     }
 
-    /// Adds a warning.
+    /// Adds a warning about the file.
     pub(super) fn warning(&mut self, path: &str, message: impl AsRef<str>) {
-        self.warnings.push(format!("{path}: {}", message.as_ref()));
+        self.warning_of(Origin::File, path, message);
     }
 
-    /// Keeps `path` from being told as missing.
-    pub(super) fn excuse(&mut self, path: String) {
+    /// Adds a warning about a value that was set at `origin`.
+    pub(super) fn warning_of(&mut self, origin: Origin, path: &str, message: impl AsRef<str>) {
+        self.warnings.push(Problem {
+            origin,
+            path: path.to_owned(),
+            message: message.as_ref().to_owned(),
+        });
+    }
+
+    /// Keeps `path` from being reported as missing.
+    pub(super) fn suppress_missing(&mut self, path: String) {
         self.broken.insert(path);
     }
 
     /// Whether something is already said about `path` or what is around it.
-    pub(super) fn is_broken(&self, path: &str) -> bool {
+    pub(super) fn has_problem_at_or_above(&self, path: &str) -> bool {
         self.broken.contains(path)
             || path
                 .char_indices()
@@ -52,7 +67,7 @@ impl Findings {
                 .any(|(end, _)| self.broken.contains(&path[..end]))
     }
 
-    /// The warnings, each with the file's name, and the value when there is one and no problem.
+    /// The warnings, each with its origin, and the value when there is one and no problem.
     pub(super) fn finish<T>(
         self,
         file: &Path,
@@ -60,8 +75,8 @@ impl Findings {
     ) -> Result<(T, Vec<String>), ConfigErrors> {
         match value {
             Some(value) if self.problems.is_empty() => {
-                let named = |warning: String| format!("{}: {warning}", file.display());
-                Ok((value, self.warnings.into_iter().map(named).collect()))
+                let named = |warning: &Problem| placed(file, warning);
+                Ok((value, self.warnings.iter().map(named).collect()))
             }
             _ => Err(ConfigErrors {
                 file: file.to_owned(),
@@ -109,7 +124,7 @@ const FEW: usize = 6;
 /// `; did you mean `x`?`, or what is known when nothing is alike: all of it, or the nearest.
 pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let all: Vec<&str> = known.into_iter().collect();
-    if let Some(candidate) = meant(word, all.iter().copied()) {
+    if let Some(candidate) = closest_match(word, all.iter().copied()) {
         return format!("; did you mean `{candidate}`?");
     }
     if all.len() <= FEW {
@@ -127,12 +142,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_of_something_broken_is_broken() {
+    fn a_part_of_something_broken_has_problem_at_or_above() {
         let mut findings = Findings::default();
         findings.problem("tables[1].source", "must be an object");
-        assert!(findings.is_broken("tables[1].source.tableName"));
-        assert!(!findings.is_broken("tables[1].sourceStage"));
-        assert!(!findings.is_broken("tables[10].source"));
+        assert!(findings.has_problem_at_or_above("tables[1].source.tableName"));
+        assert!(!findings.has_problem_at_or_above("tables[1].sourceStage"));
+        assert!(!findings.has_problem_at_or_above("tables[10].source"));
     }
 
     #[test]

@@ -24,9 +24,9 @@ pub struct FoundTable {
     pub without_child_tables: bool,
 }
 
-/// What all tables have in common.
+/// What the command line says of all tables.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct GenerateOptions {
     /// The source's database, by its exact name.
     pub database: String,
     /// The target's database, as the user wrote it; `None`: named like the source's.
@@ -96,7 +96,7 @@ struct Place {
 /// The text of a workflow file for the tables, and what users should know of it.
 pub fn workflow_text(
     dialect: &dyn Dialect,
-    surroundings: &Surroundings,
+    options: &GenerateOptions,
     tables: &[FoundTable],
 ) -> (String, Vec<String>) {
     let source_name = |exact: &str| {
@@ -107,7 +107,7 @@ pub fn workflow_text(
         )
     };
     let target_name = |exact: &str| written(exact, exact_name, quote);
-    let target_schema = |schema: &str| match &surroundings.target_schema {
+    let target_schema = |schema: &str| match &options.target_schema {
         Some(schema) => schema.0.clone(),
         None => target_name(&column_name(schema)),
     };
@@ -117,7 +117,7 @@ pub fn workflow_text(
         }
         _ => None,
     };
-    let one_target = match (&surroundings.target_schema, one_schema) {
+    let one_target = match (&options.target_schema, one_schema) {
         (Some(schema), _) => Some(schema.0.clone()),
         (None, schema) => schema.map(target_schema),
     };
@@ -175,15 +175,15 @@ pub fn workflow_text(
                 .collect(),
         });
     }
-    let target_database = match &surroundings.target_database {
+    let target_database = match &options.target_database {
         Some(database) => database.0.clone(),
-        None => target_name(&column_name(&surroundings.database)),
+        None => target_name(&column_name(&options.database)),
     };
     let workflow = Workflow {
         schema_version: "1.0.0",
         default_table_configuration: Defaults {
             source: Place {
-                database_name: Some(source_name(&surroundings.database)),
+                database_name: Some(source_name(&options.database)),
                 schema_name: one_schema.map(source_name),
                 table_name: None,
             },
@@ -235,13 +235,13 @@ mod tests {
     }
 
     fn text(tables: &[FoundTable], target_schema: Option<&str>) -> (String, Vec<String>) {
-        let surroundings = Surroundings {
+        let options = GenerateOptions {
             database: "shop".into(),
             target_database: None,
             target_schema: target_schema.map(|name| WrittenName(name.to_owned())),
         };
         let dialect = for_platform(Platform::Postgresql).expect("a dialect");
-        workflow_text(dialect, &surroundings, tables)
+        workflow_text(dialect, &options, tables)
     }
 
     #[test]

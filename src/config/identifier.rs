@@ -27,7 +27,7 @@ pub(super) fn check(written: &str, brackets: bool) -> Result<(), &'static str> {
 fn quoted(rest: &str, end: char) -> Result<(), &'static str> {
     let Some(inner) = rest.strip_suffix(end) else {
         return Err(if end == '"' {
-            "the quoted name does not end; close it with \\\" (in JSON) or leave the quotes away"
+            "the quoted name does not end; close it with \\\" (in JSON) or omit the quotes"
         } else {
             "the bracketed name does not end; close it with ]"
         });

@@ -3,6 +3,7 @@
 //! Nothing here does more than read the named file. Every mistake of a file is told at once, with its place and what to
 //! do about it; what this version cannot do is refused, never ignored.
 
+pub mod defaults;
 mod document;
 mod driver_reading;
 pub mod environment;
@@ -12,6 +13,7 @@ pub mod generate;
 mod iceberg_rules;
 mod identifier;
 pub mod json_schema;
+mod layers;
 mod merge;
 mod metadata;
 pub mod orchestrator;
@@ -20,27 +22,33 @@ mod schema;
 mod section;
 mod shape;
 mod source_section;
+pub mod standalone;
 mod table;
 mod table_rules;
+mod target_type;
 mod transforms;
 mod validation;
 pub mod worker;
 pub mod workflow;
 pub mod workflow_name;
 
+pub use layers::Origin;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// One mistake of a file.
+/// One mistake of a file, or of what the environment or the command line sets in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: `tables[1].source.tableName`, `connections.source.redshift.port`; empty for the file as a whole.
+    /// Where the value was set.
+    pub origin: Origin,
+    /// Which: `tables[1].source.tableName`, `connections.source.redshift.port`; empty for the file as a whole.
     pub path: String,
     /// What is wrong and what to do.
     pub message: String,
 }
 
-/// All mistakes of one file. Displayed as one line for each: `FILE: JSON.PATH: message`.
+/// All mistakes of one file. Displayed as one line for each: `FILE: JSON.PATH: message`, `environment: VARIABLE: message`
+/// or `command line: --flag: message`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigErrors {
     /// The file.
@@ -55,13 +63,26 @@ impl fmt::Display for ConfigErrors {
             if index > 0 {
                 writeln!(f)?;
             }
-            write!(f, "{}: ", self.file.display())?;
-            if !problem.path.is_empty() {
-                write!(f, "{}: ", problem.path)?;
-            }
-            f.write_str(&problem.message)?;
+            f.write_str(&placed(&self.file, problem))?;
         }
         Ok(())
+    }
+}
+
+/// A message with its place.
+fn placed(file: &Path, problem: &Problem) -> String {
+    let Problem {
+        origin,
+        path,
+        message,
+    } = problem;
+    match origin {
+        Origin::Variable(name) => format!("environment: {name}: {message}"),
+        Origin::Flag(flag) => format!("command line: {flag}: {message}"),
+        Origin::Default | Origin::File if path.is_empty() => {
+            format!("{}: {message}", file.display())
+        }
+        Origin::Default | Origin::File => format!("{}: {path}: {message}", file.display()),
     }
 }
 

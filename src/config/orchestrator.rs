@@ -1,8 +1,9 @@
-//! What the orchestrator is told: an optional file over the environment over defaults.
+//! The orchestrator's settings: flags over an optional file over the environment over defaults.
 
 use super::findings::Findings;
+use super::layers::{APPLICATION, Layers, Origin, Settings, Table};
 use super::section::{self, Section};
-use super::{ConfigErrors, environment, metadata, worker};
+use super::{ConfigErrors, defaults, environment, metadata, worker};
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
 use crate::domain::log_format::LogFormat;
@@ -10,7 +11,7 @@ use crate::types::metadata_location::MetadataLocation;
 use std::path::Path;
 use std::time::Duration;
 
-/// What an orchestrator is told.
+/// The settings of an orchestrator.
 #[derive(Clone, Debug)]
 pub struct OrchestratorConfig {
     /// Name of the Snowflake connection; `None`: the default one.
@@ -71,8 +72,8 @@ impl OrchestratorConfig {
     }
 }
 
-pub(super) const TOP: &[&str] = &["application", "connections"];
-pub(super) const APPLICATION: &[&str] = &[
+pub(super) const TOP: &[&str] = &[APPLICATION, "connections"];
+pub(super) const APPLICATION_KEYS: &[&str] = &[
     "affinity",
     metadata::DATABASE,
     metadata::SCHEMA,
@@ -91,10 +92,35 @@ pub(super) const APPLICATION: &[&str] = &[
 pub const CONNECTION_VARIABLE: &str = "SNOWFLAKE_CONNECTION_NAME";
 /// The most that a count may be.
 const MOST: u32 = 10_000;
-const AFFINITY_VARIABLE: &str = "DATA_MIGRATION_ORCHESTRATOR_AFFINITY";
-const LOAD_WAREHOUSE_VARIABLE: &str = "DATA_MIGRATION_ORCHESTRATOR_LOAD_WAREHOUSE";
 
-/// Reads and checks what the orchestrator is told by the file at `path`, if there is one, and by the environment `var`.
+/// What the command line says of an orchestrator.
+#[derive(Clone, Debug, Default)]
+pub struct OrchestratorFlags {
+    /// `--affinity`.
+    pub affinity: Option<String>,
+    /// `--connection-name`.
+    pub connection_name: Option<String>,
+    /// `--log-format`.
+    pub log_format: Option<LogFormat>,
+}
+
+impl OrchestratorFlags {
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        let flag = |name: &str| Origin::Flag(name.to_owned());
+        if let Some(affinity) = &self.affinity {
+            settings.text(&[APPLICATION, "affinity"], &flag("--affinity"), affinity);
+        }
+        worker::common_flags(
+            &mut settings,
+            self.connection_name.as_deref(),
+            self.log_format,
+        );
+        settings
+    }
+}
+
+/// Reads and checks the settings of the file at `path`, if there is one, and of the environment `var`.
 ///
 /// # Errors
 /// All mistakes of the file and of the variables.
@@ -102,78 +128,125 @@ pub fn load(
     path: Option<&Path>,
     var: &dyn Fn(&str) -> Option<String>,
 ) -> Result<OrchestratorConfig, ConfigErrors> {
+    load_with(path, &OrchestratorFlags::default(), var)
+}
+
+/// The same with flags of the command line.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    path: Option<&Path>,
+    flags: &OrchestratorFlags,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> Result<OrchestratorConfig, ConfigErrors> {
     let mut findings = Findings::default();
     let file = match path {
         Some(path) => section::read(path, &mut findings),
         None => Some(toml::Table::new()),
     };
-    let config = file.map(|file| read(&file, &mut findings, var));
-    let (mut config, warnings) =
-        findings.finish(path.unwrap_or(Path::new("environment")), config)?;
+    let config = file.and_then(|file| {
+        let layers = below_the_file(var).with_file(file).with(flags.settings());
+        read(&layers.merge(), &mut findings, var)
+    });
+    let file = path.unwrap_or(Path::new("environment"));
+    let (mut config, warnings) = findings.finish(file, config)?;
     config.warnings = warnings;
     Ok(config)
 }
 
-fn read(
-    file: &toml::Table,
+/// The defaults, and the environment over them.
+pub(super) fn below_the_file(var: &dyn Fn(&str) -> Option<String>) -> Layers {
+    let mut settings = Settings::default();
+    for (key, time) in [
+        ("poll_interval", defaults::POLL_INTERVAL),
+        ("poll_interval_max", defaults::POLL_INTERVAL_MAX),
+        ("lease", defaults::LEASE),
+        ("reap_interval", defaults::REAP_INTERVAL),
+    ] {
+        settings.time(&[APPLICATION, key], &Origin::Default, time);
+    }
+    for (key, number) in [
+        ("load_concurrency", defaults::LOAD_CONCURRENCY),
+        ("partition_window", defaults::PARTITION_WINDOW),
+        ("max_failures", defaults::MAX_FAILURES),
+    ] {
+        settings.number(&[APPLICATION, key], &Origin::Default, number);
+    }
+    Layers::default()
+        .with(settings)
+        .with(environment::of_orchestrator(var))
+}
+
+/// Reads the merged settings.
+pub(super) fn read(
+    settings: &Table,
     findings: &mut Findings,
     var: &dyn Fn(&str) -> Option<String>,
-) -> OrchestratorConfig {
-    let mut top = Section::new(Some(file), "", TOP, findings, var);
-    let application = top.table("application");
+) -> Option<OrchestratorConfig> {
+    let mut top = Section::new(Some(settings), "", TOP, findings, var);
+    let application = top.table(APPLICATION);
     let connections = top.table("connections");
     let connection_name = worker::connection_name(connections, findings, var);
-    let mut section = Section::new(application, "application", APPLICATION, findings, var);
+    let mut section = Section::new(application, APPLICATION, APPLICATION_KEYS, findings, var);
     let metadata = metadata::location(&mut section);
-    let affinity = if section.has("affinity") {
-        worker::affinity(&mut section)
-    } else {
-        metadata::variable_value(&section, AFFINITY_VARIABLE)
-    };
-    let load_warehouse = section
-        .filled_text("load_warehouse")
-        .or_else(|| metadata::variable_value(&section, LOAD_WAREHOUSE_VARIABLE));
+    let affinity = affinity(&mut section);
+    let load_warehouse = section.filled_text("load_warehouse");
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let loads = match section.has("load_concurrency") {
-        true => section.whole("load_concurrency", 1, MOST),
-        false => environment::whole(&mut section, environment::LOADS, MOST),
-    };
-    let load_concurrency = size(loads.unwrap_or(8));
-    let poll = IdlePolicy {
-        base: pause(&mut section, "poll_interval", environment::POLL, 1),
-        cap: pause(&mut section, "poll_interval_max", environment::POLL_MAX, 15),
-    };
-    let mut count = |key: &str, default: u32| section.whole(key, 1, MOST).unwrap_or(default);
-    let partition_window = size(count("partition_window", 64));
-    let max_failures = count("max_failures", 5);
-    let mut seconds = |key: &str, default: u64| {
-        let seconds = section.seconds(key);
-        seconds.unwrap_or(Duration::from_secs(default))
-    };
-    OrchestratorConfig {
+    let load_concurrency = section.whole("load_concurrency", 1, MOST).map(size);
+    let partition_window = section.whole("partition_window", 1, MOST).map(size);
+    let max_failures = section.whole("max_failures", 1, MOST);
+    let lease = section.seconds("lease");
+    let poll = interval(&mut section, "poll_interval", lease);
+    let poll_max = section.seconds("poll_interval_max");
+    let reap_interval = interval(&mut section, "reap_interval", lease);
+    let log_format = worker::log_format(&mut section);
+    Some(OrchestratorConfig {
         load_warehouse,
         metadata,
         affinity: affinity.as_deref().map(AffinityFilter::parse),
-        poll,
-        lease: seconds("lease", 60),
-        reap_interval: seconds("reap_interval", 10),
-        load_concurrency,
-        partition_window,
-        max_failures,
-        log_format: section
-            .word("log_format", LogFormat::WORDS)
-            .unwrap_or_default(),
-        connection_name: connection_name
-            .or_else(|| metadata::variable_value(&section, CONNECTION_VARIABLE)),
+        poll: IdlePolicy {
+            base: poll?,
+            cap: poll_max?,
+        },
+        lease: lease?,
+        reap_interval: reap_interval?,
+        load_concurrency: load_concurrency?,
+        partition_window: partition_window?,
+        max_failures: max_failures?,
+        log_format,
+        connection_name,
         warnings: Vec::new(),
+    })
+}
+
+/// The time between two looks, which a lease has to last for: what runs out is found by looking. One that nobody has set
+/// fits itself to the lease.
+fn interval(section: &mut Section<'_, '_>, key: &str, lease: Option<Duration>) -> Option<Duration> {
+    let interval = section.seconds(key)?;
+    let Some(lease) = lease.filter(|lease| *lease < interval) else {
+        return Some(interval);
+    };
+    if section.origin(key) == Origin::Default {
+        return Some(lease);
+    }
+    let message = format!(
+        "must be at most the lease, which is {} s; make it shorter, or the lease longer",
+        lease.as_secs_f64()
+    );
+    section.problem(key, &message);
+    None
+}
+
+/// The affinity of the settings; a blank one is none, except on the command line: there it stands for workflows without
+/// one.
+fn affinity(section: &mut Section<'_, '_>) -> Option<String> {
+    match section.origin("affinity") {
+        Origin::Flag(_) => section.text("affinity"),
+        _ => worker::affinity(section),
     }
 }
 
-/// A pause of the file, or else of the environment, in seconds.
-fn pause(section: &mut Section<'_, '_>, key: &str, variable: &str, default: u64) -> Duration {
-    let pause = match section.has(key) {
-        true => section.seconds(key),
-        false => environment::seconds(section, variable),
-    };
-    pause.unwrap_or(Duration::from_secs(default))
-}
+#[cfg(test)]
+#[path = "orchestrator_tests.rs"]
+mod tests;

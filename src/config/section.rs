@@ -1,12 +1,14 @@
-//! TOML files, section by section: typed values, `${VAR}`, unknown keys. No message shows a value: it may be a secret.
+//! Settings section by section: typed values, `${VAR}`, unknown keys. No message shows a value: it may be a secret.
 
 use super::findings::{Findings, inside, one_line};
-use crate::domain::spelling::meant;
+use super::layers::{Origin, Table, sorted};
+use crate::domain::spelling::closest_match;
+use ::config::{Value, ValueKind};
 use std::path::Path;
 use std::time::Duration;
 
 /// The longest time that a setting may be: a day.
-pub(super) const LONGEST: f64 = 86_400.0;
+pub(super) const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Reads the TOML file at `path`.
 pub(super) fn read(path: &Path, findings: &mut Findings) -> Option<toml::Table> {
@@ -14,40 +16,44 @@ pub(super) fn read(path: &Path, findings: &mut Findings) -> Option<toml::Table> 
     match text.parse::<toml::Table>() {
         Ok(table) => Some(table),
         Err(error) => {
-            // The parser's own message quotes the line, which may hold a secret: only the place is told.
-            let line = error.span().map_or(1, |span| {
-                let before = text.bytes().take(span.start);
-                before.filter(|byte| *byte == b'\n').count() + 1
-            });
+            // The parser's own message quotes the line, which may hold a secret: only the place is shown.
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default();
+            let column = column.chars().count() + 1;
             let message = one_line(error.message(), 200);
-            findings.problem("", format!("line {line} is not valid TOML: {message}"));
+            findings.problem(
+                "",
+                format!("line {line} is not valid TOML at column {column}: {message}"),
+            );
             None
         }
     }
 }
 
-/// One section of a file.
+/// One section of the merged settings.
 pub(super) struct Section<'t, 'a> {
-    table: Option<&'t toml::Table>,
+    table: Option<&'t Table>,
     path: String,
     /// Where findings go.
     pub(super) findings: &'a mut Findings,
-    /// The environment.
+    /// The environment, which `${VAR}` in texts refers to.
     pub(super) var: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl<'t, 'a> Section<'t, 'a> {
     /// The section `table` at `path`, in which the keys `known` mean something; others are warned of.
     pub(super) fn new(
-        table: Option<&'t toml::Table>,
+        table: Option<&'t Table>,
         path: &str,
         known: &[&str],
         findings: &'a mut Findings,
         var: &'a dyn Fn(&str) -> Option<String>,
     ) -> Self {
-        for key in table.into_iter().flat_map(toml::Table::keys) {
+        for (key, _) in table.into_iter().flat_map(sorted) {
             if !known.contains(&key.as_str()) {
-                let hint = match meant(key, known.iter().copied()) {
+                let hint = match closest_match(key, known.iter().copied()) {
                     Some(other) => format!("; did you mean `{other}`?"),
                     None => String::new(),
                 };
@@ -67,30 +73,45 @@ impl<'t, 'a> Section<'t, 'a> {
         inside(&self.path, key)
     }
 
-    /// Tells that `key` is wrong.
+    /// Where the key's value was set; a key that is not there is missing in the file.
+    pub(super) fn origin(&self, key: &str) -> Origin {
+        self.value(key).map_or(Origin::File, Origin::of)
+    }
+
+    /// Reports that `key` is wrong.
     pub(super) fn problem(&mut self, key: &str, message: &str) {
-        let path = self.at(key);
-        self.findings.problem(&path, message);
+        let (origin, path) = (self.origin(key), self.at(key));
+        self.findings.problem_of(origin, &path, message);
+    }
+
+    /// Reports what users should know of `key`.
+    pub(super) fn warning(&mut self, key: &str, message: &str) {
+        let (origin, path) = (self.origin(key), self.at(key));
+        self.findings.warning_of(origin, &path, message);
     }
 
     /// Whether the key is there, whatever its value.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.get(key).is_some()
+        self.value(key).is_some()
     }
 
     /// Whether the key's value is text.
     pub(super) fn is_text(&self, key: &str) -> bool {
-        matches!(self.get(key), Some(toml::Value::String(_)))
+        matches!(self.get(key), Some(ValueKind::String(_)))
     }
 
-    fn get(&self, key: &str) -> Option<&'t toml::Value> {
+    fn value(&self, key: &str) -> Option<&'t Value> {
         self.table.and_then(|table| table.get(key))
     }
 
+    fn get(&self, key: &str) -> Option<&'t ValueKind> {
+        self.value(key).map(|value| &value.kind)
+    }
+
     /// A section inside this one.
-    pub(super) fn table(&mut self, key: &str) -> Option<&'t toml::Table> {
+    pub(super) fn table(&mut self, key: &str) -> Option<&'t Table> {
         match self.get(key)? {
-            toml::Value::Table(table) => Some(table),
+            ValueKind::Table(table) => Some(table),
             _ => {
                 self.problem(key, "must be a section");
                 None
@@ -98,10 +119,10 @@ impl<'t, 'a> Section<'t, 'a> {
         }
     }
 
-    /// A text with its variables replaced; told when it is of another type.
+    /// A text with its variables replaced; a problem when it is of another type.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
         match self.get(key)? {
-            toml::Value::String(text) => self.expanded(key, text),
+            ValueKind::String(text) => self.expanded(key, text),
             _ => {
                 self.problem(key, "must be text, in quotes");
                 None
@@ -146,8 +167,8 @@ impl<'t, 'a> Section<'t, 'a> {
     /// `true` or `false`.
     pub(super) fn switch(&mut self, key: &str) -> Option<bool> {
         let value = match self.get(key)? {
-            toml::Value::Boolean(on) => return Some(*on),
-            toml::Value::String(text) => self.expanded(key, text)?.trim().parse().ok(),
+            ValueKind::Boolean(on) => return Some(*on),
+            ValueKind::String(text) => self.expanded(key, text)?.trim().parse().ok(),
             _ => None,
         };
         if value.is_none() {
@@ -159,8 +180,8 @@ impl<'t, 'a> Section<'t, 'a> {
     /// A whole number from `least` to `most`. Text is taken too, for the sake of `${VAR}`.
     pub(super) fn whole(&mut self, key: &str, least: u32, most: u32) -> Option<u32> {
         let number = match self.get(key)? {
-            toml::Value::Integer(number) => Some(*number),
-            toml::Value::String(text) => self.expanded(key, text)?.trim().parse().ok(),
+            ValueKind::I64(number) => Some(*number),
+            ValueKind::String(text) => self.expanded(key, text)?.trim().parse().ok(),
             _ => None,
         };
         let number = number
@@ -179,13 +200,13 @@ impl<'t, 'a> Section<'t, 'a> {
     pub(super) fn seconds(&mut self, key: &str) -> Option<Duration> {
         let seconds = match self.get(key)? {
             #[expect(clippy::cast_precision_loss, reason = "what is lost is beyond a day")]
-            toml::Value::Integer(seconds) => Some(*seconds as f64),
-            toml::Value::Float(seconds) => Some(*seconds),
-            toml::Value::String(text) => self.expanded(key, text)?.trim().parse().ok(),
+            ValueKind::I64(seconds) => Some(*seconds as f64),
+            ValueKind::Float(seconds) => Some(*seconds),
+            ValueKind::String(text) => self.expanded(key, text)?.trim().parse().ok(),
             _ => None,
         };
         let duration = seconds
-            .filter(|seconds| *seconds <= LONGEST)
+            .filter(|seconds| *seconds <= LONGEST.as_secs_f64())
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .filter(|duration| *duration >= Duration::from_millis(1));
         if duration.is_none() {

@@ -1,8 +1,12 @@
 //! `[connections.source.<platform>]`: how a worker reaches a source.
 
+use super::defaults;
+use super::findings::{Findings, inside};
+use super::layers::{Table, sorted};
 use super::section::{Section, expand};
 use crate::domain::source_settings::{SourceSettings, TLS_MODES};
 use crate::domain::table::Platform;
+use ::config::ValueKind;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 
@@ -78,14 +82,64 @@ pub(super) fn known_keys(platform: Platform) -> Vec<&'static str> {
 
 fn default_port(platform: Platform) -> u16 {
     match platform {
-        Platform::Redshift => 5439,
-        Platform::Postgresql => 5432,
-        Platform::Sqlserver => 1433,
+        Platform::Redshift => defaults::REDSHIFT_PORT,
+        Platform::Postgresql => defaults::POSTGRESQL_PORT,
+        Platform::Sqlserver => defaults::SQLSERVER_PORT,
     }
 }
 
-/// Reads a platform's section; `None` when something is wrong, which is told.
-pub(super) fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<SourceSettings> {
+/// Reads all sections of `[connections.source]`; none, or one that is wrong, is reported.
+pub(super) fn sources(
+    connections: Option<&Table>,
+    findings: &mut Findings,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> BTreeMap<Platform, SourceSettings> {
+    const PATH: &str = "connections.source";
+    let mut sources = BTreeMap::new();
+    let table = match connections.and_then(|table| table.get("source")) {
+        None => None,
+        Some(value) => match &value.kind {
+            ValueKind::Table(table) => Some(table),
+            _ => {
+                findings.problem(PATH, "must be a section");
+                return sources;
+            }
+        },
+    };
+    let mut is_none = true;
+    for (name, value) in table.into_iter().flat_map(sorted) {
+        let path = inside(PATH, name);
+        let Some(platform) = Platform::parse(name) else {
+            findings.warning(
+                &path,
+                "this platform is not supported, the section is ignored; supported: redshift, postgresql, sqlserver",
+            );
+            continue;
+        };
+        is_none = false;
+        let ValueKind::Table(source) = &value.kind else {
+            findings.problem(&path, "must be a section");
+            continue;
+        };
+        let known = known_keys(platform);
+        let mut section = Section::new(Some(source), &path, &known, findings, var);
+        if let Some(settings) = read(&mut section, platform)
+            && sources.insert(platform, settings).is_some()
+        {
+            findings.problem(&path, "this platform is given twice; keep one");
+        }
+    }
+    if is_none {
+        findings.problem(
+            PATH,
+            "there is no source; add a section like [connections.source.redshift]",
+        );
+    }
+    sources
+}
+
+/// Reads a platform's section; `None` when something is wrong, which is reported.
+fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<SourceSettings> {
     let auth = if section.has("auth_method") {
         section.word("auth_method", AUTH)
     } else {
@@ -102,7 +156,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<
         section.problem("auth_method", &message);
     }
     if platform == Platform::Redshift {
-        told_unused(section, auth);
+        warn_unused(section, auth);
     }
     // IAM stands in for the other keys, which are then not missing.
     let is_standard = !matches!(auth, Some(Auth::Iam(_)));
@@ -147,7 +201,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<
     })
 }
 
-fn told_unused(section: &mut Section<'_, '_>, auth: Option<Auth>) {
+fn warn_unused(section: &mut Section<'_, '_>, auth: Option<Auth>) {
     for key in REDSHIFT {
         // Read all the same, so that a wrong one is told.
         let is_given = section.text(key).is_some();
@@ -159,8 +213,7 @@ fn told_unused(section: &mut Section<'_, '_>, auth: Option<Auth>) {
             continue;
         };
         if is_given {
-            let path = section.at(key);
-            section.findings.warning(&path, why);
+            section.warning(key, why);
         }
     }
 }
@@ -200,7 +253,7 @@ fn extra(
     };
     let path = section.at(EXTRA);
     let mut wrong = Vec::new();
-    for (keyword, value) in table {
+    for (keyword, value) in sorted(table) {
         let taken = options
             .keys()
             .any(|other| other.eq_ignore_ascii_case(keyword));
@@ -216,12 +269,12 @@ fn extra(
         } else if taken {
             "this keyword is given twice; keep one".to_owned()
         } else {
-            let value = match value {
-                toml::Value::String(text) => expand(text, section.var).map_err(|unset| {
+            let value = match &value.kind {
+                ValueKind::String(text) => expand(text, section.var).map_err(|unset| {
                     format!("the environment variable {} is not set", unset.join(", "))
                 }),
-                toml::Value::Integer(number) => Ok(number.to_string()),
-                toml::Value::Boolean(on) => Ok(on.to_string()),
+                ValueKind::I64(number) => Ok(number.to_string()),
+                ValueKind::Boolean(on) => Ok(on.to_string()),
                 _ => Err("must be text, a whole number, true or false".to_owned()),
             };
             match value.and_then(|value| protected(keyword, value, platform)) {
@@ -232,7 +285,7 @@ fn extra(
                 Err(message) => message,
             }
         };
-        wrong.push((super::findings::inside(&path, keyword), message));
+        wrong.push((inside(&path, keyword), message));
     }
     for (path, message) in wrong {
         section.findings.problem(&path, message);

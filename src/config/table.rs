@@ -17,8 +17,8 @@ type Inherited = BTreeMap<(String, String), Vec<String>>;
 
 /// Checks merged tables one after the other.
 pub(super) struct TableCheck<'a> {
-    /// The source's platform.
-    pub(super) platform: Platform,
+    /// The source's platform; `None`: it is not known, and what depends on it is not checked.
+    pub(super) platform: Option<Platform>,
     /// Where findings go.
     pub(super) findings: &'a mut Findings,
     /// Problems with inherited values.
@@ -168,7 +168,11 @@ impl TableCheck<'_> {
     /// A problem with a value that is not there, unless what stands in its place is already told.
     pub(super) fn missing(&mut self, table: &Merged<'_>, key: &str, message: &str) {
         let path = inside_all(&table.path, key);
-        if !self.findings.is_broken(&path) && !self.findings.is_broken(&inside_all(DEFAULTS, key)) {
+        if !self.findings.has_problem_at_or_above(&path)
+            && !self
+                .findings
+                .has_problem_at_or_above(&inside_all(DEFAULTS, key))
+        {
             self.findings.problem(&path, message);
         }
     }

@@ -28,21 +28,30 @@ impl TableCheck<'_> {
     }
 
     fn child_tables(&mut self, table: &Merged<'_>) {
-        if self.platform != Platform::Postgresql && table.is_off(INCLUDE_CHILD_TABLES) {
+        if let Some(platform) = self.platform
+            && platform != Platform::Postgresql
+            && table.is_off(INCLUDE_CHILD_TABLES)
+        {
             let message = format!(
-                "no table of {} has child tables, so that there is nothing to leave out; remove it",
-                self.platform
+                "no table of {platform} has child tables, so that there is nothing to leave out; remove it"
             );
             self.wrong(table, INCLUDE_CHILD_TABLES, &message);
         }
     }
 
     /// A key that only counts with a strategy that nobody wrote: doing without would be a silent surprise.
-    pub(super) fn lone(&mut self, table: &Merged<'_>, key: &str, strategy: &str, word: &str) {
-        let is_told = [table.path.as_str(), DEFAULTS]
-            .iter()
-            .any(|path| self.findings.is_broken(&inside_all(path, strategy)));
-        if !is_told {
+    pub(super) fn require_companion_of(
+        &mut self,
+        table: &Merged<'_>,
+        key: &str,
+        strategy: &str,
+        word: &str,
+    ) {
+        let is_reported = [table.path.as_str(), DEFAULTS].iter().any(|path| {
+            self.findings
+                .has_problem_at_or_above(&inside_all(path, strategy))
+        });
+        if !is_reported {
             let message = format!(
                 "this is for strategy \"{word}\", and no strategy is given; write \"strategy\": \"{word}\" next to it or remove it"
             );
@@ -81,12 +90,12 @@ impl TableCheck<'_> {
                 for key in tracks.iter().map(String::as_str).chain([column]) {
                     let is_set = at(table.merged, key).is_some_and(|v| v != &Value::Bool(false));
                     if is_set {
-                        self.lone(table, key, strategy, "watermark");
+                        self.require_companion_of(table, key, strategy, "watermark");
                     }
                 }
                 let expression = "synchronization.checksumExpression";
                 if table.has(expression) {
-                    self.lone(table, expression, strategy, "checksum");
+                    self.require_companion_of(table, expression, strategy, "checksum");
                 }
             }
         }
@@ -202,8 +211,8 @@ impl TableCheck<'_> {
 }
 
 /// What written names of the same source column have in common.
-fn meaning(platform: Platform, written: &str) -> String {
-    match dialect::for_platform(platform) {
+fn meaning(platform: Option<Platform>, written: &str) -> String {
+    match platform.and_then(dialect::for_platform) {
         Some(dialect) => dialect.exact_name(&WrittenName(written.to_owned())),
         None => folded(written),
     }

@@ -29,11 +29,15 @@ pub(super) fn check_rule(rule: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks an expression: one closed piece of SQL, whose placeholders stand where a value may stand.
+/// Checks an expression: one closed piece of the platform's SQL, whose placeholders stand where a value may stand.
 ///
 /// # Errors
 /// What is wrong and what to write instead.
-pub(super) fn check_expression(text: &str, piece: Piece, platform: Platform) -> Result<(), String> {
+pub(super) fn check_expression(
+    text: &str,
+    piece: Piece,
+    platform: impl Into<Option<Platform>>,
+) -> Result<(), String> {
     let (marked, num_placeholders) = transform::filled(text, &MARK.to_string());
     if transform::has_placeholder(&marked) {
         return Err(format!(
@@ -56,7 +60,7 @@ pub(super) fn check_pattern(text: &str) -> Result<(), String> {
     transform::pattern(text).map(drop).map_err(|error| {
         let why = error.to_string();
         let why = why.lines().last().unwrap_or_default();
-        format!("`{}` is no regular expression: {why}", shown(text))
+        format!("`{}` is not a regular expression: {why}", shown(text))
     })
 }
 

@@ -1,18 +1,19 @@
-//! The worker's file, `configuration.toml`.
+//! The worker's settings: flags over its file, `configuration.toml`, over the environment over defaults.
 
 use super::findings::Findings;
+use super::layers::{APPLICATION, Layers, Origin, Settings, Table};
 use super::section::{self, Section};
-use super::{ConfigErrors, metadata, source_section};
+use super::{ConfigErrors, defaults, environment, metadata, source_section};
 use crate::domain::idle::IdlePolicy;
 use crate::domain::log_format::LogFormat;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Platform;
 use crate::types::metadata_location::MetadataLocation;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-/// What a worker is told.
+/// The settings of a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerConfig {
     /// Name of the Snowflake connection; `None`: the default one.
@@ -27,12 +28,10 @@ pub struct WorkerConfig {
     pub task_fetch: IdlePolicy,
     /// Time between renewals of the leases of running tasks.
     pub lease_refresh_interval: Duration,
-    /// How long a task belongs to this worker without a renewal: at least `REFRESHES_PER_LEASE` intervals.
+    /// How long a task belongs to this worker without a renewal: at least `LEAST_REFRESHES_PER_LEASE` intervals.
     pub lease: Duration,
     /// Memory of one task, in bytes.
     pub task_memory_bytes: usize,
-    /// Where files may be spooled that must exist before they are uploaded.
-    pub local_results_directory: Option<PathBuf>,
     /// The sources that this worker reaches: at least one.
     pub sources: BTreeMap<Platform, SourceSettings>,
     /// How log lines look.
@@ -67,10 +66,6 @@ impl WorkerConfig {
                 "task_memory_mb",
                 self.task_memory_bytes != new.task_memory_bytes,
             ),
-            (
-                "local_results_directory",
-                self.local_results_directory != new.local_results_directory,
-            ),
             ("connections.source", self.sources != new.sources),
             ("log_format", self.log_format != new.log_format),
         ];
@@ -94,8 +89,8 @@ impl WorkerConfig {
     }
 }
 
-pub(super) const TOP: &[&str] = &["selected_task_source", "application", "connections"];
-pub(super) const APPLICATION: &[&str] = &[
+pub(super) const TOP: &[&str] = &["selected_task_source", APPLICATION, "connections"];
+pub(super) const APPLICATION_KEYS: &[&str] = &[
     "max_parallel_tasks",
     "task_fetch_interval",
     "task_fetch_interval_max",
@@ -104,7 +99,7 @@ pub(super) const APPLICATION: &[&str] = &[
     "affinity",
     metadata::DATABASE,
     metadata::SCHEMA,
-    "local_results_directory",
+    LOCAL_RESULTS_DIRECTORY,
     "task_memory_mb",
     "log_format",
 ];
@@ -112,40 +107,144 @@ pub(super) const CONNECTIONS: &[&str] = &["source", "target"];
 pub(super) const TARGET: &[&str] = &["snowflake_connection_name"];
 pub(super) const CONNECTION: &[&str] = &["connection_name"];
 
-const MAX_PARALLEL_TASKS: u32 = 4;
-const TASK_FETCH_INTERVAL: Duration = Duration::from_secs(5);
-const TASK_FETCH_INTERVAL_MAX: Duration = Duration::from_secs(15);
-const LEASE_REFRESH_INTERVAL: Duration = Duration::from_secs(15);
+/// The path of the Snowflake connection's name.
+pub(super) const CONNECTION_NAME: &[&str] = &[
+    "connections",
+    "target",
+    "snowflake_connection_name",
+    "connection_name",
+];
+/// A key of the reference tool, which writes files before it uploads them.
+const LOCAL_RESULTS_DIRECTORY: &str = "local_results_directory";
+
 /// Fewer renewals in a lease would lose tasks to a single slow statement.
-const REFRESHES_PER_LEASE: u32 = 3;
-const DEFAULT_REFRESHES_PER_LEASE: u32 = 4;
-/// Shorter leases are for those who ask for them.
-const LEAST_DEFAULT_LEASE: Duration = Duration::from_secs(20);
-const TASK_MEMORY_MB: u32 = 256;
+const LEAST_REFRESHES_PER_LEASE: u32 = 3;
 /// More than any machine has.
 const MOST_MEMORY_MB: u32 = 1 << 20;
 
-/// Reads and checks the worker's file at `path`. `var` is the environment, which `${VAR}` in texts speaks of.
+/// What the command line says of a worker.
+#[derive(Clone, Debug, Default)]
+pub struct WorkerFlags {
+    /// `--max-parallel-tasks`.
+    pub max_parallel_tasks: Option<u16>,
+    /// `--task-fetch-interval`, in seconds.
+    pub task_fetch_interval: Option<u32>,
+    /// `--local-results-directory`.
+    pub local_results_directory: Option<String>,
+    /// `--connection-name`.
+    pub connection_name: Option<String>,
+    /// `--log-format`.
+    pub log_format: Option<LogFormat>,
+}
+
+impl WorkerFlags {
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        let numbers = [
+            (
+                "max_parallel_tasks",
+                "--max-parallel-tasks",
+                self.max_parallel_tasks.map(u32::from),
+            ),
+            (
+                "task_fetch_interval",
+                "--task-fetch-interval",
+                self.task_fetch_interval,
+            ),
+        ];
+        for (key, flag, number) in numbers {
+            if let Some(number) = number {
+                let flag = Origin::Flag(flag.to_owned());
+                settings.number(&[APPLICATION, key], &flag, number);
+            }
+        }
+        if let Some(directory) = &self.local_results_directory {
+            let flag = Origin::Flag("--local-results-directory".to_owned());
+            settings.text(&[APPLICATION, LOCAL_RESULTS_DIRECTORY], &flag, directory);
+        }
+        common_flags(
+            &mut settings,
+            self.connection_name.as_deref(),
+            self.log_format,
+        );
+        settings
+    }
+}
+
+/// Sets what the command line of both roles may say.
+pub(super) fn common_flags(
+    settings: &mut Settings,
+    connection_name: Option<&str>,
+    log_format: Option<LogFormat>,
+) {
+    if let Some(name) = connection_name {
+        let flag = Origin::Flag("--connection-name".to_owned());
+        settings.text(CONNECTION_NAME, &flag, name);
+    }
+    if let Some(format) = log_format {
+        let flag = Origin::Flag("--log-format".to_owned());
+        settings.text(&[APPLICATION, "log_format"], &flag, format.word());
+    }
+}
+
+/// Reads and checks the worker's file at `path` and the environment `var`, which `${VAR}` in texts refers to too.
 ///
 /// # Errors
-/// All mistakes of the file.
+/// All mistakes of the file and of the variables.
 pub fn load(
     path: &Path,
     var: &dyn Fn(&str) -> Option<String>,
 ) -> Result<WorkerConfig, ConfigErrors> {
+    load_with(path, &WorkerFlags::default(), var)
+}
+
+/// The same with flags of the command line.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    path: &Path,
+    flags: &WorkerFlags,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> Result<WorkerConfig, ConfigErrors> {
     let mut findings = Findings::default();
-    let config = section::read(path, &mut findings).map(|table| read(&table, &mut findings, var));
+    let config = section::read(path, &mut findings).and_then(|file| {
+        let layers = below_the_file(var).with_file(file).with(flags.settings());
+        read(&layers.merge(), &mut findings, var)
+    });
     let (mut config, warnings) = findings.finish(path, config)?;
     config.warnings = warnings;
     Ok(config)
 }
 
+/// The defaults, and the environment over them.
+fn below_the_file(var: &dyn Fn(&str) -> Option<String>) -> Layers {
+    let mut settings = Settings::default();
+    for (key, time) in [
+        ("task_fetch_interval", defaults::TASK_FETCH_INTERVAL),
+        ("task_fetch_interval_max", defaults::TASK_FETCH_INTERVAL_MAX),
+        ("lease_refresh_interval", defaults::LEASE_REFRESH_INTERVAL),
+    ] {
+        settings.time(&[APPLICATION, key], &Origin::Default, time);
+    }
+    for (key, number) in [
+        ("max_parallel_tasks", defaults::MAX_PARALLEL_TASKS),
+        ("task_memory_mb", defaults::TASK_MEMORY_MB),
+    ] {
+        settings.number(&[APPLICATION, key], &Origin::Default, number);
+    }
+    Layers::default()
+        .with(settings)
+        .with(environment::of_worker(var))
+}
+
+/// Reads the merged settings.
 fn read(
-    file: &toml::Table,
+    settings: &Table,
     findings: &mut Findings,
     var: &dyn Fn(&str) -> Option<String>,
-) -> WorkerConfig {
-    let mut top = Section::new(Some(file), "", TOP, findings, var);
+) -> Option<WorkerConfig> {
+    let mut top = Section::new(Some(settings), "", TOP, findings, var);
     if top.has("selected_task_source") {
         top.word(
             "selected_task_source",
@@ -157,74 +256,80 @@ fn read(
             "is missing; add selected_task_source = \"snowflake_stored_procedure\" at the top",
         );
     }
-    let application = top.table("application");
+    let application = top.table(APPLICATION);
     let connections = top.table("connections");
     let connection_name = connection_name(connections, findings, var);
-    let sources = sources(connections, findings, var);
-    let mut section = Section::new(application, "application", APPLICATION, findings, var);
-    let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let (lease_refresh_interval, lease) = leases(&mut section);
-    WorkerConfig {
+    let sources = source_section::sources(connections, findings, var);
+    let mut section = Section::new(application, APPLICATION, APPLICATION_KEYS, findings, var);
+    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let leases = leases(&mut section);
+    let metadata = metadata::location(&mut section);
+    let affinity = own_affinity(&mut section);
+    let max_parallel_tasks = section.whole("max_parallel_tasks", 1, 1024).map(size);
+    let task_fetch = section.seconds("task_fetch_interval");
+    let task_fetch_max = section.seconds("task_fetch_interval_max");
+    let task_memory_mb = section.whole("task_memory_mb", 1, MOST_MEMORY_MB).map(size);
+    if section.filled_text(LOCAL_RESULTS_DIRECTORY).is_some() {
+        section.warning(
+            LOCAL_RESULTS_DIRECTORY,
+            "has no effect: rows are streamed to the stage, and no file is written to a local directory; it may stay or go",
+        );
+    }
+    let log_format = log_format(&mut section);
+    let (lease_refresh_interval, lease) = leases?;
+    Some(WorkerConfig {
         connection_name,
-        metadata: metadata::location(&mut section),
-        affinity: own_affinity(&mut section),
-        max_parallel_tasks: section
-            .whole("max_parallel_tasks", 1, 1024)
-            .map_or(whole(MAX_PARALLEL_TASKS), whole),
+        metadata,
+        affinity,
+        max_parallel_tasks: max_parallel_tasks?,
         task_fetch: IdlePolicy {
-            base: section
-                .seconds("task_fetch_interval")
-                .unwrap_or(TASK_FETCH_INTERVAL),
-            cap: section
-                .seconds("task_fetch_interval_max")
-                .unwrap_or(TASK_FETCH_INTERVAL_MAX),
+            base: task_fetch?,
+            cap: task_fetch_max?,
         },
         lease_refresh_interval,
         lease,
-        task_memory_bytes: whole(
-            section
-                .whole("task_memory_mb", 1, MOST_MEMORY_MB)
-                .unwrap_or(TASK_MEMORY_MB),
-        )
-        .saturating_mul(1 << 20),
-        local_results_directory: section
-            .filled_text("local_results_directory")
-            .map(PathBuf::from),
+        task_memory_bytes: task_memory_mb?.saturating_mul(1 << 20),
         sources,
-        log_format: section
-            .word("log_format", LogFormat::WORDS)
-            .unwrap_or_default(),
+        log_format,
         warnings: Vec::new(),
-    }
+    })
 }
 
 /// The time between renewals, and how long a lease holds without one.
-fn leases(section: &mut Section<'_, '_>) -> (Duration, Duration) {
-    let interval = section
-        .seconds("lease_refresh_interval")
-        .unwrap_or(LEASE_REFRESH_INTERVAL);
-    let lease = section.seconds("lease").unwrap_or_else(|| {
-        let usual = interval.saturating_mul(DEFAULT_REFRESHES_PER_LEASE);
-        usual.max(LEAST_DEFAULT_LEASE)
-    });
-    let least = interval.saturating_mul(REFRESHES_PER_LEASE);
+fn leases(section: &mut Section<'_, '_>) -> Option<(Duration, Duration)> {
+    let interval = section.seconds("lease_refresh_interval");
+    let lease = match section.has("lease") {
+        true => section.seconds("lease")?,
+        false => interval?
+            .saturating_mul(defaults::REFRESHES_PER_LEASE)
+            .max(defaults::SHORTEST_DERIVED_LEASE),
+    };
+    let least = interval?.saturating_mul(LEAST_REFRESHES_PER_LEASE);
     if lease < least {
         let message = format!(
-            "must be at least {REFRESHES_PER_LEASE} times lease_refresh_interval: {} s; make it longer, or the interval shorter",
+            "must be at least {LEAST_REFRESHES_PER_LEASE} times lease_refresh_interval: {} s; make it longer, or the interval shorter",
             least.as_secs_f64()
         );
         section.problem("lease", &message);
     }
-    (interval, lease)
+    Some((interval?, lease))
+}
+
+/// How log lines look.
+pub(super) fn log_format(section: &mut Section<'_, '_>) -> LogFormat {
+    section
+        .word("log_format", LogFormat::WORDS)
+        .unwrap_or_default()
 }
 
 /// The affinity of a section; a blank one is none.
 pub(super) fn affinity(section: &mut Section<'_, '_>) -> Option<String> {
     let affinity = section.text("affinity")?;
     if affinity.trim().is_empty() {
-        let path = section.at("affinity");
-        let message = "it is blank, which is taken as none; leave the key away";
-        section.findings.warning(&path, message);
+        section.warning(
+            "affinity",
+            "it is blank, which is taken as none; omit the key",
+        );
         return None;
     }
     Some(affinity)
@@ -234,16 +339,15 @@ pub(super) fn affinity(section: &mut Section<'_, '_>) -> Option<String> {
 fn own_affinity(section: &mut Section<'_, '_>) -> Option<String> {
     let affinity = affinity(section)?;
     if affinity.contains('*') {
-        let path = section.at("affinity");
         let message = "it is compared as it is written: `*` stands for other characters in an orchestrator's affinity alone";
-        section.findings.warning(&path, message);
+        section.warning("affinity", message);
     }
     Some(affinity)
 }
 
 /// `[connections.target.snowflake_connection_name] connection_name`.
 pub(super) fn connection_name(
-    connections: Option<&toml::Table>,
+    connections: Option<&Table>,
     findings: &mut Findings,
     var: &dyn Fn(&str) -> Option<String>,
 ) -> Option<String> {
@@ -261,53 +365,6 @@ pub(super) fn connection_name(
     } else {
         None
     }
-}
-
-fn sources(
-    connections: Option<&toml::Table>,
-    findings: &mut Findings,
-    var: &dyn Fn(&str) -> Option<String>,
-) -> BTreeMap<Platform, SourceSettings> {
-    const PATH: &str = "connections.source";
-    let mut sources = BTreeMap::new();
-    let table = match connections.and_then(|table| table.get("source")) {
-        None => None,
-        Some(toml::Value::Table(table)) => Some(table),
-        Some(_) => {
-            findings.problem(PATH, "must be a section");
-            return sources;
-        }
-    };
-    let mut is_none = true;
-    for (name, value) in table.into_iter().flatten() {
-        let path = super::findings::inside(PATH, name);
-        let Some(platform) = Platform::parse(name) else {
-            findings.warning(
-                &path,
-                "this platform is not supported, the section is ignored; supported: redshift, postgresql, sqlserver",
-            );
-            continue;
-        };
-        is_none = false;
-        let toml::Value::Table(source) = value else {
-            findings.problem(&path, "must be a section");
-            continue;
-        };
-        let known = source_section::known_keys(platform);
-        let mut section = Section::new(Some(source), &path, &known, findings, var);
-        if let Some(settings) = source_section::read(&mut section, platform)
-            && sources.insert(platform, settings).is_some()
-        {
-            findings.problem(&path, "this platform is given twice; keep one");
-        }
-    }
-    if is_none {
-        findings.problem(
-            PATH,
-            "there is no source; add a section like [connections.source.redshift]",
-        );
-    }
-    sources
 }
 
 #[cfg(test)]

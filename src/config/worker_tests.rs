@@ -1,9 +1,7 @@
 use super::*;
-use crate::config::orchestrator;
-use crate::domain::affinity::AffinityFilter;
 use secrecy::ExposeSecret;
 
-fn write(text: &str) -> (tempfile::TempDir, PathBuf) {
+fn write(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().expect("temporary directory");
     let path = folder.path().join("c.toml");
     std::fs::write(&path, text).expect("write");
@@ -107,11 +105,15 @@ fn every_key_is_read() {
         (Some("::blue::"), 64 << 20, LogFormat::Json)
     );
     assert_eq!(
+        (config.warnings.as_slice(), config.connection_name.as_deref()),
         (
-            config.local_results_directory,
-            config.connection_name.as_deref()
-        ),
-        (Some(PathBuf::from("/spool")), Some("local"))
+            [
+                "application.local_results_directory: has no effect: rows are streamed to the stage, and no file is written to a local directory; it may stay or go"
+                    .to_owned()
+            ]
+            .as_slice(),
+            Some("local")
+        )
     );
     let options = |platform: Platform| -> Vec<(String, String)> {
         config.sources[&platform]
@@ -283,84 +285,60 @@ fn the_file_wins_over_the_environment_and_that_over_the_defaults() {
     );
     // These two are the orchestrator's.
     assert_eq!((worker.connection_name, worker.affinity), (None, None));
+}
 
-    let none = orchestrator::load(None, &env(&[])).expect("defaults");
-    assert_eq!(
-        (none.poll.base, none.lease, none.reap_interval),
-        (
-            Duration::from_secs(1),
-            Duration::from_secs(60),
-            Duration::from_secs(10)
-        )
-    );
-    assert_eq!(
-        (
-            none.load_concurrency,
-            none.partition_window,
-            none.max_failures
-        ),
-        (8, 64, 5)
-    );
-    assert_eq!(
-        (none.connection_name, none.affinity, none.load_warehouse),
-        (None, None, None)
-    );
-    assert_eq!(none.metadata, MetadataLocation::default());
-    let environment = orchestrator::load(None, &env(&vars)).expect("the environment");
+#[test]
+fn flags_win_over_the_file() {
+    let (_folder, path) = write(&with(
+        "max_parallel_tasks = 9\ntask_fetch_interval = 2\nlog_format = 'json'",
+        "[connections.target.snowflake_connection_name]\nconnection_name = 'file'\n",
+    ));
+    let flags = WorkerFlags {
+        max_parallel_tasks: Some(3),
+        task_fetch_interval: Some(7),
+        connection_name: Some("${NOT_A_VARIABLE}".to_owned()),
+        log_format: Some(LogFormat::Human),
+        local_results_directory: Some("/spool".to_owned()),
+    };
+    let config = load_with(&path, &flags, &env(&[])).expect("a configuration");
     assert_eq!(
         (
-            environment.connection_name.as_deref(),
-            environment.affinity,
-            environment.metadata.database.as_str()
+            config.max_parallel_tasks,
+            config.task_fetch.base,
+            config.log_format,
+            config.connection_name.as_deref()
         ),
         (
-            Some("env_connection"),
-            Some(AffinityFilter::parse("env_affinity")),
-            "ENV_DB"
+            3,
+            Duration::from_secs(7),
+            LogFormat::Human,
+            Some("${NOT_A_VARIABLE}")
         )
     );
-    assert_eq!(environment.load_warehouse.as_deref(), Some("ENV_WH"));
-    let (_folder, path) = write(
-        "[application]\naffinity = 'file'\nload_warehouse = 'FILE_WH'\nlease = 30\nmax_failures = 1\nmetrics = 3\n[connections.target.snowflake_connection_name]\nconnection_name = '${C}'\n",
-    );
-    let vars = [vars.as_slice(), &[("C", "file_connection")]].concat();
-    let file = orchestrator::load(Some(&path), &env(&vars)).expect("the file");
-    assert_eq!(
-        (
-            file.connection_name.as_deref(),
-            file.affinity,
-            file.metadata.database.as_str()
-        ),
-        (
-            Some("file_connection"),
-            Some(AffinityFilter::parse("file")),
-            "ENV_DB"
-        )
-    );
-    assert_eq!(file.load_warehouse.as_deref(), Some("FILE_WH"));
-    assert_eq!(
-        (file.lease, file.max_failures, file.warnings.len()),
-        (Duration::from_secs(30), 1, 1)
+    assert!(
+        matches!(config.warnings.as_slice(), [one] if one.starts_with("command line: --local-results-directory: has no effect")),
+        "{:?}",
+        config.warnings
     );
 }
 
 #[test]
-fn wrong_variables_of_the_orchestrator_are_named() {
-    let error = orchestrator::load(
-        None,
-        &env(&[("CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA", "\"x")]),
-    )
-    .expect_err("a wrong name");
-    assert!(
-        error.to_string().starts_with(
-            "environment: CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA: the quoted name does not end"
+fn a_syntax_error_is_told_by_line_and_column() {
+    for (text, place) in [
+        (
+            "password = hunter2",
+            "line 1 is not valid TOML at column 12: ",
         ),
-        "{error}"
-    );
-    let (_folder, path) =
-        write("[application]\nlease = 0\nload_concurrency = 0\npartition_window = 'x'\n");
-    let error = orchestrator::load(Some(&path), &env(&[])).expect_err("wrong values");
-    assert_eq!(error.problems.len(), 3, "{error}");
+        (
+            "\n\n[a]\nb = 'hunter2",
+            "line 4 is not valid TOML at column ",
+        ),
+        ("a = 1\nü = 1\n", "line 2 is not valid TOML at column 1: "),
+    ] {
+        let lines = load_text(text, &[]).expect_err("no TOML");
+        assert!(lines[0].starts_with(place), "{lines:?}");
+        assert!(!lines[0].contains("hunter2"), "{lines:?}");
+    }
 }
 
 #[test]

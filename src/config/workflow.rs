@@ -30,15 +30,15 @@ pub struct WorkflowFile {
 
 /// What the command line says of a workflow.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
-    /// The source's platform.
-    pub platform: Platform,
+pub struct WorkflowOverrides {
+    /// The source's platform; `None`: it is not known, and what depends on it is not checked.
+    pub platform: Option<Platform>,
     /// A dry run, whatever the file says.
     pub preflight: bool,
 }
 
-impl From<Platform> for Asked {
-    fn from(platform: Platform) -> Self {
+impl From<Option<Platform>> for WorkflowOverrides {
+    fn from(platform: Option<Platform>) -> Self {
         Self {
             platform,
             preflight: false,
@@ -46,14 +46,23 @@ impl From<Platform> for Asked {
     }
 }
 
+impl From<Platform> for WorkflowOverrides {
+    fn from(platform: Platform) -> Self {
+        Some(platform).into()
+    }
+}
+
 /// Reads and checks the workflow file at `path`.
 ///
 /// # Errors
 /// All mistakes of the file.
-pub fn load(path: &Path, asked: impl Into<Asked>) -> Result<WorkflowFile, ConfigErrors> {
+pub fn load(
+    path: &Path,
+    overrides: impl Into<WorkflowOverrides>,
+) -> Result<WorkflowFile, ConfigErrors> {
     let mut findings = Findings::default();
     let file = document::read(path, &mut findings)
-        .and_then(|text| check(&text, Format::of(path), asked.into(), &mut findings));
+        .and_then(|text| check(&text, Format::of(path), overrides.into(), &mut findings));
     let (mut file, warnings) = findings.finish(path, file)?;
     file.warnings = warnings;
     Ok(file)
@@ -66,10 +75,10 @@ pub fn load(path: &Path, asked: impl Into<Asked>) -> Result<WorkflowFile, Config
 pub fn parse(
     path: &Path,
     text: &str,
-    asked: impl Into<Asked>,
+    overrides: impl Into<WorkflowOverrides>,
 ) -> Result<WorkflowFile, ConfigErrors> {
     let mut findings = Findings::default();
-    let file = check(text, Format::of(path), asked.into(), &mut findings);
+    let file = check(text, Format::of(path), overrides.into(), &mut findings);
     let (mut file, warnings) = findings.finish(path, file)?;
     file.warnings = warnings;
     Ok(file)
@@ -78,10 +87,10 @@ pub fn parse(
 fn check(
     text: &str,
     format: Format,
-    asked: Asked,
+    overrides: WorkflowOverrides,
     findings: &mut Findings,
 ) -> Option<WorkflowFile> {
-    let platform = asked.platform;
+    let platform = overrides.platform;
     let document = document::parse(text, format, findings)?;
     if validation::refuse(&document, findings) {
         return None;
@@ -89,7 +98,7 @@ fn check(
     let mut shape = Shape { platform, findings };
     let mut workflow = shape.object(&document, WORKFLOW, "");
     workflow.remove(SCHEMA_REFERENCE);
-    if asked.preflight {
+    if overrides.preflight {
         workflow.insert("preflight".to_owned(), Value::Bool(true));
     }
     let empty = Value::Object(Map::new());
@@ -107,7 +116,7 @@ fn check(
         Some(Value::Array(tables)) => tables,
         _ => Vec::new(),
     };
-    if tables.is_empty() && !findings.is_broken("tables") {
+    if tables.is_empty() && !findings.has_problem_at_or_above("tables") {
         findings.problem("tables", "there is no table; add at least one");
     }
     let mut checks = TableCheck {

@@ -17,7 +17,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "`{}` is no name for a workflow: use letters, digits and underscores, and begin with no digit",
+            "`{}` is not a valid workflow name: use letters, digits and underscores; the first character must not be a digit",
             shown(name)
         ))
     }

@@ -70,7 +70,7 @@ fn nearly_right() -> impl Strategy<Value = Value> {
 fn check_text(
     text: &str,
     format: Format,
-    platform: Platform,
+    platform: impl Into<WorkflowOverrides>,
 ) -> Result<WorkflowFile, ConfigErrors> {
     let mut findings = Findings::default();
     let file = check(text, format, platform.into(), &mut findings);
@@ -81,7 +81,7 @@ fn check_text(
 proptest! {
     #[test]
     fn no_tree_makes_it_panic(value in prop_oneof![any_json(), nearly_right()]) {
-        for platform in [Platform::Redshift, Platform::Postgresql, Platform::Sqlserver] {
+        for platform in [Some(Platform::Redshift), Some(Platform::Postgresql), Some(Platform::Sqlserver), None] {
             if let Err(errors) = check_text(&value.to_string(), Format::Json, platform) {
                 prop_assert!(!errors.problems.is_empty());
                 prop_assert_eq!(errors.to_string().lines().count(), errors.problems.len());

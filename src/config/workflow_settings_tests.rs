@@ -176,11 +176,11 @@ fn a_dry_run_ignores_synchronization_and_says_so() {
     let folder = tempfile::tempdir().expect("temporary directory");
     let path = folder.path().join("w.json");
     std::fs::write(&path, &text).expect("write");
-    let asked = Asked {
-        platform: Platform::Redshift,
+    let overrides = WorkflowOverrides {
+        platform: Some(Platform::Redshift),
         preflight: true,
     };
-    let file = load(&path, asked).expect("a workflow");
+    let file = load(&path, overrides).expect("a workflow");
     assert_eq!(file.tables[0].synchronization, Synchronization::None);
     assert_eq!(
         file.tables[0].preflight,

@@ -92,6 +92,24 @@ fn every_mistake_is_told_with_its_path() {
 }
 
 #[test]
+fn without_a_platform_what_depends_on_it_is_not_checked_and_all_else_is() {
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let path = folder.path().join("w.json");
+    let of_any = one(
+        r#", "includeChildTables": false, "whereClauseCriteria": "path = 'C:\\' AND a[1] ? 'x'""#,
+    );
+    std::fs::write(&path, &of_any).expect("write");
+    load(&path, None).expect("a workflow of some platform");
+    load(&path, Platform::Postgresql).expect_err("a `?`");
+    std::fs::write(&path, one(r#", "whereClauseCriterium": "a = 1", "columnTypeMappings": [{"sourceType": "int", "targetType": "INT); DROP"}]"#)).expect("write");
+    let told = load(&path, None).expect_err("mistakes").to_string();
+    assert!(
+        told.contains("whereClauseCriterium") && told.contains("is not a Snowflake type"),
+        "{told}"
+    );
+}
+
+#[test]
 fn what_is_refused_for_its_shape_is_refused_by_the_json_schema() {
     let shape = [
         "unknown key",
@@ -100,7 +118,7 @@ fn what_is_refused_for_its_shape_is_refused_by_the_json_schema() {
         " is none of ",
         "is out of range",
         "are the same key",
-        "is no version",
+        "is not a version",
         "is not known",
         "the partition size is given twice",
         "are both given",
@@ -108,8 +126,8 @@ fn what_is_refused_for_its_shape_is_refused_by_the_json_schema() {
         "the name is empty",
         "the text is empty",
         "quoted name",
-        "is no Snowflake type",
-        "is no path on a stage",
+        "is not a Snowflake type",
+        "is not a path on a stage",
     ];
     let mut num_shape = 0;
     for (_, text, expected) in refusals() {
@@ -335,7 +353,10 @@ fn a_file_that_is_not_there_or_is_no_text_is_told() {
     let path = folder.path().join("w.json");
     std::fs::write(&path, b"{\"\xff\"}").expect("write");
     let latin = load(&path, Platform::Redshift).expect_err("no UTF-8");
-    assert!(latin.to_string().contains("byte 2 is no UTF-8"), "{latin}");
+    assert!(
+        latin.to_string().contains("byte 2 is not valid UTF-8"),
+        "{latin}"
+    );
     load_json(&format!("\u{feff}{}", one(""))).expect("a byte order mark is no mistake");
 }
 

@@ -19,4 +19,13 @@ impl LogFormat {
         ("human", Self::Human),
         ("json", Self::Json),
     ];
+
+    /// The word that users write for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Human => "human",
+            Self::Json => "json",
+        }
+    }
 }

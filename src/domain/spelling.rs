@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.8;
 
 /// The known word that `word` was probably meant to be.
-pub fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest_match<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let (likeness, candidate) = by_likeness(word, known).into_iter().next()?;
     (likeness >= ALIKE).then_some(candidate)
 }
@@ -43,9 +43,9 @@ mod tests {
     #[test]
     fn the_likely_word_is_offered_whatever_its_style() {
         let known = ["tables", "tableName", "targetSizeMb"];
-        assert_eq!(meant("tabels", known), Some("tables"));
-        assert_eq!(meant("target-size-mb", known), Some("targetSizeMb"));
-        assert_eq!(meant("zzz", known), None);
+        assert_eq!(closest_match("tabels", known), Some("tables"));
+        assert_eq!(closest_match("target-size-mb", known), Some("targetSizeMb"));
+        assert_eq!(closest_match("zzz", known), None);
         assert_eq!(nearest("tabels", known, 2), ["tables", "tableName"]);
         assert_eq!(nearest("tabels", known, 9).len(), 3);
     }

@@ -1,7 +1,7 @@
 //! Which column of a table a written name means, and what messages say of names that mean none: pure.
 
 use crate::dialect::Dialect;
-use crate::domain::spelling::meant;
+use crate::domain::spelling::closest_match;
 use crate::domain::table::{SourceColumn, WrittenName};
 
 /// Columns that a message names at most.
@@ -42,7 +42,7 @@ fn nearest<'a>(
     names
         .clone()
         .find(is_same_but_case)
-        .or_else(|| meant(&exact, names))
+        .or_else(|| closest_match(&exact, names))
 }
 
 /// An exact name of the source as it stands in the JSON of a workflow's file: `"orders"`, `"\"orderId\""`.

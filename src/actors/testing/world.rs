@@ -12,6 +12,7 @@ use crate::actors::task_puller::WorkerTuning;
 use crate::actors::worker_supervisor::{WorkerSettings, WorkerSupervisor, WorkerSupervisorMsg};
 use crate::actors::workflow::WorkflowServices;
 use crate::checkpoint::ClaimRequest;
+use crate::config::defaults;
 use crate::domain::WorkflowId;
 use crate::domain::idle::IdlePolicy;
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
@@ -124,10 +125,10 @@ impl World {
         let settings = OrchestratorSettings {
             owner: owner.to_owned(),
             affinity: None,
-            lease: Duration::from_secs(60),
+            lease: defaults::LEASE,
             poll: self.settings.poll,
             reap_interval: Duration::from_secs(5),
-            max_failures: 5,
+            max_failures: defaults::MAX_FAILURES,
             services: WorkflowServices {
                 checkpoint: self.store.clone(),
                 loader: Arc::new(ProcessLoader::new(self.loader.clone())),

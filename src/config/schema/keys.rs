@@ -79,7 +79,7 @@ pub(in crate::config) const TABLE: &[Key] = &[
     key(
         "columnNamesToPartitionBy",
         Kind::Names(Side::Source),
-        "The ordered key that the table is cut by; left away: it is inferred from primary key, unique index or identity; []: one partition.",
+        "The ordered key that the table is cut by; omitted: it is inferred from primary key, unique index or identity; []: one partition.",
     ),
     key(
         "extraction",
@@ -128,7 +128,7 @@ pub(in crate::config) const TABLE: &[Key] = &[
     key(
         "primaryKeyColumns",
         Kind::Names(Side::Source),
-        "Columns that identify a row, for trackModifications, trackDeletions and enabledWithDedup; left away: inferred from the primary key or a unique index over NOT NULL columns.",
+        "Columns that identify a row, for trackModifications, trackDeletions and enabledWithDedup; omitted: inferred from the primary key or a unique index over NOT NULL columns.",
     ),
     key(
         "partitionSize",
