@@ -1,7 +1,7 @@
 //! Following a workflow to its end.
 
 use super::AppError;
-use crate::checkpoint::{CheckpointError, TableProgress, WorkflowCatalog, WorkflowSummary};
+use crate::checkpoint::{CheckpointError, HybridCheckpoint, TableProgress, WorkflowSummary};
 use crate::config::defaults;
 use crate::domain::WorkflowId;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ pub enum Followed {
 /// # Errors
 /// When the checkpoint cannot be asked for other than passing reasons.
 pub async fn follow(
-    catalog: &dyn WorkflowCatalog,
+    catalog: &HybridCheckpoint,
     id: WorkflowId,
     view: &mut dyn Watcher,
     stop: &mut (impl Future<Output = ()> + Unpin),
@@ -93,7 +93,7 @@ pub async fn follow(
 }
 
 async fn look(
-    catalog: &dyn WorkflowCatalog,
+    catalog: &HybridCheckpoint,
     id: WorkflowId,
 ) -> Result<(WorkflowSummary, Vec<TableProgress>), CheckpointError> {
     let workflow = catalog

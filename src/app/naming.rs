@@ -1,6 +1,6 @@
 //! Names for workflows whose users give none: made from the file's name and a number.
 
-use crate::checkpoint::{CheckpointError, HybridCheckpoint, NewWorkflow, WorkflowCatalog};
+use crate::checkpoint::{CheckpointError, HybridCheckpoint, NewWorkflow};
 use crate::config::workflow_name::{next, number};
 use crate::domain::WorkflowId;
 
@@ -11,7 +11,7 @@ const TRIES: usize = 20;
 /// one of the same file at the same time gets another; a repetition after a lost reply finds the one that it has created.
 ///
 /// # Errors
-/// As [`WorkflowCatalog::create_workflow`].
+/// As [`HybridCheckpoint::create_workflow`].
 pub async fn create_numbered(
     catalog: &HybridCheckpoint,
     stem: &str,

@@ -6,8 +6,19 @@ use super::schema;
 use crate::failpoint::Step;
 
 impl HybridCheckpoint {
-    /// As [`OrchestratorCheckpoint::bootstrap`] says.
-    pub(super) async fn create_or_upgrade(&self) -> Result<(), CheckpointError> {
+    /// Creates the metadata objects, or upgrades older ones (numbered migrations). Safe when several start at once. One
+    /// statement when they are there in this version's form; else it first looks whose objects of their names there are,
+    /// and refuses those of another tool ([`CheckpointError::Foreign`]) before anything is written.
+    ///
+    /// # Errors
+    /// As said, or why Snowflake cannot be asked.
+    pub async fn bootstrap(&self) -> Result<(), CheckpointError> {
+        self.create_or_upgrade().await?;
+        self.create_worksheet_objects().await;
+        Ok(())
+    }
+
+    async fn create_or_upgrade(&self) -> Result<(), CheckpointError> {
         let stored = self.stored_version().await?;
         if stored != Stored::Version(schema::VERSION) {
             // Before anything is written.

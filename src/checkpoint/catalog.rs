@@ -1,10 +1,9 @@
 //! What the command line asks of the hybrid tables.
 
 use super::catalog_contract::*;
+use super::cells::{Cells, corrupt, to_json};
 use super::contract::*;
-use super::hybrid::{
-    Cells, HybridCheckpoint, NO_SUCH_COLUMN, corrupt, has_code, is_absence, is_refusal, to_json,
-};
+use super::hybrid::{HybridCheckpoint, NO_SUCH_COLUMN, has_code, is_absence, is_refusal};
 use super::orchestrator::{of_affinity, open};
 use super::sql::{like, portions, text, text_opt, values};
 use crate::domain::WorkflowId;
@@ -13,7 +12,6 @@ use crate::domain::phase::WorkflowPhase;
 use crate::domain::retry::RetryPolicy;
 use crate::failpoint::Step;
 use crate::snowflake::SnowflakeError;
-use async_trait::async_trait;
 
 const SUMMARY: &str = "SELECT w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, \
     CASE WHEN w.STATUS IN ('COMPLETED', 'CANCELLED') THEN w.STATUS WHEN x.REQUEST = 'CANCEL' THEN 'CANCELLING' WHEN x.REQUEST = 'PAUSE' THEN 'PAUSED' ELSE w.STATUS END, \
@@ -86,7 +84,7 @@ impl HybridCheckpoint {
         let rows = match self.query(&sql).await {
             Err(error) if is_absence(&error) => return Ok(Vec::new()),
             Err(error) if has_code(&error, NO_SUCH_COLUMN) => {
-                self.check_version().await?;
+                self.check_schema().await?;
                 return Err(error);
             }
             rows => rows?,
@@ -213,13 +211,17 @@ impl HybridCheckpoint {
     }
 }
 
-#[async_trait]
-impl WorkflowCatalog for HybridCheckpoint {
-    async fn check_schema(&self) -> Result<(), CheckpointError> {
-        self.check_version().await
-    }
-
-    async fn create_workflow(&self, workflow: &NewWorkflow) -> Result<WorkflowId, CheckpointError> {
+/// What the command line asks.
+impl HybridCheckpoint {
+    /// Creates a workflow with its tables in one transaction and answers its id. A repetition after a lost reply
+    /// answers the same id.
+    ///
+    /// # Errors
+    /// [`CheckpointError::NameTaken`], or why the checkpoint cannot be asked.
+    pub async fn create_workflow(
+        &self,
+        workflow: &NewWorkflow,
+    ) -> Result<WorkflowId, CheckpointError> {
         let token = uuid::Uuid::new_v4().to_string();
         let mut failures = 0;
         loop {
@@ -237,7 +239,11 @@ impl WorkflowCatalog for HybridCheckpoint {
         }
     }
 
-    async fn list_workflows(&self) -> Result<Vec<WorkflowSummary>, CheckpointError> {
+    /// All workflows, newest first. One statement.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be asked.
+    pub async fn list_workflows(&self) -> Result<Vec<WorkflowSummary>, CheckpointError> {
         let sql = format!(
             "{SUMMARY} FROM {} {GROUP} ORDER BY w.CREATED_AT DESC, w.WORKFLOW_ID DESC",
             workflows(&self.s)
@@ -245,7 +251,11 @@ impl WorkflowCatalog for HybridCheckpoint {
         self.query(&sql).await?.iter().map(summary).collect()
     }
 
-    async fn find_workflow(
+    /// The workflow of this name, or else of this id. One statement.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be asked.
+    pub async fn find_workflow(
         &self,
         name_or_id: &str,
     ) -> Result<Option<WorkflowSummary>, CheckpointError> {
@@ -260,7 +270,14 @@ impl WorkflowCatalog for HybridCheckpoint {
         self.query(&sql).await?.first().map(summary).transpose()
     }
 
-    async fn table_progress(&self, id: WorkflowId) -> Result<Vec<TableProgress>, CheckpointError> {
+    /// Progress of each table. One statement.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be asked.
+    pub async fn table_progress(
+        &self,
+        id: WorkflowId,
+    ) -> Result<Vec<TableProgress>, CheckpointError> {
         let sql = format!(
             "SELECT TABLE_ID, SOURCE_TABLE, TARGET_TABLE, STATUS, ROW_ESTIMATE, PARTITIONS_TOTAL, PARTITIONS_PENDING, PARTITIONS_IN_EXTRACTION, PARTITIONS_IN_LOADING, PARTITIONS_COMPLETED, PARTITIONS_UNCHANGED, PARTITIONS_FAILED, PARTITIONS_CANCELLED, ROWS_EXTRACTED, ROWS_LOADED, BYTES, TIMESTAMPDIFF('millisecond', STARTED_AT, COALESCE(ENDED_AT, SYSDATE())), EXAMPLE_ERROR, PARTITIONS_WAITING, FAILED_ATTEMPTS, NEXT_ATTEMPT_AT, WAITS_BECAUSE, PARTITIONS_IN_LOADING, LOAD_FAILURES, NEXT_LOAD_AT, LOAD_ERROR FROM {}.TABLE_PROGRESS_WITH_EXAMPLE_ERROR WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID",
             self.s
@@ -294,7 +311,11 @@ impl WorkflowCatalog for HybridCheckpoint {
         self.query(&sql).await?.iter().map(read).collect()
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerSummary>, CheckpointError> {
+    /// All workers that have not signed off, by host. One statement.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be asked.
+    pub async fn workers(&self) -> Result<Vec<WorkerSummary>, CheckpointError> {
         let sql = format!(
             "SELECT WORKER_ID, AFFINITY, VERSION, RUNNING, CAPACITY, ROUND(ROWS_PER_SECOND), STARTED_AT, LAST_SEEN, GREATEST(TIMESTAMPDIFF('second', LAST_SEEN, SYSDATE()), 0) FROM {}.WORKER ORDER BY WORKER_ID",
             self.s
@@ -319,7 +340,11 @@ impl WorkflowCatalog for HybridCheckpoint {
         self.query(&sql).await?.iter().map(read).collect()
     }
 
-    async fn errors(&self, id: WorkflowId) -> Result<Vec<ErrorRow>, CheckpointError> {
+    /// All known errors. One statement.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be asked.
+    pub async fn errors(&self, id: WorkflowId) -> Result<Vec<ErrorRow>, CheckpointError> {
         let sql = format!(
             "SELECT SOURCE_TABLE, PARTITION_ID, ERROR, OCCURRED_AT FROM {}.DATA_MIGRATION_ERROR WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID, PARTITION_ID",
             self.s
@@ -336,7 +361,11 @@ impl WorkflowCatalog for HybridCheckpoint {
         self.query(&sql).await?.iter().map(read).collect()
     }
 
-    async fn warnings(&self, id: WorkflowId) -> Result<Vec<(String, String)>, CheckpointError> {
+    /// All warnings: (source table, text). One statement.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be asked.
+    pub async fn warnings(&self, id: WorkflowId) -> Result<Vec<(String, String)>, CheckpointError> {
         let sql = format!(
             "SELECT SOURCE_TABLE, WARNING FROM {}.DATA_MIGRATION_WARNING WHERE WORKFLOW_ID = {id} ORDER BY TABLE_ID",
             self.s

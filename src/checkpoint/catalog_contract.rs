@@ -1,11 +1,9 @@
 //! What the command line asks of the checkpoint.
 
-use super::contract::CheckpointError;
 use crate::domain::WorkflowId;
 use crate::domain::phase::WorkflowPhase;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
-use async_trait::async_trait;
 
 /// A workflow to create.
 #[derive(Clone, Debug)]
@@ -206,30 +204,4 @@ impl WorkerSummary {
     pub fn is_alive(&self) -> bool {
         self.silent_seconds < SILENT_AFTER_SECONDS
     }
-}
-
-/// What the command line asks.
-#[async_trait]
-pub trait WorkflowCatalog: Send + Sync {
-    /// Answers whether the metadata objects are there in this version's form. One statement; where they are not, a few more,
-    /// without a warehouse, that tell whether another tool's are there ([`CheckpointError::Foreign`]).
-    async fn check_schema(&self) -> Result<(), CheckpointError>;
-    /// Creates a workflow with its tables in one transaction and answers its id. A repetition after a lost reply
-    /// answers the same id.
-    async fn create_workflow(&self, workflow: &NewWorkflow) -> Result<WorkflowId, CheckpointError>;
-    /// All workflows, newest first. One statement.
-    async fn list_workflows(&self) -> Result<Vec<WorkflowSummary>, CheckpointError>;
-    /// The workflow of this name, or else of this id. One statement.
-    async fn find_workflow(
-        &self,
-        name_or_id: &str,
-    ) -> Result<Option<WorkflowSummary>, CheckpointError>;
-    /// Progress of each table. One statement.
-    async fn table_progress(&self, id: WorkflowId) -> Result<Vec<TableProgress>, CheckpointError>;
-    /// All workers that have not signed off, by host. One statement.
-    async fn workers(&self) -> Result<Vec<WorkerSummary>, CheckpointError>;
-    /// All known errors. One statement.
-    async fn errors(&self, id: WorkflowId) -> Result<Vec<ErrorRow>, CheckpointError>;
-    /// All warnings: (source table, text). One statement.
-    async fn warnings(&self, id: WorkflowId) -> Result<Vec<(String, String)>, CheckpointError>;
 }

@@ -1,9 +1,10 @@
 //! Changes of state, as the group commit brings them: each kind in one statement, and what became of them.
 
+use super::cells::{Cells, task_id, to_json};
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, task_id, to_json};
+use super::hybrid::HybridCheckpoint;
 use super::requests::{ENDED_TABLE, NO_LOAD_FAILURES};
-use super::sql::{list_of, number_list, portions, text, text_list, text_opt, values};
+use super::sql::{before, list_of, number_list, portions, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::task::TaskKind;
 use crate::domain::{Attempt, TableNo};
@@ -11,7 +12,7 @@ use crate::failpoint::Step;
 use std::collections::HashMap;
 
 impl HybridCheckpoint {
-    /// As [`OrchestratorCheckpoint::apply`] says.
+    /// As [`super::OrchestratorCheckpoint::apply`] says.
     pub(super) async fn apply_changes(
         &self,
         owned: &OwnedWorkflow,
@@ -95,9 +96,10 @@ impl HybridCheckpoint {
         for rows in portions(&rows) {
             changed += self.execute(Step::PartitionStaged, &format!(
                 "UPDATE {s}.\"PARTITION\" p SET PHASE = 'STAGED', ATTEMPT = v.A, MANIFEST = v.M, ROWS_STAGED = v.R, BYTES = v.B, STAGED_AT = SYSDATE() FROM ({}) v \
-                 WHERE {} AND p.PHASE = 'PENDING' AND {}",
+                 WHERE {} AND p.PHASE IN {} AND {}",
                 values(&["T", "P", "A", "M", "R", "B"], rows),
                 self.of_partitions(owned, rows),
+                before!(PartitionPhase::Staged),
                 self.fence(owned),
                 s = self.s
             ))
@@ -139,9 +141,10 @@ impl HybridCheckpoint {
             .collect();
         self.execute(Step::PartitionFailed, &format!(
             "UPDATE {s}.\"PARTITION\" p SET PHASE = 'FAILED', ERROR = v.E, FAILED_AT = SYSDATE() FROM ({}) v \
-             WHERE {} AND p.PHASE IN ('PENDING', 'STAGED') AND {}",
+             WHERE {} AND p.PHASE IN {} AND {}",
             values(&["T", "P", "E"], &rows),
             self.of_partitions(owned, &rows),
+            before!(PartitionPhase::Failed),
             self.fence(owned),
             s = self.s
         ))
@@ -162,10 +165,11 @@ impl HybridCheckpoint {
             .collect();
         self.execute(Step::TableEnd, &format!(
             "UPDATE {s}.TABLE_STATE t SET PHASE = v.F, ERROR = v.E, ENDED_AT = SYSDATE(), LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} FROM ({}) v \
-             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND t.PHASE NOT IN {ENDED_TABLE} AND t.TABLE_NO IN {}",
+             WHERE t.WORKFLOW_ID = {} AND t.TABLE_NO = v.T AND t.OWNER_EPOCH = {} AND ({}) AND t.TABLE_NO IN {}",
             values(&["T", "F", "E"], &rows),
             owned.id,
             owned.epoch,
+            may_end(),
             list_of(&rows, 0),
             s = self.s
         ))
@@ -276,4 +280,15 @@ impl HybridCheckpoint {
         });
         Ok(settled.collect())
     }
+}
+
+/// The condition that table `t` may end as row `v` says.
+fn may_end() -> String {
+    let ends = [
+        TablePhase::Completed,
+        TablePhase::Failed,
+        TablePhase::Cancelled,
+    ];
+    let may_end = |end: TablePhase| format!("v.F = '{end}' AND t.PHASE IN {}", before!(end));
+    ends.map(may_end).join(" OR ")
 }

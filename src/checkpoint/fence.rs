@@ -24,8 +24,9 @@
 //! - **State of earlier runs** is held by a workflow's id. Whoever took it and lost it in the same moment is told by the
 //!   plan's and by each load's own statements, which name that id and must change a row.
 
+use super::cells::Cells;
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint};
+use super::hybrid::HybridCheckpoint;
 use crate::failpoint::Step;
 
 /// What every step adds: so many times it was taken, for whoever reads it; and below that something of its own.
@@ -65,7 +66,7 @@ impl HybridCheckpoint {
         }
     }
 
-    /// As [`OrchestratorCheckpoint::fence_tables`] says.
+    /// As [`super::OrchestratorCheckpoint::fence_tables`] says.
     pub(super) async fn fence_all_tables(
         &self,
         owned: &OwnedWorkflow,

@@ -1,11 +1,11 @@
 //! The checkpoint in hybrid tables.
 
+use super::cells::Cells;
 use super::contract::{CheckpointError, StoreError, StoreFailure};
 use super::limits::KnownLimits;
 use super::schema;
 use super::shown::shown;
 use crate::domain::retry::RetryPolicy;
-use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeClient, SnowflakeError, Statement};
@@ -64,8 +64,12 @@ impl HybridCheckpoint {
         self.client.end_transactions(patience).await
     }
 
-    /// Whether the metadata objects are there in this version's form.
-    pub(super) async fn check_version(&self) -> Result<(), CheckpointError> {
+    /// Answers whether the metadata objects are there in this version's form. One statement; where they are not, a few more,
+    /// without a warehouse, that tell whether another tool's are there ([`CheckpointError::Foreign`]).
+    ///
+    /// # Errors
+    /// What is wrong with them, or why Snowflake cannot be asked.
+    pub async fn check_schema(&self) -> Result<(), CheckpointError> {
         let stored = self.stored_version().await?;
         if stored == Stored::Version(schema::VERSION) {
             return Ok(());
@@ -124,15 +128,6 @@ impl HybridCheckpoint {
                 created => return created,
             }
         }
-    }
-
-    /// The question whether a load's transaction still is the one that has changed the checkpoint: its own change of the
-    /// table's row is seen there, and nowhere else before it is committed.
-    pub fn load_holds(&self, id: WorkflowId, table_no: TableNo, load: u64) -> String {
-        format!(
-            "SELECT 1 FROM {}.TABLE_STATE WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND LOAD_SEQ = {load}",
-            self.s
-        )
     }
 
     async fn create_all(&self, statements: &[String]) -> Result<(), CheckpointError> {
@@ -305,110 +300,4 @@ impl From<SnowflakeError> for CheckpointError {
             source: Some(Box::new(error)),
         })
     }
-}
-
-/// Reads a row's cells in order.
-pub(super) struct Cells<'a>(pub(super) &'a Row, pub(super) usize);
-
-impl Cells<'_> {
-    pub(super) fn text_opt(&mut self) -> Option<String> {
-        self.1 += 1;
-        self.0.get(self.1 - 1).cloned().flatten()
-    }
-
-    pub(super) fn text(&mut self) -> Result<String, CheckpointError> {
-        let index = self.1;
-        self.text_opt()
-            .ok_or_else(|| corrupt(&format!("column {}", index + 1), "it is NULL"))
-    }
-
-    pub(super) fn number<T: std::str::FromStr>(&mut self) -> Result<T, CheckpointError> {
-        let index = self.1;
-        let text = self.text()?;
-        // An aggregate may come with an empty fraction.
-        let whole = text.split('.').next().unwrap_or_default();
-        whole.parse().map_err(|_| {
-            corrupt(
-                &format!("column {}", index + 1),
-                &format!("`{text}` is no number of its kind"),
-            )
-        })
-    }
-
-    pub(super) fn number_opt<T: std::str::FromStr>(&mut self) -> Option<T> {
-        self.text_opt()
-            .and_then(|text| text.split('.').next().unwrap_or_default().parse().ok())
-    }
-
-    pub(super) fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, CheckpointError> {
-        let index = self.1;
-        let text = self.text()?;
-        serde_json::from_str(&text)
-            .map_err(|error| corrupt(&format!("column {}", index + 1), &error.to_string()))
-    }
-
-    pub(super) fn json_opt<T: serde::de::DeserializeOwned>(
-        &mut self,
-    ) -> Result<Option<T>, CheckpointError> {
-        let index = self.1;
-        self.text_opt()
-            .map(|text| serde_json::from_str(&text))
-            .transpose()
-            .map_err(|error| corrupt(&format!("column {}", index + 1), &error.to_string()))
-    }
-
-    /// A timestamp, which Snowflake writes as seconds since 1970 with a fraction, in ISO 8601.
-    pub(super) fn time_opt(&mut self) -> Option<String> {
-        let text = self.text_opt()?;
-        let seconds: f64 = text.split(' ').next().unwrap_or_default().parse().ok()?;
-        #[allow(clippy::cast_possible_truncation)] // Whole seconds are what people read.
-        chrono::DateTime::from_timestamp(seconds as i64, 0)
-            .map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
-    }
-}
-
-pub(super) fn corrupt(what: &str, reason: &str) -> CheckpointError {
-    CheckpointError::Corrupt {
-        what: what.to_owned(),
-        reason: reason.to_owned(),
-    }
-}
-
-pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, CheckpointError> {
-    serde_json::to_string(value).map_err(|error| corrupt("a value to store", &error.to_string()))
-}
-
-/// A task's key: the same work has the same key.
-pub(super) fn task_id(
-    workflow: crate::domain::WorkflowId,
-    kind: crate::domain::task::TaskKind,
-    table: crate::domain::TableNo,
-    partition: Option<crate::domain::PartitionNo>,
-) -> String {
-    match partition {
-        Some(partition) => format!("{workflow}/{table}/{partition}/{}", kind_text(kind)),
-        None => format!("{workflow}/{table}/{}", kind_text(kind)),
-    }
-}
-
-pub(super) fn kind_text(kind: crate::domain::task::TaskKind) -> &'static str {
-    match kind {
-        crate::domain::task::TaskKind::Analyze => "ANALYZE",
-        crate::domain::task::TaskKind::Extract => "EXTRACT",
-    }
-}
-
-pub(super) fn parse_kind(text: &str) -> Result<crate::domain::task::TaskKind, CheckpointError> {
-    match text {
-        "ANALYZE" => Ok(crate::domain::task::TaskKind::Analyze),
-        "EXTRACT" => Ok(crate::domain::task::TaskKind::Extract),
-        other => Err(corrupt("a task's kind", &format!("`{other}` is none"))),
-    }
-}
-
-pub(super) fn parse_platform(
-    text: &str,
-) -> Result<crate::domain::table::Platform, CheckpointError> {
-    crate::domain::table::Platform::parse(text)
-        .ok_or_else(|| corrupt("a source platform", &format!("`{text}` is none")))
 }

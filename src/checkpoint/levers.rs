@@ -1,9 +1,10 @@
 //! What the command line asks of the hybrid tables to steer workflows. It writes requests, which the workflow's owner
 //! carries out, and stops tasks that nobody wants any more.
 
+use super::cells::{Cells, corrupt};
 use super::contract::*;
 use super::fence::unique_step;
-use super::hybrid::{Cells, HybridCheckpoint, corrupt};
+use super::hybrid::HybridCheckpoint;
 use super::lever_contract::*;
 use super::lever_sql::{Operands, statements};
 use super::requests::{request, state_taken};

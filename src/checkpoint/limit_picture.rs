@@ -1,7 +1,8 @@
 //! What a choice under rate limits is made of: the limits, what runs, and what could start.
 
+use super::cells::{Cells, corrupt, parse_kind};
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, corrupt, parse_kind};
+use super::hybrid::HybridCheckpoint;
 use super::sql::text;
 use super::worker::TASK_ORDER;
 use super::worker_contract::ClaimRequest;

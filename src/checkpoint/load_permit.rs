@@ -1,8 +1,9 @@
 //! Loads under rate limits: each has a permit in its table's row, by which it counts. Also while no limit is set: the first one
 //! that is finds those that run.
 
+use super::cells::Cells;
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint};
+use super::hybrid::HybridCheckpoint;
 use super::limit_picture::{IS_SET, LoadPermit, Picture, read};
 use crate::domain::TableNo;
 use crate::domain::limits::{Activity, Scope, admit};

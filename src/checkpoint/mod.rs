@@ -6,6 +6,7 @@
 mod bootstrap;
 mod catalog;
 mod catalog_contract;
+mod cells;
 mod changes;
 mod contract;
 mod fence;
@@ -15,14 +16,17 @@ mod lever_sql;
 mod levers;
 mod limit_picture;
 mod limits;
+mod load_ledger;
 mod load_permit;
 mod migration_status;
 mod orchestrator;
+mod orchestrator_contract;
 mod ownership;
 mod plan;
 mod procedures;
 mod purge;
 mod requests;
+mod rows;
 mod schema;
 mod shown;
 mod sql;
@@ -34,11 +38,17 @@ mod worker_contract;
 mod workflow_end;
 mod worksheet;
 
+#[cfg(test)]
+mod contract_tests;
+#[cfg(test)]
+pub mod testing;
+
 pub use catalog_contract::*;
 pub use contract::*;
 pub use hybrid::HybridCheckpoint;
 pub use lever_contract::*;
 pub use load_permit::Admission;
+pub use orchestrator_contract::*;
 pub use shown::shown;
 pub use worker_contract::*;
 

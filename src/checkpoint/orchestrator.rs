@@ -1,23 +1,22 @@
 //! What an orchestrator asks of the hybrid tables.
 
+use super::cells::{Cells, kind_text, task_id, to_json};
 use super::contract::*;
 use super::fence::unique_step;
-use super::hybrid::{
-    Cells, HybridCheckpoint, corrupt, kind_text, parse_kind, parse_platform, task_id, to_json,
-};
-use super::load_permit::Admission;
-use super::requests::{ENDED_TABLE, NO_LOAD_FAILURES, request};
+use super::hybrid::HybridCheckpoint;
+use super::orchestrator_contract::*;
+use super::requests::ENDED_TABLE;
+use super::rows::{ended_task, owned_workflow, partition_state, phase_count, table_state};
 use super::sql::{
     bound_values, from_now, like, marks, number_list, portions, text, text_list, text_opt, values,
 };
 use crate::domain::affinity::AffinityFilter;
-use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
+use crate::domain::phase::{PartitionPhase, WorkflowPhase};
 use crate::domain::request::Orders;
 use crate::domain::table::TableRef;
-use crate::domain::table_plan::TablePlan;
-use crate::domain::{Attempt, OwnerEpoch, PartitionNo, TableNo, WorkflowId};
+use crate::domain::{OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use crate::failpoint::Step;
-use crate::snowflake::{Bind, Row, Statement};
+use crate::snowflake::{Bind, Statement};
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -58,20 +57,6 @@ impl HybridCheckpoint {
     }
 }
 
-fn partition_state(row: &Row) -> Result<PartitionState, CheckpointError> {
-    let mut c = Cells(row, 0);
-    let partition_no = PartitionNo(c.number()?);
-    let phase = c.text()?;
-    Ok(PartitionState {
-        partition_no,
-        phase: PartitionPhase::parse(&phase)
-            .ok_or_else(|| corrupt("a partition's phase", &phase))?,
-        slice: c.json()?,
-        attempt: c.number_opt().map(Attempt),
-        manifest: c.json_opt()?,
-    })
-}
-
 /// The condition on a workflow's row that there is something to do. A request to run again may come in the moment in which
 /// the workflow ends.
 pub(super) fn open(s: &str) -> String {
@@ -96,12 +81,6 @@ fn phase_list(phases: &[PartitionPhase]) -> String {
 
 #[async_trait]
 impl OrchestratorCheckpoint for HybridCheckpoint {
-    async fn bootstrap(&self) -> Result<(), CheckpointError> {
-        self.create_or_upgrade().await?;
-        self.create_worksheet_objects().await;
-        Ok(())
-    }
-
     async fn take_workflows(
         &self,
         search: &WorkflowSearch<'_>,
@@ -141,26 +120,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
              FROM {s}.WORKFLOW w LEFT JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.OWNER_TOKEN = ?"
         );
         let sql = Statement::bound(sql, vec![Bind::from(token.as_str())]);
-        let mut taken = Vec::new();
-        for row in self.query(sql).await? {
-            let mut c = Cells(&row, 0);
-            let (id, epoch, name) = (WorkflowId(c.number()?), OwnerEpoch(c.number()?), c.text()?);
-            let (platform, affinity, status) =
-                (parse_platform(&c.text()?)?, c.text_opt(), c.text()?);
-            let phase = WorkflowPhase::parse(&status)
-                .ok_or_else(|| corrupt("a workflow's status", &status))?;
-            taken.push(OwnedWorkflow {
-                id,
-                epoch,
-                name,
-                platform,
-                affinity,
-                phase,
-                request: request(c.text_opt())?,
-                request_seq: c.number()?,
-            });
-        }
-        Ok(taken)
+        self.query(sql).await?.iter().map(owned_workflow).collect()
     }
 
     async fn fence_tables(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
@@ -224,21 +184,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
              LEFT JOIN {s}.TABLE_REQUEST r ON r.WORKFLOW_ID = t.WORKFLOW_ID AND r.TABLE_NO = t.TABLE_NO WHERE t.WORKFLOW_ID = {id} ORDER BY t.TABLE_NO",
             s = self.s
         );
-        let read = |row: &Row| {
-            let mut c = Cells(row, 0);
-            let (table_no, phase) = (TableNo(c.number()?), c.text()?);
-            let phase =
-                TablePhase::parse(&phase).ok_or_else(|| corrupt("a table's phase", &phase))?;
-            Ok(TableState {
-                table_no,
-                phase,
-                spec: c.json()?,
-                plan: c.json_opt()?,
-                num_partitions: c.number()?,
-                request: request(c.text_opt())?,
-            })
-        };
-        self.query(&sql).await?.iter().map(read).collect()
+        self.query(&sql).await?.iter().map(table_state).collect()
     }
 
     async fn load_partitions(
@@ -265,16 +211,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             "SELECT PHASE, COUNT(*) FROM {}.\"PARTITION\" WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} GROUP BY PHASE",
             self.s
         );
-        let read = |row: &Row| {
-            let mut c = Cells(row, 0);
-            let phase = c.text()?;
-            Ok((
-                PartitionPhase::parse(&phase)
-                    .ok_or_else(|| corrupt("a partition's phase", &phase))?,
-                c.number()?,
-            ))
-        };
-        self.query(&sql).await?.iter().map(read).collect()
+        self.query(&sql).await?.iter().map(phase_count).collect()
     }
 
     async fn start_workflow(&self, owned: &OwnedWorkflow) -> Result<(), CheckpointError> {
@@ -390,36 +327,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
             self.s,
             number_list(workflows)
         );
-        let read = |row: &Row| {
-            let mut c = Cells(row, 0);
-            let (task_id, kind, workflow_id, table_no) = (
-                c.text()?,
-                parse_kind(&c.text()?)?,
-                WorkflowId(c.number()?),
-                TableNo(c.number()?),
-            );
-            let (partition_no, attempt, status) = (
-                c.number_opt().map(PartitionNo),
-                Attempt(c.number()?),
-                c.text()?,
-            );
-            let (result, error) = (c.text_opt(), c.text_opt());
-            let result = if status == "COMPLETED" {
-                Ok(result.unwrap_or_default())
-            } else {
-                Err(error.unwrap_or_default())
-            };
-            Ok(EndedTask {
-                task_id,
-                kind,
-                workflow_id,
-                table_no,
-                partition_no,
-                attempt,
-                result,
-            })
-        };
-        self.query(&sql).await?.iter().map(read).collect()
+        self.query(&sql).await?.iter().map(ended_task).collect()
     }
 
     async fn apply(
@@ -465,52 +373,5 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         );
         self.client.execute(Step::LoadWaits, &sql).await?;
         Ok(())
-    }
-
-    fn load_statements(
-        &self,
-        owned: &OwnedWorkflow,
-        table_no: TableNo,
-        plan: &TablePlan,
-        units: &[LoadUnit],
-        load: u64,
-        admission: Admission,
-    ) -> Vec<(String, u64)> {
-        let (s, id) = (&self.s, owned.id);
-        let unasked = match admission {
-            Admission::Unasked => format!(" AND {}", self.no_limits()),
-            Admission::Permitted | Admission::Forbidden => String::new(),
-        };
-        let rows: Vec<_> = units
-            .iter()
-            .map(|unit| {
-                vec![
-                    unit.key.partition_no.to_string(),
-                    unit.attempt.to_string(),
-                    unit.rows.to_string(),
-                ]
-            })
-            .collect();
-        let mut statements = vec![
-            (
-                format!(
-                    "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = {load}, LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
-                     AND LOAD_PERMIT = {epoch}{unasked}",
-                    epoch = owned.epoch,
-                ),
-                1,
-            ),
-            (
-                format!(
-                    "UPDATE {s}.\"PARTITION\" p SET PHASE = 'LOADED', ROWS_LOADED = v.R, LOADED_AT = SYSDATE() FROM ({}) v \
-                     WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = {table_no} AND p.PARTITION_NO = v.P AND p.ATTEMPT = v.A AND p.PHASE = 'STAGED' AND p.PARTITION_NO IN {}",
-                    values(&["P", "A", "R"], &rows),
-                    number_list(units.iter().map(|unit| unit.key.partition_no))
-                ),
-                units.len() as u64,
-            ),
-        ];
-        statements.extend(self.sync_load_statements(owned, plan, units));
-        statements
     }
 }

@@ -1,11 +1,13 @@
 //! A table's plan, written in one transaction.
 
+use super::cells::{task_id, to_json};
 use super::contract::*;
-use super::hybrid::{HybridCheckpoint, task_id, to_json};
+use super::hybrid::HybridCheckpoint;
+use super::orchestrator_contract::*;
 use super::requests::QUEUED_AGAIN;
-use super::sql::{portions, text, values};
+use super::sql::{before, portions, text, values};
 use crate::domain::TableNo;
-use crate::domain::phase::PartitionPhase;
+use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::task::TaskKind;
 use crate::failpoint::Step;
 
@@ -34,11 +36,12 @@ impl HybridCheckpoint {
         let written: Result<bool, CheckpointError> = async {
             let update = format!(
                 "UPDATE {s}.TABLE_STATE SET PHASE = 'EXECUTING', EXTRACTION = {}, NUM_PARTITIONS = {}, ROW_ESTIMATE = {}, BYTE_ESTIMATE = {} \
-                 WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND PHASE IN ('PENDING', 'ANALYZING') AND OWNER_EPOCH = {}",
+                 WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND PHASE IN {} AND OWNER_EPOCH = {}",
                 text(&to_json(&planned.plan)?),
                 planned.partitions.len(),
                 planned.row_estimate,
                 planned.byte_estimate,
+                before!(TablePhase::Executing),
                 owned.epoch
             );
             if transaction.execute(Step::PlanTable, &update).await? != 1 {

@@ -1,6 +1,7 @@
 //! The end of a task's row: the queue does not grow for ever.
 
-use super::hybrid::{Cells, HybridCheckpoint};
+use super::cells::Cells;
+use super::hybrid::HybridCheckpoint;
 use super::sql::number_list;
 use crate::failpoint::Step;
 

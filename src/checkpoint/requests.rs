@@ -2,8 +2,9 @@
 //!
 //! Only the command line and the procedures of the worksheet write requests, and only a workflow's owner carries them out, fenced by its epoch.
 
+use super::cells::{Cells, corrupt};
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, corrupt};
+use super::hybrid::HybridCheckpoint;
 use super::sql::{number_list, text, text_list, values};
 use crate::domain::request::{Orders, Request};
 use crate::domain::table_plan::TablePlan;
@@ -45,7 +46,7 @@ impl HybridCheckpoint {
         })
     }
 
-    /// As [`OrchestratorCheckpoint::carry_out`] says.
+    /// As [`super::OrchestratorCheckpoint::carry_out`] says.
     pub(super) async fn carry_out_orders(
         &self,
         owned: &OwnedWorkflow,

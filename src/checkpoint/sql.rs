@@ -15,6 +15,14 @@ pub(super) fn text_list<'a>(values: impl IntoIterator<Item = &'a str>) -> String
     )
 }
 
+/// The phases from which work goes on to this one, for IN.
+macro_rules! before {
+    ($phase:expr) => {
+        $crate::checkpoint::sql::text_list($phase.predecessors().map(|phase| phase.as_str()))
+    };
+}
+pub(super) use before;
+
 /// A list of numbers for IN.
 pub(super) fn number_list<T: std::fmt::Display>(values: impl IntoIterator<Item = T>) -> String {
     format!(

@@ -4,8 +4,10 @@
 //! loads may move the state on, and a workflow takes it only when the one that had it has ended or is being cancelled. So the range of a
 //! watermark can be neither read nor loaded twice by two workflows of the same table.
 
+use super::cells::{Cells, corrupt, to_json};
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, corrupt, to_json};
+use super::hybrid::HybridCheckpoint;
+use super::orchestrator_contract::*;
 use super::sql::{list_of, number_list, portions, text, text_opt, values};
 use crate::domain::analysis::{SyncPartition, SyncSnapshot, fingerprint};
 use crate::domain::planned::SyncPlan;

@@ -1,7 +1,8 @@
 //! What a worker asks of the hybrid tables.
 
+use super::cells::{Cells, parse_kind, parse_platform};
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, parse_kind, parse_platform};
+use super::hybrid::HybridCheckpoint;
 use super::sql::{bound_values, from_now, list_of, marks, text, text_list, text_opt, values};
 use super::worker_contract::*;
 use crate::domain::table_plan::TablePlan;
@@ -61,10 +62,6 @@ impl HybridCheckpoint {
 
 #[async_trait]
 impl WorkerCheckpoint for HybridCheckpoint {
-    async fn check_schema(&self) -> Result<(), CheckpointError> {
-        self.check_version().await
-    }
-
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError> {
         let s = &self.s;
         let token = ClaimToken::generate();

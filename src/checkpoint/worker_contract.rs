@@ -78,9 +78,6 @@ pub struct WorkerInfo {
 /// What a worker asks.
 #[async_trait]
 pub trait WorkerCheckpoint: Send + Sync {
-    /// Answers whether the metadata objects are there in this version's form. One statement; where they are not, a few more,
-    /// without a warehouse, that tell whether another tool's are there ([`CheckpointError::Foreign`]).
-    async fn check_schema(&self) -> Result<(), CheckpointError>;
     /// Takes up to `limit` tasks, in the order of their priority; no more than rate limits allow. One statement when there
     /// is none, one more to read what was won; while limits are set, a transaction of five statements when some may run, and one
     /// more when the first tasks are all forbidden.

@@ -1,7 +1,8 @@
 //! The end of a workflow, written in one transaction; and what whoever cleans up after it asks.
 
+use super::cells::{Cells, corrupt};
 use super::contract::*;
-use super::hybrid::{Cells, HybridCheckpoint, corrupt};
+use super::hybrid::HybridCheckpoint;
 use super::requests::ENDED_TABLE;
 use crate::domain::TableNo;
 use crate::domain::phase::WorkflowPhase;
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl HybridCheckpoint {
-    /// As [`OrchestratorCheckpoint::complete_workflow`] says.
+    /// As [`super::OrchestratorCheckpoint::complete_workflow`] says.
     pub(super) async fn end_workflow(
         &self,
         owned: &OwnedWorkflow,

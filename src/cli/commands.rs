@@ -7,7 +7,7 @@ use super::{doctor, lever_commands, source_commands};
 use crate::app::follow::{Followed, follow};
 use crate::app::{AppError, naming};
 use crate::checkpoint::{
-    HybridCheckpoint, NewWorkflow, TableProgress, WorkerSummary, WorkflowCatalog, WorkflowSummary,
+    HybridCheckpoint, NewWorkflow, TableProgress, WorkerSummary, WorkflowSummary,
 };
 use crate::cli::report::progress::ProgressView;
 use crate::cli::report::tables as report;
@@ -168,11 +168,7 @@ async fn create(arguments: CreateArguments) -> Result<Ending, AppError> {
     let catalog = catalog(&arguments.connection)?;
     let mut stop = pin!(shutdown::requested().map_err(no_signals)?);
     let created = async {
-        wait_for_metadata(
-            || WorkflowCatalog::check_schema(&catalog),
-            METADATA_PATIENCE,
-        )
-        .await?;
+        wait_for_metadata(|| catalog.check_schema(), METADATA_PATIENCE).await?;
         match &stem {
             Some(stem) => naming::create_numbered(&catalog, stem, &mut workflow).await,
             None => catalog.create_workflow(&workflow).await,
@@ -299,7 +295,7 @@ fn ending(workflow: &WorkflowSummary, tables: &[TableProgress]) -> Ending {
 async fn list(arguments: ListArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let catalog = catalog(&arguments.connection)?;
-    WorkflowCatalog::check_schema(&catalog).await?;
+    catalog.check_schema().await?;
     let workflows = catalog.list_workflows().await?;
     if arguments.json {
         println!("{}", json!({ "workflows": workflows }));
@@ -312,7 +308,7 @@ async fn list(arguments: ListArguments) -> Result<Ending, AppError> {
 async fn list_workers(arguments: ListArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let catalog = catalog(&arguments.connection)?;
-    WorkflowCatalog::check_schema(&catalog).await?;
+    catalog.check_schema().await?;
     let workers = catalog.workers().await?;
     if arguments.json {
         let state = |w: &WorkerSummary| if w.is_alive() { "alive" } else { "silent" };
@@ -335,7 +331,7 @@ async fn list_workers(arguments: ListArguments) -> Result<Ending, AppError> {
 async fn status(arguments: StatusArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let catalog = catalog(&arguments.connection)?;
-    WorkflowCatalog::check_schema(&catalog).await?;
+    catalog.check_schema().await?;
     let Some(workflow) = catalog.find_workflow(&arguments.workflow).await? else {
         return Err(no_such_workflow(&catalog, &arguments.workflow).await?);
     };
@@ -368,7 +364,7 @@ async fn status(arguments: StatusArguments) -> Result<Ending, AppError> {
 
 /// The refusal of a name that no workflow has.
 pub(super) async fn no_such_workflow(
-    catalog: &dyn WorkflowCatalog,
+    catalog: &HybridCheckpoint,
     name: &str,
 ) -> Result<AppError, AppError> {
     let known: Vec<String> = catalog

@@ -5,7 +5,7 @@ use super::arguments::LeverArguments;
 use super::commands::{COMMAND_LOGS, catalog, no_signals, no_such_workflow};
 use crate::app::AppError;
 use crate::app::requests::{self, Steered};
-use crate::checkpoint::{SteeredTable, WorkflowCatalog};
+use crate::checkpoint::SteeredTable;
 use crate::domain::log_format::LogFormat;
 use crate::domain::request::{Lever, Request};
 use crate::roles::shutdown;
@@ -17,7 +17,7 @@ use std::pin::pin;
 pub(super) async fn pull(lever: Lever, arguments: LeverArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let catalog = catalog(&arguments.connection)?;
-    WorkflowCatalog::check_schema(&catalog).await?;
+    catalog.check_schema().await?;
     let name = &arguments.workflow;
     let mut stop = pin!(shutdown::requested().map_err(no_signals)?);
     let pulled = requests::pull(&catalog, name, lever, &arguments.tables);

@@ -1,9 +1,10 @@
 //! Phases of workflows, tables, partitions and tasks, and which change may follow which.
-//! A phase is stored by [`as_str`](PartitionPhase::as_str); every change names the phase it leaves. What has ended stays so,
-//! unless an operator asks for it to run again ([`Request::Retry`](super::request::Request::Retry)).
+//! A phase is stored by [`as_str`](PartitionPhase::as_str); every change names the phases that it may leave. What has ended
+//! stays so, unless an operator asks for it to run again ([`Request::Retry`](super::request::Request::Retry)). The suite of
+//! the checkpoint's contract holds every change of both stores against this.
 
 macro_rules! phase {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal -> [$($next:ident),*]),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal -> [$($next:ident),*] $(or [$($asked:ident),*])?),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name { $($(#[$vdoc])* $variant),+ }
@@ -22,14 +23,34 @@ macro_rules! phase {
                 match text { $($text => Some(Self::$variant),)+ _ => None }
             }
 
-            /// The phases that may follow.
-            pub fn successors(self) -> &'static [Self] {
+            /// The phases that follow while the work goes on.
+            fn successors(self) -> &'static [Self] {
                 match self { $(Self::$variant => &[$(Self::$next),*]),+ }
             }
 
-            /// Whether nothing follows, unless an operator asks for it.
+            /// The phases that follow because somebody has asked for the work again, or does not want it any more.
+            fn asked_successors(self) -> &'static [Self] {
+                match self { $(Self::$variant => &[$($(Self::$asked),*)?]),+ }
+            }
+
+            /// Whether the work may go on to this phase.
+            pub fn may_become(self, next: Self) -> bool {
+                self.successors().contains(&next)
+            }
+
+            /// Whether this phase may follow at all: also because somebody has asked for it.
+            pub fn may_be_followed_by(self, next: Self) -> bool {
+                self.may_become(next) || self.asked_successors().contains(&next)
+            }
+
+            /// Whether nothing follows, unless somebody asks for it.
             pub fn is_terminal(self) -> bool {
                 self.successors().is_empty()
+            }
+
+            /// The phases from which the work goes on to this one.
+            pub fn predecessors(self) -> impl Iterator<Item = Self> {
+                Self::ALL.iter().copied().filter(move |phase| phase.may_become(self))
             }
         }
 
@@ -44,14 +65,14 @@ macro_rules! phase {
 phase! {
     /// A workflow's life.
     WorkflowPhase {
-        /// Created, no task yet.
-        Pending = "PENDING" -> [Executing, Completed],
-        /// Some task is not terminal.
+        /// Created, not started yet.
+        Pending = "PENDING" -> [Executing],
+        /// Some table has not ended.
         Executing = "EXECUTING" -> [Completed, Cancelled],
         /// Every table has ended.
-        Completed = "COMPLETED" -> [],
+        Completed = "COMPLETED" -> [] or [Executing],
         /// Every table has ended, some of them because the workflow was cancelled.
-        Cancelled = "CANCELLED" -> [],
+        Cancelled = "CANCELLED" -> [] or [Executing],
     }
 }
 
@@ -59,17 +80,17 @@ phase! {
     /// A table's life.
     TablePhase {
         /// Nothing done yet.
-        Pending = "PENDING" -> [Analyzing, Failed, Cancelled],
-        /// An analyze task is queued or running.
+        Pending = "PENDING" -> [Analyzing, Executing, Failed, Cancelled],
+        /// An analyze task is queued or running. A table may be planned without this phase: it is for people alone.
         Analyzing = "ANALYZING" -> [Executing, Failed, Cancelled],
         /// Its partitions are written; extraction and loading go on.
         Executing = "EXECUTING" -> [Completed, Failed, Cancelled],
         /// All partitions are loaded.
         Completed = "COMPLETED" -> [],
         /// The table could not be analyzed or created, or some partition failed.
-        Failed = "FAILED" -> [],
+        Failed = "FAILED" -> [] or [Pending, Executing],
         /// An operator has cancelled it: what was loaded until then stays.
-        Cancelled = "CANCELLED" -> [],
+        Cancelled = "CANCELLED" -> [] or [Pending, Executing],
     }
 }
 
@@ -79,15 +100,15 @@ phase! {
         /// Its extraction is queued or running.
         Pending = "PENDING" -> [Staged, Failed, Cancelled],
         /// An attempt won; its manifest says what to load.
-        Staged = "STAGED" -> [Loaded, Failed, Cancelled],
+        Staged = "STAGED" -> [Loaded, Failed, Cancelled] or [Pending],
         /// Its rows are in the target, committed together with this phase.
         Loaded = "LOADED" -> [],
         /// Given up; the error says why.
-        Failed = "FAILED" -> [],
+        Failed = "FAILED" -> [] or [Pending],
         /// Nothing was to be moved: the target has its rows since an earlier run.
         Unchanged = "UNCHANGED" -> [],
         /// An operator has cancelled it before its rows were loaded.
-        Cancelled = "CANCELLED" -> [],
+        Cancelled = "CANCELLED" -> [] or [Pending],
     }
 }
 
@@ -95,15 +116,15 @@ phase! {
     /// A task's life.
     TaskPhase {
         /// Free to be claimed (not before its time).
-        Pending = "PENDING" -> [Claimed, Failed, Cancelled],
+        Pending = "PENDING" -> [Claimed, Cancelled],
         /// A worker holds it by lease.
         Claimed = "CLAIMED" -> [Pending, Completed, Failed, Cancelled],
         /// Done; the result is stored.
-        Completed = "COMPLETED" -> [],
+        Completed = "COMPLETED" -> [] or [Pending, Cancelled],
         /// Given up.
-        Failed = "FAILED" -> [],
+        Failed = "FAILED" -> [] or [Pending, Cancelled],
         /// Nobody wants its result any more; whoever runs it learns that its lease is lost.
-        Cancelled = "CANCELLED" -> [],
+        Cancelled = "CANCELLED" -> [] or [Pending],
     }
 }
 
@@ -120,5 +141,22 @@ mod tests {
             assert_eq!(TaskPhase::parse(phase.as_str()), Some(*phase));
         }
         assert_eq!(TablePhase::parse("NONSENSE"), None);
+    }
+
+    #[test]
+    fn what_has_ended_goes_on_only_if_somebody_asks() {
+        for phase in TablePhase::ALL.iter().filter(|phase| phase.is_terminal()) {
+            assert!(TablePhase::ALL.iter().all(|next| !phase.may_become(*next)));
+        }
+        assert!(TablePhase::Failed.may_be_followed_by(TablePhase::Executing));
+        assert!(!TablePhase::Completed.may_be_followed_by(TablePhase::Executing));
+        assert!(!PartitionPhase::Loaded.may_be_followed_by(PartitionPhase::Pending));
+    }
+
+    #[test]
+    fn predecessors_are_the_phases_that_may_become_it() {
+        let before: Vec<_> = TablePhase::Executing.predecessors().collect();
+        assert_eq!(before, [TablePhase::Pending, TablePhase::Analyzing]);
+        assert_eq!(TaskPhase::Claimed.predecessors().count(), 1);
     }
 }

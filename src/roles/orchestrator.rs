@@ -5,10 +5,10 @@ use super::shutdown::{Reload, tell_reload};
 use crate::actors::orchestrator_supervisor::{
     OrchestratorSettings, OrchestratorSupervisor, OrchestratorSupervisorMsg,
 };
+use crate::actors::services::WorkflowServices;
 use crate::actors::table_gates::TableGates;
-use crate::actors::workflow::WorkflowServices;
 use crate::app::AppError;
-use crate::checkpoint::{HybridCheckpoint, OrchestratorCheckpoint};
+use crate::checkpoint::HybridCheckpoint;
 use crate::config::orchestrator::OrchestratorConfig;
 use crate::snowflake::{Connection, SnowflakeClient};
 use crate::target::loader::TableLoader;

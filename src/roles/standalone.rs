@@ -6,7 +6,7 @@ use super::worker::PreparedWorker;
 use crate::app::AppError;
 use crate::app::follow::{Followed, Watcher, follow};
 use crate::checkpoint::{
-    CheckpointError, HybridCheckpoint, NamedWorkflow, NewWorkflow, OpenWorkflow, WorkflowCatalog,
+    CheckpointError, HybridCheckpoint, NamedWorkflow, NewWorkflow, OpenWorkflow,
 };
 use crate::config::orchestrator::OrchestratorConfig;
 use crate::config::worker::WorkerConfig;

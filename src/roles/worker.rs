@@ -6,7 +6,7 @@ use crate::actors::task_puller::WorkerTuning;
 use crate::actors::worker_supervisor::{WorkerSettings, WorkerSupervisor, WorkerSupervisorMsg};
 use crate::app::AppError;
 use crate::app::sources::check_sources;
-use crate::checkpoint::{CheckpointError, ClaimRequest, HybridCheckpoint, WorkerCheckpoint};
+use crate::checkpoint::{CheckpointError, ClaimRequest, HybridCheckpoint};
 use crate::config::worker::WorkerConfig;
 use crate::domain::retry::RetryPolicy;
 use crate::extract::runner::SourceTaskRunner;
@@ -54,11 +54,7 @@ impl<'a> PreparedWorker<'a> {
         let client = SnowflakeClient::new(connection.clone(), "worker");
         let checkpoint = HybridCheckpoint::new(client.clone(), config.metadata.clone());
         check_sources(&config.sources).await?;
-        wait_for_metadata(
-            || WorkerCheckpoint::check_schema(&checkpoint),
-            METADATA_PATIENCE,
-        )
-        .await?;
+        wait_for_metadata(|| checkpoint.check_schema(), METADATA_PATIENCE).await?;
         Ok(Self {
             connection,
             config,

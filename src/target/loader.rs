@@ -11,9 +11,7 @@ use super::load::{Load, LoadKind, segments};
 use super::load_job::{CheckpointPart, Early, LoadJob, not_all_seen};
 use super::merge;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
-use crate::checkpoint::{
-    Admission, CheckpointError, HybridCheckpoint, OrchestratorCheckpoint, OwnedWorkflow, TableState,
-};
+use crate::checkpoint::{Admission, CheckpointError, HybridCheckpoint, OwnedWorkflow, TableState};
 use crate::domain::staged_path::{attempt_directory, check_manifest};
 use crate::domain::table_plan::TablePlan;
 use crate::domain::{TableNo, WorkflowId};

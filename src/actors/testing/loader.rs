@@ -1,9 +1,8 @@
 //! The double of the loads: rows and checkpoint change in one step.
 
-use super::store::Store;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
-use crate::checkpoint::{OwnedWorkflow, TableState};
-use crate::domain::phase::PartitionPhase;
+use crate::checkpoint::testing::double::{LOCK_PATIENCE, Store};
+use crate::checkpoint::{LoadUnit, OwnedWorkflow, TableState};
 use crate::domain::table_plan::TablePlan;
 use crate::domain::{PartitionNo, TableNo};
 use async_trait::async_trait;
@@ -11,9 +10,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// How long a row that is locked is waited for.
-pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What befalls one load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,29 +70,20 @@ impl FakeLoader {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
+        extraction: &TablePlan,
         batch: &[StagedPartition],
     ) -> LoadOutcome {
-        let mut rows = self.store.rows();
-        if rows.tables[&(owned.id, table_no)].epoch != owned.epoch {
-            return LoadOutcome::AskCheckpoint("the table's row has another owner".to_owned());
+        let unit = |staged: &StagedPartition| LoadUnit {
+            rows: staged.manifest.rows(),
+            ..staged.unit.clone()
+        };
+        let units: Vec<LoadUnit> = batch.iter().map(unit).collect();
+        if self.store.load(owned, table_no, extraction, &units) {
+            return LoadOutcome::Committed;
         }
-        let key = |p: &StagedPartition| (owned.id, table_no, p.unit.key.partition_no);
-        let staged = batch.iter().all(|p| {
-            let row = &rows.partitions[&key(p)];
-            row.phase == PartitionPhase::Staged && row.attempt == Some(p.unit.attempt)
-        });
-        if !staged {
-            return LoadOutcome::AskCheckpoint("a partition is not staged any more".to_owned());
-        }
-        for p in batch {
-            rows.partitions.get_mut(&key(p)).unwrap().phase = PartitionPhase::Loaded;
-            rows.target.entry((owned.id, table_no)).or_default().push((
-                p.unit.key.partition_no,
-                p.unit.attempt,
-                p.manifest.rows(),
-            ));
-        }
-        LoadOutcome::Committed
+        LoadOutcome::AskCheckpoint(
+            "the table has another owner, or something is not staged any more".to_owned(),
+        )
     }
 }
 
@@ -110,7 +97,7 @@ impl Loader for FakeLoader {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        _: &TablePlan,
+        extraction: &TablePlan,
         batch: &[StagedPartition],
     ) -> LoadOutcome {
         self.batches.lock().unwrap().push(batch.len());
@@ -146,7 +133,7 @@ impl Loader for FakeLoader {
                     .collect(),
             );
         }
-        let outcome = self.commit(owned, table_no, batch);
+        let outcome = self.commit(owned, table_no, extraction, batch);
         if fault.is_some() {
             return LoadOutcome::AskCheckpoint("the reply to the commit was lost".to_owned());
         }
@@ -164,7 +151,7 @@ impl Loader for FakeLoader {
         // Its statement is on its way already when it is not wanted any more.
         let takes = *self.end.lock().unwrap();
         tokio::time::sleep(takes).await;
-        let is_open = !self.store.rows().have_all_ended(owned.id);
+        let is_open = !self.store.have_all_ended(owned.id);
         *self.ends_of_open_workflows.lock().unwrap() += usize::from(is_open);
         self.removed.lock().unwrap().push(owned.id.0);
         is_wanted()

@@ -1,6 +1,7 @@
 //! The double of the target planner: it takes the partitions of the analysis.
 
 use crate::actors::ports::TargetPlanner;
+use crate::checkpoint::testing::double::PLATFORM;
 use crate::checkpoint::{OwnedWorkflow, PlannedTable};
 use crate::dialect;
 use crate::domain::analysis::TableAnalysis;
@@ -28,11 +29,17 @@ pub struct FakePlanner {
     pub with_keys: Mutex<HashSet<String>>,
 }
 
+impl FakePlanner {
+    /// Names what runs of a table leave for the next.
+    pub fn state_key_of(spec: &TableSpec) -> Option<String> {
+        sync_key(PLATFORM, dialect::for_platform(PLATFORM)?, spec)
+    }
+}
+
 #[async_trait]
 impl TargetPlanner for FakePlanner {
-    fn state_key(&self, owned: &OwnedWorkflow, spec: &TableSpec) -> Result<Option<String>, String> {
-        let dialect = dialect::for_platform(owned.platform).ok_or("no dialect")?;
-        Ok(sync_key(owned.platform, dialect, spec))
+    fn state_key(&self, _: &OwnedWorkflow, spec: &TableSpec) -> Result<Option<String>, String> {
+        Ok(Self::state_key_of(spec))
     }
 
     async fn plan(
@@ -95,12 +102,7 @@ impl TargetPlanner for FakePlanner {
                 sync: SyncSpec { state_key: None },
             },
             partitions,
-            synchronization: sync_plan(
-                spec.synchronization.is_stateful().then(|| table.clone()),
-                spec,
-                analysis,
-                Vec::new(),
-            ),
+            synchronization: sync_plan(Self::state_key_of(spec), spec, analysis, Vec::new()),
             row_estimate: analysis.row_estimate,
             byte_estimate: analysis.byte_estimate,
             warnings: analysis.warnings.clone(),

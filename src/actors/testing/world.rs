@@ -3,15 +3,15 @@
 use super::loader::{FakeLoader, ProcessLoader};
 use super::planner::FakePlanner;
 use super::runner::FakeRunner;
-use super::store::Store;
 use crate::actors::orchestrator_supervisor::{
     OrchestratorSettings, OrchestratorSupervisor, OrchestratorSupervisorMsg,
 };
+use crate::actors::services::WorkflowServices;
 use crate::actors::table_gates::TableGates;
 use crate::actors::task_puller::WorkerTuning;
 use crate::actors::worker_supervisor::{WorkerSettings, WorkerSupervisor, WorkerSupervisorMsg};
-use crate::actors::workflow::WorkflowServices;
 use crate::checkpoint::ClaimRequest;
+use crate::checkpoint::testing::double::{PLATFORM, Store};
 use crate::config::defaults;
 use crate::domain::WorkflowId;
 use crate::domain::idle::IdlePolicy;
@@ -120,6 +120,24 @@ impl World {
         }
     }
 
+    /// Names what runs of a table leave for the next.
+    fn state_key(&self, table: u32) -> String {
+        let spec = self.store.spec(self.workflow, table);
+        FakePlanner::state_key_of(&spec).expect("a table whose runs leave something")
+    }
+
+    /// Other runs of a table have moved its rows up to this watermark.
+    pub fn leave_behind(&self, table: u32, watermark: &str) {
+        let key = self.state_key(table);
+        let store = &self.store;
+        store.leave_behind(self.workflow, table, &key, watermark);
+    }
+
+    /// What earlier runs of a table left belongs to a workflow of this name, which somebody else drives.
+    pub fn hold_state(&self, table: u32, name: &str) {
+        self.store.hold_state(&self.state_key(table), name);
+    }
+
     /// Starts an orchestrator.
     pub async fn orchestrator(&self, owner: &str) -> ActorRef<OrchestratorSupervisorMsg> {
         let settings = OrchestratorSettings {
@@ -151,7 +169,7 @@ impl World {
             runner: self.runner.clone(),
             request: ClaimRequest {
                 worker: name.to_owned(),
-                platforms: vec![super::store::PLATFORM],
+                platforms: vec![PLATFORM],
                 affinity: None,
                 limit: 0,
                 slots: 0,

@@ -80,7 +80,7 @@ async fn a_table_whose_state_another_workflow_holds_fails_and_names_it() {
     world
         .store
         .respecify(world.workflow, 1, |spec| spec.synchronization = checksum());
-    world.store.hold_synchronizations("the_other");
+    world.hold_state(1, "the_other");
     let _orchestrator = world.orchestrator("one").await;
     let _worker = world.worker("w1").await;
     world.until_complete().await;
@@ -145,7 +145,7 @@ async fn a_table_that_is_analyzed_again_goes_on_from_where_other_runs_are_by_the
     world
         .store
         .respecify(world.workflow, 0, |spec| spec.synchronization = watermark());
-    world.store.leave_behind(world.workflow, 0, "1");
+    world.leave_behind(0, "1");
     let refusal = TaskFailure::last("the target is not there");
     world.planner.failures.lock().unwrap().push_back(refusal);
     let _orchestrator = world.orchestrator("one").await;
@@ -154,7 +154,7 @@ async fn a_table_that_is_analyzed_again_goes_on_from_where_other_runs_are_by_the
     world.until_complete().await;
     let phases = world.store.table_phases(world.workflow);
     assert_eq!(phases[0].0, TablePhase::Failed);
-    world.store.leave_behind(world.workflow, 0, "2");
+    world.leave_behind(0, "2");
     world
         .store
         .ask_table(world.workflow, 0, Some(Request::Retry));
@@ -180,7 +180,7 @@ async fn an_analysis_of_a_state_that_other_runs_have_moved_on_is_made_again_befo
     world
         .until("the analysis runs", |w| num_analyses(w, 0) == 1)
         .await;
-    world.store.leave_behind(world.workflow, 0, "2");
+    world.leave_behind(0, "2");
     world.until_complete().await;
     assert_eq!(
         world.store.watermarks(world.workflow, 0),

@@ -5,7 +5,7 @@ use super::account::exactly;
 use super::grants::{Need, Privilege, Role, grants};
 use super::{Examination, Session, cause, probe_name};
 use crate::app::doctor::finding::{Cause, Finding};
-use crate::checkpoint::{CheckpointError, HybridCheckpoint, METADATA_VERSION, WorkerCheckpoint};
+use crate::checkpoint::{CheckpointError, HybridCheckpoint, METADATA_VERSION};
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeError};
 use crate::types::metadata_location::MetadataLocation;
@@ -25,7 +25,7 @@ pub(super) async fn check(
     let is_orchestrator = examination.roles.contains(&Role::Orchestrator);
     let schema = location.quoted();
     let checkpoint = HybridCheckpoint::new(session.client.clone(), location.clone());
-    match WorkerCheckpoint::check_schema(&checkpoint).await {
+    match checkpoint.check_schema().await {
         Ok(()) => {
             let message = format!("{schema}, version {METADATA_VERSION}");
             findings.push(Finding::ok("metadata", message));

@@ -2,7 +2,7 @@
 //! source tables.
 
 use crate::affinities::Metadata;
-use snowhaul::checkpoint::{OrchestratorCheckpoint, SteeredWorkflow, WorkflowLevers};
+use snowhaul::checkpoint::{SteeredWorkflow, WorkflowLevers};
 use snowhaul::domain::phase::WorkflowPhase;
 use snowhaul::domain::request::{Lever, Request};
 use snowhaul::domain::{TableNo, WorkflowId};

@@ -6,7 +6,7 @@
 
 use super::bench::Bench;
 use super::{Answer, Outcome};
-use crate::checkpoint::{HybridCheckpoint, OrchestratorCheckpoint};
+use crate::checkpoint::HybridCheckpoint;
 use crate::snowflake::SnowflakeClient;
 use crate::types::metadata_location::MetadataLocation;
 use std::time::Instant;

@@ -1,6 +1,6 @@
-//! The worker's half of the checkpoint's double.
+//! The worker's half.
 
-use super::store::{PLATFORM, Store};
+use super::Store;
 use crate::checkpoint::{
     Applied, CheckpointError, ClaimRequest, LeaseRenewal, TableWork, WorkerCheckpoint, WorkerInfo,
 };
@@ -13,10 +13,6 @@ use tokio::time::Instant;
 
 #[async_trait]
 impl WorkerCheckpoint for Store {
-    async fn check_schema(&self) -> Result<(), CheckpointError> {
-        self.faults.enter("check_schema").await?.leave(Ok(())).await
-    }
-
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError> {
         let after = self.faults.enter("claim").await?;
         let claimed = self.take_tasks(request);
@@ -39,7 +35,7 @@ impl WorkerCheckpoint for Store {
                     spec: row.spec.clone(),
                     extract: row.plan.clone().map(|plan| plan.extract),
                     previous: (row.plan.is_none() && row.spec.synchronization.is_stateful())
-                        .then(|| row.previous.clone())
+                        .then(|| rows.snapshot(*key))
                         .flatten(),
                 })
             });
@@ -103,11 +99,22 @@ impl Store {
         let mut rows = self.rows();
         let keys = rows.tables.keys().copied();
         let held: Vec<_> = keys.filter(|key| rows.is_held(*key)).collect();
+        let rows = &mut *rows;
+        // The tasks of a workflow have its platform and its affinity.
+        let is_meant = |id: WorkflowId| {
+            let workflow = &rows.workflows[&id];
+            let affinity = request.affinity.as_ref();
+            request.platforms.contains(&workflow.platform)
+                && (affinity.is_none()
+                    || workflow.affinity.is_none()
+                    || workflow.affinity.as_ref() == affinity)
+        };
         let mut free: Vec<_> = rows
             .tasks
             .iter_mut()
             .filter(|(_, task)| {
-                task.phase == TaskPhase::Pending
+                is_meant(task.workflow_id)
+                    && task.phase == TaskPhase::Pending
                     && task.not_before.is_none_or(|at| at <= now)
                     && task.lease_until.is_none_or(|until| until <= now)
                     && !held.contains(&(task.workflow_id, task.table_no))
@@ -126,6 +133,7 @@ impl Store {
             task.phase = TaskPhase::Claimed;
             task.attempt.0 += 1;
             task.token = Some(token);
+            task.worker = Some(request.worker.clone());
             task.lease_until = Some(now + request.lease);
             ClaimedTask {
                 task_id: id.clone(),
@@ -138,7 +146,7 @@ impl Store {
                 failures: task.failures,
                 postponed: task.postponed,
                 token,
-                platform: PLATFORM,
+                platform: rows.workflows[&task.workflow_id].platform,
             }
         })
         .collect()
@@ -161,6 +169,8 @@ impl Store {
             return Applied::Yes;
         }
         task.lease_until = None;
+        (task.result, task.error, task.not_before) = (None, None, None);
+        let now = Instant::now();
         match &end.outcome {
             TaskOutcome::Completed { result, .. } => {
                 task.phase = TaskPhase::Completed;
@@ -172,7 +182,7 @@ impl Store {
             } => {
                 task.failures += 1;
                 task.error = Some(failure.message.clone());
-                task.not_before = retry_after.map(|pause| Instant::now() + pause);
+                task.not_before = retry_after.map(|pause| now + pause);
                 task.phase = if retry_after.is_some() {
                     TaskPhase::Pending
                 } else {
@@ -185,7 +195,7 @@ impl Store {
             } => {
                 task.postponed += 1;
                 task.error = Some(failure.message.clone());
-                task.not_before = Some(Instant::now() + *retry_after);
+                task.not_before = Some(now + *retry_after);
                 task.phase = TaskPhase::Pending;
             }
             TaskOutcome::HandedBack => task.phase = TaskPhase::Pending,

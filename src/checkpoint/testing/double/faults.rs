@@ -1,4 +1,4 @@
-//! Faults that a test plans for the checkpoint's calls.
+//! Faults that a test plans for the calls.
 
 use crate::checkpoint::{CheckpointError, StoreError, StoreFailure};
 use std::collections::HashMap;
