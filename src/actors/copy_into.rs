@@ -1,5 +1,6 @@
 //! CopyIntoActor: loads one target table. Partitions that are staged while a load runs go together into the next one.
-//! One load at a time for each table: the table's row in the checkpoint is locked by it anyway.
+//! One load at a time for each table: the table's row in the checkpoint is locked by it anyway. What follows from what is
+//! decided by its [`LoadQueue`].
 
 use super::Reply;
 use super::effects::{self, ask_patiently};
@@ -8,12 +9,13 @@ use super::supervision::is_running;
 use super::table_gates::TableGates;
 use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::idle::IdlePolicy;
+use crate::domain::load_queue::{Command, Ended, Event, Item, LoadQueue, Pause};
 use crate::domain::phase::PartitionPhase;
-use crate::domain::retry::{Decision, Failure, RetryPolicy};
+use crate::domain::retry::RetryPolicy;
 use crate::domain::table_plan::TablePlan;
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -21,9 +23,6 @@ use tokio::time::Instant;
 
 /// How long a staged partition waits for company: a load costs five statements, whatever it loads.
 const LINGER: Duration = Duration::from_millis(1_000);
-/// Bytes of a load's files at most, together: the smallest warehouse copies them in about a quarter of an hour, for which the
-/// transaction holds the table's rows, and which is lost when it fails.
-const MAX_BYTES: u64 = 50_000_000_000;
 /// Pauses before a load that rate limits forbid, or that met a lock, is asked for again.
 const HELD_BACK: IdlePolicy = IdlePolicy {
     base: Duration::from_secs(1),
@@ -32,16 +31,7 @@ const HELD_BACK: IdlePolicy = IdlePolicy {
 /// Partitions of one question about what was loaded.
 const SETTLE_SPAN: usize = 1_000;
 
-/// What became of a partition's load.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Loaded {
-    /// Its rows are in the target.
-    Committed,
-    /// It cannot be loaded: what is wrong and what to do.
-    Rejected(String),
-    /// The checkpoint says something else: reload.
-    Stale,
-}
+pub use crate::domain::load_queue::Loaded;
 
 /// A partition to load, and who wants to know.
 pub struct LoadRequest {
@@ -52,8 +42,14 @@ pub struct LoadRequest {
 }
 
 impl LoadRequest {
-    fn partition_no(&self) -> PartitionNo {
-        self.staged.unit.key.partition_no
+    fn item(self) -> Item<Self> {
+        let files = &self.staged.manifest.files;
+        Item {
+            partition_no: self.staged.unit.key.partition_no,
+            files: files.len(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            what: self,
+        }
     }
 }
 
@@ -63,11 +59,10 @@ pub enum CopyIntoMsg {
     Load(LoadRequest),
     /// Start a load if there is something to load.
     Start,
-    /// A load ended.
-    Ended(Vec<LoadRequest>, LoadOutcome),
-    /// What the checkpoint says of a batch that was not loaded, or whose fate is unknown for this reason.
+    /// The load ended.
+    Ended(LoadOutcome),
+    /// What the checkpoint says of the load that failed for this reason.
     Settled(
-        Vec<LoadRequest>,
         String,
         Result<HashMap<PartitionNo, PartitionPhase>, CheckpointError>,
     ),
@@ -97,12 +92,7 @@ pub struct CopyIntoArguments {
 /// Its state.
 pub struct CopyIntoState {
     arguments: CopyIntoArguments,
-    waiting: VecDeque<LoadRequest>,
-    start_due: bool,
-    loading: bool,
-    tries: u32,
-    /// After a rejection without a known culprit: load one by one.
-    single: usize,
+    queue: LoadQueue<LoadRequest>,
     /// Since when rate limits or locks have held loads back.
     held_back: Option<Instant>,
 }
@@ -118,12 +108,8 @@ impl Actor for CopyIntoActor {
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         Ok(CopyIntoState {
+            queue: LoadQueue::new(arguments.loader.max_files()),
             arguments,
-            waiting: VecDeque::new(),
-            start_due: false,
-            loading: false,
-            tries: 0,
-            single: 0,
             held_back: None,
         })
     }
@@ -134,56 +120,80 @@ impl Actor for CopyIntoActor {
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        match message {
-            CopyIntoMsg::Load(request) => {
-                // A partition that was rebuilt asks again while its predecessor's request still waits: twice in one
-                // batch it could never be loaded.
-                let no = request.partition_no();
-                state.waiting.retain(|other| other.partition_no() != no);
-                state.waiting.push_back(request);
-                state.arm(&myself, LINGER);
-            }
-            CopyIntoMsg::Start => {
-                state.start_due = false;
-                state.start(&myself);
-            }
-            CopyIntoMsg::Ended(batch, outcome) => state.ended(&myself, batch, outcome),
-            CopyIntoMsg::Settled(batch, reason, phases) => {
-                state.settled(&myself, batch, &reason, phases);
-            }
+        let event = match message {
+            CopyIntoMsg::Load(request) => Event::Staged(request.item()),
+            CopyIntoMsg::Start => Event::Due,
+            CopyIntoMsg::Ended(outcome) => Event::Ended(state.ended(outcome)),
+            CopyIntoMsg::Settled(reason, phases) => Event::Settled {
+                reason,
+                phases: phases.unwrap_or_else(|error| {
+                    tracing::error!(workflow = %state.arguments.owned.name, %error, "the checkpoint refuses to say what was loaded");
+                    HashMap::new()
+                }),
+            },
+        };
+        for command in state.queue.step(event) {
+            state.carry_out(&myself, command);
         }
         Ok(())
     }
 }
 
 impl CopyIntoState {
-    fn arm(&mut self, myself: &ActorRef<CopyIntoMsg>, after: Duration) {
-        if !self.start_due && !self.loading && !self.waiting.is_empty() {
-            self.start_due = true;
-            myself.send_after(after, || CopyIntoMsg::Start);
+    /// What an outcome means for the queue; what an operator should know of it is logged.
+    fn ended(&mut self, outcome: LoadOutcome) -> Ended {
+        let (workflow, table) = (
+            &self.arguments.owned.name,
+            &self.arguments.extraction.extract.source,
+        );
+        if let LoadOutcome::Limited | LoadOutcome::Held(_) = &outcome {
+            self.held_back.get_or_insert_with(Instant::now);
+        } else {
+            self.held_back = None;
+        }
+        match outcome {
+            LoadOutcome::Committed => Ended::Committed,
+            LoadOutcome::Rejected(culprits) => Ended::Rejected(culprits),
+            LoadOutcome::Impossible(error) => Ended::Impossible(error),
+            LoadOutcome::Limited => Ended::HeldBack,
+            LoadOutcome::Held(reason) => {
+                tracing::warn!(%workflow, %table, reason, "the load is held back");
+                Ended::HeldBack
+            }
+            LoadOutcome::TryAgain(ref reason) | LoadOutcome::AskCheckpoint(ref reason) => {
+                tracing::warn!(%workflow, %table, reason, "load failed or is in doubt; asking the checkpoint");
+                Ended::Failed {
+                    reason: reason.clone(),
+                    in_doubt: matches!(outcome, LoadOutcome::AskCheckpoint(_)),
+                }
+            }
         }
     }
 
-    /// Takes the next batch off the queue: as many as one COPY INTO can name.
-    fn take_batch(&mut self) -> Vec<LoadRequest> {
-        let max_files = self.arguments.loader.max_files();
-        let limit = if self.single > 0 { 1 } else { max_files };
-        let sizes = self.waiting.iter().map(|request| {
-            let files = &request.staged.manifest.files;
-            (files.len(), files.iter().map(|file| file.bytes).sum())
-        });
-        let count = batch_len(sizes, limit, max_files);
-        let batch: Vec<LoadRequest> = self.waiting.drain(..count).collect();
-        self.single = self.single.saturating_sub(batch.len());
-        batch
+    fn carry_out(&self, myself: &ActorRef<CopyIntoMsg>, command: Command<LoadRequest>) {
+        match command {
+            Command::Wait(Pause::Linger) => {
+                myself.send_after(LINGER, || CopyIntoMsg::Start);
+            }
+            Command::Wait(Pause::HeldBack) => {
+                let since = self
+                    .held_back
+                    .map_or(Duration::ZERO, |since| since.elapsed());
+                myself.send_after(HELD_BACK.pause(since), || CopyIntoMsg::Start);
+            }
+            Command::Load => self.load(myself),
+            Command::Settle {
+                reason,
+                failures,
+                in_doubt,
+            } => self.settle(myself, reason, failures, in_doubt),
+            Command::Tell(request, loaded) => (request.reply)(loaded),
+        }
     }
 
-    fn start(&mut self, myself: &ActorRef<CopyIntoMsg>) {
-        if self.loading || self.waiting.is_empty() {
-            return;
-        }
-        let batch = self.take_batch();
-        self.loading = true;
+    fn load(&self, myself: &ActorRef<CopyIntoMsg>) {
+        let batch = self.queue.loading().map(|item| item.what.staged.clone());
+        let batch: Vec<StagedPartition> = batch.collect();
         let CopyIntoArguments {
             owned,
             table_no,
@@ -203,171 +213,41 @@ impl CopyIntoState {
             if !is_running(&asker) {
                 // Its table was paused, cancelled or rebuilt while it waited.
                 let gone = "the load's actor is gone".to_owned();
-                return CopyIntoMsg::Ended(batch, LoadOutcome::AskCheckpoint(gone));
+                return CopyIntoMsg::Ended(LoadOutcome::AskCheckpoint(gone));
             }
-            let staged: Vec<StagedPartition> =
-                batch.iter().map(|request| request.staged.clone()).collect();
-            let outcome = loader.load(&owned, table_no, &extraction, &staged).await;
-            CopyIntoMsg::Ended(batch, outcome)
+            let outcome = loader.load(&owned, table_no, &extraction, &batch).await;
+            CopyIntoMsg::Ended(outcome)
         });
     }
 
-    fn ended(
-        &mut self,
-        myself: &ActorRef<CopyIntoMsg>,
-        batch: Vec<LoadRequest>,
-        outcome: LoadOutcome,
-    ) {
-        self.loading = false;
-        if let LoadOutcome::Limited | LoadOutcome::Held(_) = &outcome {
-            if let LoadOutcome::Held(reason) = outcome {
-                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.extract.source, reason, "the load is held back");
-            }
-            let since = *self.held_back.get_or_insert_with(Instant::now);
-            self.put_back(batch);
-            self.arm(myself, HELD_BACK.pause(since.elapsed()));
-            return;
-        }
-        self.held_back = None;
-        match outcome {
-            LoadOutcome::Limited | LoadOutcome::Held(_) => {}
-            LoadOutcome::Committed => {
-                self.tries = 0;
-                batch
-                    .into_iter()
-                    .for_each(|request| (request.reply)(Loaded::Committed));
-            }
-            LoadOutcome::Rejected(rejected) if rejected.is_empty() && batch.len() > 1 => {
-                // Nobody knows which partition it was: one by one tells.
-                self.single = batch.len();
-                self.put_back(batch);
-            }
-            LoadOutcome::Rejected(rejected) if rejected.is_empty() => {
-                let error = "Snowflake rejects the load of this partition without saying why; see the query history";
-                batch
-                    .into_iter()
-                    .for_each(|request| (request.reply)(Loaded::Rejected(error.to_owned())));
-            }
-            LoadOutcome::Rejected(rejected) => {
-                let mut errors: HashMap<usize, String> = rejected.into_iter().collect();
-                let mut others = Vec::new();
-                for (index, request) in batch.into_iter().enumerate() {
-                    match errors.remove(&index) {
-                        Some(error) => (request.reply)(Loaded::Rejected(error)),
-                        None => others.push(request),
-                    }
-                }
-                self.put_back(others);
-            }
-            LoadOutcome::Impossible(error) => batch
-                .into_iter()
-                .for_each(|request| (request.reply)(Loaded::Rejected(error.clone()))),
-            LoadOutcome::TryAgain(ref reason) | LoadOutcome::AskCheckpoint(ref reason) => {
-                let is_known = matches!(outcome, LoadOutcome::TryAgain(_));
-                let reason = reason.clone();
-                tracing::warn!(workflow = %self.arguments.owned.name, table = %self.arguments.extraction.extract.source, reason, "load failed or is in doubt; asking the checkpoint");
-                self.settle(myself, batch, reason, is_known);
-                return;
-            }
-        }
-        self.arm(myself, LINGER);
-    }
-
-    /// Puts requests back to the front, unless a newer one for the same partition has come meanwhile.
-    fn put_back(&mut self, batch: Vec<LoadRequest>) {
-        for request in batch.into_iter().rev() {
-            let no = request.partition_no();
-            if self.waiting.iter().all(|other| other.partition_no() != no) {
-                self.waiting.push_front(request);
-            }
-        }
-    }
-
-    /// Reads, after a pause, the phases of a batch that was not loaded or whose fate is unknown. Until then nothing
-    /// else is loaded; and while the checkpoint does not answer, no try is counted: an outage gives nothing up.
+    /// Reads, after a pause, the phases of a load that failed or whose fate is unknown. Until then nothing else is loaded;
+    /// and while the checkpoint does not answer, no try is counted: an outage gives nothing up.
     fn settle(
-        &mut self,
+        &self,
         myself: &ActorRef<CopyIntoMsg>,
-        batch: Vec<LoadRequest>,
         reason: String,
-        is_known: bool,
+        failures: u32,
+        in_doubt: bool,
     ) {
-        self.loading = true;
         // Also when this was the last try: what it did is to be known.
-        let pause = RetryPolicy::LOAD.pause(self.tries + 1, rand::random());
+        let pause = RetryPolicy::LOAD.pause(failures, rand::random());
         let checkpoint = self.arguments.checkpoint.clone();
         let (owned, table_no) = (self.arguments.owned.clone(), self.arguments.table_no);
-        let (id, failures) = (owned.id, self.tries + 1);
+        let numbers: Vec<_> = self.queue.loading().map(|item| item.partition_no).collect();
         let asker = myself.get_cell();
         effects::run(myself, async move {
             // Not in doubt: its transaction may still hold the table's row.
-            if is_known {
+            if !in_doubt {
                 let told = checkpoint.load_waits(&owned, table_no, failures, pause, &reason);
                 if let Err(error) = told.await {
                     tracing::debug!(%error, "it could not be written that a load waits");
                 }
             }
             tokio::time::sleep(pause).await;
-            let numbers = batch.iter().map(LoadRequest::partition_no).collect();
-            let phases = read_phases(&asker, checkpoint.as_ref(), id, table_no, numbers).await;
-            CopyIntoMsg::Settled(batch, reason, phases)
+            let phases = read_phases(&asker, checkpoint.as_ref(), owned.id, table_no, numbers);
+            CopyIntoMsg::Settled(reason, phases.await)
         });
     }
-
-    fn settled(
-        &mut self,
-        myself: &ActorRef<CopyIntoMsg>,
-        batch: Vec<LoadRequest>,
-        reason: &str,
-        phases: Result<HashMap<PartitionNo, PartitionPhase>, CheckpointError>,
-    ) {
-        let phases = phases.unwrap_or_else(|error| {
-            tracing::error!(workflow = %self.arguments.owned.name, %error, "the checkpoint refuses to say what was loaded");
-            HashMap::new()
-        });
-        let mut again = Vec::new();
-        for request in batch {
-            match phases.get(&request.partition_no()) {
-                Some(PartitionPhase::Loaded) => (request.reply)(Loaded::Committed),
-                Some(PartitionPhase::Staged) => again.push(request),
-                Some(
-                    PartitionPhase::Pending
-                    | PartitionPhase::Failed
-                    | PartitionPhase::Unchanged
-                    | PartitionPhase::Cancelled,
-                )
-                | None => (request.reply)(Loaded::Stale),
-            }
-        }
-        self.tries = if again.is_empty() { 0 } else { self.tries + 1 };
-        let decision = RetryPolicy::LOAD.decide(Failure::Passing, self.tries, rand::random());
-        if !again.is_empty() && decision == Decision::GiveUp {
-            let error = format!(
-                "the load failed {} times, the last time with: {reason}",
-                self.tries
-            );
-            self.tries = 0;
-            again
-                .into_iter()
-                .for_each(|request| (request.reply)(Loaded::Rejected(error.clone())));
-        } else {
-            self.put_back(again);
-        }
-        self.loading = false;
-        self.arm(myself, LINGER);
-    }
-}
-
-/// How many of the partitions that wait, each with its files and their bytes, go into one load: at most `limit`. One that is
-/// too large goes alone, as several COPY INTO in one transaction.
-fn batch_len(sizes: impl Iterator<Item = (usize, u64)>, limit: usize, max_files: usize) -> usize {
-    let (mut files, mut bytes) = (0, 0_u64);
-    let fits = |(index, (more, size)): &(usize, (usize, u64))| {
-        files += more;
-        bytes = bytes.saturating_add(*size);
-        *index == 0 || (files <= max_files && bytes <= MAX_BYTES)
-    };
-    sizes.take(limit).enumerate().take_while(fits).count()
 }
 
 /// Reads the phases of these partitions: one statement for those whose numbers lie close together.
@@ -408,21 +288,6 @@ fn spans(numbers: &[PartitionNo]) -> Vec<(PartitionNo, usize)> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    const MAX_FILES: usize = 1_000;
-
-    #[test]
-    fn a_load_takes_what_fits_and_what_fits_nowhere_alone() {
-        let len =
-            |sizes: &[(usize, u64)], limit| batch_len(sizes.iter().copied(), limit, MAX_FILES);
-        assert_eq!(len(&[], MAX_FILES), 0);
-        assert_eq!(len(&[(1, 1); 5], MAX_FILES), 5);
-        assert_eq!(len(&[(1, 1); 5], 1), 1);
-        assert_eq!(len(&[(600, 1), (400, 1), (1, 1)], MAX_FILES), 2);
-        assert_eq!(len(&[(1, MAX_BYTES / 2); 5], MAX_FILES), 2);
-        assert_eq!(len(&[(1, MAX_BYTES * 3), (1, 1)], MAX_FILES), 1);
-        assert_eq!(len(&[(3_000, 1), (1, 1)], MAX_FILES), 1);
-    }
 
     proptest! {
         #[test]

@@ -15,6 +15,7 @@ pub mod lease_reaper;
 pub mod orchestrator_supervisor;
 pub mod partition;
 pub mod remote_extractor_pool;
+pub mod services;
 pub mod table_gates;
 pub mod table_planner;
 pub mod workflow;

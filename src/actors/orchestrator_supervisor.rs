@@ -9,8 +9,8 @@ use super::lease_reaper::{LeaseReaper, LeaseReaperArguments, LeaseReaperMsg};
 use super::remote_extractor_pool::{
     RemoteExtractorPool, RemoteExtractorPoolArguments, RemoteExtractorPoolMsg,
 };
+use super::services::WorkflowServices;
 use super::supervision::{ChildEnd, Restarts, child_end};
-use super::workflow::WorkflowServices;
 use super::workflow_dispatcher::{
     WorkflowDispatcher, WorkflowDispatcherArguments, WorkflowDispatcherMsg,
 };

@@ -1,11 +1,11 @@
 //! TablePlannerActor: leads one table from its specification to its end: analysis, plan, and a window of partitions.
 
 use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written, settled_writes};
-use super::copy_into::CopyIntoMsg;
+use super::copy_into::{CopyIntoActor, CopyIntoArguments, CopyIntoMsg};
 use super::effects::{self, ask_patiently};
 use super::partition::{PartitionActor, PartitionArguments, PartitionEnd};
-use super::ports::TargetPlanner;
 use super::remote_extractor_pool::{RemoteExtractorPoolMsg, Submission};
+use super::services::WorkflowServices;
 use super::supervision::{ChildEnd, Restarts, child_end, is_running};
 use super::workflow_reader::Outliving;
 use super::{Reply, reply_to};
@@ -53,8 +53,6 @@ pub enum TablePlannerMsg {
     Impossible(String),
     /// The checkpoint could not be used as it should: start again from there.
     Reload(String),
-    /// The CopyIntoActor of this table, spawned by the workflow for its extraction.
-    LoaderReady(ActorRef<CopyIntoMsg>),
     /// A page of partitions that are not terminal, and whether it is the last.
     Page(Vec<PartitionState>, bool),
     /// A partition ended.
@@ -74,29 +72,20 @@ pub enum TablePlannerMsg {
 /// The actor.
 pub struct TablePlannerActor;
 
-/// Asks for the CopyIntoActor of a table that is extracted so.
-pub type NeedLoader = Arc<dyn Fn(Arc<TablePlan>, Reply<ActorRef<CopyIntoMsg>>) + Send + Sync>;
-
 /// What it starts with.
 pub struct TablePlannerArguments {
     /// The workflow.
     pub owned: Arc<OwnedWorkflow>,
     /// The table as the checkpoint has it now; Pending is started as Analyzing by the workflow.
     pub table: TableState,
-    /// The checkpoint.
-    pub checkpoint: Arc<dyn OrchestratorCheckpoint>,
+    /// Shared services.
+    pub services: WorkflowServices,
     /// Writes state.
     pub writer: ActorRef<CheckpointWriterMsg>,
     /// Runs tasks.
     pub pool: ActorRef<RemoteExtractorPoolMsg>,
-    /// Plans targets.
-    pub planner: Arc<dyn TargetPlanner>,
     /// Shared while a plan is written, alone while the workflow or one of its tables is read to be rebuilt.
     pub outliving: Arc<Outliving>,
-    /// Asks the workflow for the table's CopyIntoActor.
-    pub need_loader: NeedLoader,
-    /// Partitions in flight at most.
-    pub window: usize,
     /// Told when the table has ended.
     pub ended: Reply<TableEnd>,
 }
@@ -105,6 +94,7 @@ pub struct TablePlannerArguments {
 pub struct TablePlannerState {
     arguments: TablePlannerArguments,
     ended: Option<Reply<TableEnd>>,
+    /// Once it is planned.
     copy_into: Option<ActorRef<CopyIntoMsg>>,
     /// Loaded from the checkpoint, not started.
     backlog: VecDeque<PartitionState>,
@@ -149,7 +139,7 @@ impl Actor for TablePlannerActor {
         ) {
             (TablePhase::Pending | TablePhase::Analyzing, _) => state.claim_or_submit(&myself)?,
             (TablePhase::Executing, Some(extraction)) => {
-                state.need_loader(&myself, Arc::new(extraction));
+                myself.cast(TablePlannerMsg::Planned(Arc::new(extraction)))?;
             }
             (TablePhase::Executing, None) => {
                 return Err("the checkpoint has an executing table without its extraction".into());
@@ -179,15 +169,14 @@ impl Actor for TablePlannerActor {
                 Ok(json) => state.plan(&myself, &json)?,
                 Err(error) => state.write_end(&myself, TableEnd::Failed, Some(error)),
             },
-            TablePlannerMsg::Planned(extraction) => state.need_loader(&myself, extraction),
+            TablePlannerMsg::Planned(extraction) => {
+                state.spawn_loader(&myself, extraction).await?;
+                state.advance(&myself).await;
+            }
             TablePlannerMsg::Impossible(error) => {
                 state.write_end(&myself, TableEnd::Failed, Some(error))
             }
             TablePlannerMsg::Reload(reason) => return Err(reason.into()),
-            TablePlannerMsg::LoaderReady(copy_into) => {
-                state.copy_into = Some(copy_into);
-                state.advance(&myself).await;
-            }
             TablePlannerMsg::Page(partitions, last) => {
                 state.paging = false;
                 state.next_page = match partitions.last() {
@@ -251,9 +240,14 @@ impl Actor for TablePlannerActor {
         event: SupervisionEvent,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        if let Some(ChildEnd::Failed(id, reason)) = child_end(&event)
-            && let Some(no) = state.in_flight.remove(&id)
-        {
+        let Some(ChildEnd::Failed(id, reason)) = child_end(&event) else {
+            return Ok(());
+        };
+        if state.copy_into.as_ref().map(|loader| loader.get_id()) == Some(id) {
+            // The partitions that wait for it would wait for ever: the table starts again with a new one.
+            return Err(format!("the loader of the table failed: {reason}").into());
+        }
+        if let Some(no) = state.in_flight.remove(&id) {
             let restarts = state
                 .restarts
                 .entry(no)
@@ -283,11 +277,11 @@ impl TablePlannerState {
     ) -> Result<(), ActorProcessingErr> {
         let owned = self.arguments.owned.clone();
         let spec = self.arguments.table.spec.clone();
-        let Some(key) = self.arguments.planner.state_key(&owned, &spec)? else {
+        let Some(key) = self.arguments.services.planner.state_key(&owned, &spec)? else {
             self.submit_analysis(myself);
             return Ok(());
         };
-        let (checkpoint, table_no) = (self.arguments.checkpoint.clone(), self.table_no());
+        let (checkpoint, table_no) = (self.arguments.services.checkpoint.clone(), self.table_no());
         let asker = myself.get_cell();
         effects::run(myself, async move {
             let tables = (&spec.source, &spec.target);
@@ -336,8 +330,8 @@ impl TablePlannerState {
             self.arguments.table.spec.clone(),
         );
         let (planner, checkpoint) = (
-            self.arguments.planner.clone(),
-            self.arguments.checkpoint.clone(),
+            self.arguments.services.planner.clone(),
+            self.arguments.services.checkpoint.clone(),
         );
         let (asker, outliving) = (myself.get_cell(), self.arguments.outliving.clone());
         effects::run(myself, async move {
@@ -384,8 +378,24 @@ impl TablePlannerState {
         Ok(())
     }
 
-    fn need_loader(&self, myself: &ActorRef<TablePlannerMsg>, extraction: Arc<TablePlan>) {
-        (self.arguments.need_loader)(extraction, reply_to(myself, TablePlannerMsg::LoaderReady));
+    async fn spawn_loader(
+        &mut self,
+        myself: &ActorRef<TablePlannerMsg>,
+        extraction: Arc<TablePlan>,
+    ) -> Result<(), ActorProcessingErr> {
+        let services = &self.arguments.services;
+        let arguments = CopyIntoArguments {
+            owned: self.arguments.owned.clone(),
+            table_no: self.table_no(),
+            extraction,
+            loader: services.loader.clone(),
+            checkpoint: services.checkpoint.clone(),
+            permits: services.load_permits.clone(),
+            gates: services.load_gates.clone(),
+        };
+        let loader = CopyIntoActor::spawn_linked(None, CopyIntoActor, arguments, myself.get_cell());
+        self.copy_into = Some(loader.await?.0);
+        Ok(())
     }
 
     /// Partitions that are not ended: in flight, in a restart pause, or being given up.
@@ -395,7 +405,7 @@ impl TablePlannerState {
 
     /// Fills the window, reads the next page when the backlog is short, and counts when nothing is left.
     async fn advance(&mut self, myself: &ActorRef<TablePlannerMsg>) {
-        let window = self.arguments.window.max(1);
+        let window = self.arguments.services.partition_window.max(1);
         while self.at_work() < window
             && let Some(partition) = self.backlog.front()
         {
@@ -449,7 +459,7 @@ impl TablePlannerState {
 
     fn source(&self) -> (Arc<dyn OrchestratorCheckpoint>, WorkflowId, TableNo) {
         (
-            self.arguments.checkpoint.clone(),
+            self.arguments.services.checkpoint.clone(),
             self.arguments.owned.id,
             self.table_no(),
         )

@@ -1,47 +1,24 @@
-//! WorkflowActor: leads one workflow: a planner for each table, a CopyIntoActor for each target, and the end.
+//! WorkflowActor: leads one workflow: a planner for each table, and the end.
 
 use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written};
-use super::copy_into::{CopyIntoActor, CopyIntoArguments, CopyIntoMsg};
 use super::effects::{self, ask_patiently};
-use super::ports::{Loader, TargetPlanner};
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
+use super::services::WorkflowServices;
 use super::supervision::{ChildEnd, Restarts, child_end, is_running};
-use super::table_gates::TableGates;
 use super::table_planner::{TableEnd, TablePlannerActor, TablePlannerArguments};
 use super::workflow_reader::{Outliving, Reader, Started};
 use super::{Reply, reply_to};
-use crate::checkpoint::{
-    Applied, CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange, TableState,
-};
+use crate::checkpoint::{Applied, CheckpointError, OwnedWorkflow, StateChange, TableState};
 use crate::domain::TableNo;
 use crate::domain::phase::TablePhase;
 use crate::domain::request::{Request, ended_as};
 use crate::domain::restart::RestartPolicy;
-use crate::domain::table_plan::TablePlan;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// Tables of one workflow that are worked on at once; the others wait their turn.
 pub const MAX_ACTIVE_TABLES: usize = 16;
-
-/// What every workflow of a process shares.
-#[derive(Clone)]
-pub struct WorkflowServices {
-    /// The checkpoint.
-    pub checkpoint: Arc<dyn OrchestratorCheckpoint>,
-    /// Loads.
-    pub loader: Arc<dyn Loader>,
-    /// Plans targets.
-    pub planner: Arc<dyn TargetPlanner>,
-    /// Loads at once in the whole process.
-    pub load_permits: Arc<Semaphore>,
-    /// One load at a time for each table: it holds the rows that its successor would lock.
-    pub load_gates: TableGates,
-    /// Partitions of one table in flight at most.
-    pub partition_window: usize,
-}
 
 /// How driving a workflow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +37,6 @@ pub enum WorkflowMsg {
     CarriedOut(TableNo, Result<Option<Box<TableState>>, CheckpointError>),
     /// The checkpoint could not be used: start again from there.
     Reload(String),
-    /// A table's planner needs its CopyIntoActor.
-    NeedLoader(TableNo, Arc<TablePlan>, Reply<ActorRef<CopyIntoMsg>>),
     /// A table ended.
     TableEnded(TableNo, TableEnd),
     /// Read this table from the checkpoint, to start its planner again.
@@ -104,7 +79,6 @@ pub struct WorkflowState {
     /// Tables of which something is being carried out.
     ordered: HashSet<TableNo>,
     planners: HashMap<ActorId, TableNo>,
-    loaders: HashMap<ActorId, TableNo>,
     /// Planners that are to be started again after a pause.
     restarting: usize,
     /// Given up here, not yet written as failed.
@@ -142,7 +116,6 @@ impl Actor for WorkflowActor {
             paused: HashSet::new(),
             ordered: HashSet::new(),
             planners: HashMap::new(),
-            loaders: HashMap::new(),
             restarting: 0,
             giving_up: HashSet::new(),
             restarts: HashMap::new(),
@@ -184,17 +157,11 @@ impl Actor for WorkflowActor {
             }
             WorkflowMsg::CarriedOut(_, Err(error)) => return Err(error.into()),
             WorkflowMsg::Reload(reason) => return Err(reason.into()),
-            WorkflowMsg::NeedLoader(table_no, extraction, reply) => {
-                state
-                    .spawn_loader(&myself, table_no, extraction, reply)
-                    .await
-            }
             WorkflowMsg::TableEnded(_, TableEnd::Fenced)
             | WorkflowMsg::GivenUp(_, Written::Fenced) => state.end(&myself, WorkflowEnd::Fenced),
             WorkflowMsg::TableEnded(no, _) | WorkflowMsg::GivenUp(no, _) => {
                 state.planners.retain(|_, other| *other != no);
                 state.giving_up.remove(&no);
-                state.stop_loader(&myself, no);
                 state.advance(&myself).await;
             }
             WorkflowMsg::RestartTable(no) => state.reload_table(&myself, no),
@@ -219,23 +186,7 @@ impl Actor for WorkflowActor {
         let Some(ChildEnd::Failed(id, reason)) = child_end(&event) else {
             return Ok(());
         };
-        if let Some(no) = state.loaders.remove(&id) {
-            // The partitions that wait for this loader would wait for ever: the table starts again with a new one.
-            let planner = state
-                .planners
-                .iter()
-                .find(|(_, other)| **other == no)
-                .map(|(planner, _)| *planner);
-            for child in myself
-                .get_cell()
-                .get_children()
-                .into_iter()
-                .filter(|child| Some(child.get_id()) == planner)
-            {
-                child.kill();
-            }
-        } else if let Some(no) = state.planners.remove(&id) {
-            state.stop_loader(&myself, no);
+        if let Some(no) = state.planners.remove(&id) {
             let restarts = state
                 .restarts
                 .entry(no)
@@ -371,18 +322,12 @@ impl WorkflowState {
 
     async fn spawn_planner(&mut self, myself: &ActorRef<WorkflowMsg>, table: TableState) {
         let no = table.table_no;
-        let workflow = myself.clone();
         let arguments = TablePlannerArguments {
             owned: self.arguments.owned.clone(),
             table,
-            checkpoint: self.arguments.services.checkpoint.clone(),
+            services: self.arguments.services.clone(),
             writer: self.arguments.writer.clone(),
             pool: self.arguments.pool.clone(),
-            planner: self.arguments.services.planner.clone(),
-            need_loader: Arc::new(move |extraction, reply| {
-                let _ = workflow.cast(WorkflowMsg::NeedLoader(no, extraction, reply));
-            }),
-            window: self.arguments.services.partition_window,
             outliving: self.arguments.outliving.clone(),
             ended: reply_to(myself, move |end| WorkflowMsg::TableEnded(no, end)),
         };
@@ -393,53 +338,6 @@ impl WorkflowState {
                 self.planners.insert(actor.get_id(), no);
             }
             Err(error) => self.give_up(myself, no, &error.to_string()),
-        }
-    }
-
-    async fn spawn_loader(
-        &mut self,
-        myself: &ActorRef<WorkflowMsg>,
-        table_no: TableNo,
-        extraction: Arc<TablePlan>,
-        reply: Reply<ActorRef<CopyIntoMsg>>,
-    ) {
-        self.stop_loader(myself, table_no);
-        let services = &self.arguments.services;
-        let arguments = CopyIntoArguments {
-            owned: self.arguments.owned.clone(),
-            table_no,
-            extraction,
-            loader: services.loader.clone(),
-            checkpoint: services.checkpoint.clone(),
-            permits: services.load_permits.clone(),
-            gates: services.load_gates.clone(),
-        };
-        match CopyIntoActor::spawn_linked(None, CopyIntoActor, arguments, myself.get_cell()).await {
-            Ok((actor, _)) => {
-                self.loaders.insert(actor.get_id(), table_no);
-                reply(actor);
-            }
-            Err(error) => {
-                let _ = myself.cast(WorkflowMsg::Reload(error.to_string()));
-            }
-        }
-    }
-
-    fn stop_loader(&mut self, myself: &ActorRef<WorkflowMsg>, table_no: TableNo) {
-        let old: Vec<ActorId> = self
-            .loaders
-            .iter()
-            .filter(|(_, no)| **no == table_no)
-            .map(|(id, _)| *id)
-            .collect();
-        self.loaders.retain(|_, no| *no != table_no);
-        for child in myself
-            .get_cell()
-            .get_children()
-            .into_iter()
-            .filter(|child| old.contains(&child.get_id()))
-        {
-            child.stop(None);
         }
     }
 

@@ -5,13 +5,15 @@ use super::effects::{self, Expiry, answer_within, ask_patiently};
 use super::lease_reaper::LeaseReaperMsg;
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::reply_to;
+use super::services::WorkflowServices;
 use super::supervision::{ChildEnd, Restarts, child_end};
-use super::workflow::{WorkflowActor, WorkflowArguments, WorkflowEnd, WorkflowServices};
+use super::workflow::{WorkflowActor, WorkflowArguments, WorkflowEnd};
 use super::workflow_reader::Outliving;
 use crate::checkpoint::{CheckpointError, OwnedWorkflow, WorkflowSearch};
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
-use crate::domain::lease::{relied_on, renewed_again};
+use crate::domain::lease::renewed_again;
+use crate::domain::lease_book::{LeaseBook, Taken};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::{OwnerEpoch, WorkflowId};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -99,8 +101,6 @@ struct Driven {
     is_fenced: bool,
     actor: Option<ActorId>,
     restarts: Restarts,
-    /// Without a renewal until then, nobody may rely on the lease.
-    lease_until: Instant,
     /// See [`WorkflowArguments::outliving`].
     outliving: Arc<Outliving>,
 }
@@ -109,6 +109,8 @@ struct Driven {
 pub struct WorkflowDispatcherState {
     arguments: WorkflowDispatcherArguments,
     driven: HashMap<WorkflowId, Driven>,
+    /// The leases of all that is driven.
+    leases: LeaseBook<WorkflowId, Instant>,
     /// Brings [`WorkflowDispatcherMsg::Expire`].
     expiry: Expiry,
     /// When a look brought something the last time.
@@ -134,6 +136,7 @@ impl Actor for WorkflowDispatcher {
             WorkflowDispatcherMsg::Renew
         });
         Ok(WorkflowDispatcherState {
+            leases: LeaseBook::new(arguments.lease),
             arguments,
             driven: HashMap::new(),
             expiry: Expiry::default(),
@@ -276,13 +279,6 @@ impl Actor for WorkflowDispatcher {
 }
 
 impl WorkflowDispatcherState {
-    fn held(&self) -> Vec<(WorkflowId, OwnerEpoch)> {
-        self.driven
-            .values()
-            .map(|driven| (driven.owned.id, driven.owned.epoch))
-            .collect()
-    }
-
     /// The workflow, if it is driven with this epoch: what an older one's actor has to say does not count.
     fn current(&self, id: WorkflowId, epoch: OwnerEpoch) -> Option<&Driven> {
         self.driven
@@ -333,7 +329,7 @@ impl WorkflowDispatcherState {
     }
 
     fn renew(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
-        let held = self.held();
+        let held = self.leases.held();
         let (owner, lease) = (self.arguments.owner.clone(), self.arguments.lease);
         let checkpoint = self.arguments.services.checkpoint.clone();
         effects::run(myself, async move {
@@ -357,23 +353,10 @@ impl WorkflowDispatcherState {
         answer: Option<Vec<WorkflowId>>,
     ) {
         let interval = renew_interval(self.arguments.lease);
-        let until = asked_at + relied_on(self.arguments.lease);
-        let mut pause = interval;
-        let mut lost: Vec<WorkflowId> = Vec::new();
-        match answer {
-            Some(answer) => {
-                for (id, epoch) in asked {
-                    match self.driven.get_mut(id) {
-                        Some(driven) if driven.owned.epoch != *epoch => {}
-                        Some(_) if answer.contains(id) => lost.push(*id),
-                        // Counted from the question: the server's clock started no later.
-                        Some(driven) => driven.lease_until = driven.lease_until.max(until),
-                        None => {}
-                    }
-                }
-            }
-            None => pause = renewed_again(interval),
-        }
+        let (lost, pause) = match answer {
+            Some(lost) => (self.leases.renewed(asked, asked_at, &lost), interval),
+            None => (Vec::new(), renewed_again(interval)),
+        };
         self.let_go_lost(myself, lost);
         myself.send_after(pause, || WorkflowDispatcherMsg::Renew);
     }
@@ -389,17 +372,14 @@ impl WorkflowDispatcherState {
 
     /// Whatever a renewal that is under way may bring: others may have them from now on.
     fn let_go_expired(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
-        let now = Instant::now();
-        let over = self.driven.iter().filter(|(_, d)| d.lease_until <= now);
-        let over = over.map(|(id, _)| *id).collect();
+        let over = self.leases.over(Instant::now());
         self.let_go_lost(myself, over);
     }
 
     /// Sees to it that [`WorkflowDispatcherMsg::Expire`] comes when the lease that ends first does.
     fn watch(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
-        let ends = self.driven.values().map(|d| d.lease_until);
         self.expiry
-            .watch(myself, ends, || WorkflowDispatcherMsg::Expire);
+            .watch(myself, self.leases.ends(), || WorkflowDispatcherMsg::Expire);
     }
 
     async fn drive(
@@ -409,15 +389,15 @@ impl WorkflowDispatcherState {
         asked_at: Instant,
     ) {
         let (id, epoch) = (owned.id, owned.epoch);
-        if self.current(id, epoch).is_some() {
-            return self.steer(myself, owned, asked_at).await;
-        }
-        // A workflow that is taken again while its old epoch is still driven here: the old one is fenced now.
-        self.let_go(myself, id);
-        let lease_until = asked_at + relied_on(self.arguments.lease);
-        if lease_until <= Instant::now() {
-            // The look took that long. Others may have it by now; if not, it is found again.
-            return tell_lost(&owned);
+        match self.leases.taken(id, epoch, asked_at, Instant::now()) {
+            Taken::Again => return self.steer(myself, owned).await,
+            // A workflow that is taken again while its old epoch is still driven here: the old one is fenced now.
+            Taken::New => self.stop_driving(myself, id),
+            Taken::TooLate => {
+                // The look took that long. Others may have it by now; if not, it is found again.
+                self.stop_driving(myself, id);
+                return tell_lost(&owned);
+            }
         }
         tracing::info!(workflow = %owned.name, epoch = epoch.0, "workflow taken");
         let owned = Arc::new(owned);
@@ -427,7 +407,6 @@ impl WorkflowDispatcherState {
             is_fenced: false,
             actor: None,
             restarts: Restarts::new(RestartPolicy::WORK),
-            lease_until,
             outliving: Arc::default(),
         };
         self.driven.insert(id, driven);
@@ -475,12 +454,7 @@ impl WorkflowDispatcherState {
 
     /// Operators have asked something of a workflow that is driven here: its actor is started anew, and carries it out
     /// before it drives on from the checkpoint. Loads that have begun end by themselves, as tasks do; what they did is found there.
-    async fn steer(
-        &mut self,
-        myself: &ActorRef<WorkflowDispatcherMsg>,
-        owned: OwnedWorkflow,
-        asked_at: Instant,
-    ) {
+    async fn steer(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, owned: OwnedWorkflow) {
         let (id, epoch) = (owned.id, owned.epoch);
         let Some(driven) = self.driven.get_mut(&id) else {
             return;
@@ -488,8 +462,6 @@ impl WorkflowDispatcherState {
         tracing::info!(workflow = %owned.name, request = ?owned.request, "operators have asked something of the workflow");
         let old = driven.actor.take();
         driven.owned = Arc::new(owned);
-        let until = asked_at + relied_on(self.arguments.lease);
-        driven.lease_until = driven.lease_until.max(until);
         self.kill(myself, id, epoch, old);
         self.spawn(myself, id, epoch).await;
     }
@@ -530,6 +502,11 @@ impl WorkflowDispatcherState {
     }
 
     fn let_go(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, id: WorkflowId) {
+        self.leases.let_go(id);
+        self.stop_driving(myself, id);
+    }
+
+    fn stop_driving(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, id: WorkflowId) {
         let Some(driven) = self.driven.remove(&id) else {
             return;
         };
