@@ -18,7 +18,7 @@ const KINDS: [&str; 12] = [
 ];
 
 fn list() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../src/roles/doctor/probe/statements.sql")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../src/app/doctor/probe/statements.sql")
 }
 
 fn ended(site: &Site<'_>, words: &[&str], codes: &[i32]) -> Ended {
@@ -293,7 +293,7 @@ fn every_statement_that_snowhaul_sends_is_in_the_probes_list() {
         .collect();
     assert!(
         missing.is_empty(),
-        "not in src/roles/doctor/probe/statements.sql (run this test with SNOWHAUL_WRITE_STATEMENTS=1): {missing:#?}"
+        "not in src/app/doctor/probe/statements.sql (run this test with SNOWHAUL_WRITE_STATEMENTS=1): {missing:#?}"
     );
 }
 
