@@ -221,13 +221,13 @@ pub(super) fn read(
 }
 
 /// The time between two looks, which a lease has to last for: what runs out is found by looking. One that nobody has set
-/// fits itself to the lease.
+/// fits itself to the lease, and so does one of a variable of SnowConvert AI's tool, which has no such rule.
 fn interval(section: &mut Section<'_, '_>, key: &str, lease: Option<Duration>) -> Option<Duration> {
     let interval = section.seconds(key)?;
     let Some(lease) = lease.filter(|lease| *lease < interval) else {
         return Some(interval);
     };
-    if section.origin(key) == Origin::Default {
+    if let Origin::Default | Origin::Variable(_) = section.origin(key) {
         return Some(lease);
     }
     let message = format!(

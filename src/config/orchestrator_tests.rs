@@ -107,10 +107,9 @@ fn an_orchestrators_intervals_fit_into_its_lease() {
         ))
     );
     let poll = "ORCHESTRATOR_TASK_PULL_INTERVAL_SECONDS";
-    assert_eq!(
-        load("lease = 6", &[(poll, "7")]).err(),
-        Some(format!("environment: {poll}: {refused}"))
-    );
+    // That tool has no such rule, and its variables have to work.
+    let shortened = load("lease = 6", &[(poll, "7")]).map(|config| config.poll.base);
+    assert_eq!(shortened, Ok(Duration::from_secs(6)));
 }
 
 #[test]
