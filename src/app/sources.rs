@@ -57,8 +57,7 @@ pub async fn reach(
     let settings = worker
         .source(platform)
         .map_err(|problem| AppError::Refused(format!("the worker's configuration: {problem}")))?;
-    let dialect = dialect::for_platform(platform)
-        .ok_or_else(|| AppError::Refused(format!("{platform} is not supported yet")))?;
+    let dialect = dialect::supported(platform).map_err(AppError::Refused)?;
     check_sources(&BTreeMap::from([(platform, settings.clone())])).await?;
     Ok((settings.clone(), dialect))
 }

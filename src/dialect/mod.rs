@@ -249,6 +249,14 @@ pub struct Window<'a> {
     pub with_nulls: bool,
 }
 
+/// The dialect of a platform.
+///
+/// # Errors
+/// That the platform is not supported yet.
+pub fn supported(platform: Platform) -> Result<&'static dyn Dialect, String> {
+    for_platform(platform).ok_or_else(|| format!("{platform} is not supported yet"))
+}
+
 /// The dialect of a platform; `None`: not supported yet.
 pub fn for_platform(platform: Platform) -> Option<&'static dyn Dialect> {
     match platform {

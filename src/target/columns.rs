@@ -55,17 +55,30 @@ impl Ways<'_> {
         columns: impl IntoIterator<Item = (&'a ExtractColumn, &'a LoadColumn)>,
     ) -> Vec<String> {
         let narrow = |(index, (extract, load)): (usize, (&ExtractColumn, &LoadColumn))| {
-            let wider = self.route.plan_column(self.dialect, extract, index).wider?;
-            Some(format!(
-                "column {} of type {} into {} of type {}: not all values that the source may hold fit, and one that does not fails; what holds all is {wider}",
-                extract.source.name,
-                extract.source.type_text(),
-                load.name,
-                load.target_type
-            ))
+            narrow_column(
+                extract,
+                load,
+                &self.route.plan_column(self.dialect, extract, index),
+            )
         };
         columns.into_iter().enumerate().filter_map(narrow).collect()
     }
+}
+
+/// That a column's declared type holds more than the target's, if it does.
+pub(super) fn narrow_column(
+    extract: &ExtractColumn,
+    load: &LoadColumn,
+    planned: &PlannedFileColumn,
+) -> Option<String> {
+    let wider = planned.wider.as_ref()?;
+    Some(format!(
+        "column {} of type {} into {} of type {}: not all values that the source may hold fit, and one that does not fails; what holds all is {wider}",
+        extract.source.name,
+        extract.source.type_text(),
+        load.name,
+        load.target_type
+    ))
 }
 
 /// The ways of a planned table.
@@ -73,11 +86,8 @@ impl Ways<'_> {
 /// # Errors
 /// When the source's platform is not supported.
 pub fn ways_of(plan: &TablePlan) -> Result<Ways<'static>, String> {
-    let platform = plan.extract.platform;
-    let dialect = dialect::for_platform(platform)
-        .ok_or_else(|| format!("{platform} is not supported yet"))?;
     Ok(Ways {
-        dialect,
+        dialect: dialect::supported(plan.extract.platform)?,
         route: route(plan.extract.route),
         kind: of(plan.load.kind),
     })

@@ -1,6 +1,6 @@
 //! Which column of the source goes into which column of the target: pure.
 
-use super::columns::Ways;
+use super::columns::{Ways, narrow_column};
 use super::{NewColumn, transforms};
 use crate::dialect::Dialect;
 use crate::domain::analysis::TableAnalysis;
@@ -302,6 +302,7 @@ pub fn match_columns(
     target: &[TargetColumn],
 ) -> Result<(Vec<MatchedColumn>, Vec<String>), Vec<String>> {
     let (mut columns, mut warnings, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    let mut narrow = Vec::new();
     for (index, column) in wanted.iter().enumerate() {
         let name = &column.source.name;
         let Some(existing) = target.iter().find(|t| t.name == column.target_name) else {
@@ -322,6 +323,7 @@ pub fn match_columns(
         let (extract, load) = matched.clone().split();
         match ways.load((&extract, &load), index) {
             Ok((loaded, planned)) => {
+                narrow.extend(narrow_column(&extract, &load, &planned));
                 let found = loaded.warning.into_iter().chain(planned.conversion);
                 warnings.extend(found.map(|why| {
                     format!(
@@ -345,8 +347,7 @@ pub fn match_columns(
         }
         columns.push(matched);
     }
-    let halves: Vec<_> = columns.iter().cloned().map(MatchedColumn::split).collect();
-    warnings.extend(ways.narrow_columns(halves.iter().map(|(extract, load)| (extract, load))));
+    warnings.extend(narrow);
     for existing in target {
         let filled = wanted.iter().any(|w| w.target_name == existing.name);
         if !filled && !existing.nullable && !existing.has_default {

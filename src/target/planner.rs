@@ -30,12 +30,6 @@ use crate::snowflake::{SnowflakeClient, SnowflakeError};
 use crate::types::snowflake_name::{exact_name, quote, quote_table};
 use async_trait::async_trait;
 
-/// What speaks to the workflow's source.
-fn supported(owned: &OwnedWorkflow) -> Result<&'static dyn Dialect, String> {
-    let dialect = dialect::for_platform(owned.platform);
-    dialect.ok_or_else(|| format!("{} is not supported yet", owned.platform))
-}
-
 /// How the table travels.
 pub(crate) fn ways<'a>(dialect: &'a dyn Dialect, spec: &TableSpec) -> Ways<'a> {
     Ways {
@@ -54,7 +48,7 @@ pub struct SnowflakeTargetPlanner {
 #[async_trait]
 impl TargetPlanner for SnowflakeTargetPlanner {
     fn state_key(&self, owned: &OwnedWorkflow, spec: &TableSpec) -> Result<Option<String>, String> {
-        let dialect = supported(owned)?;
+        let dialect = dialect::supported(owned.platform)?;
         Ok(sync_key(owned.platform, dialect, spec))
     }
 
@@ -80,12 +74,12 @@ impl TargetPlanner for SnowflakeTargetPlanner {
                 TaskFailure::last(message)
             }
         };
-        let dialect = supported(owned).map_err(|why| refused(vec![why]))?;
+        let dialect = dialect::supported(owned.platform).map_err(|why| refused(vec![why]))?;
+        let ways = ways(dialect, spec);
         let targets = Targets {
             client: &self.client,
-            kind: of(spec.target_kind),
+            kind: ways.kind,
         };
-        let ways = ways(dialect, spec);
         let mut wanted = wanted_columns(&ways, spec, analysis).map_err(refused)?;
         let mut found_before = Vec::new();
         let target = match spec.preflight {
