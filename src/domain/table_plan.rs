@@ -156,6 +156,23 @@ impl MatchedColumn {
 }
 
 impl ExtractSpec {
+    /// The whole of a table's rows and none of its columns, by the default route.
+    pub fn new(platform: Platform, source: TableRef) -> Self {
+        Self {
+            platform,
+            route: Route::default(),
+            source,
+            key: Vec::new(),
+            columns: Vec::new(),
+            primary_key: Vec::new(),
+            where_clause: None,
+            query_modifiers: QueryModifiers::default(),
+            row_security: RowSecurity::default(),
+            checksum: None,
+            watermark: None,
+        }
+    }
+
     /// Whether a slice of this content has the column.
     fn moves(&self, content: Content, column: &ExtractColumn) -> bool {
         match content {
@@ -168,6 +185,19 @@ impl ExtractSpec {
     pub fn columns_of(&self, content: Content) -> Vec<&ExtractColumn> {
         let columns = self.columns.iter();
         columns.filter(|c| self.moves(content, c)).collect()
+    }
+}
+
+impl LoadSpec {
+    /// Rows without columns, added to a table of the default kind.
+    pub fn new(target: TableRef) -> Self {
+        Self {
+            target,
+            kind: TargetKind::default(),
+            columns: Vec::new(),
+            mode: LoadMode::Append,
+            segment_mb: None,
+        }
     }
 }
 

@@ -84,13 +84,8 @@ fn compared_columns<'a>(spec: &TableSpec, plan: &'a TablePlan) -> Vec<&'a str> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::domain::spec::RowSecurity;
-    use crate::domain::table::{
-        KeyColumn, KeyKind, Platform, QueryModifiers, SourceColumn, TableRef, WrittenName,
-    };
-    use crate::domain::table_plan::{
-        ExtractSpec, LoadSpec, MatchedColumn, Route, SyncSpec, TargetKind,
-    };
+    use crate::domain::table::{KeyColumn, KeyKind, Platform, SourceColumn, TableRef, WrittenName};
+    use crate::domain::table_plan::{ExtractSpec, LoadSpec, MatchedColumn, SyncSpec};
 
     fn table() -> TableRef {
         let name = |text: &str| WrittenName(text.to_owned());
@@ -116,9 +111,6 @@ pub(crate) mod tests {
         let (extracted, loaded) = columns.into_iter().unzip();
         TablePlan {
             extract: ExtractSpec {
-                platform: Platform::Redshift,
-                route: Route::Stream,
-                source: table(),
                 key: vec![KeyColumn {
                     name: "part".to_owned(),
                     kind: KeyKind::Text,
@@ -127,20 +119,14 @@ pub(crate) mod tests {
                 }],
                 columns: extracted,
                 primary_key: vec!["id".to_owned()],
-                where_clause: None,
-                query_modifiers: QueryModifiers::default(),
-                row_security: RowSecurity::default(),
-                checksum: None,
-                watermark: None,
+                ..ExtractSpec::new(Platform::Redshift, table())
             },
             load: LoadSpec {
-                target: table(),
-                kind: TargetKind::Native,
                 columns: loaded,
                 mode,
-                segment_mb: None,
+                ..LoadSpec::new(table())
             },
-            sync: SyncSpec { state_key: None },
+            sync: SyncSpec::default(),
         }
     }
 

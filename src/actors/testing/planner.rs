@@ -6,12 +6,9 @@ use crate::checkpoint::{OwnedWorkflow, PlannedTable};
 use crate::dialect;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::planned::PlannedPartition;
-use crate::domain::spec::RowSecurity;
 use crate::domain::spec::TableSpec;
-use crate::domain::table::{Content, KeyRange, QueryModifiers, Slice};
-use crate::domain::table_plan::{
-    ExtractSpec, LoadMode, LoadSpec, Route, SyncSpec, TablePlan, TargetKind,
-};
+use crate::domain::table::{Content, KeyRange, Slice};
+use crate::domain::table_plan::{ExtractSpec, LoadSpec, SyncSpec, TablePlan};
 use crate::domain::task::TaskFailure;
 use crate::plan::synchronization::{sync_key, sync_plan};
 use async_trait::async_trait;
@@ -80,26 +77,11 @@ impl TargetPlanner for FakePlanner {
         Ok(PlannedTable {
             plan: TablePlan {
                 extract: ExtractSpec {
-                    platform: owned.platform,
-                    route: Route::Stream,
-                    source: spec.source.clone(),
                     key: analysis.key.clone(),
-                    columns: Vec::new(),
-                    primary_key: Vec::new(),
-                    where_clause: None,
-                    query_modifiers: QueryModifiers::default(),
-                    row_security: RowSecurity::default(),
-                    checksum: None,
-                    watermark: None,
+                    ..ExtractSpec::new(owned.platform, spec.source.clone())
                 },
-                load: LoadSpec {
-                    target: spec.target.clone(),
-                    kind: TargetKind::Native,
-                    columns: Vec::new(),
-                    mode: LoadMode::Append,
-                    segment_mb: None,
-                },
-                sync: SyncSpec { state_key: None },
+                load: LoadSpec::new(spec.target.clone()),
+                sync: SyncSpec::default(),
             },
             partitions,
             synchronization: sync_plan(Self::state_key_of(spec), spec, analysis, Vec::new()),

@@ -9,13 +9,9 @@ use crate::domain::affinity::AffinityFilter;
 use crate::domain::analysis::SyncSettings;
 use crate::domain::planned::{PlannedPartition, SyncPlan};
 use crate::domain::request::{Lever, orders};
-use crate::domain::spec::{RowSecurity, Synchronization, TableSpec};
-use crate::domain::table::{
-    Content, KeyRange, Platform, QueryModifiers, Slice, TableRef, WrittenName,
-};
-use crate::domain::table_plan::{
-    ExtractSpec, LoadMode, LoadSpec, Route, SyncSpec, TablePlan, TargetKind,
-};
+use crate::domain::spec::{Synchronization, TableSpec};
+use crate::domain::table::{Content, KeyRange, Platform, Slice, TableRef, WrittenName};
+use crate::domain::table_plan::{ExtractSpec, LoadSpec, SyncSpec, TablePlan};
 use crate::domain::task::{ClaimedTask, Manifest, StagedFile, TaskEnd, TaskKind, TaskOutcome};
 use crate::domain::{Attempt, PartitionNo, TableNo, WorkflowId};
 use std::time::Duration;
@@ -190,26 +186,8 @@ pub async fn finish(bench: &dyn Bench, task: &ClaimedTask, outcome: TaskOutcome)
 pub fn table_plan(table_no: TableNo, sync_key: Option<&str>) -> TablePlan {
     let spec = table(if table_no == FIRST { "a" } else { "b" });
     TablePlan {
-        extract: ExtractSpec {
-            platform: PLATFORM,
-            route: Route::default(),
-            source: spec.source,
-            key: Vec::new(),
-            columns: Vec::new(),
-            primary_key: Vec::new(),
-            where_clause: None,
-            query_modifiers: QueryModifiers::default(),
-            row_security: RowSecurity::default(),
-            checksum: None,
-            watermark: None,
-        },
-        load: LoadSpec {
-            target: spec.target,
-            kind: TargetKind::default(),
-            columns: Vec::new(),
-            mode: LoadMode::Append,
-            segment_mb: None,
-        },
+        extract: ExtractSpec::new(PLATFORM, spec.source),
+        load: LoadSpec::new(spec.target),
         sync: SyncSpec {
             state_key: sync_key.map(str::to_owned),
         },
