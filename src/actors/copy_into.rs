@@ -78,7 +78,7 @@ pub struct CopyIntoArguments {
     /// The table.
     pub table_no: TableNo,
     /// How its files look.
-    pub extraction: Arc<TablePlan>,
+    pub plan: Arc<TablePlan>,
     /// Loads.
     pub loader: Arc<dyn Loader>,
     /// Tells what happened when a reply was lost.
@@ -144,7 +144,7 @@ impl CopyIntoState {
     fn ended(&mut self, outcome: LoadOutcome) -> Ended {
         let (workflow, table) = (
             &self.arguments.owned.name,
-            &self.arguments.extraction.extract.source,
+            &self.arguments.plan.extract.source,
         );
         if let LoadOutcome::Limited | LoadOutcome::Held(_) = &outcome {
             self.held_back.get_or_insert_with(Instant::now);
@@ -197,13 +197,13 @@ impl CopyIntoState {
         let CopyIntoArguments {
             owned,
             table_no,
-            extraction,
+            plan,
             loader,
             permits,
             gates,
             ..
         } = &self.arguments;
-        let (owned, table_no, extraction) = (owned.clone(), *table_no, extraction.clone());
+        let (owned, table_no, plan) = (owned.clone(), *table_no, plan.clone());
         let (loader, permits, gates) = (loader.clone(), permits.clone(), gates.clone());
         let asker = myself.get_cell();
         // The load is not tied to this actor's life: a transaction that has begun is better ended than abandoned.
@@ -215,7 +215,7 @@ impl CopyIntoState {
                 let gone = "the load's actor is gone".to_owned();
                 return CopyIntoMsg::Ended(LoadOutcome::AskCheckpoint(gone));
             }
-            let outcome = loader.load(&owned, table_no, &extraction, &batch).await;
+            let outcome = loader.load(&owned, table_no, &plan, &batch).await;
             CopyIntoMsg::Ended(outcome)
         });
     }

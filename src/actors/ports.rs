@@ -51,7 +51,7 @@ pub trait Loader: Send + Sync {
     /// How many files a load can name in one statement.
     fn max_files(&self) -> usize;
 
-    /// Loads `batch` into the target of `extraction`. Never both answers an error and commits, except as
+    /// Loads `batch` into the target of `plan`. Never both answers an error and commits, except as
     /// [`LoadOutcome::AskCheckpoint`].
     async fn load(
         &self,

@@ -138,8 +138,8 @@ impl Actor for TablePlannerActor {
             state.arguments.table.plan.clone(),
         ) {
             (TablePhase::Pending | TablePhase::Analyzing, _) => state.claim_or_submit(&myself)?,
-            (TablePhase::Executing, Some(extraction)) => {
-                myself.cast(TablePlannerMsg::Planned(Arc::new(extraction)))?;
+            (TablePhase::Executing, Some(plan)) => {
+                myself.cast(TablePlannerMsg::Planned(Arc::new(plan)))?;
             }
             (TablePhase::Executing, None) => {
                 return Err("the checkpoint has an executing table without its extraction".into());
@@ -169,8 +169,8 @@ impl Actor for TablePlannerActor {
                 Ok(json) => state.plan(&myself, &json)?,
                 Err(error) => state.write_end(&myself, TableEnd::Failed, Some(error)),
             },
-            TablePlannerMsg::Planned(extraction) => {
-                state.spawn_loader(&myself, extraction).await?;
+            TablePlannerMsg::Planned(plan) => {
+                state.spawn_loader(&myself, plan).await?;
                 state.advance(&myself).await;
             }
             TablePlannerMsg::Impossible(error) => {
@@ -336,9 +336,9 @@ impl TablePlannerState {
         let (asker, outliving) = (myself.get_cell(), self.arguments.outliving.clone());
         effects::run(myself, async move {
             let mut failures = 0;
-            let plan = loop {
+            let planned = loop {
                 let failure = match planner.plan(&owned, &spec, &analysis).await {
-                    Ok(plan) => break plan,
+                    Ok(planned) => break planned,
                     Err(failure) => failure,
                 };
                 failures += 1;
@@ -362,10 +362,10 @@ impl TablePlannerState {
                 return TablePlannerMsg::Reload("the table's actor is gone".to_owned());
             }
             let written = ask_patiently(&asker, "to write a plan", || {
-                checkpoint.write_plan(&owned, table_no, &plan)
+                checkpoint.write_plan(&owned, table_no, &planned)
             });
             match written.await {
-                Ok(Applied::Yes) => TablePlannerMsg::Planned(Arc::new(plan.plan)),
+                Ok(Applied::Yes) => TablePlannerMsg::Planned(Arc::new(planned.plan)),
                 Ok(Applied::No) => {
                     TablePlannerMsg::Reload("the table was planned already".to_owned())
                 }
@@ -381,13 +381,13 @@ impl TablePlannerState {
     async fn spawn_loader(
         &mut self,
         myself: &ActorRef<TablePlannerMsg>,
-        extraction: Arc<TablePlan>,
+        plan: Arc<TablePlan>,
     ) -> Result<(), ActorProcessingErr> {
         let services = &self.arguments.services;
         let arguments = CopyIntoArguments {
             owned: self.arguments.owned.clone(),
             table_no: self.table_no(),
-            extraction,
+            plan,
             loader: services.loader.clone(),
             checkpoint: services.checkpoint.clone(),
             permits: services.load_permits.clone(),

@@ -70,7 +70,7 @@ impl FakeLoader {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        extraction: &TablePlan,
+        plan: &TablePlan,
         batch: &[StagedPartition],
     ) -> LoadOutcome {
         let unit = |staged: &StagedPartition| LoadUnit {
@@ -78,7 +78,7 @@ impl FakeLoader {
             ..staged.unit.clone()
         };
         let units: Vec<LoadUnit> = batch.iter().map(unit).collect();
-        if self.store.load(owned, table_no, extraction, &units) {
+        if self.store.load(owned, table_no, plan, &units) {
             return LoadOutcome::Committed;
         }
         LoadOutcome::AskCheckpoint(
@@ -97,7 +97,7 @@ impl Loader for FakeLoader {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        extraction: &TablePlan,
+        plan: &TablePlan,
         batch: &[StagedPartition],
     ) -> LoadOutcome {
         self.batches.lock().unwrap().push(batch.len());
@@ -133,7 +133,7 @@ impl Loader for FakeLoader {
                     .collect(),
             );
         }
-        let outcome = self.commit(owned, table_no, extraction, batch);
+        let outcome = self.commit(owned, table_no, plan, batch);
         if fault.is_some() {
             return LoadOutcome::AskCheckpoint("the reply to the commit was lost".to_owned());
         }
@@ -184,13 +184,13 @@ impl Loader for ProcessLoader {
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
-        extraction: &TablePlan,
+        plan: &TablePlan,
         batch: &[StagedPartition],
     ) -> LoadOutcome {
         let mut stopped = self.stopped.subscribe();
         let stop = async { drop(stopped.wait_for(|is| *is).await) };
         tokio::select! {
-            outcome = self.loader.load(owned, table_no, extraction, batch) => outcome,
+            outcome = self.loader.load(owned, table_no, plan, batch) => outcome,
             () = stop => LoadOutcome::TryAgain("the orchestrator stops".to_owned()),
         }
     }
