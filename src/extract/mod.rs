@@ -9,7 +9,7 @@ pub mod stream;
 use crate::dialect::{Dialect, Scope};
 use crate::domain::progress::TaskProgress;
 use crate::domain::source_settings::SourceSettings;
-use crate::domain::table::{Content, Slice};
+use crate::domain::table::Slice;
 use crate::domain::table_plan::{ExtractColumn, ExtractSpec, Route};
 use crate::domain::task::{Manifest, TaskFailure};
 use crate::source::{SourceError, SourceErrorKind};
@@ -93,11 +93,6 @@ impl ExtractRequest {
     /// What messages call it.
     pub fn place(&self) -> String {
         format!("{}, table {}", self.settings.place(), self.extract.source)
-    }
-
-    /// What the slice moves.
-    pub fn content(&self) -> Content {
-        self.slice.content
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn source_column(row: &Row) -> SourceColumn {
 }
 
 /// The table's comment, which each row repeats.
-pub(crate) fn table_comment(rows: &[Vec<Option<String>>]) -> Option<String> {
+pub(super) fn table_comment(rows: &[Vec<Option<String>>]) -> Option<String> {
     let cell = rows.first()?.get(9)?.clone();
     cell.filter(|text| !text.is_empty())
 }

@@ -6,7 +6,7 @@ use crate::dialect::{Dialect, Scope};
 use crate::domain::spec::RowSecurity;
 
 /// What to do where a policy hides rows, for every platform.
-pub(crate) const REMEDY: &str = "let the worker log in as one who sees all rows (PostgreSQL: the table's owner or a role with BYPASSRLS; Redshift: GRANT IGNORE RLS), and name the wanted part with whereClauseCriteria if it is to be a part; or set rowLevelSecurity of the table to \"accept\": then what this login sees is the whole table, and rows that it does not see are deleted in the target where the synchronization deletes";
+pub(super) const REMEDY: &str = "let the worker log in as one who sees all rows (PostgreSQL: the table's owner or a role with BYPASSRLS; Redshift: GRANT IGNORE RLS), and name the wanted part with whereClauseCriteria if it is to be a part; or set rowLevelSecurity of the table to \"accept\": then what this login sees is the whole table, and rows that it does not see are deleted in the target where the synchronization deletes";
 
 /// Refuses a table whose rows a policy hides, on platforms that would answer the others without a word.
 pub(crate) fn refuse_policies(

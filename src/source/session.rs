@@ -17,7 +17,7 @@ pub(crate) type TextRows = Vec<Vec<Option<String>>>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TransactionFacts {
     /// Names the server's session.
-    pub(crate) session: String,
+    pub(super) session: String,
     /// The database's own encoding.
     pub(crate) encoding: String,
     /// See [`Opening::identity`].
@@ -52,12 +52,12 @@ impl<'a> SourceSession<'a> {
     }
 
     /// What messages call the source.
-    pub(crate) fn source(&self) -> &str {
+    pub(super) fn source(&self) -> &str {
         &self.source
     }
 
     /// Statements so far, those that begin and end transactions included.
-    pub(crate) fn statements(&self) -> u32 {
+    pub(super) fn statements(&self) -> u32 {
         self.statements.get()
     }
 
@@ -75,7 +75,7 @@ impl<'a> SourceSession<'a> {
     }
 
     /// Ends the transaction, if one has begun; the next ones are as these settings say.
-    pub(crate) fn switch(&self, transactions: &TransactionSettings) -> Result<(), SourceError> {
+    pub(super) fn switch(&self, transactions: &TransactionSettings) -> Result<(), SourceError> {
         self.end()?;
         *self.opening.borrow_mut() = self.dialect.opening(transactions);
         Ok(())

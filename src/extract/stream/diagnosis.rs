@@ -29,19 +29,19 @@ fn ask(job: &Job) -> Result<SourceSession<'static>, SourceError> {
     let settings = TransactionSettings {
         isolation: Isolation::EachStatement,
         statement_timeout: None,
-        row_security: job.extract.row_security,
+        row_security: job.request.extract.row_security,
     };
-    SourceSession::open(&job.settings, job.dialect, &settings)
+    SourceSession::open(&job.request.settings, job.request.dialect, &settings)
 }
 
 /// Checks that the table's columns are those that its extraction was planned for: a column of another type would be read
 /// as what it is not, or fail with words that blame the values.
 pub(super) fn same_columns(job: &Job, session: &SourceSession<'_>) -> Result<(), SourceError> {
-    let place = job.place();
-    let table = &job.extract.source;
-    let rows = session.query(&job.dialect.columns_query(table), &place)?;
+    let place = job.request.place();
+    let table = &job.request.extract.source;
+    let rows = session.query(&job.request.dialect.columns_query(table), &place)?;
     let now: Vec<SourceColumn> = rows.iter().map(|row| source_column(row)).collect();
-    let planned = job.extract.columns.iter().map(|c| &c.source);
+    let planned = job.request.extract.columns.iter().map(|c| &c.source);
     let changes = changes(planned, &now);
     if changes.is_empty() {
         return Ok(());
@@ -91,12 +91,15 @@ fn changes<'a>(
 /// The row that a date or timestamp outside the years 1 to 9999 stands in. Sources do not say it: infinity fails in
 /// their arithmetic without a word of the column. `None`: there is none, or the source does not tell.
 fn time_outside_years(job: &Job) -> Option<SourceError> {
-    let place = job.place();
+    let place = job.request.place();
     let session = ask(job).ok()?;
     let is_time =
         |column: &&ColumnPlan| matches!(column.fetch, Fetch::EpochDays | Fetch::EpochMicros);
     job.columns.iter().filter(is_time).find_map(|column| {
-        let sql = job.dialect.time_outside_years_query(&job.scope(), column);
+        let sql = job
+            .request
+            .dialect
+            .time_outside_years_query(&job.request.scope(), column);
         let row = session.query(&sql, &place).ok()?.into_iter().next()?;
         let mut cells = row.into_iter();
         let value = cells.next().flatten()?;
@@ -107,15 +110,15 @@ fn time_outside_years(job: &Job) -> Option<SourceError> {
 
 /// The column and the row of text that cannot be sent as UTF-8. The server tells the bytes alone.
 fn undecodable(job: &Job, error: &SourceError) -> Option<SourceError> {
-    let place = job.place();
+    let place = job.request.place();
     let hex = told_bytes(&error.message)?;
     let session = ask(job).ok()?;
     let encoding = session.begin().ok()?.encoding;
     let is_text = |column: &&ColumnPlan| column.fetch.text_bound().is_some();
     job.columns.iter().filter(is_text).find_map(|column| {
         let sql = job
-            .dialect
-            .bytes_query(&job.scope(), &column.expression, &hex);
+            .request.dialect
+            .bytes_query(&job.request.scope(), &column.expression, &hex);
         let found = session.query(&sql, &place).ok()?.into_iter().next()?;
         let row = row_with(job, found.into_iter().skip(1));
         Some(SourceError::new(
@@ -141,6 +144,7 @@ fn told_bytes(message: &str) -> Option<String> {
 /// ` in the row with id = 5`, from the key's cells.
 fn row_with(job: &Job, cells: impl Iterator<Item = Option<String>>) -> String {
     let key: Vec<String> = job
+        .request
         .extract
         .key
         .iter()

@@ -73,7 +73,7 @@ impl ExtractionRoute for Stream {
         request: ExtractRequest,
         progress: Arc<TaskProgress>,
     ) -> Result<Option<Manifest>, ExtractError> {
-        let columns = column_plans(request.dialect, &request.extract, request.content());
+        let columns = column_plans(request.dialect, &request.extract, request.slice.content);
         run(Job { request, columns }, progress).await
     }
 }
@@ -84,19 +84,11 @@ struct Job {
     columns: Vec<ColumnPlan>,
 }
 
-impl std::ops::Deref for Job {
-    type Target = ExtractRequest;
-
-    fn deref(&self) -> &ExtractRequest {
-        &self.request
-    }
-}
-
 async fn run(job: Job, progress: Arc<TaskProgress>) -> Result<Option<Manifest>, ExtractError> {
-    let stage = job.stage.clone();
+    let stage = job.request.stage.clone();
     let (batch_sender, batch_receiver) = sync_channel(BATCHES_IN_FLIGHT);
     let (file_sender, mut files) = mpsc::channel::<OpenFile>(1);
-    let (schema, named) = (schema(&job.columns), job.files.clone());
+    let (schema, named) = (schema(&job.columns), job.request.files.clone());
     // What the threads log carries the task as well.
     let span = tracing::Span::current();
     let encode = {
@@ -189,21 +181,27 @@ fn fetch_all(
     batches: &SyncSender<Result<RecordBatch, ()>>,
     progress: &TaskProgress,
 ) -> Result<Option<String>, SourceError> {
-    let place = job.place();
-    let dialect = job.dialect;
+    let place = job.request.place();
+    let dialect = job.request.dialect;
     // One transaction, whose statements see one snapshot: the lengths and the checksum are those of the rows that follow.
     let transaction = TransactionSettings {
         isolation: Isolation::OneSnapshot,
         statement_timeout: None,
-        row_security: job.extract.row_security,
+        row_security: job.request.extract.row_security,
     };
-    let session = SourceSession::open(&job.settings, dialect, &transaction)?;
-    let scope = job.scope();
+    let session = SourceSession::open(&job.request.settings, dialect, &transaction)?;
+    let scope = job.request.scope();
     same_columns(job, &session)?;
     let query = |sql: &str| session.query(sql, &place);
-    refuse_policies(query, dialect, &scope, job.extract.row_security, &place)?;
+    refuse_policies(
+        query,
+        dialect,
+        &scope,
+        job.request.extract.row_security,
+        &place,
+    )?;
     let longest = measure(job, &session, &place)?;
-    let checksum = match &job.extract.checksum {
+    let checksum = match &job.request.extract.checksum {
         Some(aggregate) => {
             let value = session.value(&dialect.aggregate_query(&scope, aggregate), &place)?;
             // An aggregate over no rows may be NULL.
@@ -216,7 +214,7 @@ fn fetch_all(
         columns: &job.columns,
         longest: &longest,
         schema,
-        memory_bytes: job.memory_bytes,
+        memory_bytes: job.request.memory_bytes,
         place: &place,
     };
     rows.read(&session, |batch| {
@@ -251,8 +249,9 @@ fn measure(
         return Ok(vec![None; job.columns.len()]);
     }
     let sql = job
+        .request
         .dialect
-        .longest_query(&job.scope(), &expressions, &encoding);
+        .longest_query(&job.request.scope(), &expressions, &encoding);
     let rows = session.query(&sql, place)?;
     let mut measured = rows.first().into_iter().flatten().map(|cell| {
         cell.as_deref()
