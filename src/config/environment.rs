@@ -180,15 +180,9 @@ pub(super) fn check_storage(findings: &mut Findings, var: &dyn Fn(&str) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::testing::env;
     use crate::config::{orchestrator, worker};
     use std::time::Duration;
-
-    fn env<'a>(variables: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
-        move |name| {
-            let found = variables.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
-        }
-    }
 
     #[test]
     fn intervals_and_workers_of_the_reference_tool_are_taken_where_the_file_does_not_say_them() {

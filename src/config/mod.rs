@@ -88,6 +88,8 @@ fn placed(file: &Path, problem: &Problem) -> String {
 
 #[cfg(test)]
 mod examples_tests;
+#[cfg(test)]
+mod testing;
 
 /// The keys of those that have changed.
 fn changed(keys: &[(&'static str, bool)]) -> Vec<&'static str> {

@@ -1,18 +1,11 @@
 use super::*;
+use crate::config::testing::env;
 
 fn write(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().expect("temporary directory");
     let path = folder.path().join("o.toml");
     std::fs::write(&path, text).expect("write");
     (folder, path)
-}
-
-fn env(vars: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
-    move |name| {
-        vars.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    }
 }
 
 #[test]

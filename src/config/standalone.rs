@@ -90,6 +90,7 @@ impl StandaloneConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::testing::env;
 
     const FILE: &str = "selected_task_source = 'snowflake_stored_procedure'\n[application]\nsnowflake_database_for_metadata = '\"my \"\"db\"'\nlease_refresh_interval = 1\nlease = 5\n[connections.source.redshift]\nhost = 'h'\ndatabase = 'd'\nusername = 'u'\npassword = 'hunter2'\n";
 
@@ -97,11 +98,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary directory");
         let path = folder.path().join("c.toml");
         std::fs::write(&path, text).expect("write");
-        let var = |name: &str| {
-            let found = vars.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
-        };
-        load(&path, &WorkerFlags::default(), &var).map_err(|errors| {
+        load(&path, &WorkerFlags::default(), &env(vars)).map_err(|errors| {
             let text = errors.to_string();
             let file = format!("{}: ", path.display());
             text.lines()

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::testing::env;
 use secrecy::ExposeSecret;
 
 fn write(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -31,14 +32,6 @@ fn load_text(text: &str, vars: &[(&str, &str)]) -> Result<WorkerConfig, Vec<Stri
                 })
                 .collect()
         })
-}
-
-fn env(vars: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
-    move |name| {
-        vars.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    }
 }
 
 const SOURCE: &str = "\n[connections.source.redshift]\nhost = 'h'\ndatabase = 'd'\nusername = 'u'\npassword = 'hunter2'\n";
