@@ -1,5 +1,6 @@
 //! The hybrid tables as a store under test.
 
+use crate::connection;
 use crate::testing::bench::{Bench, Stored, StoredPartition, StoredTable, StoredTask, comparable};
 use async_trait::async_trait;
 use snowhaul::checkpoint::{
@@ -12,7 +13,6 @@ use snowhaul::domain::table_plan::TablePlan;
 use snowhaul::domain::task::Manifest;
 use snowhaul::domain::{Attempt, TableNo, WorkflowId};
 use snowhaul::failpoint::Step;
-use snowhaul::snowflake::connection::{Surroundings, find};
 use snowhaul::snowflake::{Row, SnowflakeClient};
 use snowhaul::types::metadata_location::MetadataLocation;
 use snowhaul_integration::{LocalSnowflake, unique_name};
@@ -67,12 +67,8 @@ pub fn with_bench(test: impl FnOnce(&HybridBench)) {
 
 impl HybridBench {
     fn new() -> Self {
-        let home = LocalSnowflake::shared().home().to_owned();
-        let surroundings = Surroundings {
-            var: &|name| (name == "SNOWFLAKE_HOME").then(|| home.to_string_lossy().into_owned()),
-            home: None,
-        };
-        let client = SnowflakeClient::new(find(Some("local"), &surroundings).unwrap(), "test");
+        let connection = connection::local(LocalSnowflake::shared());
+        let client = SnowflakeClient::new(connection, "test");
         let location = MetadataLocation {
             database: unique_name("META"),
             ..MetadataLocation::default()

@@ -10,6 +10,8 @@ use snowhaul::{checkpoint, domain};
 #[path = "../../../../src/checkpoint/testing/mod.rs"]
 mod testing;
 
+#[path = "../faults/connection.rs"]
+mod connection;
 mod hybrid;
 
 use hybrid::{HybridBench, with_bench};

@@ -1,5 +1,6 @@
 //! Who takes what: affinity, order and full limits, asked of the checkpoint itself.
 
+use crate::connection;
 use snowhaul::checkpoint::{
     ClaimRequest, HybridCheckpoint, OrchestratorCheckpoint, WorkerCheckpoint, WorkflowSearch,
 };
@@ -8,7 +9,6 @@ use snowhaul::domain::limits::{Activity, RateLimit, Scope};
 use snowhaul::domain::table::Platform;
 use snowhaul::domain::{PartitionNo, WorkflowId};
 use snowhaul::snowflake::SnowflakeClient;
-use snowhaul::snowflake::connection::{Surroundings, find};
 use snowhaul::types::metadata_location::MetadataLocation;
 use snowhaul_integration::unique_name;
 use std::time::Duration;
@@ -30,12 +30,7 @@ impl Metadata {
     /// Metadata with a workflow, with a table, of each affinity.
     pub fn new() -> Self {
         let server = crate::migration::snowflake();
-        let home = server.home().to_owned();
-        let surroundings = Surroundings {
-            var: &|name| (name == "SNOWFLAKE_HOME").then(|| home.to_string_lossy().into_owned()),
-            home: None,
-        };
-        let client = SnowflakeClient::new(find(Some("local"), &surroundings).unwrap(), "test");
+        let client = SnowflakeClient::new(connection::local(server), "test");
         let location = MetadataLocation {
             database: unique_name("META"),
             ..MetadataLocation::default()

@@ -6,6 +6,7 @@ use snowhaul::actors;
 mod actors_killed;
 mod affinities;
 mod budget;
+mod connection;
 mod ends;
 mod fences;
 mod levers;

@@ -1,11 +1,11 @@
 //! Sessions that expire while they are used.
 
+use crate::connection;
 use crate::migration::{DEADLINE, Migration};
 use serde_json::json;
 use snowhaul::failpoint::Step;
-use snowhaul::snowflake::connection::{Surroundings, find};
+use snowhaul::snowflake::SnowflakeClient;
 use snowhaul::snowflake::error::Kind;
-use snowhaul::snowflake::{Connection, SnowflakeClient};
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Scratch, unique_name};
 use std::collections::BTreeSet;
 use std::thread;
@@ -66,15 +66,6 @@ fn sessions_that_nothing_renews_are_replaced_by_both_roles() {
     assert!(sessions.len() > 6, "{sessions:?}");
 }
 
-fn local_connection(snowflake: &LocalSnowflake) -> Connection {
-    let home = snowflake.home().to_owned();
-    let surroundings = Surroundings {
-        var: &|name| (name == "SNOWFLAKE_HOME").then(|| home.to_string_lossy().into_owned()),
-        home: None,
-    };
-    find(Some("local"), &surroundings).unwrap()
-}
-
 /// A table of one row, `N` = 1.
 fn one_row(snowflake: &LocalSnowflake, name: &str) -> String {
     let sql = snowflake.sql();
@@ -90,7 +81,7 @@ fn one_row(snowflake: &LocalSnowflake, name: &str) -> String {
 fn a_transaction_outlives_the_token_that_it_began_with() {
     let snowflake = LocalSnowflake::start(&["--session-lifetime", "2"]);
     let table = one_row(&snowflake, "OUTLIVES");
-    let client = SnowflakeClient::for_transactions(local_connection(&snowflake), "test");
+    let client = SnowflakeClient::for_transactions(connection::local(&snowflake), "test");
     let update = format!("UPDATE {table} SET N = N + 1");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -141,7 +132,7 @@ fn logins_that_are_refused_for_a_while_fail_nothing() {
 fn a_burst_that_meets_nothing_but_expired_sessions_answers_all() {
     const AT_ONCE: usize = 20;
     let snowflake = LocalSnowflake::start(&["--session-lifetime", "3", "--master-lifetime", "3"]);
-    let client = SnowflakeClient::new(local_connection(&snowflake), "test");
+    let client = SnowflakeClient::new(connection::local(&snowflake), "test");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         for _ in 0..2 {
@@ -165,7 +156,7 @@ fn statements_that_are_cancelled_end_at_once_and_their_transaction_is_rolled_bac
     let snowflake = LocalSnowflake::shared();
     let sql = snowflake.sql();
     let table = one_row(snowflake, "CANCELLED");
-    let client = SnowflakeClient::for_transactions(local_connection(snowflake), "test");
+    let client = SnowflakeClient::for_transactions(connection::local(snowflake), "test");
     let update = format!("UPDATE {table} SET N = N + 1");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

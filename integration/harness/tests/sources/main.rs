@@ -3,6 +3,8 @@
 //! which do not.
 
 mod column_changes;
+#[path = "../faults/connection.rs"]
+mod connection;
 mod encodings;
 mod future_watermarks;
 mod generate;

@@ -1,9 +1,9 @@
 //! `run`: a refused one begins nothing, and what is stopped inside a transaction rolls it back.
 
+use crate::connection;
 use serde_json::{Value, json};
 use snowhaul::failpoint::Step;
-use snowhaul::snowflake::connection::{Surroundings, find};
-use snowhaul::snowflake::{Connection, SnowflakeClient};
+use snowhaul::snowflake::SnowflakeClient;
 use snowhaul_integration::{Database, LocalRedshift, LocalSnowflake, Migration, Sql};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -199,16 +199,6 @@ fn a_lever_that_is_interrupted_inside_its_transaction_leaves_no_lock() {
     assert_moved(&migration.run(0).sql);
 }
 
-/// The connection `local` of a server, as the binary finds it.
-fn connection(server: &LocalSnowflake) -> Connection {
-    let home = server.home().to_string_lossy().into_owned();
-    let surroundings = Surroundings {
-        var: &|name| (name == "SNOWFLAKE_HOME").then(|| home.clone()),
-        home: None,
-    };
-    find(Some("local"), &surroundings).expect("the connection")
-}
-
 #[test]
 fn a_transaction_that_is_dropped_is_rolled_back_and_its_rows_are_free() {
     let server = LocalSnowflake::start(&[]);
@@ -225,7 +215,7 @@ fn a_transaction_that_is_dropped_is_rolled_back_and_its_rows_are_free() {
         "SELECT V FROM D.PUBLIC.H",
     );
     runtime.block_on(async {
-        let client = SnowflakeClient::new(connection(&server), "test");
+        let client = SnowflakeClient::new(connection::local(&server), "test");
         let transaction = client.begin(Step::PlanBegin).await.expect("begins");
         let changed = transaction.execute(Step::PlanTable, update).await;
         assert_eq!(changed.expect("changes"), 1);
