@@ -4,12 +4,12 @@
 //! Statements are read back by `sqlparser`, which knows nothing of snowhaul.
 
 use snowhaul::config::workflow;
-use snowhaul::dialect::{Dialect, Scope, for_platform};
 use snowhaul::domain::analysis::TableAnalysis;
 use snowhaul::domain::staged_path::check_manifest;
 use snowhaul::domain::table::{KeyRange, Platform, Slice, WrittenName};
 use snowhaul::domain::table_plan::TablePlan;
 use snowhaul::domain::task::Manifest;
+use snowhaul::platform::{self, Scope, SourcePlatform};
 use snowhaul::source::connection_string_value;
 use snowhaul::types::snowflake_name;
 use sqlparser::dialect::{PostgreSqlDialect, SnowflakeDialect};
@@ -29,10 +29,10 @@ pub const ALL: &[(&str, Check)] = &[
     ("stored_json", stored_json),
 ];
 
-fn dialects() -> impl Iterator<Item = &'static dyn Dialect> {
+fn dialects() -> impl Iterator<Item = &'static dyn SourcePlatform> {
     [Platform::Redshift, Platform::Postgresql]
         .into_iter()
-        .filter_map(for_platform)
+        .filter_map(platform::source)
 }
 
 /// Text without the one character that no statement can hold.
@@ -139,21 +139,23 @@ pub fn predicates(data: &[u8]) {
     }]});
     for platform in [Platform::Redshift, Platform::Postgresql] {
         let accepted = workflow::parse(Path::new("w.json"), &file.to_string(), platform);
-        let (Ok(accepted), Some(dialect)) = (accepted, for_platform(platform)) else {
+        let (Ok(accepted), Some(dialect)) = (accepted, platform::source(platform)) else {
             return;
         };
         let Some(spec) = accepted.tables.first() else {
             return;
         };
         let statement = |predicate: Option<&str>| {
-            dialect.any_row_query(&Scope {
-                table: &spec.source,
-                key: &[],
-                range: &KeyRange::Everything,
-                window: None,
-                where_clause: predicate,
-                modifiers: &spec.query_modifiers,
-            })
+            dialect
+                .any_row(&Scope {
+                    table: &spec.source,
+                    key: &[],
+                    range: &KeyRange::Everything,
+                    window: None,
+                    where_clause: predicate,
+                    modifiers: &spec.query_modifiers,
+                })
+                .sql
         };
         let Some(predicate) = spec.where_clause.as_deref() else {
             continue;

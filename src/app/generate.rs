@@ -4,11 +4,12 @@ use super::AppError;
 use super::sources::reach;
 use crate::config::generate::{FoundTable, GenerateOptions, selects, workflow_text};
 use crate::config::worker::WorkerConfig;
-use crate::dialect::Dialect;
+use crate::domain::catalog::{Reading, Relation, RelationKind};
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::{Platform, TableRef, WrittenName};
 use crate::plan::names::listed;
-use crate::plan::relations::{Choice, ChosenTable, Reading, Relation, RelationKind, choose};
+use crate::plan::relations::{Choice, ChosenTable, choose};
+use crate::platform::{self, SourcePlatform};
 use crate::source::{self, SourceError, SourceErrorKind};
 
 /// Which tables, and where they go.
@@ -51,7 +52,7 @@ pub async fn generate(
         Some(written) => dialect.exact_name(written),
         None => settings.database.clone(),
     };
-    let settings = settings.with_database(&database);
+    let settings = platform::in_database(settings, &database);
     let place = settings.place();
     let schema = wanted.schema.clone();
     let patterns = wanted.patterns.clone();
@@ -85,7 +86,7 @@ pub async fn generate(
 /// The tables, and what is left out.
 fn find_tables(
     settings: &SourceSettings,
-    dialect: &dyn Dialect,
+    dialect: &dyn SourcePlatform,
     schema: Option<&WrittenName>,
     patterns: &[String],
 ) -> Result<(Vec<FoundTable>, Vec<String>), AppError> {

@@ -4,7 +4,6 @@ use super::AppError;
 use super::planned_table::{Outcome, PlannedTable, Statement, TablePreview};
 use super::sources::reach;
 use crate::config::worker::WorkerConfig;
-use crate::dialect::{Dialect, Scope};
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, Platform};
@@ -12,6 +11,7 @@ use crate::domain::table_plan::{LoadMode, TablePlan};
 use crate::domain::task::StagedFile;
 use crate::extract::route;
 use crate::plan::synchronization::{load_mode, partitions};
+use crate::platform::{self, Scope, SourcePlatform};
 use crate::source;
 use crate::target::columns::load_columns;
 use crate::target::copy::CopyInto;
@@ -46,7 +46,8 @@ pub async fn preview(
         async move {
             let (source, target) = (spec.source.to_string(), spec.target.to_string());
             let work = move || {
-                let settings = settings.with_database(&dialect.exact_name(&spec.source.database));
+                let database = dialect.exact_name(&spec.source.database);
+                let settings = platform::in_database(settings, &database);
                 let analysis = source::analyze(&settings, dialect, &spec, None)
                     .map_err(|error| error.message)?;
                 let table = Table {
@@ -83,7 +84,7 @@ pub async fn preview(
 /// A table that has been analyzed.
 struct Table<'a> {
     platform: Platform,
-    dialect: &'a dyn Dialect,
+    dialect: &'a dyn SourcePlatform,
     spec: &'a TableSpec,
     analysis: &'a TableAnalysis,
     stage: &'a str,
@@ -177,7 +178,7 @@ impl Table<'_> {
         if let Some((unit, column)) = dated {
             add(
                 "units of the calendar that have rows",
-                dialect.date_units_query(&everything, column, unit),
+                dialect.date_units(&everything, column, unit).sql,
             );
         } else if num_cut > 1 {
             let sampling = self.spec.sampling;
@@ -186,13 +187,13 @@ impl Table<'_> {
                 .filter(|share| *share < 1.0);
             add(
                 "boundaries of the partitions",
-                dialect.boundary_query(&everything, num_cut as u64, share),
+                dialect.boundaries(&everything, num_cut as u64, share).sql,
             );
         }
         if let Some(watermark) = &analysis.watermark {
             add(
                 "upper bound of the watermark",
-                dialect.maximum_query(&everything, &watermark.column),
+                dialect.maximum(&everything, &watermark.column).sql,
             );
         }
         let slices = partitions(self.spec, analysis);
@@ -206,7 +207,7 @@ impl Table<'_> {
             if let (true, Some(checksum)) = (is_first, &plan.extract.checksum) {
                 add(
                     "checksum of partition 0",
-                    dialect.aggregate_query(&scope, checksum),
+                    dialect.aggregate(&scope, checksum).sql,
                 );
             }
             let purpose = if is_keys {

@@ -2,10 +2,10 @@
 
 use super::AppError;
 use crate::config::worker::WorkerConfig;
-use crate::dialect::{self, Dialect};
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Platform;
-use crate::source::SourceErrorKind;
+use crate::platform::{self, SourcePlatform};
+use crate::source::{self, SourceErrorKind};
 use std::collections::BTreeMap;
 
 /// Logs in to each source once, and reports all that fail.
@@ -15,14 +15,14 @@ use std::collections::BTreeMap;
 pub async fn check_sources(sources: &BTreeMap<Platform, SourceSettings>) -> Result<(), AppError> {
     let (mut problems, mut refused) = (Vec::new(), true);
     for (platform, settings) in sources {
-        let Some(dialect) = dialect::for_platform(*platform) else {
+        let Some(dialect) = platform::source(*platform) else {
             problems.push(format!(
                 "[connections.source.{platform}]: this platform is not supported yet; remove the section"
             ));
             continue;
         };
         let settings = settings.clone();
-        let checked = tokio::task::spawn_blocking(move || settings.check(dialect)).await;
+        let checked = tokio::task::spawn_blocking(move || source::check(&settings, dialect)).await;
         match checked {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -53,11 +53,11 @@ pub async fn check_sources(sources: &BTreeMap<Platform, SourceSettings>) -> Resu
 pub async fn reach(
     worker: &WorkerConfig,
     platform: Platform,
-) -> Result<(SourceSettings, &'static dyn Dialect), AppError> {
+) -> Result<(SourceSettings, &'static dyn SourcePlatform), AppError> {
     let settings = worker
         .source(platform)
         .map_err(|problem| AppError::Refused(format!("the worker's configuration: {problem}")))?;
-    let dialect = dialect::supported(platform).map_err(AppError::Refused)?;
+    let dialect = platform::supported(platform).map_err(AppError::Refused)?;
     check_sources(&BTreeMap::from([(platform, settings.clone())])).await?;
     Ok((settings.clone(), dialect))
 }

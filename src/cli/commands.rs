@@ -16,12 +16,12 @@ use crate::config::standalone::StandaloneConfig;
 use crate::config::worker::WorkerFlags;
 use crate::config::workflow::WorkflowOverrides;
 use crate::config::{self, ConfigErrors, workflow_name};
-use crate::dialect;
 use crate::domain::WorkflowId;
 use crate::domain::log_format::LogFormat;
 use crate::domain::request::Lever;
 use crate::domain::spelling::closest_match;
 use crate::domain::table::{OTHER_PLATFORMS, Platform};
+use crate::platform;
 use crate::roles::standalone::StandaloneSettings;
 use crate::roles::worker::wait_for_metadata;
 use crate::roles::{orchestrator, shutdown, standalone, worker};
@@ -470,15 +470,16 @@ pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
     let is_other = OTHER_PLATFORMS
         .iter()
         .any(|name| name.eq_ignore_ascii_case(text.trim()));
+    let expected = platform::supported_names();
     match Platform::parse(text) {
         None if is_other => Err(format!(
-            "--source-platform: {text} is a platform that is not supported; expected redshift or postgresql"
+            "--source-platform: {text} is a platform that is not supported; expected {expected}"
         )),
         None => Err(format!(
-            "--source-platform: `{text}` is not a platform; expected redshift or postgresql"
+            "--source-platform: `{text}` is not a platform; expected {expected}"
         )),
-        Some(platform) if dialect::for_platform(platform).is_none() => Err(format!(
-            "--source-platform: {platform} is not supported yet; expected redshift or postgresql"
+        Some(platform) if platform::source(platform).is_none() => Err(format!(
+            "--source-platform: {platform} is not supported yet; expected {expected}"
         )),
         Some(platform) => Ok(platform),
     }

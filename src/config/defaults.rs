@@ -36,13 +36,6 @@ pub const PARTITION_WINDOW: u32 = 64;
 /// [`RetryPolicy::TASK`](crate::domain::retry::RetryPolicy::TASK).
 pub const MAX_FAILURES: u32 = 5;
 
-/// The port of Redshift clusters.
-pub const REDSHIFT_PORT: u16 = 5439;
-/// The port of PostgreSQL servers.
-pub const POSTGRESQL_PORT: u16 = 5432;
-/// The port of SQL Server's default instance.
-pub const SQLSERVER_PORT: u16 = 1433;
-
 #[cfg(test)]
 #[path = "defaults_tests.rs"]
 mod tests;

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::domain::retry::RetryPolicy;
+use crate::domain::table::Platform;
+use crate::platform;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -42,7 +44,10 @@ fn the_numbers_in_documents_are_the_defaults() {
         &[
             format!("max_parallel_tasks = {MAX_PARALLEL_TASKS}\n"),
             format!("task_fetch_interval = {}\n", TASK_FETCH_INTERVAL.as_secs()),
-            format!("port = {REDSHIFT_PORT}\n"),
+            format!(
+                "port = {}\n",
+                platform::settings(Platform::Redshift).default_port()
+            ),
             format!(
                 "up to every {} s (`poll_interval_max`, `task_fetch_interval_max`)",
                 POLL_INTERVAL_MAX.as_secs()

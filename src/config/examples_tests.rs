@@ -8,6 +8,7 @@ use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
 use crate::domain::spec::Synchronization;
 use crate::domain::table::{PartitionSize, Platform};
+use crate::platform;
 use crate::types::metadata_location::MetadataLocation;
 use std::path::PathBuf;
 
@@ -141,11 +142,7 @@ fn what_is_commented_out_in_the_examples_loads_too() {
         )
     );
     let ports: Vec<u16> = config.sources.values().map(|source| source.port).collect();
-    let mut expected = [
-        defaults::REDSHIFT_PORT,
-        defaults::POSTGRESQL_PORT,
-        defaults::SQLSERVER_PORT,
-    ];
+    let mut expected = Platform::ALL.map(|platform| platform::settings(platform).default_port());
     expected.sort_unstable();
     assert_eq!(sorted(ports), expected);
     assert!(

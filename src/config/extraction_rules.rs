@@ -3,7 +3,7 @@
 use super::findings::shown;
 use super::merge::text_at;
 use super::table::{Merged, TableCheck};
-use crate::domain::table::Platform;
+use crate::platform;
 
 /// Strategies of other platforms, with theirs.
 const FOREIGN: [(&str, &str); 4] = [
@@ -19,8 +19,11 @@ impl TableCheck<'_> {
         let (strategy, stage) = ("extraction.strategy", "extraction.externalStage");
         self.other_strategies(table, strategy);
         if table.is(strategy, "unload") {
-            match self.platform {
-                Some(Platform::Redshift) | None => {
+            match self
+                .platform
+                .filter(|platform| !platform::settings(*platform).has_unload())
+            {
+                None => {
                     self.not_yet(table, strategy, "\"unload\"", "write \"regular\"");
                 }
                 Some(platform) => {

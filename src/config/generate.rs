@@ -1,10 +1,10 @@
 //! A workflow file for tables that a source has: which of them, and its text. Pure.
 
 use super::identifier;
-use crate::dialect::Dialect;
 use crate::domain::table::WrittenName;
 use crate::domain::wildcard::Wildcards;
 use crate::plan::names::listed;
+use crate::platform::SourcePlatform;
 use crate::types::snowflake_name::{column_name, exact_name, quote};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -95,7 +95,7 @@ struct Place {
 
 /// The text of a workflow file for the tables, and what users should know of it.
 pub fn workflow_text(
-    dialect: &dyn Dialect,
+    dialect: &dyn SourcePlatform,
     options: &GenerateOptions,
     tables: &[FoundTable],
 ) -> (String, Vec<String>) {
@@ -220,8 +220,8 @@ mod tests {
     use super::*;
     use crate::config::json_schema::takes;
     use crate::config::workflow::load;
-    use crate::dialect::for_platform;
     use crate::domain::table::Platform;
+    use crate::platform;
     use proptest::prelude::*;
 
     fn found(schema: &str, table: &str, key: &[&str]) -> FoundTable {
@@ -240,7 +240,7 @@ mod tests {
             target_database: None,
             target_schema: target_schema.map(|name| WrittenName(name.to_owned())),
         };
-        let dialect = for_platform(Platform::Postgresql).expect("a dialect");
+        let dialect = platform::source(Platform::Postgresql).expect("a platform");
         workflow_text(dialect, &options, tables)
     }
 
@@ -342,7 +342,7 @@ mod tests {
             let path = folder.path().join("w.json");
             std::fs::write(&path, &text).expect("write");
             for platform in [Platform::Postgresql, Platform::Redshift] {
-                let dialect = for_platform(platform).expect("a dialect");
+                let dialect = platform::source(platform).expect("a platform");
                 let file = load(&path, platform).map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))?;
                 prop_assert_eq!(file.tables.len(), tables.len());
                 for (spec, table) in file.tables.iter().zip(&tables) {

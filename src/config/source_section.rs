@@ -1,11 +1,11 @@
 //! `[connections.source.<platform>]`: how a worker reaches a source.
 
-use super::defaults;
 use super::findings::{Findings, inside};
 use super::layers::{Table, sorted};
 use super::section::{Section, expand};
-use crate::domain::source_settings::{SourceSettings, TLS_MODES};
+use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Platform;
+use crate::platform::{self, Settings, UseOfKey};
 use ::config::ValueKind;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -21,19 +21,6 @@ const COMMON: &[&str] = &[
     "auth_method",
     EXTRA,
 ];
-/// The keys that Redshift has beyond them.
-const REDSHIFT: &[&str] = &[
-    "cluster_id",
-    "workgroup",
-    "region",
-    "access_key_id",
-    "secret_access_key",
-    "unload_s3_bucket",
-    "unload_s3_prefix",
-    "unload_iam_role_arn",
-];
-/// The keys that SQL Server has beyond them.
-const SQLSERVER: &[&str] = &["encrypt", "trust_server_certificate"];
 const EXTRA: &str = "extra_options";
 
 /// Keywords of a connection string that have a key of their own.
@@ -72,20 +59,22 @@ const AUTH: &[(&str, Auth)] = &[
 
 /// The keys of a platform's section.
 pub(super) fn known_keys(platform: Platform) -> Vec<&'static str> {
-    let own = match platform {
-        Platform::Redshift => REDSHIFT,
-        Platform::Sqlserver => SQLSERVER,
-        Platform::Postgresql => &[],
-    };
-    [COMMON, own].concat()
+    let own = platform::settings(platform).own_keys();
+    COMMON
+        .iter()
+        .copied()
+        .chain(own.iter().map(|key| key.name))
+        .collect()
 }
 
-fn default_port(platform: Platform) -> u16 {
-    match platform {
-        Platform::Redshift => defaults::REDSHIFT_PORT,
-        Platform::Postgresql => defaults::POSTGRESQL_PORT,
-        Platform::Sqlserver => defaults::SQLSERVER_PORT,
-    }
+/// The platforms that have something.
+fn names_of(has: impl Fn(&dyn Settings) -> bool) -> String {
+    let all = Platform::ALL.into_iter();
+    let names: Vec<&str> = all
+        .filter(|platform| has(platform::settings(*platform)))
+        .map(Platform::as_str)
+        .collect();
+    names.join(" or ")
 }
 
 /// Reads all sections of `[connections.source]`; none, or one that is wrong, is reported.
@@ -112,7 +101,10 @@ pub(super) fn sources(
         let Some(platform) = Platform::parse(name) else {
             findings.warning(
                 &path,
-                "this platform is not supported, the section is ignored; supported: redshift, postgresql, sqlserver",
+                format!(
+                    "this platform is not supported, the section is ignored; supported: {}",
+                    Platform::ALL.map(Platform::as_str).join(", ")
+                ),
             );
             continue;
         };
@@ -140,24 +132,26 @@ pub(super) fn sources(
 
 /// Reads a platform's section; `None` when something is wrong, which is reported.
 fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<SourceSettings> {
+    let own = platform::settings(platform);
     let auth = if section.has("auth_method") {
         section.word("auth_method", AUTH)
     } else {
         Some(Auth::Standard)
     };
     if let Some(Auth::Iam(method)) = auth {
-        let message = if platform == Platform::Redshift {
+        let message = if own.has_iam() {
             format!(
                 "\"{method}\" is not supported yet; write \"standard\" with host, username and password of a database user"
             )
         } else {
-            format!("\"{method}\" is for redshift only; write \"standard\"")
+            format!(
+                "\"{method}\" is for {} only; write \"standard\"",
+                names_of(|settings| settings.has_iam())
+            )
         };
         section.problem("auth_method", &message);
     }
-    if platform == Platform::Redshift {
-        warn_unused(section, auth);
-    }
+    warn_unused(section, own, auth);
     // IAM stands in for the other keys, which are then not missing.
     let is_standard = !matches!(auth, Some(Auth::Iam(_)));
     let mut required = |key: &str, what: &str| {
@@ -181,14 +175,12 @@ fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<SourceSetti
         let port = section.whole("port", 1, u32::from(u16::MAX));
         port.and_then(|port| u16::try_from(port).ok())
     } else {
-        Some(default_port(platform))
+        Some(own.default_port())
     };
     let odbc_driver = section.filled_text("odbc_driver");
     let mut extra_options = BTreeMap::new();
-    if platform == Platform::Sqlserver {
-        encryption(section, &mut extra_options);
-    }
-    extra(section, platform, &mut extra_options);
+    keywords(section, own, &mut extra_options);
+    extra(section, own, &mut extra_options);
     Some(SourceSettings {
         platform,
         host: host?,
@@ -201,43 +193,44 @@ fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<SourceSetti
     })
 }
 
-fn warn_unused(section: &mut Section<'_, '_>, auth: Option<Auth>) {
-    for key in REDSHIFT {
-        // Read all the same, so that a wrong one is told.
-        let is_given = section.text(key).is_some();
-        let why = if key.starts_with("unload_") {
-            "extraction strategy \"unload\" is not supported yet, so this is not used"
-        } else if auth == Some(Auth::Standard) {
-            "this is for IAM authentication, so it is not used"
-        } else {
-            continue;
+fn warn_unused(section: &mut Section<'_, '_>, own: &dyn Settings, auth: Option<Auth>) {
+    for key in own.own_keys() {
+        let why = match key.use_of {
+            UseOfKey::Unload => {
+                "extraction strategy \"unload\" is not supported yet, so this is not used"
+            }
+            UseOfKey::Iam if auth == Some(Auth::Standard) => {
+                "this is for IAM authentication, so it is not used"
+            }
+            UseOfKey::Iam => "",
+            UseOfKey::Keyword { .. } => continue,
         };
-        if is_given {
-            section.warning(key, why);
+        // Read all the same, so that a wrong one is reported.
+        let is_given = section.text(key.name).is_some();
+        if is_given && !why.is_empty() {
+            section.warning(key.name, why);
         }
     }
 }
 
-fn encryption(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, SecretString>) {
-    let yes_no = |on: bool| if on { "yes" } else { "no" }.to_owned();
-    let words: &[(&str, &str)] = &[
-        ("true", "yes"),
-        ("false", "no"),
-        ("yes", "yes"),
-        ("no", "no"),
-        ("optional", "optional"),
-        ("mandatory", "mandatory"),
-        ("strict", "strict"),
-    ];
-    let encrypt = if section.is_text("encrypt") {
-        section.word("encrypt", words).map(str::to_owned)
-    } else {
-        section.switch("encrypt").map(yes_no)
-    };
-    let trust = section.switch("trust_server_certificate").map(yes_no);
-    for (keyword, value) in [("Encrypt", encrypt), ("TrustServerCertificate", trust)] {
+/// The platform's own keys that become keywords of the connection string.
+fn keywords(
+    section: &mut Section<'_, '_>,
+    own: &dyn Settings,
+    options: &mut BTreeMap<String, SecretString>,
+) {
+    let yes_no = |on: bool| if on { "yes" } else { "no" };
+    for key in own.own_keys() {
+        let UseOfKey::Keyword { keyword, words } = key.use_of else {
+            continue;
+        };
+        let value = if !words.is_empty() && section.is_text(key.name) {
+            section.word(key.name, words)
+        } else {
+            section.switch(key.name).map(yes_no)
+        };
         if let Some(value) = value {
-            options.insert(keyword.to_owned(), value.into());
+            options.insert(keyword.to_owned(), value.to_owned().into());
         }
     }
 }
@@ -245,7 +238,7 @@ fn encryption(section: &mut Section<'_, '_>, options: &mut BTreeMap<String, Secr
 /// The keywords that users add to the connection string.
 fn extra(
     section: &mut Section<'_, '_>,
-    platform: Platform,
+    own: &dyn Settings,
     options: &mut BTreeMap<String, SecretString>,
 ) {
     let Some(table) = section.table(EXTRA) else {
@@ -257,14 +250,14 @@ fn extra(
         let taken = options
             .keys()
             .any(|other| other.eq_ignore_ascii_case(keyword));
-        let own = OWN_KEY
+        let named = OWN_KEY
             .iter()
             .find(|(other, _)| other.eq_ignore_ascii_case(keyword.trim()));
         let message = if keyword.trim().is_empty()
             || keyword.contains(|c: char| ";={}[]".contains(c) || c.is_control())
         {
             "no keyword of a connection string: it may have no ; = { } [ ]".to_owned()
-        } else if let Some((_, key)) = own {
+        } else if let Some((_, key)) = named {
             format!("use the key `{key}` of this source instead")
         } else if taken {
             "this keyword is given twice; keep one".to_owned()
@@ -277,7 +270,7 @@ fn extra(
                 ValueKind::Boolean(on) => Ok(on.to_string()),
                 _ => Err("must be text, a whole number, true or false".to_owned()),
             };
-            match value.and_then(|value| protected(keyword, value, platform)) {
+            match value.and_then(|value| own.extra_option(keyword, value)) {
                 Ok(value) => {
                     options.insert(keyword.clone(), value.into());
                     continue;
@@ -290,25 +283,4 @@ fn extra(
     for (path, message) in wrong {
         section.findings.problem(&path, message);
     }
-}
-
-/// A value of PostgreSQL's or Amazon's driver with which it protects the connection as the user means it.
-fn protected(keyword: &str, value: String, platform: Platform) -> Result<String, String> {
-    if platform == Platform::Sqlserver {
-        return Ok(value);
-    }
-    if keyword.eq_ignore_ascii_case("sslmode") {
-        // Drivers compare the word exactly, and encrypt nothing when they do not know it.
-        let mode = value.to_lowercase();
-        return if TLS_MODES.contains(&mode.as_str()) {
-            Ok(mode)
-        } else {
-            Err(format!("must be one of {}", TLS_MODES.join(", ")))
-        };
-    }
-    if keyword.eq_ignore_ascii_case("ca") {
-        // psqlODBC's short form of sslmode: whichever of the two comes last holds.
-        return Err("write it as sslmode".to_owned());
-    }
-    Ok(value)
 }

@@ -4,8 +4,8 @@ use super::findings::shown;
 use super::identifier::folded;
 use super::merge::{at, text_at};
 use super::table::{DEFAULTS, INCLUDE_CHILD_TABLES, Merged, TableCheck, inside_all};
-use crate::dialect;
 use crate::domain::table::{Platform, WrittenName};
+use crate::platform;
 use crate::types::snowflake_name::exact_name;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ impl TableCheck<'_> {
 
     fn child_tables(&mut self, table: &Merged<'_>) {
         if let Some(platform) = self.platform
-            && platform != Platform::Postgresql
+            && !platform::settings(platform).has_child_tables()
             && table.is_off(INCLUDE_CHILD_TABLES)
         {
             let message = format!(
@@ -212,8 +212,8 @@ impl TableCheck<'_> {
 
 /// What written names of the same source column have in common.
 fn meaning(platform: Option<Platform>, written: &str) -> String {
-    match platform.and_then(dialect::for_platform) {
-        Some(dialect) => dialect.exact_name(&WrittenName(written.to_owned())),
+    match platform.and_then(platform::source) {
+        Some(source) => source.exact_name(&WrittenName(written.to_owned())),
         None => folded(written),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod affinity;
 pub mod analysis;
+pub mod catalog;
 pub mod claim_ahead;
 pub mod id;
 pub mod idle;
@@ -18,6 +19,7 @@ pub mod quantity;
 pub mod request;
 pub mod restart;
 pub mod retry;
+pub mod source_failure;
 pub mod source_settings;
 pub mod spec;
 pub mod spelling;

@@ -4,16 +4,6 @@ use super::table::Platform;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 
-/// What SSLMode may be. Drivers compare the words exactly: psqlODBC takes any other as `disable`.
-pub const TLS_MODES: &[&str] = &[
-    "disable",
-    "allow",
-    "prefer",
-    "require",
-    "verify-ca",
-    "verify-full",
-];
-
 /// How to reach a source.
 #[derive(Clone)]
 pub struct SourceSettings {
@@ -94,17 +84,30 @@ impl SourceSettings {
         )
     }
 
-    /// The same source, but another of its databases: the one that a workflow's table names, by its exact name. A name
-    /// without quotes, which is folded, means the worker's database whatever that one's case; one with capitals was quoted,
-    /// and PostgreSQL may have both.
-    pub fn with_database(mut self, database: &str) -> Self {
-        let is_same = match self.platform {
-            Platform::Postgresql => self.database.to_lowercase() == database,
-            _ => self.database.eq_ignore_ascii_case(database),
-        };
-        if !is_same {
-            database.clone_into(&mut self.database);
+    /// The same source, but another of its databases.
+    pub fn with_database(self, database: &str) -> Self {
+        Self {
+            database: database.to_owned(),
+            ..self
         }
-        self
+    }
+
+    /// Whether the way to the source stays on this machine.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.trim_matches(['[', ']']);
+        // psqlODBC takes a path as the directory of a socket.
+        host.eq_ignore_ascii_case("localhost")
+            || host.starts_with('/')
+            || host
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+
+    /// The value of a further keyword, however it is written.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.extra_options
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.expose_secret())
     }
 }

@@ -15,6 +15,9 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Redshift, Self::Postgresql, Self::Sqlserver];
+
     /// The name that users write: `redshift`, `postgresql`, `sqlserver`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -26,7 +29,7 @@ impl Platform {
 
     /// Reads the name that users write.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Redshift, Self::Postgresql, Self::Sqlserver]
+        Self::ALL
             .into_iter()
             .find(|platform| platform.as_str().eq_ignore_ascii_case(text))
     }
@@ -60,7 +63,7 @@ pub const OTHER_PLATFORMS: &[&str] = &[
 ];
 
 /// One part of a name as the user wrote it: `orders`, `"My Table"`, `[My Table]`. How it is folded and quoted
-/// is the dialect's business ([`crate::dialect`]) or Snowflake's ([`crate::snowflake`]).
+/// is the platform's business ([`crate::platform`]) or Snowflake's ([`crate::snowflake`]).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WrittenName(pub String);

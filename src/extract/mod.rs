@@ -6,12 +6,12 @@
 pub mod runner;
 pub mod stream;
 
-use crate::dialect::{Dialect, Scope};
 use crate::domain::progress::TaskProgress;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Slice;
 use crate::domain::table_plan::{ExtractColumn, ExtractSpec, Route};
 use crate::domain::task::{Manifest, TaskFailure};
+use crate::platform::{Scope, SourcePlatform};
 use crate::source::{SourceError, SourceErrorKind};
 use crate::stage::{Stage, StageError};
 use crate::types::{FileColumn, Wider};
@@ -25,13 +25,18 @@ pub trait ExtractionRoute: Send + Sync {
     /// from the same plan.
     fn plan_column(
         &self,
-        dialect: &dyn Dialect,
+        dialect: &dyn SourcePlatform,
         column: &ExtractColumn,
         index: usize,
     ) -> PlannedFileColumn;
 
     /// The statement that reads a slice, for people who want to see it. Pure.
-    fn statement(&self, dialect: &dyn Dialect, extract: &ExtractSpec, slice: &Slice) -> String;
+    fn statement(
+        &self,
+        dialect: &dyn SourcePlatform,
+        extract: &ExtractSpec,
+        slice: &Slice,
+    ) -> String;
 
     /// Extracts one partition into files on the stage. `None`: it was cancelled, and nothing of it counts.
     ///
@@ -71,7 +76,7 @@ pub struct ExtractRequest {
     /// The source.
     pub settings: SourceSettings,
     /// Its SQL.
-    pub dialect: &'static dyn Dialect,
+    pub dialect: &'static dyn SourcePlatform,
     /// What the table's extractions have in common.
     pub extract: ExtractSpec,
     /// The partition.

@@ -3,13 +3,13 @@
 use super::{ExtractRequest, route, source_failure};
 use crate::actors::ports::{TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
-use crate::dialect::{self, Dialect};
 use crate::domain::analysis::{TableAnalysis, fingerprint};
 use crate::domain::progress::TaskProgress;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::staged_path::claim_files;
 use crate::domain::table::{Platform, WrittenName};
 use crate::domain::task::{ClaimedTask, TaskFailure, TaskKind};
+use crate::platform::{self, SourcePlatform};
 use crate::source;
 use crate::stage::Stage;
 use async_trait::async_trait;
@@ -70,21 +70,19 @@ impl SourceTaskRunner {
         &self,
         platform: Platform,
         database: &WrittenName,
-    ) -> Result<(SourceSettings, &'static dyn Dialect), TaskFailure> {
+    ) -> Result<(SourceSettings, &'static dyn SourcePlatform), TaskFailure> {
         let settings = self.sources.get(&platform).ok_or_else(|| {
             TaskFailure::last(format!(
                 "this worker has no [connections.source.{platform}]; add it to its configuration"
             ))
         })?;
-        let dialect = dialect::for_platform(platform).ok_or_else(|| {
+        let dialect = platform::source(platform).ok_or_else(|| {
             TaskFailure::last(format!(
                 "the source platform {platform} is not supported yet"
             ))
         })?;
-        let settings = settings
-            .clone()
-            .with_database(&dialect.exact_name(database));
-        Ok((settings, dialect))
+        let database = dialect.exact_name(database);
+        Ok((platform::in_database(settings.clone(), &database), dialect))
     }
 
     async fn analyze(

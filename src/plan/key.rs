@@ -1,42 +1,7 @@
 //! Which columns a table is partitioned by when nobody says it: pure.
 
+use crate::domain::catalog::{KeyCandidate, KeyOrigin, LayoutColumn};
 use crate::domain::table::SourceColumn;
-
-/// Columns that the source's catalog calls unique together, or the source fills by a generator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyCandidate {
-    /// What it is.
-    pub origin: KeyOrigin,
-    /// Exact names of its columns, in its own order.
-    pub columns: Vec<String>,
-}
-
-/// Where a key comes from. Better ones first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum KeyOrigin {
-    /// The primary key.
-    PrimaryKey,
-    /// A unique constraint or index of this name.
-    Unique(String),
-    /// A column that the source fills by a generator: identity, serial.
-    Identity,
-    /// The columns that the source stores its rows in the order of. Not unique, and never inferred in a run.
-    SortKey,
-    /// The column that the source distributes its rows by. The same holds.
-    DistributionKey,
-}
-
-impl std::fmt::Display for KeyOrigin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::PrimaryKey => f.write_str("primary key"),
-            Self::Unique(name) => write!(f, "unique constraint or index {name}"),
-            Self::Identity => f.write_str("identity column"),
-            Self::SortKey => f.write_str("sort key"),
-            Self::DistributionKey => f.write_str("distribution key"),
-        }
-    }
-}
 
 /// The best candidate all of whose columns may be part of a key: the primary key, else what is unique (without NULL
 /// first, then of fewer columns, then by name), else an identity column. `constraints` are those of the catalog.
@@ -103,17 +68,6 @@ fn best(
                 candidate.origin.clone(),
             )
         })
-}
-
-/// A column's part in how the source lays out its rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LayoutColumn {
-    /// Exact name.
-    pub name: String,
-    /// Its place in the sort key, from 1; 0: none. An interleaved key has some of its places below 0.
-    pub sort_place: i64,
-    /// Whether rows are distributed by it.
-    pub distributes: bool,
 }
 
 /// The sort key, as far as its columns may be a key, or else the distribution key: ranges of them are read without

@@ -1,8 +1,8 @@
 //! Which column of a table a written name means, and what messages say of names that mean none: pure.
 
-use crate::dialect::Dialect;
 use crate::domain::spelling::closest_match;
 use crate::domain::table::{SourceColumn, WrittenName};
+use crate::platform::Names;
 
 /// Columns that a message names at most.
 const NAMED_COLUMNS: usize = 40;
@@ -10,20 +10,20 @@ const NAMED_COLUMNS: usize = 40;
 /// The column that a written name means: the one that the source would take for it, otherwise one that is spelled exactly
 /// so, though it would need quotes.
 pub fn find_column<'a>(
-    dialect: &dyn Dialect,
+    source: &dyn Names,
     columns: &'a [SourceColumn],
     written: &str,
 ) -> Option<&'a SourceColumn> {
-    let exact = dialect.exact_name(&WrittenName(written.to_owned()));
+    let exact = source.exact_name(&WrittenName(written.to_owned()));
     let named = |name: &str| columns.iter().find(|column| column.name == name);
     named(&exact).or_else(|| named(written.trim()))
 }
 
 /// What a message says of a name that means no column of the table: that, how the nearest one is written, and all of them.
-pub fn no_such_column(dialect: &dyn Dialect, columns: &[SourceColumn], written: &str) -> String {
+pub fn no_such_column(source: &dyn Names, columns: &[SourceColumn], written: &str) -> String {
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let hint = nearest(dialect, written, names.iter().copied()).map_or_else(String::new, |name| {
-        format!("; did you mean {}?", in_json(dialect, name))
+    let hint = nearest(source, written, names.iter().copied()).map_or_else(String::new, |name| {
+        format!("; did you mean {}?", in_json(source, name))
     });
     format!(
         "the table has no such column{hint}; it has {}",
@@ -33,11 +33,11 @@ pub fn no_such_column(dialect: &dyn Dialect, columns: &[SourceColumn], written: 
 
 /// The exact name that a written one was probably meant to be.
 fn nearest<'a>(
-    dialect: &dyn Dialect,
+    source: &dyn Names,
     written: &str,
     names: impl Iterator<Item = &'a str> + Clone,
 ) -> Option<&'a str> {
-    let exact = dialect.exact_name(&WrittenName(written.to_owned()));
+    let exact = source.exact_name(&WrittenName(written.to_owned()));
     let is_same_but_case = |name: &&str| name.to_lowercase() == exact.to_lowercase();
     names
         .clone()
@@ -46,12 +46,11 @@ fn nearest<'a>(
 }
 
 /// An exact name of the source as it stands in the JSON of a workflow's file: `"orders"`, `"\"orderId\""`.
-pub fn in_json(dialect: &dyn Dialect, exact: &str) -> String {
+pub fn in_json(source: &dyn Names, exact: &str) -> String {
     let bare = WrittenName(exact.to_owned());
-    let needs_quotes =
-        dialect.exact_name(&bare) != exact || exact.contains('"') || exact.is_empty();
+    let needs_quotes = source.exact_name(&bare) != exact || exact.contains('"') || exact.is_empty();
     let written = match needs_quotes {
-        true => dialect.quote_name(exact),
+        true => source.quote_name(exact),
         false => exact.to_owned(),
     };
     serde_json::Value::String(written).to_string()
@@ -69,8 +68,8 @@ pub fn listed<T: AsRef<str>>(names: &[T], most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::for_platform;
     use crate::domain::table::Platform;
+    use crate::platform;
 
     fn columns(names: &[&str]) -> Vec<SourceColumn> {
         let column = |name: &&str| SourceColumn {
@@ -82,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_name_without_quotes_means_the_folded_column_before_the_one_that_is_spelled_so() {
-        let dialect = for_platform(Platform::Postgresql).expect("a dialect");
+        let dialect = platform::source(Platform::Postgresql).expect("a platform");
         let found = |names: &[&str], written: &str| {
             find_column(dialect, &columns(names), written).map(|column| column.name.clone())
         };
@@ -101,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_nearest_column_is_shown_as_it_stands_in_json() {
-        let dialect = for_platform(Platform::Redshift).expect("a dialect");
+        let dialect = platform::source(Platform::Redshift).expect("a platform");
         let said =
             |names: &[&str], written: &str| no_such_column(dialect, &columns(names), written);
         assert_eq!(

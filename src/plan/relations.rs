@@ -1,111 +1,11 @@
 //! Which tables a workflow has to name so that every row moves once: pure.
 
 use super::names::listed;
+use crate::domain::catalog::{Reading, Relation, RelationKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that a message has of each kind at most.
 const NAMED: usize = 10;
-
-/// What a relation of the source is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RelationKind {
-    /// A table.
-    Table,
-    /// A table whose partitions come with it.
-    PartitionedTable,
-    /// A table whose rows are on another server.
-    ForeignTable,
-    /// A view.
-    View,
-    /// A materialized view.
-    MaterializedView,
-    /// A view whose columns the catalog does not have.
-    LateBindingView,
-    /// A table whose rows are outside, and which the catalog does not have among the others.
-    ExternalTable,
-    /// What an extension has brought.
-    ExtensionObject,
-    /// What is no table: a sequence, a type, an index.
-    Other(&'static str),
-}
-
-impl RelationKind {
-    /// Reads the dialect's word.
-    pub fn parse(word: &str) -> Self {
-        match word {
-            "table" => Self::Table,
-            "partitioned table" => Self::PartitionedTable,
-            "foreign table" => Self::ForeignTable,
-            "view" => Self::View,
-            "materialized view" => Self::MaterializedView,
-            "late-binding view" => Self::LateBindingView,
-            "external table" => Self::ExternalTable,
-            "object of an extension" => Self::ExtensionObject,
-            "sequence" => Self::Other("sequence"),
-            "composite type" => Self::Other("composite type"),
-            "index" => Self::Other("index"),
-            _ => Self::Other("relation"),
-        }
-    }
-
-    /// What messages call it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::PartitionedTable => "partitioned table",
-            Self::ForeignTable => "foreign table",
-            Self::View => "view",
-            Self::MaterializedView => "materialized view",
-            Self::LateBindingView => "late-binding view",
-            Self::ExternalTable => "external table",
-            Self::ExtensionObject => "object of an extension",
-            Self::Other(what) => what,
-        }
-    }
-
-    fn is_table(self) -> bool {
-        matches!(self, Self::Table | Self::PartitionedTable)
-    }
-}
-
-/// What of a relation the login may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// All of it.
-    All,
-    /// Some of its columns.
-    SomeColumns,
-    /// Nothing.
-    Nothing,
-}
-
-/// A table or a view of the source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Relation {
-    /// The catalog's own name of it.
-    pub id: String,
-    /// Exact name of its schema.
-    pub schema: String,
-    /// Exact name.
-    pub name: String,
-    /// What it is.
-    pub kind: RelationKind,
-    /// Its columns.
-    pub num_columns: u64,
-    /// Those of them that it has not from a parent.
-    pub num_own_columns: u64,
-    /// The tables that it inherits from, by the catalog's own names.
-    pub parents: Vec<String>,
-    /// What the login may read.
-    pub reading: Reading,
-}
-
-impl Relation {
-    /// `schema.name`, for messages.
-    pub fn full_name(&self) -> String {
-        format!("{}.{}", self.schema, self.name)
-    }
-}
 
 /// A table that the workflow names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use crate::domain::quantity::{bytes_text, rows_text};
 use crate::domain::spec::Synchronization;
 use crate::domain::table::{PartitionSize, Platform};
+use crate::platform;
 
 /// `auto`: bytes of source data in a partition. Compressed they come near the 100–250 MB that COPY INTO likes best.
 const AUTO_BYTES: u64 = 512_000_000;
@@ -146,9 +147,9 @@ pub fn sizing(table: Table<'_>, size: PartitionSize) -> Sizing {
 
 /// Bytes and rows of a partition.
 fn auto(platform: Platform, synchronization: &Synchronization) -> (u64, u64) {
-    let bytes = match platform {
-        Platform::Redshift => AUTO_BYTES_COMPRESSED,
-        Platform::Postgresql | Platform::Sqlserver => AUTO_BYTES,
+    let bytes = match platform::settings(platform).is_compressed() {
+        true => AUTO_BYTES_COMPRESSED,
+        false => AUTO_BYTES,
     };
     match synchronization {
         Synchronization::Checksum { .. } => (bytes / FINER, AUTO_ROWS / FINER),

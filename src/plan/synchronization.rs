@@ -1,6 +1,5 @@
 //! What a run of a table finds of the runs before it, and what it leaves for the next: pure.
 
-use crate::dialect::Dialect;
 use crate::domain::analysis::{
     AnalyzedPartition, MovedColumn, SyncSettings, SyncSnapshot, TableAnalysis, digest,
 };
@@ -8,11 +7,16 @@ use crate::domain::planned::{PlannedPartition, SyncPlan};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::{Content, KeyRange, Platform, Slice};
 use crate::domain::table_plan::LoadMode;
+use crate::platform::SourcePlatform;
 use crate::types::snowflake_name::exact_name;
 
 /// Names the state that runs of this table leave behind: the same source table into the same target. `None`: its
 /// strategy leaves none, or this is a dry run.
-pub fn sync_key(platform: Platform, dialect: &dyn Dialect, spec: &TableSpec) -> Option<String> {
+pub fn sync_key(
+    platform: Platform,
+    dialect: &dyn SourcePlatform,
+    spec: &TableSpec,
+) -> Option<String> {
     if !spec.synchronization.is_stateful() || spec.preflight.is_some() {
         return None;
     }
@@ -169,9 +173,9 @@ pub fn sync_plan(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::for_platform;
     use crate::domain::analysis::{Untold, Watermark};
     use crate::domain::table::{KeyColumn, KeyKind, TableRef, WrittenName};
+    use crate::platform;
 
     fn table(database: &str, schema: &str, table: &str) -> TableRef {
         let name = |text: &str| WrittenName(text.to_owned());
@@ -195,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_state_is_named_by_what_the_names_mean() {
-        let dialect = for_platform(Platform::Redshift).expect("a dialect");
+        let dialect = platform::source(Platform::Redshift).expect("a platform");
         let key = |source, target| {
             sync_key(Platform::Redshift, dialect, &watermark(source, target)).expect("a key")
         };

@@ -14,15 +14,14 @@ mod watermark;
 use super::error::SourceError;
 use super::missing::no_such_table;
 use super::readable::Reader;
-use crate::dialect::Dialect;
 use crate::domain::analysis::{
     AnalyzedPartition, PreviousRun, SyncSnapshot, TableAnalysis, Untold,
 };
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::{ResetPartitions, RowSecurity, Synchronization, TableSpec};
 use crate::domain::table::{KeyColumn, Platform};
+use crate::platform::{Estimate, SourcePlatform};
 pub use key::infer_keys;
-use ranges::Estimate;
 use session::{Session, Subject};
 
 /// The partitions of a table.
@@ -40,29 +39,29 @@ struct Planned {
 /// As [`SourceError`] says; a missing table or column is named, with those that exist.
 pub fn analyze(
     settings: &SourceSettings,
-    dialect: &dyn Dialect,
+    platform: &dyn SourcePlatform,
     spec: &TableSpec,
     previous: Option<&SyncSnapshot>,
 ) -> Result<TableAnalysis, SourceError> {
     let session = Session::open(
         settings,
-        dialect,
+        platform,
         spec.analysis_timeout_minutes,
         spec.row_security,
     )?;
     let (columns, comment) = session.columns(&spec.source)?;
     if columns.is_empty() {
-        let query = |sql: &str| session.query(&spec.source, sql);
         let place = session.place(&spec.source);
-        return Err(no_such_table(query, dialect, &spec.source, &place));
+        let source = session.at(&spec.source);
+        return Err(no_such_table(&source, platform, &spec.source, &place));
     }
     Reader {
-        dialect,
+        platform,
         spec,
         user: &settings.username,
         place: &session.place(&spec.source),
     }
-    .check(|sql| session.query(&spec.source, sql), &columns)?;
+    .check(&session.at(&spec.source), &columns)?;
     let mut subject = Subject {
         session: &session,
         spec,

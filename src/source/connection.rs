@@ -3,126 +3,149 @@
 use super::error::{SourceError, SourceErrorKind};
 use super::probe::installed_drivers;
 use super::session::SourceSession;
-use super::tls::is_postgresqls;
-use crate::dialect::Dialect;
-use crate::dialect::transaction::TransactionSettings;
 use crate::domain::source_settings::SourceSettings;
-use crate::domain::table::Platform;
+use crate::platform::{Connect, Keyword, Protection, SourcePlatform, TransactionSettings, Value};
 use odbc_api::{Connection, ConnectionOptions, environment};
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Seconds that a login may take.
 const LOGIN_TIMEOUT: u32 = 30;
 
-impl SourceSettings {
-    /// Connects. The connection's first statement begins a transaction.
-    pub(super) fn connect(&self) -> Result<Connection<'static>, SourceError> {
-        let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, &self.place());
-        let driver = self.chosen_driver()?;
-        let environment = environment().map_err(fail)?;
-        let options = ConnectionOptions {
-            login_timeout_sec: Some(LOGIN_TIMEOUT),
-            ..ConnectionOptions::default()
-        };
-        let connection = environment
-            .connect_with_connection_string(
-                self.connection_string(&driver).expose_secret(),
-                options,
-            )
-            .map_err(fail)?;
-        connection.set_autocommit(false).map_err(fail)?;
-        Ok(connection)
-    }
+/// Where Linux distributions keep the certificates that the system trusts.
+const SYSTEM_CERTIFICATES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
 
-    /// Logs in once, so that a wrong host, user, password or driver is told before any work starts. Blocking.
-    ///
-    /// # Errors
-    /// As [`SourceError`] says.
-    pub fn check(&self, dialect: &dyn Dialect) -> Result<(), SourceError> {
-        let session = SourceSession::open(self, dialect, &TransactionSettings::default())?;
-        session.begin()?;
-        session.end()?;
-        self.tell_protection();
-        Ok(())
-    }
+/// The file of the certificates that the system trusts.
+fn system_certificates() -> Option<&'static str> {
+    SYSTEM_CERTIFICATES
+        .iter()
+        .copied()
+        .find(|path| Path::new(path).exists())
+}
 
-    /// The driver that [`Self::connect`] takes.
-    pub(super) fn chosen_driver(&self) -> Result<String, SourceError> {
-        let installed = installed_drivers()?;
-        let usual: &[&str] = match self.platform {
-            Platform::Redshift => &[
-                "Amazon Redshift ODBC Driver (x64)",
-                "Amazon Redshift (x64)",
-                "PostgreSQL Unicode",
-            ],
-            Platform::Postgresql => &["PostgreSQL Unicode"],
-            Platform::Sqlserver => &[
-                "ODBC Driver 18 for SQL Server",
-                "ODBC Driver 17 for SQL Server",
-                "ODBC Driver 13 for SQL Server",
-                "FreeTDS",
-            ],
+/// Connects. The connection's first statement begins a transaction.
+pub(super) fn connect(
+    settings: &SourceSettings,
+    platform: &dyn Connect,
+) -> Result<Connection<'static>, SourceError> {
+    let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, platform, &settings.place());
+    let driver = chosen_driver(settings, platform)?;
+    let environment = environment().map_err(fail)?;
+    let options = ConnectionOptions {
+        login_timeout_sec: Some(LOGIN_TIMEOUT),
+        ..ConnectionOptions::default()
+    };
+    let keywords = platform.keywords(settings, &driver, system_certificates());
+    let connection = environment
+        .connect_with_connection_string(
+            connection_string(settings, &driver, keywords).expose_secret(),
+            options,
+        )
+        .map_err(fail)?;
+    connection.set_autocommit(false).map_err(fail)?;
+    Ok(connection)
+}
+
+/// Logs in once, so that a wrong host, user, password or driver is reported before any work starts. Blocking.
+///
+/// # Errors
+/// As [`SourceError`] says.
+pub fn check(settings: &SourceSettings, platform: &dyn SourcePlatform) -> Result<(), SourceError> {
+    let session = SourceSession::open(settings, platform, &TransactionSettings::default())?;
+    session.begin()?;
+    session.end()?;
+    warn_unprotected(settings, platform);
+    Ok(())
+}
+
+/// The driver that [`connect`] takes.
+pub(super) fn chosen_driver(
+    settings: &SourceSettings,
+    platform: &dyn Connect,
+) -> Result<String, SourceError> {
+    let installed = installed_drivers()?;
+    let wanted: Vec<&str> = settings
+        .odbc_driver
+        .as_deref()
+        .map_or_else(|| platform.usual_drivers().to_vec(), |name| vec![name]);
+    let chosen = wanted
+        .iter()
+        .find(|name| installed.iter().any(|other| other == *name));
+    chosen.map(|name| (*name).to_owned()).ok_or_else(|| {
+        let installed = if installed.is_empty() {
+            "none".to_owned()
+        } else {
+            installed.join(", ")
         };
-        let wanted: Vec<&str> = self
-            .odbc_driver
-            .as_deref()
-            .map_or_else(|| usual.to_vec(), |name| vec![name]);
-        wanted.iter().find(|name| installed.iter().any(|other| other == *name)).map(|name| (*name).to_owned()).ok_or_else(|| {
-            let installed = if installed.is_empty() { "none".to_owned() } else { installed.join(", ") };
-            SourceError::new(
-                SourceErrorKind::DriverMissing,
-                format!(
-                    "no ODBC driver for {} is installed: wanted {}; installed: {installed}. On Debian `apt-get install odbc-postgresql` brings \"PostgreSQL Unicode\"; or name an installed driver with odbc_driver in the worker's configuration",
-                    self.platform,
-                    wanted.join(" or ")
-                ),
-            )
+        SourceError::new(
+            SourceErrorKind::DriverMissing,
+            format!(
+                "no ODBC driver for {} is installed: wanted {}; installed: {installed} — {}; or name an installed driver with odbc_driver in the worker's configuration",
+                settings.platform,
+                wanted.join(" or "),
+                platform.driver_remedy()
+            ),
+        )
+    })
+}
+
+/// How a connection is protected; `is_encrypted`: what the server says of it, if it can say.
+pub(super) fn protection(
+    settings: &SourceSettings,
+    platform: &dyn Connect,
+    driver: &str,
+    is_encrypted: Option<bool>,
+) -> Protection {
+    platform.protection(settings, driver, system_certificates(), is_encrypted)
+}
+
+/// Logs a connection to another machine that is not verified.
+fn warn_unprotected(settings: &SourceSettings, platform: &dyn Connect) {
+    let Ok(driver) = chosen_driver(settings, platform) else {
+        return;
+    };
+    if settings.is_loopback() {
+        return;
+    }
+    let source = settings.place();
+    match protection(settings, platform, &driver, None) {
+        Protection::Verified => {}
+        Protection::Encrypted => tracing::warn!(
+            source,
+            "the connection is encrypted, and the server's certificate is not verified; set sslmode = \"verify-full\" in extra_options"
+        ),
+        Protection::Clear => tracing::warn!(
+            source,
+            "the connection may not be encrypted; set sslmode = \"verify-full\" in extra_options"
+        ),
+    }
+}
+
+/// The driver, the platform's keywords, and the user's own.
+fn connection_string(
+    settings: &SourceSettings,
+    driver: &str,
+    keywords: Vec<Keyword>,
+) -> SecretString {
+    let own = settings
+        .extra_options
+        .iter()
+        .map(|(key, value)| (key.clone(), escape(value.expose_secret())));
+    let list: Vec<String> = keywords
+        .into_iter()
+        .map(|keyword| match keyword.value {
+            Value::Plain(value) => (keyword.key, value),
+            Value::Escaped(value) => (keyword.key, escape(&value)),
         })
-    }
-
-    fn connection_string(&self, driver: &str) -> SecretString {
-        let mut keywords: BTreeMap<&str, String> = BTreeMap::new();
-        if is_postgresqls(driver) {
-            // Results come as they are asked for, through cursors of our own. No savepoint before each statement, which
-            // Redshift refuses. Booleans come as bits, long text untruncated. A server that is gone without a word is
-            // noticed in minutes: the system's keepalive alone takes hours, and the task's lease is renewed meanwhile.
-            for (key, value) in [
-                ("UseDeclareFetch", "0"),
-                ("Protocol", "7.4-0"),
-                ("BoolsAsChar", "0"),
-                ("UnknownSizes", "2"),
-                ("MaxLongVarcharSize", "0"),
-                ("KeepaliveTime", "60"),
-                ("KeepaliveInterval", "15"),
-            ] {
-                keywords.insert(key, value.to_owned());
-            }
-        }
-        keywords.insert("Port", self.port.to_string());
-        keywords.insert("PWD", escape(self.password.expose_secret()));
-        for (key, value) in [
-            ("Server", &self.host),
-            ("Database", &self.database),
-            ("UID", &self.username),
-        ] {
-            // PostgreSQL's driver takes the braces off passwords and settings only: a database in braces is one
-            // whose name has braces. It reads a value up to the semicolon.
-            let plain = is_postgresqls(driver) && !value.contains(';') && !value.starts_with('{');
-            keywords.insert(key, if plain { value.clone() } else { escape(value) });
-        }
-        for (key, value) in self.tls_keywords(driver) {
-            keywords.insert(key, escape(&value));
-        }
-        for (key, value) in &self.extra_options {
-            keywords.insert(key, escape(value.expose_secret()));
-        }
-        let list: Vec<String> = keywords
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        format!("Driver={};{}", escape_always(driver), list.join(";")).into()
-    }
+        .chain(own)
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    format!("Driver={};{}", escape_always(driver), list.join(";")).into()
 }
 
 /// A value as it stands in a connection string: in braces where it has to be (ODBC's grammar of connection strings).
@@ -144,6 +167,9 @@ fn escape_always(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::table::Platform;
+    use crate::platform;
+    use std::collections::BTreeMap;
 
     #[test]
     fn odd_values_are_escaped_and_secrets_stay_out_of_debug() {
@@ -157,14 +183,22 @@ mod tests {
             odbc_driver: None,
             extra_options: BTreeMap::from([("SSLKeyPassword".into(), "k3y".to_owned().into())]),
         };
-        let text = settings.connection_string("PostgreSQL Unicode");
+        let redshift = platform::source(Platform::Redshift).expect("a platform");
+        let text = |driver: &str| {
+            connection_string(
+                &settings,
+                driver,
+                redshift.keywords(&settings, driver, None),
+            )
+        };
+        let own = text("PostgreSQL Unicode");
         assert!(
-            text.expose_secret().contains("PWD={p;w}}d {x}"),
+            own.expose_secret().contains("PWD={p;w}}d {x}"),
             "{}",
-            text.expose_secret()
+            own.expose_secret()
         );
-        assert!(text.expose_secret().contains("Database=my db;"));
-        let text = settings.connection_string("Amazon Redshift (x64)");
+        assert!(own.expose_secret().contains("Database=my db;"));
+        let text = text("Amazon Redshift (x64)");
         assert!(text.expose_secret().contains("Database={my db};"));
         let shown = format!("{settings:?}");
         assert!(!shown.contains("p;w") && !shown.contains("k3y"), "{shown}");

@@ -1,83 +1,54 @@
 //! What is said of a table that is not there: what is there instead, and what to do.
 
 use super::error::{SourceError, SourceErrorKind};
-use super::session::TextRows;
-use crate::dialect::Dialect;
+use super::session::Ask;
+use crate::domain::catalog::RelationKind;
 use crate::domain::table::TableRef;
 use crate::plan::names::{in_json, listed};
-use crate::plan::relations::{RelationKind, remedy};
+use crate::plan::relations::remedy;
+use crate::platform::{Lookalike, Names, SourcePlatform};
 
 /// Places that a message names at most.
 const NAMED: usize = 5;
 
-/// A failure for a table of whose columns the catalog has none. `query` asks the source once more, or twice.
+/// A failure for a table of whose columns the catalog has none. The source is asked once more, or twice.
 pub(super) fn no_such_table(
-    query: impl Fn(&str) -> Result<TextRows, SourceError>,
-    dialect: &dyn Dialect,
+    source: &impl Ask,
+    platform: &dyn SourcePlatform,
     table: &TableRef,
     place: &str,
 ) -> SourceError {
-    // It is no more than a better message: the failure stands.
-    let mut rows = query(&dialect.lookalikes_query(table)).unwrap_or_default();
-    if let Some(sql) = dialect.external_tables_query() {
-        let (schema, name) = (
-            dialect.exact_name(&table.schema),
-            dialect.exact_name(&table.table),
-        );
-        let others = query(sql).unwrap_or_default().into_iter();
-        let is_it = |row: &Vec<Option<String>>| *row == [Some(schema.clone()), Some(name.clone())];
-        rows.extend(others.filter(is_it).map(|row| {
-            let kind = RelationKind::ExternalTable.as_str();
-            let mut cells = vec![Some(kind.to_owned())];
-            cells.extend(row);
-            cells.extend(["true", "0"].map(|cell| Some(cell.to_owned())));
-            cells
+    // It is no more than a better message: the failure is the same.
+    let mut found = source.ask(&platform.lookalikes(table)).unwrap_or_default();
+    if let Some(query) = platform.external_tables() {
+        let schema = platform.exact_name(&table.schema);
+        let name = platform.exact_name(&table.table);
+        let others = source.ask(&query).unwrap_or_default().into_iter();
+        let same = others.filter(|other| other.schema == schema && other.name == name);
+        found.extend(same.map(|other| Lookalike {
+            kind: Some(other.kind),
+            schema: other.schema,
+            name: other.name,
+            is_usable: true,
+            has_columns: false,
         }));
     }
-    let found: Vec<Found> = rows.into_iter().filter_map(Found::read).collect();
     SourceError::new(
         SourceErrorKind::NoSuchObject,
-        format!("{place}: {}", explanation(dialect, table, &found)),
+        format!("{place}: {}", explanation(platform, table, &found)),
     )
 }
 
-/// Something whose name is alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
-    /// `None`: a schema.
-    kind: Option<RelationKind>,
-    schema: String,
-    name: String,
-    is_usable: bool,
-    has_columns: bool,
+/// Whether what is alike could have been meant.
+fn is_readable_kind(found: &Lookalike) -> bool {
+    !matches!(found.kind, None | Some(RelationKind::Other(_))) && found.has_columns
 }
 
-impl Found {
-    fn read(row: Vec<Option<String>>) -> Option<Self> {
-        let [kind, schema, name, usable, columns]: [String; 5] = row
-            .into_iter()
-            .collect::<Option<Vec<_>>>()?
-            .try_into()
-            .ok()?;
-        Some(Self {
-            kind: (kind != "schema").then(|| RelationKind::parse(&kind)),
-            schema,
-            name,
-            is_usable: usable == "true",
-            has_columns: columns != "0",
-        })
-    }
-
-    fn is_readable_kind(&self) -> bool {
-        !matches!(self.kind, None | Some(RelationKind::Other(_))) && self.has_columns
-    }
-}
-
-fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> String {
+fn explanation(names: &dyn Names, table: &TableRef, found: &[Lookalike]) -> String {
     const CHECK: &str = "check schemaName and tableName in the workflow (an unquoted name is folded), and databaseName";
     let (schema, name) = (
-        dialect.exact_name(&table.schema),
-        dialect.exact_name(&table.table),
+        names.exact_name(&table.schema),
+        names.exact_name(&table.table),
     );
     let relations = || found.iter().filter(|f| f.kind.is_some());
     if let Some((it, kind)) = relations()
@@ -102,7 +73,7 @@ fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> Stri
         };
     }
     // Spelled otherwise: the nearest place first.
-    let mut alike: Vec<&Found> = relations().filter(|f| f.is_readable_kind()).collect();
+    let mut alike: Vec<&Lookalike> = relations().filter(|f| is_readable_kind(f)).collect();
     alike.sort_by_key(|f| {
         (
             f.schema != schema,
@@ -110,17 +81,14 @@ fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> Stri
             f.schema.to_lowercase() != schema.to_lowercase(),
         )
     });
-    let of_schema = |f: &&&Found| f.schema.to_lowercase() == schema.to_lowercase();
+    let of_schema = |f: &&&Lookalike| f.schema.to_lowercase() == schema.to_lowercase();
     if let Some(near) = alike.iter().find(of_schema) {
         let mut keys = Vec::new();
         if near.schema != schema {
-            keys.push(format!(
-                "\"schemaName\": {}",
-                in_json(dialect, &near.schema)
-            ));
+            keys.push(format!("\"schemaName\": {}", in_json(names, &near.schema)));
         }
         if near.name != name {
-            keys.push(format!("\"tableName\": {}", in_json(dialect, &near.name)));
+            keys.push(format!("\"tableName\": {}", in_json(names, &near.name)));
         }
         return format!(
             "there is no such table as {schema}.{name}, but {}.{}: write {}",
@@ -141,14 +109,14 @@ fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> Stri
     match schemas().find(|f| f.schema == schema) {
         Some(it) if !it.is_usable => format!(
             "there is no such table, and the user may not use the schema {schema}: GRANT USAGE ON SCHEMA {} to it{elsewhere}; {CHECK}",
-            dialect.quote_name(&schema)
+            names.quote_name(&schema)
         ),
         Some(_) => format!("there is no such table{elsewhere}; {CHECK}"),
         None => match schemas().next() {
             Some(near) => format!(
                 "there is no such table, as there is no schema {schema}, but {}: write \"schemaName\": {}{elsewhere}; {CHECK}",
                 near.schema,
-                in_json(dialect, &near.schema)
+                in_json(names, &near.schema)
             ),
             None => format!(
                 "there is no such table, as there is no schema {schema} in this database{elsewhere}; {CHECK}"
@@ -160,8 +128,8 @@ fn explanation(dialect: &dyn Dialect, table: &TableRef, found: &[Found]) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::for_platform;
     use crate::domain::table::{Platform, WrittenName};
+    use crate::platform;
 
     fn said(schema: &str, name: &str, rows: &[(&str, &str, &str, &str, &str)]) -> String {
         let written = |text: &str| WrittenName(text.to_owned());
@@ -170,18 +138,18 @@ mod tests {
             schema: written(schema),
             table: written(name),
         };
-        let cells = |row: &(&str, &str, &str, &str, &str)| {
-            let (kind, schema, name, usable, columns) = *row;
-            let cells = [kind, schema, name, usable, columns];
-            cells.map(|cell| Some(cell.to_owned())).to_vec()
-        };
-        let found: Vec<Found> = rows
+        let found: Vec<Lookalike> = rows
             .iter()
-            .filter_map(|row| Found::read(cells(row)))
+            .map(|(kind, schema, name, usable, columns)| Lookalike {
+                kind: (*kind != "schema").then(|| RelationKind::parse(kind)),
+                schema: (*schema).to_owned(),
+                name: (*name).to_owned(),
+                is_usable: *usable == "true",
+                has_columns: *columns != "0",
+            })
             .collect();
-        assert_eq!(found.len(), rows.len());
-        let dialect = for_platform(Platform::Postgresql).expect("a dialect");
-        explanation(dialect, &table, &found)
+        let names = platform::source(Platform::Postgresql).expect("a platform");
+        explanation(names, &table, &found)
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 mod analyze;
 mod catalog;
-pub(crate) mod columns;
 mod connection;
 mod error;
 mod missing;
@@ -11,11 +10,9 @@ pub(crate) mod policies;
 mod probe;
 mod readable;
 pub(crate) mod session;
-mod tls;
 
 pub use analyze::{analyze, infer_keys};
 pub use catalog::{Relations, list_relations, unreadable_columns};
-pub use connection::escape as connection_string_value;
+pub use connection::{check, escape as connection_string_value};
 pub use error::{SourceError, SourceErrorKind};
 pub use probe::{ProbedTable, SourceFacts, installed_drivers, probe, probe_tables};
-pub use tls::Protection;

@@ -1,17 +1,14 @@
 //! Policies that hide rows of a table from the login.
 
 use super::error::{SourceError, SourceErrorKind};
-use super::session::TextRows;
-use crate::dialect::{Dialect, Scope};
+use super::session::Ask;
 use crate::domain::spec::RowSecurity;
-
-/// What to do where a policy hides rows, for every platform.
-pub(super) const REMEDY: &str = "let the worker log in as one who sees all rows (PostgreSQL: the table's owner or a role with BYPASSRLS; Redshift: GRANT IGNORE RLS), and name the wanted part with whereClauseCriteria if it is to be a part; or set rowLevelSecurity of the table to \"accept\": then what this login sees is the whole table, and rows that it does not see are deleted in the target where the synchronization deletes";
+use crate::platform::{Scope, SourcePlatform};
 
 /// Refuses a table whose rows a policy hides, on platforms that would answer the others without a word.
 pub(crate) fn refuse_policies(
-    query: impl Fn(&str) -> Result<TextRows, SourceError>,
-    dialect: &dyn Dialect,
+    source: &impl Ask,
+    platform: &dyn SourcePlatform,
     scope: &Scope<'_>,
     row_security: RowSecurity,
     place: &str,
@@ -19,20 +16,15 @@ pub(crate) fn refuse_policies(
     if row_security == RowSecurity::Accept {
         return Ok(());
     }
-    let Some(sql) = dialect.policy_query(scope) else {
+    let Some(query) = platform.hidden_rows(scope) else {
         return Ok(());
     };
-    let lines = query(&sql)?;
-    let hides = lines
-        .iter()
-        .flatten()
-        .flatten()
-        .any(|line| dialect.hides_rows(line));
-    if hides {
+    if source.ask(&query)?.contains(&true) {
         return Err(SourceError::new(
             SourceErrorKind::NoPrivilege,
             format!(
-                "{place}: row-level security hides rows of the table from this login — {REMEDY}"
+                "{place}: row-level security hides rows of the table from this login — {}",
+                platform.row_security_remedy()
             ),
         ));
     }

@@ -1,17 +1,15 @@
 //! What can be known of a source without moving anything.
 
 use super::analyze::family::Relatives;
-use super::columns::source_column;
+use super::connection::{chosen_driver, protection};
 use super::error::{SourceError, SourceErrorKind};
 use super::missing::no_such_table;
 use super::readable::Reader;
-use super::session::{SourceSession, TextRows};
-use super::tls::Protection;
-use crate::dialect::Dialect;
-use crate::dialect::transaction::TransactionSettings;
+use super::session::{Ask, At, SourceSession};
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::SourceColumn;
+use crate::platform::{Protection, SourcePlatform, TransactionSettings};
 use odbc_api::environment;
 
 /// A source that answers.
@@ -34,8 +32,7 @@ pub struct SourceFacts {
 /// # Errors
 /// When the driver manager does not work.
 pub fn installed_drivers() -> Result<Vec<String>, SourceError> {
-    let manager =
-        |error: odbc_api::Error| SourceError::from_odbc(&error, "the ODBC driver manager");
+    let manager = |error: odbc_api::Error| SourceError::from_driver_manager(&error);
     let drivers = environment().map_err(manager)?.drivers().map_err(manager)?;
     Ok(drivers
         .into_iter()
@@ -47,22 +44,26 @@ pub fn installed_drivers() -> Result<Vec<String>, SourceError> {
 ///
 /// # Errors
 /// As [`SourceError`] says.
-pub fn probe(settings: &SourceSettings, dialect: &dyn Dialect) -> Result<SourceFacts, SourceError> {
-    let session = SourceSession::open(settings, dialect, &TransactionSettings::default())?;
-    let rows = session.query(dialect.server_query(), session.source())?;
-    let mut row = rows.into_iter().next().unwrap_or_default().into_iter();
-    let (server, clock) = (row.next().flatten(), row.next().flatten());
-    let is_encrypted = dialect.encryption_query().and_then(|sql| {
-        // A version that cannot tell leaves it to the settings.
-        let told = session.value(sql, session.source()).ok()?;
-        Some(told.as_deref() == Some("true"))
-    });
+pub fn probe(
+    settings: &SourceSettings,
+    platform: &dyn SourcePlatform,
+) -> Result<SourceFacts, SourceError> {
+    let session = SourceSession::open(settings, platform, &TransactionSettings::default())?;
+    let at = At {
+        session: &session,
+        place: session.source(),
+    };
+    let server = at.ask_first(&platform.server())?.unwrap_or_default();
+    // A version that cannot tell leaves it to the settings.
+    let is_encrypted = platform
+        .encryption()
+        .and_then(|query| at.ask_first(&query).ok()?);
     let is_pooled = is_pooled(settings, &session)?;
-    let driver = settings.chosen_driver()?;
+    let driver = chosen_driver(settings, platform)?;
     Ok(SourceFacts {
-        server: server.unwrap_or_default(),
-        clock: clock.and_then(|seconds| seconds.parse().ok()),
-        protection: settings.protection(&driver, is_encrypted),
+        server: server.version,
+        clock: server.clock,
+        protection: protection(settings, platform, &driver, is_encrypted),
         is_pooled,
         driver,
     })
@@ -72,7 +73,7 @@ pub fn probe(settings: &SourceSettings, dialect: &dyn Dialect) -> Result<SourceF
 /// stays the same, and is nobody else's.
 fn is_pooled(settings: &SourceSettings, one: &SourceSession<'_>) -> Result<bool, SourceError> {
     one.end()?;
-    let other = SourceSession::open(settings, one.dialect, &TransactionSettings::default())?;
+    let other = SourceSession::open(settings, one.platform, &TransactionSettings::default())?;
     let next = |session: &SourceSession<'_>| {
         let facts = session.begin()?;
         session.end()?;
@@ -97,10 +98,10 @@ pub struct ProbedTable {
 /// When the source cannot be reached at all.
 pub fn probe_tables(
     settings: &SourceSettings,
-    dialect: &dyn Dialect,
+    platform: &dyn SourcePlatform,
     tables: &[TableSpec],
 ) -> Result<Vec<Result<ProbedTable, SourceError>>, SourceError> {
-    let session = SourceSession::open(settings, dialect, &TransactionSettings::default())?;
+    let session = SourceSession::open(settings, platform, &TransactionSettings::default())?;
     session.begin()?;
     let each = |spec: &TableSpec| {
         session.switch(&TransactionSettings {
@@ -108,22 +109,25 @@ pub fn probe_tables(
             ..TransactionSettings::default()
         })?;
         let place = format!("{}, table {}", settings.place(), spec.source);
-        let query = |sql: &str| session.query(sql, &place);
-        let rows = query(&dialect.columns_query(&spec.source))?;
-        if rows.is_empty() {
-            return Err(no_such_table(query, dialect, &spec.source, &place));
+        let source = At {
+            session: &session,
+            place: &place,
+        };
+        let columns = source.ask(&platform.columns(&spec.source))?;
+        if columns.is_empty() {
+            return Err(no_such_table(&source, platform, &spec.source, &place));
         }
-        let all: Vec<SourceColumn> = rows.iter().map(|row| source_column(row)).collect();
+        let all: Vec<SourceColumn> = columns.into_iter().map(|c| c.column).collect();
         let reader = Reader {
-            dialect,
+            platform,
             spec,
             user: &settings.username,
             place: &place,
         };
-        let num_columns = reader.check(query, &all)?;
+        let num_columns = reader.check(&source, &all)?;
         Ok(ProbedTable {
             num_columns,
-            warnings: relatives_warnings(query, dialect, spec, tables, &place)?,
+            warnings: relatives_warnings(&source, platform, spec, tables, &place)?,
         })
     };
     Ok(tables.iter().map(each).collect())
@@ -131,23 +135,23 @@ pub fn probe_tables(
 
 /// What users should know of tables whose rows come with one another. `all`: the tables of the workflow.
 fn relatives_warnings(
-    query: impl Fn(&str) -> Result<TextRows, SourceError>,
-    dialect: &dyn Dialect,
+    source: &impl Ask,
+    platform: &dyn SourcePlatform,
     spec: &TableSpec,
     all: &[TableSpec],
     place: &str,
 ) -> Result<Vec<String>, SourceError> {
-    let Some(sql) = dialect.relatives_query(&spec.source) else {
+    let Some(query) = platform.relatives(&spec.source) else {
         return Ok(Vec::new());
     };
-    let relatives = Relatives::read(query(&sql)?);
+    let relatives = Relatives::of(source.ask(&query)?);
     let told = relatives.told(&spec.query_modifiers);
     let told = told.map_err(|why| SourceError::new(SourceErrorKind::Refused, why).at(place))?;
     let mut warnings: Vec<String> = told.into_iter().collect();
     for (schema, table) in &relatives.parents {
         let is_read_with_children = all.iter().any(|other| {
-            dialect.exact_name(&other.source.schema) == *schema
-                && dialect.exact_name(&other.source.table) == *table
+            platform.exact_name(&other.source.schema) == *schema
+                && platform.exact_name(&other.source.table) == *table
                 && !other.query_modifiers.without_child_tables
         });
         if is_read_with_children {

@@ -3,15 +3,15 @@
 use super::catalog::unreadable;
 use super::error::{SourceError, SourceErrorKind};
 use super::policies::refuse_policies;
-use super::session::TextRows;
-use crate::dialect::{Dialect, Scope};
+use super::session::Ask;
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::{KeyRange, SourceColumn};
 use crate::plan::names::{find_column, listed};
+use crate::platform::{ColumnPrivilege, Scope, SourcePlatform};
 
 /// Who reads which table.
 pub(super) struct Reader<'a> {
-    pub(super) dialect: &'a dyn Dialect,
+    pub(super) platform: &'a dyn SourcePlatform,
     pub(super) spec: &'a TableSpec,
     /// The login.
     pub(super) user: &'a str,
@@ -24,19 +24,19 @@ impl Reader<'_> {
     /// is read. Answers how many columns are needed.
     pub(super) fn check(
         &self,
-        query: impl Fn(&str) -> Result<TextRows, SourceError>,
+        source: &impl Ask,
         all: &[SourceColumn],
     ) -> Result<usize, SourceError> {
         let Self {
-            dialect,
+            platform,
             spec,
             user,
             place,
         } = *self;
-        let columns = needed_columns(dialect, spec, all);
+        let columns = needed_columns(platform, spec, all);
         let each: Vec<String> = columns
             .iter()
-            .map(|column| format!("{} IS NULL", dialect.quote_name(&column.name)))
+            .map(|column| format!("{} IS NULL", platform.quote_name(&column.name)))
             .collect();
         let mut none = format!("1 = 0 AND ({})", each.join(" OR "));
         if let Some(predicate) = &spec.where_clause {
@@ -50,11 +50,11 @@ impl Reader<'_> {
             where_clause: Some(&none),
             modifiers: &spec.query_modifiers,
         };
-        if let Err(error) = query(&dialect.any_row_query(&scope)) {
+        if let Err(error) = source.ask(&platform.any_row(&scope)) {
             let grants = (error.kind == SourceErrorKind::NoPrivilege)
-                .then(|| query(&dialect.privileges_query(&spec.source)).ok())
+                .then(|| source.ask(&platform.privileges(&spec.source)).ok())
                 .flatten()
-                .and_then(|rows| missing_grants(dialect, spec, &columns, &rows, user));
+                .and_then(|rows| missing_grants(platform, spec, &columns, &rows, user));
             return Err(match grants {
                 Some(what) => SourceError::new(error.kind, format!("{place}: {what}")),
                 None => error,
@@ -64,14 +64,14 @@ impl Reader<'_> {
             where_clause: spec.where_clause.as_deref(),
             ..scope
         };
-        refuse_policies(query, dialect, &whole, spec.row_security, place)?;
+        refuse_policies(source, platform, &whole, spec.row_security, place)?;
         Ok(columns.len())
     }
 }
 
 /// The columns that statements of the table name: all but those that are left out.
 fn needed_columns<'a>(
-    dialect: &dyn Dialect,
+    platform: &dyn SourcePlatform,
     spec: &TableSpec,
     all: &'a [SourceColumn],
 ) -> Vec<&'a SourceColumn> {
@@ -79,7 +79,7 @@ fn needed_columns<'a>(
         Synchronization::Watermark { column, .. } => Some(column),
         _ => None,
     };
-    let find = |written: &String| find_column(dialect, all, written);
+    let find = |written: &String| find_column(platform, all, written);
     let excluded: Vec<&SourceColumn> = spec.excluded_columns.iter().filter_map(find).collect();
     let named = spec
         .key
@@ -94,17 +94,17 @@ fn needed_columns<'a>(
 
 /// What the login lacks, and the statements that give it; `None`: the catalog tells of nothing.
 fn missing_grants(
-    dialect: &dyn Dialect,
+    platform: &dyn SourcePlatform,
     spec: &TableSpec,
     needed: &[&SourceColumn],
-    rows: &[Vec<Option<String>>],
+    rows: &[ColumnPrivilege],
     user: &str,
 ) -> Option<String> {
     let [schema, table] = [&spec.source.schema, &spec.source.table]
-        .map(|name| dialect.quote_name(&dialect.exact_name(name)));
-    let user = dialect.quote_name(user);
+        .map(|name| platform.quote_name(&platform.exact_name(name)));
+    let user = platform.quote_name(user);
     let mut grants = Vec::new();
-    if rows.first()?.get(2)?.as_deref() == Some("false") {
+    if !rows.first()?.is_schema_usable {
         grants.push(format!("GRANT USAGE ON SCHEMA {schema} TO {user}"));
     }
     let hidden = unreadable(rows);
@@ -118,7 +118,7 @@ fn missing_grants(
     } else if !lacking.is_empty() {
         let list: Vec<String> = lacking
             .iter()
-            .map(|name| dialect.quote_name(name))
+            .map(|name| platform.quote_name(name))
             .collect();
         grants.push(format!(
             "GRANT SELECT ({}) ON {schema}.{table} TO {user}",

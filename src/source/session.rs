@@ -3,15 +3,37 @@
 //! A server's session may be shared with other clients (PgBouncer, RDS Proxy and their kind in transaction mode). So nothing
 //! is set for a session, and each transaction looks whether it has what it asked for.
 
+use super::connection::connect;
 use super::error::{SourceError, SourceErrorKind};
-use crate::dialect::Dialect;
-use crate::dialect::transaction::{Opening, TransactionSettings};
 use crate::domain::source_settings::SourceSettings;
+use crate::platform::{Opening, Query, SourcePlatform, TextRow, TransactionSettings};
 use odbc_api::Connection;
 use std::cell::{Cell, RefCell};
 
-/// Rows of a small result, every cell as text; NULL as `None`.
-pub(crate) type TextRows = Vec<Vec<Option<String>>>;
+/// Answers queries about one place.
+pub(crate) trait Ask {
+    /// The rows of the answer.
+    fn ask<T>(&self, query: &Query<T>) -> Result<Vec<T>, SourceError>;
+
+    /// The first row of the answer.
+    fn ask_first<T>(&self, query: &Query<T>) -> Result<Option<T>, SourceError> {
+        Ok(self.ask(query)?.into_iter().next())
+    }
+}
+
+/// A session that is asked about one table, or about its source.
+pub(crate) struct At<'a> {
+    /// The session.
+    pub(crate) session: &'a SourceSession<'a>,
+    /// What messages call the table.
+    pub(crate) place: &'a str,
+}
+
+impl Ask for At<'_> {
+    fn ask<T>(&self, query: &Query<T>) -> Result<Vec<T>, SourceError> {
+        self.session.ask(query, self.place)
+    }
+}
 
 /// What a transaction has told of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +49,7 @@ pub(crate) struct TransactionFacts {
 /// A session, in a transaction or between two.
 pub(crate) struct SourceSession<'a> {
     connection: Connection<'static>,
-    pub(crate) dialect: &'a dyn Dialect,
+    pub(crate) platform: &'a dyn SourcePlatform,
     source: String,
     opening: RefCell<Opening>,
     open: RefCell<Option<TransactionFacts>>,
@@ -38,14 +60,14 @@ impl<'a> SourceSession<'a> {
     /// Logs in. The first transaction begins with the first statement.
     pub(crate) fn open(
         settings: &SourceSettings,
-        dialect: &'a dyn Dialect,
+        platform: &'a dyn SourcePlatform,
         transactions: &TransactionSettings,
     ) -> Result<Self, SourceError> {
         Ok(Self {
-            connection: settings.connect()?,
-            dialect,
+            connection: connect(settings, platform)?,
+            platform,
             source: settings.place(),
-            opening: RefCell::new(dialect.opening(transactions)),
+            opening: RefCell::new(platform.opening(transactions)),
             open: RefCell::new(None),
             statements: Cell::new(0),
         })
@@ -77,7 +99,7 @@ impl<'a> SourceSession<'a> {
     /// Ends the transaction, if one has begun; the next ones are as these settings say.
     pub(super) fn switch(&self, transactions: &TransactionSettings) -> Result<(), SourceError> {
         self.end()?;
-        *self.opening.borrow_mut() = self.dialect.opening(transactions);
+        *self.opening.borrow_mut() = self.platform.opening(transactions);
         Ok(())
     }
 
@@ -154,22 +176,39 @@ impl<'a> SourceSession<'a> {
         }
     }
 
-    /// The rows of a statement as text. A failed one ends its transaction, and the next statement begins another.
-    pub(crate) fn query(&self, sql: &str, place: &str) -> Result<TextRows, SourceError> {
+    /// The rows of a query. A failed one ends its transaction, and the next statement begins another.
+    pub(crate) fn ask<T>(&self, query: &Query<T>, place: &str) -> Result<Vec<T>, SourceError> {
+        let rows = self.execute(&query.sql, place)?;
+        rows.into_iter()
+            .map(|row| {
+                (query.read)(row).ok_or_else(|| {
+                    SourceError::new(
+                        SourceErrorKind::Other,
+                        format!(
+                            "{place}: the source answered a row of another form than its platform documents, to {}",
+                            shortened(&query.sql)
+                        ),
+                    )
+                })
+            })
+            .collect()
+    }
+
+    /// Runs a statement within the transaction, and answers what it returns.
+    pub(crate) fn execute(&self, sql: &str, place: &str) -> Result<Vec<TextRow>, SourceError> {
         self.begin()?;
         self.run(sql, place).inspect_err(|_| self.abandon())
     }
 
-    /// The first value of a statement.
-    pub(crate) fn value(&self, sql: &str, place: &str) -> Result<Option<String>, SourceError> {
-        let rows = self.query(sql, place)?;
-        Ok(rows.into_iter().flatten().next().flatten())
+    /// A failure of the driver, in the platform's terms.
+    pub(crate) fn failure(&self, error: &odbc_api::Error, place: &str) -> SourceError {
+        SourceError::from_odbc(error, self.platform, place)
     }
 
-    fn run(&self, sql: &str, place: &str) -> Result<TextRows, SourceError> {
+    fn run(&self, sql: &str, place: &str) -> Result<Vec<TextRow>, SourceError> {
         use odbc_api::{Cursor, ResultSetMetadata};
         self.statements.set(self.statements.get() + 1);
-        let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, place);
+        let fail = |error: odbc_api::Error| self.failure(&error, place);
         let Some(mut cursor) = self.connection.execute(sql, (), None).map_err(fail)? else {
             return Ok(Vec::new());
         };
@@ -200,5 +239,14 @@ impl Drop for SourceSession<'_> {
         if self.open.get_mut().is_some() {
             self.abandon();
         }
+    }
+}
+
+/// The beginning of a statement, for a message.
+fn shortened(sql: &str) -> String {
+    const SHOWN: usize = 120;
+    match sql.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &sql[..end]),
+        None => sql.to_owned(),
     }
 }

@@ -3,10 +3,10 @@
 //! What COPY INTO computes by the user's SQL is the user's own business; the value that it is computed from is the source's.
 
 use super::{LoadExpression, TargetTable, of};
-use crate::dialect::{self, Dialect};
 use crate::domain::table::Content;
 use crate::domain::table_plan::{ExtractColumn, LoadColumn, TablePlan};
 use crate::extract::{ExtractionRoute, PlannedFileColumn, route};
+use crate::platform::{self, SourcePlatform};
 use crate::types::snowflake_name::quote;
 use crate::types::transform::filled;
 
@@ -14,7 +14,7 @@ use crate::types::transform::filled;
 #[derive(Clone, Copy)]
 pub struct Ways<'a> {
     /// The source's SQL.
-    pub dialect: &'a dyn Dialect,
+    pub dialect: &'a dyn SourcePlatform,
     /// How rows leave the source.
     pub route: &'a dyn ExtractionRoute,
     /// The kind of the target.
@@ -87,7 +87,7 @@ pub(super) fn narrow_column(
 /// When the source's platform is not supported.
 pub fn ways_of(plan: &TablePlan) -> Result<Ways<'static>, String> {
     Ok(Ways {
-        dialect: dialect::supported(plan.extract.platform)?,
+        dialect: platform::supported(plan.extract.platform)?,
         route: route(plan.extract.route),
         kind: of(plan.load.kind),
     })
@@ -113,15 +113,15 @@ pub fn load_columns(plan: &TablePlan, content: Content) -> Result<Vec<(String, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::for_platform;
     use crate::domain::spec::ColumnTransform;
     use crate::domain::table::{Platform, SourceColumn};
     use crate::domain::table_plan::{MatchedColumn, Route, TargetKind};
+    use crate::platform;
 
     #[test]
     fn what_is_decoded_is_the_value_of_the_file() {
         let ways = Ways {
-            dialect: for_platform(Platform::Postgresql).expect("a dialect"),
+            dialect: platform::source(Platform::Postgresql).expect("a platform"),
             route: route(Route::Stream),
             kind: of(TargetKind::Native),
         };

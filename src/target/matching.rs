@@ -2,12 +2,12 @@
 
 use super::columns::{Ways, narrow_column};
 use super::{NewColumn, transforms};
-use crate::dialect::Dialect;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::{ColumnTransform, TableSpec, TransformRule};
 use crate::domain::table::{SourceColumn, TypeClass, WrittenName};
 use crate::domain::table_plan::{ExtractColumn, MatchedColumn};
 use crate::plan::names::{find_column, no_such_column};
+use crate::platform::SourcePlatform;
 use crate::types::snowflake_name::{self, quote};
 use crate::types::snowflake_type::TargetType;
 
@@ -159,7 +159,7 @@ pub fn wanted_columns(
 
 /// Exact names of the columns that stay behind.
 fn left_out(
-    dialect: &dyn Dialect,
+    dialect: &dyn SourcePlatform,
     spec: &TableSpec,
     analysis: &TableAnalysis,
     problems: &mut Vec<String>,
@@ -187,7 +187,7 @@ fn left_out(
 
 /// What users should know of columns that do not arrive, or not as what they are.
 pub fn column_warnings(
-    dialect: &dyn Dialect,
+    dialect: &dyn SourcePlatform,
     spec: &TableSpec,
     analysis: &TableAnalysis,
 ) -> Vec<String> {
@@ -222,7 +222,7 @@ pub fn column_warnings(
 
 /// The type that the user wants for a column; one that is written with the column's arguments comes before one without.
 fn mapped_type<'a>(
-    dialect: &dyn Dialect,
+    dialect: &dyn SourcePlatform,
     spec: &'a TableSpec,
     column: &SourceColumn,
 ) -> Option<&'a str> {
@@ -235,7 +235,11 @@ fn mapped_type<'a>(
 }
 
 /// How exactly a type as users write it means the column's: 0 with its arguments, 1 without any. `None`: it does not.
-pub(super) fn of_type(dialect: &dyn Dialect, column: &SourceColumn, written: &str) -> Option<u8> {
+pub(super) fn of_type(
+    dialect: &dyn SourcePlatform,
+    column: &SourceColumn,
+    written: &str,
+) -> Option<u8> {
     let name = match column.class {
         TypeClass::Array => format!("{}[]", column.type_name),
         _ => column.type_name.clone(),

@@ -1,12 +1,12 @@
 use super::*;
-use crate::dialect::for_platform;
 use crate::domain::table::{Platform, TableRef};
 use crate::domain::table_plan::{Route, TargetKind};
 use crate::extract::route;
+use crate::platform;
 use crate::target::of;
 
-fn dialect() -> &'static dyn Dialect {
-    for_platform(Platform::Redshift).expect("a dialect")
+fn dialect() -> &'static dyn SourcePlatform {
+    platform::source(Platform::Redshift).expect("a platform")
 }
 
 fn ways() -> Ways<'static> {

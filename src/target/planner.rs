@@ -14,7 +14,6 @@ use super::tables::{Targets, is_of_statement};
 use super::{TargetTable, identity, of};
 use crate::actors::ports::TargetPlanner;
 use crate::checkpoint::{OwnedWorkflow, PlannedTable};
-use crate::dialect::{self, Dialect};
 use crate::domain::WorkflowId;
 use crate::domain::analysis::{AnalyzedPartition, TableAnalysis};
 use crate::domain::spec::{Synchronization, TableSpec};
@@ -25,13 +24,14 @@ use crate::domain::table_plan::{
 use crate::domain::task::TaskFailure;
 use crate::extract::route;
 use crate::plan::synchronization::{load_mode, partitions, start_over, sync_key, sync_plan};
+use crate::platform::{self, SourcePlatform};
 use crate::snowflake::error::Kind;
 use crate::snowflake::{SnowflakeClient, SnowflakeError};
 use crate::types::snowflake_name::{exact_name, quote, quote_table};
 use async_trait::async_trait;
 
 /// How the table travels.
-pub(crate) fn ways<'a>(dialect: &'a dyn Dialect, spec: &TableSpec) -> Ways<'a> {
+pub(crate) fn ways<'a>(dialect: &'a dyn SourcePlatform, spec: &TableSpec) -> Ways<'a> {
     Ways {
         dialect,
         route: route(spec.route),
@@ -48,7 +48,7 @@ pub struct SnowflakeTargetPlanner {
 #[async_trait]
 impl TargetPlanner for SnowflakeTargetPlanner {
     fn state_key(&self, owned: &OwnedWorkflow, spec: &TableSpec) -> Result<Option<String>, String> {
-        let dialect = dialect::supported(owned.platform)?;
+        let dialect = platform::supported(owned.platform)?;
         Ok(sync_key(owned.platform, dialect, spec))
     }
 
@@ -74,7 +74,7 @@ impl TargetPlanner for SnowflakeTargetPlanner {
                 TaskFailure::last(message)
             }
         };
-        let dialect = dialect::supported(owned.platform).map_err(|why| refused(vec![why]))?;
+        let dialect = platform::supported(owned.platform).map_err(|why| refused(vec![why]))?;
         let ways = ways(dialect, spec);
         let targets = Targets {
             client: &self.client,
@@ -244,7 +244,7 @@ pub(crate) fn creation(
 
 /// What extraction tasks and loads need to know of the table.
 pub(crate) fn table_plan(
-    (platform, dialect): (Platform, &dyn Dialect),
+    (platform, dialect): (Platform, &dyn SourcePlatform),
     spec: &TableSpec,
     target: TableRef,
     analysis: &TableAnalysis,

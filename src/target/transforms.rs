@@ -1,17 +1,17 @@
 //! Which of the user's `customColumnTransforms` is for a column, and where none may be: pure.
 
 use super::matching::of_type;
-use crate::dialect::Dialect;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::{ColumnTransform, Synchronization, TableSpec, TransformRule};
 use crate::domain::table::{SourceColumn, WrittenName};
 use crate::plan::names::find_column;
+use crate::platform::SourcePlatform;
 use crate::types::transform::pattern;
 
 /// The rule for a column: of those for it the one that names it before one with a pattern, and that before one that names its
 /// type alone; among equals the first, which is the table's own.
 pub fn rule<'a>(
-    dialect: &dyn Dialect,
+    dialect: &dyn SourcePlatform,
     spec: &'a TableSpec,
     column: &SourceColumn,
 ) -> Option<&'a TransformRule> {
@@ -23,7 +23,11 @@ pub fn rule<'a>(
 }
 
 /// Smaller is more exact. `None`: the rule is not for the column.
-fn exactness(dialect: &dyn Dialect, rule: &TransformRule, column: &SourceColumn) -> Option<u8> {
+fn exactness(
+    dialect: &dyn SourcePlatform,
+    rule: &TransformRule,
+    column: &SourceColumn,
+) -> Option<u8> {
     let mut exactness = u8::MAX;
     if let Some(data_type) = &rule.data_type {
         exactness = 2 + of_type(dialect, column, data_type)?;
@@ -44,7 +48,7 @@ fn exactness(dialect: &dyn Dialect, rule: &TransformRule, column: &SourceColumn)
 
 /// Names in rules that mean no column of the table.
 pub fn unknown_columns<'a>(
-    dialect: &dyn Dialect,
+    dialect: &dyn SourcePlatform,
     spec: &'a TableSpec,
     columns: &[SourceColumn],
 ) -> Vec<&'a str> {
@@ -87,8 +91,8 @@ pub fn refused(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::for_platform;
     use crate::domain::table::{KeyColumn, KeyKind, Platform, TableRef};
+    use crate::platform;
 
     fn column(name: &str, type_name: &str, precision: Option<u32>) -> SourceColumn {
         SourceColumn {
@@ -123,7 +127,7 @@ mod tests {
     }
 
     fn chosen(rules: &[(&str, &str, &str)], column: &SourceColumn) -> Option<usize> {
-        let dialect = for_platform(Platform::Postgresql).expect("a dialect");
+        let dialect = platform::source(Platform::Postgresql).expect("a platform");
         let spec = spec(rules);
         rule(dialect, &spec, column).map(|rule| {
             let index = rule.encode.as_ref().expect("an index");

@@ -12,7 +12,6 @@ pub mod float_text;
 pub mod json;
 pub mod key_text;
 pub mod metadata_location;
-pub mod postgres_family;
 pub mod snowflake_name;
 pub mod snowflake_type;
 pub mod text_value;

@@ -3,7 +3,6 @@
 use crate::actors::ports::TargetPlanner;
 use crate::checkpoint::testing::double::PLATFORM;
 use crate::checkpoint::{OwnedWorkflow, PlannedTable};
-use crate::dialect;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::planned::PlannedPartition;
 use crate::domain::spec::TableSpec;
@@ -11,6 +10,7 @@ use crate::domain::table::{Content, KeyRange, Slice};
 use crate::domain::table_plan::{ExtractSpec, LoadSpec, SyncSpec, TablePlan};
 use crate::domain::task::TaskFailure;
 use crate::plan::synchronization::{sync_key, sync_plan};
+use crate::platform;
 use async_trait::async_trait;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Mutex;
@@ -29,7 +29,7 @@ pub struct FakePlanner {
 impl FakePlanner {
     /// Names what runs of a table leave for the next.
     pub fn state_key_of(spec: &TableSpec) -> Option<String> {
-        sync_key(PLATFORM, dialect::for_platform(PLATFORM)?, spec)
+        sync_key(PLATFORM, platform::source(PLATFORM)?, spec)
     }
 }
 

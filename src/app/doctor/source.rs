@@ -2,11 +2,12 @@
 
 use super::account::clock;
 use crate::app::doctor::finding::{Cause, Finding};
-use crate::dialect::{self, Dialect};
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
-use crate::source::{self, Protection, SourceError, SourceErrorKind, SourceFacts};
+use crate::platform::Protection;
+use crate::platform::{self, SourcePlatform};
+use crate::source::{self, SourceError, SourceErrorKind, SourceFacts};
 use chrono::Utc;
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ pub(super) async fn check(
     }
     let mut reached = Vec::new();
     for (platform, settings) in sources {
-        let Some(dialect) = dialect::for_platform(*platform) else {
+        let Some(dialect) = platform::source(*platform) else {
             findings.push(Finding::fail(
                 "source",
                 Cause::Configuration,
@@ -39,7 +40,7 @@ pub(super) async fn check(
     };
     let (Some(settings), Some(dialect), true) = (
         sources.get(platform),
-        dialect::for_platform(*platform),
+        platform::source(*platform),
         reached.contains(platform),
     ) else {
         findings.push(Finding::skipped("source_table", "source"));
@@ -84,7 +85,7 @@ fn drivers(findings: &mut Vec<Finding>) -> bool {
 async fn log_in(
     platform: Platform,
     settings: &SourceSettings,
-    dialect: &'static dyn Dialect,
+    dialect: &'static dyn SourcePlatform,
     findings: &mut Vec<Finding>,
 ) -> bool {
     let asked_of = settings.clone();
@@ -175,7 +176,7 @@ fn pooled(settings: &SourceSettings) -> Finding {
 
 async fn each_table(
     settings: &SourceSettings,
-    dialect: &'static dyn Dialect,
+    dialect: &'static dyn SourcePlatform,
     tables: &[TableSpec],
     findings: &mut Vec<Finding>,
 ) {
@@ -185,7 +186,7 @@ async fn each_table(
         by_database.entry(database).or_default().push(spec.clone());
     }
     for (database, tables) in by_database {
-        let asked_of = settings.clone().with_database(&database);
+        let asked_of = platform::in_database(settings.clone(), &database);
         let specs = tables.clone();
         let probed =
             tokio::task::spawn_blocking(move || source::probe_tables(&asked_of, dialect, &specs))

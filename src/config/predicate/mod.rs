@@ -5,6 +5,7 @@ mod scan;
 
 use super::driver_reading;
 use crate::domain::table::Platform;
+use crate::platform::{self, Lexicon};
 use scan::{Scan, is_operator, is_word};
 
 /// What a piece of SQL is.
@@ -45,14 +46,13 @@ pub(super) fn check_marked(
     piece: Piece,
     platform: impl Into<Option<Platform>>,
 ) -> Result<usize, String> {
-    let platform = match (piece, platform.into()) {
-        // It takes a backslash for an escape, as Redshift may.
-        (Piece::Snowflake, _) => Platform::Redshift,
-        (_, Some(platform)) => platform,
+    let lexicon = match (piece, platform.into()) {
+        (Piece::Snowflake, _) => &Lexicon::SNOWFLAKE,
+        (_, Some(platform)) => platform::settings(platform).lexicon(),
         (_, None) => return Ok(text.matches(MARK).count()),
     };
     // Nothing but the driver keeps a `?` or a brace from being sent, and quotes are read as everywhere but there.
-    let goes_through_driver = piece != Piece::Snowflake && platform != Platform::Sqlserver;
+    let goes_through_driver = lexicon.driver_reads_marks;
     let mut num_marks = 0;
     let what = match piece {
         Piece::Predicate => "one predicate",
@@ -61,7 +61,7 @@ pub(super) fn check_marked(
     };
     let mut scan = Scan {
         chars: text.chars().peekable(),
-        platform,
+        lexicon,
     };
     let mut depth = 0_usize;
     let mut is_empty = true;
@@ -99,7 +99,7 @@ pub(super) fn check_marked(
             '?' if goes_through_driver => {
                 let after = scan.chars.clone().take_while(|c| is_operator(*c));
                 let operator: String = operator_before.chars().chain(['?']).chain(after).collect();
-                return Err(no_operator(&operator, platform));
+                return Err(no_operator(&operator, lexicon));
             }
             '{' | '}' if goes_through_driver => {
                 scan.escape(c, marks.last().copied())?;
@@ -111,9 +111,9 @@ pub(super) fn check_marked(
                 follows_escaped |= escaped;
             }
             '"' => scan.doubled('"', "a quoted name")?,
-            '[' if platform == Platform::Sqlserver => scan.doubled(']', "a bracketed name")?,
+            '[' if lexicon.has_bracketed_names => scan.doubled(']', "a bracketed name")?,
             // A number takes no $ into itself.
-            '$' if platform != Platform::Sqlserver
+            '$' if lexicon.has_dollar_quotes
                 && !word_before.starts_with(|c: char| !c.is_ascii_digit()) =>
             {
                 scan.dollar_quoted()?;
@@ -168,22 +168,22 @@ pub(super) fn check_marked(
 }
 
 /// What to write in the place of an operator with a `?`, which the ODBC driver takes for a parameter.
-fn no_operator(operator: &str, platform: Platform) -> String {
-    let instead = match (platform, operator) {
-        (Platform::Postgresql, "?") => "jsonb_exists(data, 'key')",
-        (Platform::Postgresql, "?|") => "jsonb_exists_any(data, ARRAY['a', 'b'])",
-        (Platform::Postgresql, "?&") => "jsonb_exists_all(data, ARRAY['a', 'b'])",
-        (Platform::Postgresql, "@?") => "jsonb_path_exists(data, '$.a', '{}', true)",
-        _ => "",
-    };
-    let function = match (platform, instead) {
-        (Platform::Postgresql, "") => format!(
-            "write the operator's function: SELECT oprcode FROM pg_operator WHERE oprname = '{operator}' names it"
+fn no_operator(operator: &str, lexicon: &Lexicon) -> String {
+    let known = lexicon
+        .operator_functions
+        .iter()
+        .find(|(known, _)| *known == operator);
+    let query = lexicon
+        .operator_query
+        .map(|query| query.replace('%', operator));
+    let function = match (query, known) {
+        (Some(query), None) => {
+            format!("write the operator's function: {query} names it")
+        }
+        (Some(query), Some((_, instead))) => format!(
+            "write the operator's function: of jsonb {instead}; of other types {query} names it"
         ),
-        (Platform::Postgresql, instead) => format!(
-            "write the operator's function: of jsonb {instead}; of other types SELECT oprcode FROM pg_operator WHERE oprname = '{operator}' names it"
-        ),
-        _ => "put it in quotes, or write a function in its place".to_owned(),
+        (None, _) => "put it in quotes, or write a function in its place".to_owned(),
     };
     format!(
         "the ODBC driver takes a `?` outside of quotes for a parameter, so that `{operator}` cannot be sent; {function}"

@@ -1,6 +1,6 @@
 //! Where quotes, comments and escapes end in a piece of SQL, by platform.
 
-use crate::domain::table::Platform;
+use crate::platform::Lexicon;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -20,14 +20,14 @@ pub(super) struct Scan<'a> {
     /// What is left.
     pub(super) chars: Peekable<Chars<'a>>,
     /// Whose SQL it is.
-    pub(super) platform: Platform,
+    pub(super) lexicon: &'a Lexicon,
 }
 
 impl Scan<'_> {
     /// The rest of a `'…'`. Whether a backslash escapes depends on the platform and on an `E` before the literal, which
     /// PostgreSQL carries on to the literal on the next line, the same one for it (section 4.1.2.1 of its manual).
     pub(super) fn literal(&mut self, escaped: bool, follows_escaped: bool) -> Result<(), String> {
-        let escaped = escaped && self.platform != Platform::Sqlserver;
+        let escaped = escaped && self.lexicon.has_escape_literals;
         let mut backslashes = 0_usize;
         while let Some(c) = self.chars.next() {
             if c == '\\' {
@@ -48,7 +48,7 @@ impl Scan<'_> {
             if is_after_backslash && escaped {
                 continue;
             }
-            if is_after_backslash && self.platform == Platform::Redshift {
+            if is_after_backslash && self.lexicon.has_ambiguous_backslash {
                 return Err(
                     "a backslash before a quote may or may not end the literal; write '' for a quote inside it, or E'…\\\\' for a backslash at its end".to_owned(),
                 );

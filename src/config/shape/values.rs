@@ -6,7 +6,7 @@ use crate::config::predicate::{self, Piece};
 use crate::config::schema::{Key, Kind, MAX_ROWS, PARTITION_SIZE, Side, size_key};
 use crate::config::{identifier, target_type, transforms};
 use crate::domain::spelling::closest_match;
-use crate::domain::table::Platform;
+use crate::platform;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,10 @@ impl Shape<'_> {
         match kind {
             Kind::Name(side) => identifier::check(
                 text,
-                side == Side::Source && matches!(self.platform, Some(Platform::Sqlserver) | None),
+                side == Side::Source
+                    && self
+                        .platform
+                        .is_none_or(|p| platform::settings(p).lexicon().has_bracketed_names),
             )
             .map_err(|message| format!("`{}`: {message}", shown(text))),
             Kind::TargetType => target_type::check(text),

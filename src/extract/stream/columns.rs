@@ -3,14 +3,18 @@
 //! What the source computes for a column travels as text, and is read as the target's type as text of the source is: a value
 //! that the target does not hold exactly is an error. What COPY INTO computes is the user's own business.
 
-use crate::dialect::Dialect;
 use crate::domain::table::{Content, SourceColumn};
 use crate::domain::table_plan::{ExtractColumn, ExtractSpec};
+use crate::platform::SourcePlatform;
 use crate::types::transform::filled;
 use crate::types::{ColumnPlan, PlannedColumn};
 
 /// How a column at `index` of the file travels, by the user's SQL where there is any.
-pub fn plan_column(dialect: &dyn Dialect, column: &ExtractColumn, index: usize) -> PlannedColumn {
+pub fn plan_column(
+    dialect: &dyn SourcePlatform,
+    column: &ExtractColumn,
+    index: usize,
+) -> PlannedColumn {
     let fits = column.fits.as_deref();
     let Some(encode) = &column.encode else {
         return dialect.plan_column(&column.source, index, fits);
@@ -32,7 +36,7 @@ pub fn plan_column(dialect: &dyn Dialect, column: &ExtractColumn, index: usize) 
 
 /// How the columns of a slice travel.
 pub fn column_plans(
-    dialect: &dyn Dialect,
+    dialect: &dyn SourcePlatform,
     extract: &ExtractSpec,
     content: Content,
 ) -> Vec<ColumnPlan> {
@@ -45,14 +49,14 @@ pub fn column_plans(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::for_platform;
     use crate::domain::table::Platform;
+    use crate::platform;
     use crate::types::Fetch;
     use proptest::prelude::*;
 
     #[test]
     fn what_the_source_computes_is_read_as_text() {
-        let dialect = for_platform(Platform::Postgresql).expect("a dialect");
+        let dialect = platform::source(Platform::Postgresql).expect("a platform");
         let column = SourceColumn {
             name: "N\"o".into(),
             type_name: "int4".into(),

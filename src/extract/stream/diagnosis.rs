@@ -4,9 +4,8 @@
 use super::Job;
 use super::fetch::unfit_value;
 use super::times::OUTSIDE_YEARS;
-use crate::dialect::transaction::{Isolation, TransactionSettings};
 use crate::domain::table::SourceColumn;
-use crate::source::columns::source_column;
+use crate::platform::{Isolation, TransactionSettings};
 use crate::source::session::SourceSession;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::{ColumnPlan, Fetch, key_text};
@@ -39,8 +38,8 @@ fn ask(job: &Job) -> Result<SourceSession<'static>, SourceError> {
 pub(super) fn same_columns(job: &Job, session: &SourceSession<'_>) -> Result<(), SourceError> {
     let place = job.request.place();
     let table = &job.request.extract.source;
-    let rows = session.query(&job.request.dialect.columns_query(table), &place)?;
-    let now: Vec<SourceColumn> = rows.iter().map(|row| source_column(row)).collect();
+    let rows = session.ask(&job.request.dialect.columns(table), &place)?;
+    let now: Vec<SourceColumn> = rows.into_iter().map(|row| row.column).collect();
     let planned = job.request.extract.columns.iter().map(|c| &c.source);
     let changes = changes(planned, &now);
     if changes.is_empty() {
@@ -96,11 +95,9 @@ fn time_outside_years(job: &Job) -> Option<SourceError> {
     let is_time =
         |column: &&ColumnPlan| matches!(column.fetch, Fetch::EpochDays | Fetch::EpochMicros);
     job.columns.iter().filter(is_time).find_map(|column| {
-        let sql = job
-            .request
-            .dialect
-            .time_outside_years_query(&job.request.scope(), column);
-        let row = session.query(&sql, &place).ok()?.into_iter().next()?;
+        let scope = job.request.scope();
+        let query = job.request.dialect.row_outside_years(&scope, column)?;
+        let row = session.ask(&query, &place).ok()?.into_iter().next()?;
         let mut cells = row.into_iter();
         let value = cells.next().flatten()?;
         let row = row_with(job, cells);
@@ -116,11 +113,11 @@ fn undecodable(job: &Job, error: &SourceError) -> Option<SourceError> {
     let encoding = session.begin().ok()?.encoding;
     let is_text = |column: &&ColumnPlan| column.fetch.text_bound().is_some();
     job.columns.iter().filter(is_text).find_map(|column| {
-        let sql = job
-            .request.dialect
-            .bytes_query(&job.request.scope(), &column.expression, &hex);
-        let found = session.query(&sql, &place).ok()?.into_iter().next()?;
-        let row = row_with(job, found.into_iter().skip(1));
+        let scope = job.request.scope();
+        let dialect = job.request.dialect;
+        let query = dialect.row_with_bytes(&scope, &column.expression, &hex)?;
+        let found = session.ask(&query, &place).ok()?.into_iter().next()?;
+        let row = row_with(job, found.into_iter());
         Some(SourceError::new(
             SourceErrorKind::Encoding,
             format!(

@@ -12,15 +12,15 @@ mod rows;
 mod times;
 
 use super::{ExtractError, ExtractRequest, ExtractionRoute, PlannedFileColumn};
-use crate::dialect::transaction::{Isolation, TransactionSettings};
-use crate::dialect::{Dialect, Scope};
 use crate::domain::progress::TaskProgress;
 use crate::domain::table::Slice;
 use crate::domain::table_plan::{ExtractColumn, ExtractSpec};
 use crate::domain::task::{FileFormat, Manifest, StagedFile};
 use crate::file::{FileContent, ParquetFile};
+use crate::platform::{Isolation, TransactionSettings};
+use crate::platform::{Scope, SourcePlatform};
 use crate::source::policies::refuse_policies;
-use crate::source::session::SourceSession;
+use crate::source::session::{Ask, At, SourceSession};
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::ColumnPlan;
 use arrow::array::RecordBatch;
@@ -49,7 +49,7 @@ pub struct Stream;
 impl ExtractionRoute for Stream {
     fn plan_column(
         &self,
-        dialect: &dyn Dialect,
+        dialect: &dyn SourcePlatform,
         column: &ExtractColumn,
         index: usize,
     ) -> PlannedFileColumn {
@@ -63,9 +63,14 @@ impl ExtractionRoute for Stream {
         }
     }
 
-    fn statement(&self, dialect: &dyn Dialect, extract: &ExtractSpec, slice: &Slice) -> String {
+    fn statement(
+        &self,
+        dialect: &dyn SourcePlatform,
+        extract: &ExtractSpec,
+        slice: &Slice,
+    ) -> String {
         let columns = column_plans(dialect, extract, slice.content);
-        dialect.extraction_query(&Scope::of(extract, slice), &columns)
+        dialect.extraction(&Scope::of(extract, slice), &columns)
     }
 
     async fn extract(
@@ -192,25 +197,28 @@ fn fetch_all(
     let session = SourceSession::open(&job.request.settings, dialect, &transaction)?;
     let scope = job.request.scope();
     same_columns(job, &session)?;
-    let query = |sql: &str| session.query(sql, &place);
+    let source = At {
+        session: &session,
+        place: &place,
+    };
     refuse_policies(
-        query,
+        &source,
         dialect,
         &scope,
         job.request.extract.row_security,
         &place,
     )?;
-    let longest = measure(job, &session, &place)?;
+    let longest = measure(job, &source)?;
     let checksum = match &job.request.extract.checksum {
         Some(aggregate) => {
-            let value = session.value(&dialect.aggregate_query(&scope, aggregate), &place)?;
+            let value = source.ask_first(&dialect.aggregate(&scope, aggregate))?;
             // An aggregate over no rows may be NULL.
-            Some(value.unwrap_or_default())
+            Some(value.flatten().unwrap_or_default())
         }
         None => None,
     };
     let rows = Rows {
-        sql: &dialect.extraction_query(&scope, &job.columns),
+        sql: &dialect.extraction(&scope, &job.columns),
         columns: &job.columns,
         longest: &longest,
         schema,
@@ -229,12 +237,8 @@ fn fetch_all(
 }
 
 /// The longest value, in bytes, of each column that its type does not bound, or bounds too far.
-fn measure(
-    job: &Job,
-    session: &SourceSession<'_>,
-    place: &str,
-) -> Result<Vec<Option<usize>>, SourceError> {
-    let encoding = session.begin()?.encoding;
+fn measure(job: &Job, source: &At<'_>) -> Result<Vec<Option<usize>>, SourceError> {
+    let encoding = source.session.begin()?.encoding;
     let wide = |column: &ColumnPlan| {
         let bound = column.fetch.text_bound();
         bound.is_some_and(|bound| bound.is_none_or(|max| max > MEASURE_ABOVE))
@@ -248,16 +252,11 @@ fn measure(
     if expressions.is_empty() {
         return Ok(vec![None; job.columns.len()]);
     }
-    let sql = job
+    let query = job
         .request
         .dialect
-        .longest_query(&job.request.scope(), &expressions, &encoding);
-    let rows = session.query(&sql, place)?;
-    let mut measured = rows.first().into_iter().flatten().map(|cell| {
-        cell.as_deref()
-            .and_then(|text| text.parse::<usize>().ok())
-            .unwrap_or(0)
-    });
+        .longest(&job.request.scope(), &expressions, &encoding);
+    let mut measured = source.ask_first(&query)?.into_iter().flatten();
     Ok(job
         .columns
         .iter()

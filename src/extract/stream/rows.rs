@@ -11,10 +11,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use odbc_api::Cursor;
 use odbc_api::buffers::ColumnarDynBuffer;
+use std::borrow::Cow;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
-
-/// The cursor's name.
-const CURSOR: &str = "snowhaul_rows";
 
 /// What is read, and how.
 pub(super) struct Rows<'a> {
@@ -39,11 +37,18 @@ impl Rows<'_> {
         session: &SourceSession<'_>,
         receive: impl Fn(RecordBatch) -> Result<bool, SourceError> + Send,
     ) -> Result<(), SourceError> {
-        let dialect = session.dialect;
-        session.query(&dialect.declare_cursor(CURSOR, self.sql), self.place)?;
-        let rows = most_rows(self.columns, self.longest, self.memory_bytes)
-            .min(dialect.most_fetched_rows());
-        let fetch = dialect.fetch_forward(CURSOR, rows);
+        let cursor = session.platform.cursor(self.sql);
+        let most = most_rows(self.columns, self.longest, self.memory_bytes);
+        let rows = cursor
+            .as_ref()
+            .map_or(most, |cursor| most.min(cursor.most_rows));
+        let statement = match &cursor {
+            Some(cursor) => {
+                session.execute(&cursor.declare, self.place)?;
+                Statement::EachBuffer((cursor.fetch)(rows).into())
+            }
+            None => Statement::Once(self.sql.into()),
+        };
         let (full, to_convert) = sync_channel(1);
         let (spare, empty) = channel();
         for _ in 0..2 {
@@ -63,7 +68,7 @@ impl Rows<'_> {
                 }
                 Ok(())
             });
-            let fetched = self.fetch(session, &fetch, rows, &empty, &full);
+            let fetched = self.fetch(session, &statement, rows, &empty, &full);
             drop(full);
             // Why the other side ended early comes first: the fetch only notices that it did.
             convert.join().unwrap_or_else(|_| {
@@ -80,33 +85,51 @@ impl Rows<'_> {
     fn fetch(
         &self,
         session: &SourceSession<'_>,
-        statement: &str,
+        statement: &Statement<'_>,
         rows: usize,
         empty: &Receiver<ColumnarDynBuffer>,
         full: &SyncSender<ColumnarDynBuffer>,
     ) -> Result<(), SourceError> {
-        let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, self.place);
+        let fail = |error: odbc_api::Error| session.failure(&error, self.place);
+        let (Statement::EachBuffer(sql) | Statement::Once(sql)) = statement;
+        let mut open = None;
         while let Ok(spare) = empty.recv() {
-            let cursor = session.connection().execute(statement, (), None);
-            let Some(cursor) = cursor.map_err(fail)? else {
-                return Err(SourceError::new(
-                    SourceErrorKind::Other,
-                    format!("{}: the extraction statement gave no result", self.place),
-                ));
+            let cursor = match open.take() {
+                Some(cursor) => cursor,
+                None => {
+                    let answer = session.connection().execute(sql, (), None);
+                    answer.map_err(fail)?.ok_or_else(|| {
+                        SourceError::new(
+                            SourceErrorKind::Other,
+                            format!("{}: the extraction statement gave no result", self.place),
+                        )
+                    })?
+                }
             };
             let mut block = cursor.bind_buffer(spare).map_err(fail)?;
             let fetched = block
                 .fetch_with_truncation_check(true)
                 .map_err(fail)?
                 .map_or(0, ColumnarDynBuffer::num_rows);
-            let (_, filled) = block.unbind().map_err(fail)?;
+            let (cursor, filled) = block.unbind().map_err(fail)?;
             if fetched > 0 && full.send(filled).is_err() {
                 return Ok(());
             }
             if fetched < rows {
                 return Ok(());
             }
+            if matches!(statement, Statement::Once(_)) {
+                open = Some(cursor);
+            }
         }
         Ok(())
     }
+}
+
+/// How the statement that gives rows is run.
+enum Statement<'a> {
+    /// For each buffer: it fetches from a cursor of the server's.
+    EachBuffer(Cow<'a, str>),
+    /// Once: the driver streams its answer.
+    Once(Cow<'a, str>),
 }

@@ -3,11 +3,12 @@
 
 use super::clock::Clock;
 use super::session::Subject;
-use crate::dialect::Window;
 use crate::domain::analysis::{Untold, Watermark};
 use crate::domain::quantity::rows_text;
 use crate::domain::spec::{ResetPartitions, Synchronization};
 use crate::domain::table::{KeyColumn, KeyKind, KeyRange};
+use crate::platform::Window;
+use crate::source::session::Ask;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::key_text;
 use std::collections::BTreeSet;
@@ -142,8 +143,10 @@ impl Subject<'_> {
         });
         let everything = KeyRange::Everything;
         let scope = self.scope(&[], &everything, window);
-        let largest = self.value(&self.dialect().maximum_query(&scope, column))?;
-        Ok(largest.map(|largest| key_text::read(column.kind, largest)))
+        let largest = self.ask_first(&self.platform().maximum(&scope, column))?;
+        Ok(largest
+            .flatten()
+            .map(|largest| key_text::read(column.kind, largest)))
     }
 
     /// Whether there is a row in a range and a window.
@@ -154,8 +157,8 @@ impl Subject<'_> {
         window: Option<Window<'_>>,
     ) -> Result<bool, SourceError> {
         let scope = self.scope(key, range, window);
-        let rows = self.query(&self.dialect().any_row_query(&scope))?;
-        Ok(!rows.is_empty())
+        let row = self.ask_first(&self.platform().any_row(&scope))?;
+        Ok(row.is_some())
     }
 
     fn count_above(&self, column: &KeyColumn, limit: &str) -> Result<u64, SourceError> {
@@ -167,8 +170,8 @@ impl Subject<'_> {
         };
         let everything = KeyRange::Everything;
         let scope = self.scope(&[], &everything, Some(window));
-        let count = self.value(&self.dialect().aggregate_query(&scope, "count(*)"))?;
-        Ok(count.and_then(|count| count.parse().ok()).unwrap_or(0))
+        let count = self.ask_first(&self.platform().count(&scope))?;
+        Ok(count.unwrap_or(0))
     }
 
     /// Bounds the run by the clock: if a value of the future were the bound, no later row would be above it. Rows that are
@@ -260,7 +263,7 @@ impl Subject<'_> {
                     | KeyKind::TimestampTz
             )
         };
-        let kind_of = |column| self.dialect().key_kind(column).filter(fits);
+        let kind_of = |column| self.platform().key_kind(column).filter(fits);
         let found = self.column(written).map(|column| (column, kind_of(column)));
         if let Some((column, Some(kind))) = found {
             return Ok(KeyColumn {
@@ -295,15 +298,15 @@ impl Subject<'_> {
 
     /// Waits for the transactions that may yet commit rows at or below the bound: those that run now.
     fn settle(&mut self, column: &KeyColumn, upto: &str) {
-        let Some(sql) = self.dialect().running_transactions_query() else {
+        let Some(query) = self.platform().running_transactions() else {
             return;
         };
         let began = Instant::now();
         let mut pause = Duration::from_millis(50);
         let mut waiting: Option<BTreeSet<String>> = None;
         let problem = loop {
-            let running: BTreeSet<String> = match self.query(sql) {
-                Ok(rows) => rows.into_iter().flatten().flatten().collect(),
+            let running: BTreeSet<String> = match self.ask(&query) {
+                Ok(rows) => rows.into_iter().collect(),
                 Err(error) => break format!("what runs there cannot be seen ({})", error.message),
             };
             let left: BTreeSet<String> = match &waiting {

@@ -1,12 +1,13 @@
 //! Checksums: which partitions of the previous run have changed since.
 
 use super::Planned;
-use super::ranges::{Estimate, Summary};
+use super::ranges::Summary;
 use super::session::Subject;
-use crate::dialect::Scope;
 use crate::domain::analysis::{AnalyzedPartition, SyncPartition, SyncSettings, SyncSnapshot};
 use crate::domain::table::{KeyColumn, KeyRange, Platform};
 use crate::plan::earlier::completed;
+use crate::platform::{Estimate, Scope};
+use crate::source::session::Ask;
 use crate::source::{SourceError, SourceErrorKind};
 
 impl Subject<'_> {
@@ -16,7 +17,7 @@ impl Subject<'_> {
         expression: Option<&str>,
     ) -> Result<String, SourceError> {
         if let Some(expression) = expression {
-            return Ok(self.dialect().counted_aggregate(expression));
+            return Ok(self.platform().counted_aggregate(expression));
         }
         let moved: Vec<_> = self
             .columns
@@ -24,7 +25,7 @@ impl Subject<'_> {
             .filter(|column| !self.is_excluded(column))
             .cloned()
             .collect();
-        let mut aggregates = self.dialect().checksum_aggregates(&moved);
+        let mut aggregates = self.platform().checksum_aggregates(&moved);
         // The last one needs nothing that a version may lack.
         while aggregates.len() > 1 {
             let nothing = Scope {
@@ -35,8 +36,8 @@ impl Subject<'_> {
                 where_clause: Some("1 = 0"),
                 modifiers: &self.spec.query_modifiers,
             };
-            let probe = self.dialect().aggregate_query(&nothing, &aggregates[0]);
-            match self.query(&probe) {
+            let probe = self.platform().aggregate(&nothing, &aggregates[0]);
+            match self.ask(&probe) {
                 Ok(_) => break,
                 Err(error) if error.kind == SourceErrorKind::Unreachable => return Err(error),
                 Err(_) => aggregates.remove(0),

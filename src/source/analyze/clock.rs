@@ -3,6 +3,8 @@
 use super::session::Subject;
 use crate::domain::table::{KeyColumn, KeyKind};
 use crate::plan::compare_values;
+use crate::platform::ClockReading;
+use crate::source::session::Ask;
 use crate::source::{SourceError, SourceErrorKind};
 use chrono::{NaiveDateTime, TimeDelta};
 use std::cmp::Ordering;
@@ -23,8 +25,14 @@ pub(super) struct Clock {
     pub(super) settled: String,
 }
 
-/// The answer of the source: UTC, the session's time, and the days before them.
-fn clock(kind: KeyKind, [utc, local, utc_day, local_day]: [String; 4]) -> Option<Clock> {
+/// What the source's answer means for values of a kind.
+fn clock(kind: KeyKind, reading: ClockReading) -> Option<Clock> {
+    let ClockReading {
+        utc,
+        local,
+        utc_yesterday,
+        local_yesterday,
+    } = reading;
     let date = |time: &str| time.get(..10).map(str::to_owned);
     let at_once = |now: String| Clock {
         settled: now.clone(),
@@ -36,7 +44,7 @@ fn clock(kind: KeyKind, [utc, local, utc_day, local_day]: [String; 4]) -> Option
         KeyKind::Timestamp => at_once(utc.max(local)),
         KeyKind::Date => Clock {
             now: date(&utc)?.max(date(&local)?),
-            settled: utc_day.min(local_day),
+            settled: utc_yesterday.min(local_yesterday),
         },
         _ => return None,
     })
@@ -98,9 +106,9 @@ impl Subject<'_> {
     }
 
     fn read_clock(&self, kind: KeyKind) -> Result<Clock, SourceError> {
-        let row = self.query(self.dialect().clock_query())?.into_iter().next();
-        row.and_then(|row| row.into_iter().collect::<Option<Vec<String>>>())
-            .and_then(|row| clock(kind, row.try_into().ok()?))
+        let reading = self.ask_first(&self.platform().clock())?;
+        reading
+            .and_then(|reading| clock(kind, reading))
             .ok_or_else(|| {
                 self.error(
                     SourceErrorKind::Other,
@@ -122,7 +130,14 @@ mod tests {
             "2026-11-29",
             "2026-11-28",
         ];
-        clock(kind, row.map(str::to_owned)).expect("a time")
+        let [utc, local, utc_yesterday, local_yesterday] = row.map(str::to_owned);
+        let reading = ClockReading {
+            utc,
+            local,
+            utc_yesterday,
+            local_yesterday,
+        };
+        clock(kind, reading).expect("a time")
     }
 
     fn column(kind: KeyKind) -> KeyColumn {

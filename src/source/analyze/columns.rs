@@ -22,7 +22,7 @@ impl Subject<'_> {
         let Some(was) = columns.find(|was| was.name == column.name) else {
             return Ok(());
         };
-        let kind = self.dialect().key_kind(&was.source());
+        let kind = self.platform().key_kind(&was.source());
         if kind == Some(column.kind) || is_read_alike(kind, column.kind) {
             return Ok(());
         }

@@ -1,12 +1,13 @@
 //! Tables that are cut at units of the calendar.
 
-use super::ranges::{Estimate, cut};
+use super::ranges::cut;
 use super::session::Subject;
-use crate::dialect::Window;
 use crate::domain::analysis::AnalyzedPartition;
 use crate::domain::quantity::rows_text;
 use crate::domain::table::{DateUnit, KeyColumn, KeyRange, KeyTuple, Platform};
 use crate::plan::dates::{self, Unit};
+use crate::platform::{Estimate, Window};
+use crate::source::session::Ask;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::key_text;
 
@@ -70,22 +71,14 @@ impl Subject<'_> {
             return Ok(Vec::new());
         };
         let scope = self.scope(key, range, window);
-        let rows = self.query(&self.dialect().date_units_query(&scope, dated, unit))?;
-        rows.into_iter()
-            .map(|row| {
-                let [first, rows]: [Option<String>; 2] = row.try_into().ok()?;
-                Some(Unit {
-                    first: key_text::read(dated.kind, first?),
-                    rows: rows?.parse().ok()?,
-                })
+        let units = self.ask(&self.platform().date_units(&scope, dated, unit))?;
+        Ok(units
+            .into_iter()
+            .map(|unit| Unit {
+                first: key_text::read(dated.kind, unit.first),
+                rows: unit.rows,
             })
-            .collect::<Option<_>>()
-            .ok_or_else(|| {
-                self.error(
-                    SourceErrorKind::Other,
-                    "the source answered a unit of the calendar without its first value or its rows",
-                )
-            })
+            .collect())
     }
 
     fn between_units(
@@ -109,10 +102,8 @@ impl Subject<'_> {
         let inside = match key.first() {
             Some(dated) if units.iter().any(|unit| unit.rows > each) => {
                 let scope = self.scope(key, range, window);
-                let sql = self
-                    .dialect()
-                    .unit_boundary_query(&scope, dated, unit, each);
-                let rows = self.query(&sql)?;
+                let boundaries = self.platform().unit_boundaries(&scope, dated, unit, each);
+                let rows = self.ask(&boundaries)?;
                 self.tuples(key, rows)?
             }
             _ => Vec::new(),

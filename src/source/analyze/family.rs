@@ -1,10 +1,11 @@
 //! The tables whose rows come with a table's.
 
 use super::session::Subject;
+use crate::domain::catalog::RelationKind;
 use crate::domain::table::QueryModifiers;
 use crate::plan::names::listed;
-use crate::plan::relations::RelationKind;
-use crate::source::session::TextRows;
+use crate::platform::{Kinship, Relative};
+use crate::source::session::Ask;
 use crate::source::{SourceError, SourceErrorKind};
 
 /// Child tables that a warning names at most.
@@ -24,20 +25,16 @@ pub(in crate::source) struct Relatives {
 }
 
 impl Relatives {
-    /// Reads the answer of [`Dialect::relatives_query`](crate::dialect::Dialect::relatives_query).
-    pub(in crate::source) fn read(rows: TextRows) -> Self {
+    /// Sorts what the catalog answers.
+    pub(in crate::source) fn of(rows: Vec<Relative>) -> Self {
         let mut relatives = Self::default();
         for row in rows {
-            let row: Option<Vec<String>> = row.into_iter().collect();
-            let Some(Ok([what, schema, name, kind, own])) = row.map(<[String; 5]>::try_from) else {
-                continue;
-            };
-            let full_name = format!("{schema}.{name}");
-            match what.as_str() {
-                "table" => relatives.kind = Some(RelationKind::parse(&kind)),
-                "parent" => relatives.parents.push((schema, name)),
-                _ => {
-                    if own != "0" {
+            match row.relation {
+                Kinship::Itself => relatives.kind = Some(row.kind),
+                Kinship::Parent => relatives.parents.push((row.schema, row.name)),
+                Kinship::Child => {
+                    let full_name = format!("{}.{}", row.schema, row.name);
+                    if row.has_own_columns {
                         relatives.with_own_columns.push(full_name.clone());
                     }
                     relatives.children.push(full_name);
@@ -90,10 +87,10 @@ impl Relatives {
 impl Subject<'_> {
     /// Tells which tables' rows come with this one's.
     pub(super) fn tell_child_tables(&mut self) -> Result<(), SourceError> {
-        let Some(sql) = self.dialect().relatives_query(&self.spec.source) else {
+        let Some(query) = self.platform().relatives(&self.spec.source) else {
             return Ok(());
         };
-        let relatives = Relatives::read(self.query(&sql)?);
+        let relatives = Relatives::of(self.ask(&query)?);
         let modifiers = &self.spec.query_modifiers;
         let told = relatives.told(modifiers);
         let warning = told.map_err(|why| self.error(SourceErrorKind::Refused, why))?;

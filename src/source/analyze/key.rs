@@ -1,17 +1,17 @@
 //! The key that a table is cut by, and the one that tells its rows apart.
 
 use super::session::{Session, Subject};
-use crate::dialect::Dialect;
 use crate::domain::analysis::SyncSnapshot;
+use crate::domain::catalog::{KeyCandidate, KeyOrigin, LayoutColumn};
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::{ResetPartitions, RowSecurity, Synchronization};
 use crate::domain::table::{KeyColumn, KeyKind, SourceColumn, TableRef};
 use crate::plan::dates::dated_key;
-use crate::plan::key::{
-    KeyCandidate, KeyOrigin, LayoutColumn, choose_key, choose_row_key, layout_key,
-};
+use crate::plan::key::{choose_key, choose_row_key, layout_key};
 use crate::plan::synchronization::has_untold_rows;
+use crate::platform::{ConstraintRow, SourcePlatform};
 use crate::source::catalog::unreadable;
+use crate::source::session::Ask;
 use crate::source::{SourceError, SourceErrorKind};
 
 /// The keys that tables can be cut by, in the order of the tables: those that a run infers, otherwise the sort or the
@@ -21,14 +21,14 @@ use crate::source::{SourceError, SourceErrorKind};
 /// As [`SourceError`] says. A table that is not there has no key.
 pub fn infer_keys(
     settings: &SourceSettings,
-    dialect: &dyn Dialect,
+    platform: &dyn SourcePlatform,
     tables: &[TableRef],
 ) -> Result<Vec<Option<KeyCandidate>>, SourceError> {
-    let session = Session::open(settings, dialect, None, RowSecurity::Refuse)?;
+    let session = Session::open(settings, platform, None, RowSecurity::Refuse)?;
     let infer = |table: &TableRef| {
         let (columns, _) = session.columns(table)?;
         let constraints = constraints(&session, table)?;
-        let may_be_key = |column: &SourceColumn| dialect.key_kind(column).is_some();
+        let may_be_key = |column: &SourceColumn| platform.key_kind(column).is_some();
         if let Some(chosen) = choose_key(&constraints, &columns, may_be_key) {
             return Ok(Some(chosen));
         }
@@ -41,41 +41,34 @@ pub fn infer_keys(
 
 /// How the source lays out the table's rows; empty: it does not tell.
 fn layout(session: &Session<'_>, table: &TableRef) -> Result<Vec<LayoutColumn>, SourceError> {
-    let Some(sql) = session.dialect.layout_query(table) else {
-        return Ok(Vec::new());
-    };
-    let column = |row: Vec<Option<String>>| {
-        let [name, place, distributes]: [Option<String>; 3] = row.try_into().ok()?;
-        Some(LayoutColumn {
-            name: name?,
-            sort_place: place.and_then(|place| place.parse().ok()).unwrap_or(0),
-            distributes: distributes.as_deref() == Some("true"),
-        })
-    };
-    let rows = session.query(table, &sql)?;
-    Ok(rows.into_iter().filter_map(column).collect())
+    match session.platform.layout(table) {
+        Some(query) => session.ask(table, &query),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// What the catalog calls unique.
 fn constraints(session: &Session<'_>, table: &TableRef) -> Result<Vec<KeyCandidate>, SourceError> {
-    let rows = session.query(table, &session.dialect.constraints_query(table))?;
-    let rows: Vec<[String; 3]> = rows
-        .into_iter()
-        .filter_map(|row| row.into_iter().collect::<Option<Vec<_>>>()?.try_into().ok())
-        .collect();
-    let name_of = |number: &str| {
-        rows.iter()
-            .find(|[what, _, of]| what == "column" && of == number)
-            .map(|[_, name, _]| name.clone())
+    let rows = session.ask(table, &session.platform.constraints(table))?;
+    let name_of = |wanted: &String| {
+        rows.iter().find_map(|row| match row {
+            ConstraintRow::Column { name, number } if number == wanted => Some(name.clone()),
+            _ => None,
+        })
     };
-    let candidates = rows.iter().filter_map(|[what, name, numbers]| {
-        let origin = match what.as_str() {
-            "primary" => KeyOrigin::PrimaryKey,
-            "unique" => KeyOrigin::Unique(name.clone()),
-            _ => return None,
-        };
-        let columns = numbers.split(',').map(name_of).collect::<Option<_>>()?;
-        Some(KeyCandidate { origin, columns })
+    let candidates = rows.iter().filter_map(|row| match row {
+        ConstraintRow::Column { .. } => None,
+        ConstraintRow::Key {
+            is_primary,
+            name,
+            columns,
+        } => Some(KeyCandidate {
+            origin: match is_primary {
+                true => KeyOrigin::PrimaryKey,
+                false => KeyOrigin::Unique(name.clone()),
+            },
+            columns: columns.iter().map(name_of).collect::<Option<_>>()?,
+        }),
     });
     Ok(candidates.collect())
 }
@@ -135,7 +128,7 @@ impl Subject<'_> {
         let chosen = choose_key(&constraints, self.columns, |column| {
             let is_in_target = !column.computed && !self.is_excluded(column);
             !hidden.contains(&column.name)
-                && self.dialect().key_kind(column).is_some()
+                && self.platform().key_kind(column).is_some()
                 && (is_in_target || !self.replaces_ranges())
         });
         let Some(chosen) = chosen else {
@@ -149,7 +142,7 @@ impl Subject<'_> {
             .columns
             .iter()
             .filter_map(|name| self.columns.iter().find(|column| column.name == *name))
-            .filter_map(|column| Some(self.key_column(column, self.dialect().key_kind(column)?)))
+            .filter_map(|column| Some(self.key_column(column, self.platform().key_kind(column)?)))
             .collect();
         self.note_key(&key, &format!("inferred: {}", chosen.origin));
         Ok(key)
@@ -160,8 +153,8 @@ impl Subject<'_> {
         if self.spec.excluded_columns.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.query(&self.dialect().privileges_query(&self.spec.source))?;
-        Ok(unreadable(&rows))
+        let columns = self.ask(&self.platform().privileges(&self.spec.source))?;
+        Ok(unreadable(&columns))
     }
 
     /// A stored key, if the table still has it just so. What it says of NULL does not matter.
@@ -170,7 +163,7 @@ impl Subject<'_> {
             .iter()
             .map(|was| {
                 let column = self.columns.iter().find(|column| column.name == was.name)?;
-                let now = self.key_column(column, self.dialect().key_kind(column)?);
+                let now = self.key_column(column, self.platform().key_kind(column)?);
                 let was = KeyColumn {
                     nullable: now.nullable,
                     ..was.clone()
@@ -194,7 +187,7 @@ impl Subject<'_> {
                 self.no_such_column(written)
             ));
         };
-        let Some(kind) = self.dialect().key_kind(column) else {
+        let Some(kind) = self.platform().key_kind(column) else {
             return Err(format!(
                 "columnNamesToPartitionBy names {written} of type {}, whose values have no order that a range could speak of; choose a column of numbers, text, dates, times or booleans, or [] for one partition",
                 column.type_name
@@ -303,7 +296,7 @@ impl Subject<'_> {
             "rows are recognized by: {columns} (inferred: {})",
             chosen.origin
         ));
-        let doubt = match self.dialect().enforces_keys() {
+        let doubt = match self.platform().enforces_keys() {
             true => "",
             false => {
                 ", which the source declares and does not enforce: a load that finds two rows with the same key fails"

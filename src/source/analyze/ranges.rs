@@ -2,13 +2,13 @@
 
 use super::bound::Bound;
 use super::session::Subject;
-use crate::dialect::Window;
 use crate::domain::analysis::AnalyzedPartition;
 use crate::domain::quantity::rows_text;
 use crate::domain::table::{KeyColumn, KeyRange, KeyTuple, Platform};
 use crate::plan::size::{Sizing, Table, sizing};
 use crate::plan::{boundaries, misplaced_boundary, ranges};
-use crate::source::session::TextRows;
+use crate::platform::{Estimate, RangeSummary, TextRow, Window};
+use crate::source::session::Ask;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::key_text;
 use std::collections::HashMap;
@@ -19,34 +19,20 @@ const NAMED_VALUES: usize = 5;
 /// Partitions that are cut in one run at most: each costs a query.
 const MOST_SPLIT: usize = 16;
 
-/// Estimated rows and bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Estimate {
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
-}
-
 impl Subject<'_> {
     /// Rows and bytes, by the catalog or by counting.
     pub(super) fn estimate(&self) -> Result<Estimate, SourceError> {
         let everything = KeyRange::Everything;
         let queries = self
-            .dialect()
-            .estimate_queries(&self.scope(&[], &everything, None));
+            .platform()
+            .estimates(&self.scope(&[], &everything, None));
         let mut failure = None;
-        for sql in queries {
-            let rows = match self.query(&sql) {
-                Ok(rows) => rows,
+        for query in queries {
+            match self.ask_first(&query) {
+                Ok(Some(Some(estimate))) => return Ok(estimate),
+                Ok(_) => failure = None,
                 // A catalog that lacks a view, or forbids it, passes on to the next source of an estimate.
-                Err(error) => {
-                    failure = Some(error);
-                    continue;
-                }
-            };
-            failure = None;
-            let number = |index: usize| rows.first()?.get(index)?.as_deref()?.parse::<u64>().ok();
-            if let (Some(rows), Some(bytes)) = (number(0), number(1)) {
-                return Ok(Estimate { rows, bytes });
+                Err(error) => failure = Some(error),
             }
         }
         failure.map_or(Ok(Estimate::default()), Err)
@@ -233,10 +219,10 @@ impl Subject<'_> {
         let sampling = self.spec.sampling;
         let share = sampling.target_rows.max(1) as f64 / rows.max(1) as f64;
         if rows > sampling.threshold_rows && share < 1.0 {
-            let sql =
-                self.dialect()
-                    .boundary_query(&self.scope(key, range, window), parts, Some(share));
-            match self.query(&sql) {
+            let sampled =
+                self.platform()
+                    .boundaries(&self.scope(key, range, window), parts, Some(share));
+            match self.ask(&sampled) {
                 Ok(rows) if !rows.is_empty() => {
                     self.notes.push(format!(
                         "boundaries from a sample of about {}",
@@ -249,17 +235,17 @@ impl Subject<'_> {
                 _ => {}
             }
         }
-        let sql = self
-            .dialect()
-            .boundary_query(&self.scope(key, range, window), parts, None);
-        let rows = self.query(&sql)?;
+        let all = self
+            .platform()
+            .boundaries(&self.scope(key, range, window), parts, None);
+        let rows = self.ask(&all)?;
         self.tuples(key, rows)
     }
 
     pub(super) fn tuples(
         &self,
         key: &[KeyColumn],
-        rows: TextRows,
+        rows: Vec<TextRow>,
     ) -> Result<Vec<KeyTuple>, SourceError> {
         rows.into_iter()
             .map(|row| {
@@ -287,36 +273,31 @@ impl Subject<'_> {
     ) -> Result<HashMap<usize, Summary>, SourceError> {
         let everything = KeyRange::Everything;
         let scope = self.scope(key, &everything, window);
-        let sql = self
-            .dialect()
-            .partition_summary_query(&scope, ranges, aggregates);
-        let around = self.dialect().around_summary();
-        if let Some([before, _]) = around {
-            self.query(before)?;
-        }
-        let rows = self.query(&sql)?;
-        if let Some([_, after]) = around {
-            self.query(after)?;
-        }
-        rows.into_iter()
-            .map(|row| {
-                let mut cells = row.into_iter();
-                let mut number = || cells.next()??.parse::<u64>().ok();
-                let (index, rows) = (number(), number());
-                index
-                    .and_then(|index| usize::try_from(index).ok())
-                    .filter(|index| *index < ranges.len())
-                    .zip(rows)
-                    .map(|(index, rows)| {
-                        let aggregate = cells.next().flatten().unwrap_or_default();
-                        (index, Summary { rows, aggregate })
-                    })
-                    .ok_or_else(|| {
-                        self.error(
-                            SourceErrorKind::Other,
-                            "the source answered a row that belongs to no partition",
-                        )
-                    })
+        let statements = self
+            .platform()
+            .partition_summary(&scope, ranges, aggregates);
+        let set = |statement: Option<&str>| match statement {
+            Some(sql) => self.session.execute(&self.spec.source, sql),
+            None => Ok(()),
+        };
+        set(statements.before)?;
+        let summaries = self.ask(&statements.query)?;
+        set(statements.after)?;
+        summaries
+            .into_iter()
+            .map(|summary| {
+                let RangeSummary {
+                    range,
+                    rows,
+                    aggregate,
+                } = summary;
+                if range >= ranges.len() {
+                    return Err(self.error(
+                        SourceErrorKind::Other,
+                        "the source answered a row that belongs to no partition",
+                    ));
+                }
+                Ok((range, Summary { rows, aggregate }))
             })
             .collect()
     }

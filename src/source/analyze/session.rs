@@ -1,13 +1,11 @@
 //! The session of an analysis.
 
-use crate::dialect::transaction::{Isolation, TransactionSettings};
-use crate::dialect::{Dialect, Scope, Window};
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::{RowSecurity, TableSpec};
 use crate::domain::table::{KeyColumn, KeyRange, SourceColumn, TableRef};
 use crate::plan::names::{find_column, no_such_column};
-use crate::source::columns::{source_column, table_comment};
-use crate::source::session::{SourceSession, TextRows};
+use crate::platform::{Isolation, Query, Scope, SourcePlatform, TransactionSettings, Window};
+use crate::source::session::{Ask, SourceSession};
 use crate::source::{SourceError, SourceErrorKind};
 use std::time::Duration;
 
@@ -17,14 +15,14 @@ const TIMEOUT_MINUTES: u64 = 20;
 /// A session whose statements end after a time.
 pub(super) struct Session<'a> {
     session: SourceSession<'a>,
-    pub(super) dialect: &'a dyn Dialect,
+    pub(super) platform: &'a dyn SourcePlatform,
     minutes: u64,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn open(
         settings: &SourceSettings,
-        dialect: &'a dyn Dialect,
+        platform: &'a dyn SourcePlatform,
         minutes: Option<u64>,
         row_security: RowSecurity,
     ) -> Result<Self, SourceError> {
@@ -35,8 +33,8 @@ impl<'a> Session<'a> {
             row_security,
         };
         Ok(Self {
-            session: SourceSession::open(settings, dialect, &transactions)?,
-            dialect,
+            session: SourceSession::open(settings, platform, &transactions)?,
+            platform,
             minutes,
         })
     }
@@ -55,10 +53,23 @@ impl<'a> Session<'a> {
         self.session.end()
     }
 
-    /// The rows of a statement about a table, as text.
-    pub(super) fn query(&self, table: &TableRef, sql: &str) -> Result<TextRows, SourceError> {
+    /// Asks about a table.
+    pub(super) fn at<'t>(&'t self, table: &'t TableRef) -> AtTable<'t, 'a> {
+        AtTable {
+            session: self,
+            table,
+        }
+    }
+
+    /// Runs a statement for what it sets.
+    pub(super) fn execute(&self, table: &TableRef, sql: &str) -> Result<(), SourceError> {
+        self.session.execute(sql, &self.place(table)).map(drop)
+    }
+
+    /// The rows of a query about a table.
+    pub(super) fn ask<T>(&self, table: &TableRef, query: &Query<T>) -> Result<Vec<T>, SourceError> {
         let place = self.place(table);
-        self.session.query(sql, &place).map_err(|error| match error.kind {
+        self.session.ask(query, &place).map_err(|error| match error.kind {
             SourceErrorKind::TimedOut => SourceError::new(
                 error.kind,
                 format!(
@@ -75,9 +86,21 @@ impl<'a> Session<'a> {
         &self,
         table: &TableRef,
     ) -> Result<(Vec<SourceColumn>, Option<String>), SourceError> {
-        let rows = self.query(table, &self.dialect.columns_query(table))?;
-        let columns = rows.iter().map(|row| source_column(row)).collect();
-        Ok((columns, table_comment(&rows)))
+        let rows = self.ask(table, &self.platform.columns(table))?;
+        let comment = rows.first().and_then(|row| row.table_comment.clone());
+        Ok((rows.into_iter().map(|row| row.column).collect(), comment))
+    }
+}
+
+/// A session that is asked about one table.
+pub(super) struct AtTable<'s, 'a> {
+    session: &'s Session<'a>,
+    table: &'s TableRef,
+}
+
+impl Ask for AtTable<'_, '_> {
+    fn ask<T>(&self, query: &Query<T>) -> Result<Vec<T>, SourceError> {
+        self.session.ask(self.table, query)
     }
 }
 
@@ -92,19 +115,15 @@ pub(super) struct Subject<'a> {
     pub(super) notes: Vec<String>,
 }
 
+impl Ask for Subject<'_> {
+    fn ask<T>(&self, query: &Query<T>) -> Result<Vec<T>, SourceError> {
+        self.session.ask(&self.spec.source, query)
+    }
+}
+
 impl<'a> Subject<'a> {
-    pub(super) fn dialect(&self) -> &'a dyn Dialect {
-        self.session.dialect
-    }
-
-    pub(super) fn query(&self, sql: &str) -> Result<TextRows, SourceError> {
-        self.session.query(&self.spec.source, sql)
-    }
-
-    /// The first value of a statement.
-    pub(super) fn value(&self, sql: &str) -> Result<Option<String>, SourceError> {
-        let rows = self.query(sql)?;
-        Ok(rows.into_iter().flatten().next().flatten())
+    pub(super) fn platform(&self) -> &'a dyn SourcePlatform {
+        self.session.platform
     }
 
     pub(super) fn scope<'s>(
@@ -132,12 +151,12 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn column(&self, written: &str) -> Option<&'a SourceColumn> {
-        find_column(self.dialect(), self.columns, written)
+        find_column(self.platform(), self.columns, written)
     }
 
     /// What a message says of a name that means no column.
     pub(super) fn no_such_column(&self, written: &str) -> String {
-        no_such_column(self.dialect(), self.columns, written)
+        no_such_column(self.platform(), self.columns, written)
     }
 
     /// Whether the user leaves a column out.

@@ -2,7 +2,6 @@
 
 use super::Planned;
 use super::bound::Bound;
-use super::ranges::Estimate;
 use super::session::Subject;
 use crate::domain::analysis::{AnalyzedPartition, SyncSnapshot};
 use crate::domain::spec::Synchronization;
@@ -10,6 +9,8 @@ use crate::domain::table::{KeyColumn, KeyRange, Platform};
 use crate::plan::earlier::{Completed, completed};
 use crate::plan::synchronization::{has_untold_rows, tracks_deletions};
 use crate::plan::{compare_values, ranges};
+use crate::platform::Estimate;
+use crate::source::session::Ask;
 use crate::source::{SourceError, SourceErrorKind};
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
@@ -301,8 +302,8 @@ impl Subject<'_> {
         if let Some(window) = bound.window(Some(&after)).filter(|_| has_new_rows) {
             let everything = KeyRange::Everything;
             let scope = self.scope(&[], &everything, Some(window));
-            let count = self.value(&self.dialect().aggregate_query(&scope, "count(*)"))?;
-            let rows = count.and_then(|count| count.parse().ok()).unwrap_or(0);
+            let count = self.ask_first(&self.platform().count(&scope))?;
+            let rows = count.unwrap_or(0);
             if rows > 0 {
                 let whole = self.estimate()?;
                 let bytes = u128::from(whole.bytes) * u128::from(rows)

@@ -1,8 +1,12 @@
 use super::*;
-use crate::domain::table::{SourceColumn, TypeClass, WrittenName};
+use crate::domain::table::{Platform, SourceColumn, TypeClass, WrittenName};
+use crate::platform::{self, SourcePlatform};
 use crate::types::PlannedColumn;
-use crate::types::postgres_family::plan_column;
 use proptest::prelude::*;
+
+fn postgres() -> &'static dyn SourcePlatform {
+    platform::source(Platform::Postgresql).expect("a platform")
+}
 
 fn source(type_name: &str, precision: Option<u32>, scale: Option<i32>) -> SourceColumn {
     SourceColumn {
@@ -23,7 +27,7 @@ fn array(type_name: &str) -> SourceColumn {
 }
 
 fn loaded(source: &SourceColumn, target: &str) -> Result<LoadExpression, String> {
-    let PlannedColumn { plan, .. } = plan_column(source, "\"x\"", 0, Some(target), false);
+    let PlannedColumn { plan, .. } = postgres().plan_column(source, 0, Some(target));
     load_expression(&plan.file_column(), target)
 }
 
@@ -38,7 +42,9 @@ fn numbers_come_with_the_digits_of_the_target() {
         expression(&column, "NUMBER(12,4)").as_deref(),
         Ok("$1:\"c0\"::NUMBER(38,4)")
     );
-    let narrow = plan_column(&column, "\"x\"", 0, Some("NUMBER(10,0)"), false).plan;
+    let narrow = postgres()
+        .plan_column(&column, 0, Some("NUMBER(10,0)"))
+        .plan;
     assert_eq!(narrow.data_type, DataType::Decimal128(10, 0));
 }
 
@@ -164,7 +170,7 @@ fn what_is_written_in_another_way_than_before_is_told() {
         ("numeric", "FLOAT"),
     ] {
         let column = source(name, None, None);
-        let planned = plan_column(&column, "\"x\"", 0, Some(target), false);
+        let planned = postgres().plan_column(&column, 0, Some(target));
         let loaded = load_expression(&planned.plan.file_column(), target).expect("a way");
         assert!(
             planned.conversion.or(loaded.warning).is_some(),
@@ -209,10 +215,10 @@ fn every_default_target_can_be_loaded_without_a_conversion() {
     ];
     let columns = names.iter().map(|name| source(name, None, None));
     for column in columns.chain([array("int4"), source("numeric", Some(10), Some(2))]) {
-        for is_redshift in [true, false] {
-            let default = plan_column(&column, "\"x\"", 0, None, is_redshift);
+        for source in Platform::ALL.into_iter().filter_map(platform::source) {
+            let default = source.plan_column(&column, 0, None);
             let target = default.default_target;
-            let planned = plan_column(&column, "\"x\"", 0, Some(&target), is_redshift);
+            let planned = source.plan_column(&column, 0, Some(&target));
             assert_eq!(planned.plan, default.plan, "{column:?}");
             let loaded = load_expression(&planned.plan.file_column(), &target);
             assert_eq!(

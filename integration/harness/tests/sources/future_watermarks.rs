@@ -1,8 +1,8 @@
 //! Watermarks that lie in the future, or go back.
 
 use serde_json::{Value, json};
-use snowhaul::dialect::for_platform;
 use snowhaul::domain::table::Platform;
+use snowhaul::platform;
 use snowhaul_integration::{
     Database, LocalRedshift, LocalSnowflake, Migrated, Migration, Snowhaul, Sql,
 };
@@ -532,7 +532,7 @@ fn the_clock_is_told_in_utc_and_in_the_sessions_zone_whatever_the_sessions_setti
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
     for platform in [Platform::Redshift, Platform::Postgresql] {
-        let dialect = for_platform(platform).unwrap();
+        let dialect = platform::source(platform).unwrap();
         for (zone, style) in [
             ("Pacific/Kiritimati", "German"),
             ("Pacific/Pago_Pago", "SQL, DMY"),
@@ -540,7 +540,7 @@ fn the_clock_is_told_in_utc_and_in_the_sessions_zone_whatever_the_sessions_setti
             sql.run(&format!("SET timezone TO '{zone}'"));
             sql.run(&format!("SET datestyle TO '{style}'"));
             sql.run("BEGIN");
-            let row = sql.rows(dialect.clock_query()).remove(0);
+            let row = sql.rows(&dialect.clock().sql).remove(0);
             let cells: Vec<String> = row.into_iter().map(Option::unwrap).collect();
             // By itself, whether each is what it says: the texts are read back in the form that means one thing only.
             let right = format!(
@@ -553,7 +553,7 @@ fn the_clock_is_told_in_utc_and_in_the_sessions_zone_whatever_the_sessions_setti
             // Not the transaction's time.
             std::thread::sleep(Duration::from_millis(1_100));
             assert_ne!(
-                sql.rows(dialect.clock_query()).remove(0)[0].as_deref(),
+                sql.rows(&dialect.clock().sql).remove(0)[0].as_deref(),
                 Some(cells[0].as_str())
             );
             sql.run("COMMIT");

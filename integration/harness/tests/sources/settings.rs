@@ -1,7 +1,6 @@
 //! The user's SQL sees the settings that any other client sees, and values do not depend on them.
 
 use serde_json::json;
-use snowhaul::dialect::{Dialect, Scope, for_platform};
 use snowhaul::domain::source_settings::SourceSettings;
 use snowhaul::domain::spec::TableSpec;
 use snowhaul::domain::table::{
@@ -9,6 +8,7 @@ use snowhaul::domain::table::{
 };
 use snowhaul::domain::table_plan::TargetKind;
 use snowhaul::plan::ranges;
+use snowhaul::platform::{self, Scope, SourcePlatform};
 use snowhaul::source;
 use snowhaul::target::of;
 use snowhaul::types::{array_value, float_text, key_text};
@@ -328,8 +328,8 @@ fn fill(sql: &Sql, columns: &[&Column]) {
     }
 }
 
-fn dialect(platform: Platform) -> &'static dyn Dialect {
-    for_platform(platform).unwrap()
+fn dialect(platform: Platform) -> &'static dyn SourcePlatform {
+    platform::source(platform).unwrap()
 }
 
 /// A session with the server's settings, and one with odd ones. On Redshift a double has no other exact text than that of
@@ -429,7 +429,7 @@ fn what_is_extracted_does_not_depend_on_the_session() {
                     wrong.push(format!("{} into {target:?}: {warning}", column.name));
                 }
                 let everything = KeyRange::Everything;
-                let query = dialect(platform).extraction_query(
+                let query = dialect(platform).extraction(
                     &scope(&table, &[], &everything, &modifiers),
                     std::slice::from_ref(&planned.plan),
                 );
@@ -458,7 +458,8 @@ fn a_checksum_does_not_depend_on_the_session_and_sees_the_least_change_and_null(
         let everything = KeyRange::Everything;
         for form in dialect(platform).checksum_aggregates(&columns) {
             let sql = dialect(platform)
-                .aggregate_query(&scope(&table, &[], &everything, &modifiers), &form);
+                .aggregate(&scope(&table, &[], &everything, &modifiers), &form)
+                .sql;
             let rows = usual.rows(&sql);
             assert_eq!(rows, odd.rows(&sql), "{platform}: {form}");
             for session in [&usual, &odd] {
@@ -543,7 +544,7 @@ fn boundaries_and_ranges_do_not_depend_on_the_session() {
             let (table, modifiers) = (table_ref("t"), QueryModifiers::default());
             let everything = KeyRange::Everything;
             let all = scope(&table, &key, &everything, &modifiers);
-            let boundaries = dialect(platform).boundary_query(&all, 9, None);
+            let boundaries = dialect(platform).boundaries(&all, 9, None).sql;
             let answered = usual.rows(&boundaries);
             assert_eq!(answered, odd.rows(&boundaries), "{what}");
             let firsts: Vec<Vec<String>> = answered
@@ -560,7 +561,7 @@ fn boundaries_and_ranges_do_not_depend_on_the_session() {
             assert!(cut.len() > 2, "{what}: {firsts:?}");
             for range in &cut {
                 let of_range = scope(&table, &key, range, &modifiers);
-                let query = dialect(platform).extraction_query(&of_range, &id);
+                let query = dialect(platform).extraction(&of_range, &id);
                 let query = format!("SELECT c0 FROM ({query}) x ORDER BY 1");
                 let ids = usual.rows(&query);
                 assert_eq!(ids, odd.rows(&query), "{what}: {range:?}");
@@ -573,7 +574,7 @@ fn boundaries_and_ranges_do_not_depend_on_the_session() {
                 where_clause,
                 ..all
             };
-            let maximum = dialect(platform).maximum_query(&finite, &key[0]);
+            let maximum = dialect(platform).maximum(&finite, &key[0]).sql;
             if *kind != "bool" {
                 let bound = usual.value(&maximum).unwrap();
                 assert_eq!(odd.value(&maximum).unwrap(), bound, "{what}");
@@ -631,7 +632,9 @@ fn the_row_of_a_time_outside_the_years_is_the_first_of_its_key_in_every_session(
             let (table, modifiers) = (table_ref("t"), QueryModifiers::default());
             let everything = KeyRange::Everything;
             let query = dialect(platform)
-                .time_outside_years_query(&scope(&table, &key, &everything, &modifiers), &plan);
+                .row_outside_years(&scope(&table, &key, &everything, &modifiers), &plan)
+                .unwrap()
+                .sql;
             for session in &sessions(&database, platform) {
                 let expected = [[Some(outside.to_owned()), Some("9".to_owned())]];
                 assert_eq!(session.rows(&query), expected, "{kind} on {platform}");

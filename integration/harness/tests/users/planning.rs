@@ -2,8 +2,8 @@
 
 use crate::site::{DEADLINE, Site, assert_says, text};
 use serde_json::{Value, json};
-use snowhaul::dialect::for_platform;
 use snowhaul::domain::table::{Platform, TableRef, WrittenName};
+use snowhaul::platform;
 use snowhaul_integration::{Ended, Snowhaul, unparsed, worker_configuration};
 use std::fs;
 use std::path::Path;
@@ -321,15 +321,15 @@ fn what_the_catalog_is_asked_for_parses() {
         (Platform::Redshift, "redshift"),
         (Platform::Postgresql, "postgres"),
     ] {
-        let dialect = for_platform(platform).expect("a dialect");
+        let dialect = platform::source(platform).expect("a dialect");
         let mut statements = vec![
-            dialect.relations_query(),
-            dialect.lookalikes_query(&table),
-            dialect.privileges_query(&table),
+            dialect.relations().sql,
+            dialect.lookalikes(&table).sql,
+            dialect.privileges(&table).sql,
         ];
-        statements.extend(dialect.external_tables_query().map(str::to_owned));
-        statements.extend(dialect.relatives_query(&table));
-        statements.extend(dialect.layout_query(&table));
+        statements.extend(dialect.external_tables().map(|query| query.sql));
+        statements.extend(dialect.relatives(&table).map(|query| query.sql));
+        statements.extend(dialect.layout(&table).map(|query| query.sql));
         assert_eq!(unparsed(parser, &statements), Vec::<String>::new());
     }
 }

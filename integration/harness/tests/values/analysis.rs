@@ -1,12 +1,12 @@
 //! The analysis of a table alone, without a migration around it.
 
-use snowhaul::dialect::{Dialect, Scope, for_platform};
 use snowhaul::domain::analysis::{SyncPartition, SyncSettings, SyncSnapshot, TableAnalysis};
 use snowhaul::domain::source_settings::SourceSettings;
 use snowhaul::domain::spec::{Synchronization, TableSpec};
 use snowhaul::domain::table::{
     KeyColumn, KeyRange, PartitionSize, Platform, QueryModifiers, TableRef, WrittenName,
 };
+use snowhaul::platform::{self, Scope, SourcePlatform};
 use snowhaul::source::{self, SourceError};
 use snowhaul_integration::{Database, Sql};
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 /// What the local server plays.
 pub const PLATFORMS: [Platform; 2] = [Platform::Redshift, Platform::Postgresql];
 
-pub fn dialect(platform: Platform) -> &'static dyn Dialect {
-    for_platform(platform).unwrap()
+pub fn dialect(platform: Platform) -> &'static dyn SourcePlatform {
+    platform::source(platform).unwrap()
 }
 
 pub fn settings(database: &Database<'_>, platform: Platform) -> SourceSettings {
@@ -90,7 +90,7 @@ pub fn aggregate(
         where_clause: spec.where_clause.as_deref(),
         modifiers: &QueryModifiers::default(),
     };
-    sql.value(&dialect(platform).aggregate_query(&scope, aggregate))
+    sql.value(&dialect(platform).aggregate(&scope, aggregate).sql)
         .unwrap_or_default()
 }
 

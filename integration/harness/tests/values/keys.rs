@@ -4,10 +4,10 @@ use crate::analysis::{
     PLATFORMS, aggregate, analyze, by_checksum, dialect, settings, spec, table_ref, try_analyze,
 };
 use crate::partitions::{ROWS, fill, prepare, tables};
-use snowhaul::dialect::Scope;
 use snowhaul::domain::analysis::TableAnalysis;
 use snowhaul::domain::spec::{Sampling, Synchronization, TableSpec};
 use snowhaul::domain::table::{KeyRange, Platform, QueryModifiers};
+use snowhaul::platform::Scope;
 use snowhaul::source::infer_keys;
 use snowhaul_integration::{LocalRedshift, Sql};
 
@@ -35,7 +35,10 @@ fn buckets_are_ranges(
         where_clause: None,
         modifiers: &QueryModifiers::default(),
     };
-    let summary = dialect(platform).partition_summary_query(&scope, &ranges, &[ROWS_OF_A_RANGE]);
+    let summary = dialect(platform)
+        .partition_summary(&scope, &ranges, &[ROWS_OF_A_RANGE])
+        .query
+        .sql;
     let mut buckets = vec!["0 0 0".to_owned(); ranges.len()];
     let mut all = 0;
     for row in sql.rows(&summary) {
@@ -385,7 +388,7 @@ fn not_null_is_believed_only_where_the_source_enforces_it() {
         ("parted_later", vec![true]),
     ] {
         let nullable = |platform| -> Vec<bool> {
-            let query = dialect(platform).columns_query(&table_ref(table));
+            let query = dialect(platform).columns(&table_ref(table)).sql;
             let rows = sql.rows(&query).into_iter();
             rows.map(|row| row[4].as_deref() != Some("false")).collect()
         };
@@ -399,7 +402,7 @@ fn not_null_is_believed_only_where_the_source_enforces_it() {
         }
     }
     assert_eq!(
-        sql.rows(&dialect(Platform::Redshift).columns_query(&table_ref("plain")))[0][4].as_deref(),
+        sql.rows(&dialect(Platform::Redshift).columns(&table_ref("plain")).sql)[0][4].as_deref(),
         Some("false")
     );
 }
@@ -414,7 +417,7 @@ fn a_type_of_the_users_that_is_called_as_one_of_the_platforms_has_its_schema_bef
     sql.run(
         "INSERT INTO t VALUES (ROW('2024-01-01', NULL), '{day}', 'day', '[2024-01-01,)', '1 day')",
     );
-    let rows = sql.rows(&dialect(Platform::Postgresql).columns_query(&table_ref("t")));
+    let rows = sql.rows(&dialect(Platform::Postgresql).columns(&table_ref("t")).sql);
     let names: Vec<&str> = rows.iter().filter_map(|row| row[1].as_deref()).collect();
     assert_eq!(
         names,

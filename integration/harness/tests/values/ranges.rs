@@ -1,12 +1,12 @@
 //! Ranges as SQL: every row of a table satisfies exactly one of them on the source, whatever the boundaries were taken from.
 
 use crate::partitions::{ROWS, fill, prepare, tables};
-use snowhaul::dialect::{Dialect, Scope, for_platform};
 use snowhaul::domain::table::{
     KeyColumn, KeyKind, KeyRange, KeyTuple, Platform, QueryModifiers, SourceColumn, TableRef,
     WrittenName,
 };
 use snowhaul::plan::ranges;
+use snowhaul::platform::{self, Scope, SourcePlatform};
 use snowhaul_integration::{LocalRedshift, Sql};
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ fn table_ref(name: &str) -> TableRef {
 
 /// How often each id of a table is extracted by the ranges between boundaries of some of its rows.
 fn extracted(
-    dialect: &dyn Dialect,
+    dialect: &dyn SourcePlatform,
     sql: &Sql,
     name: &str,
     key: &[KeyColumn],
@@ -38,7 +38,11 @@ fn extracted(
         modifiers: &modifiers,
     };
     let boundaries: Vec<KeyTuple> = sql
-        .rows(&dialect.boundary_query(&scope(&KeyRange::Everything, Some(some)), 9, None))
+        .rows(
+            &dialect
+                .boundaries(&scope(&KeyRange::Everything, Some(some)), 9, None)
+                .sql,
+        )
         .into_iter()
         .map(|row| row.into_iter().map(Option::unwrap).collect())
         .collect();
@@ -51,7 +55,7 @@ fn extracted(
     let ranges = ranges(key, &boundaries);
     let mut seen = HashMap::new();
     for range in &ranges {
-        for mut row in sql.rows(&dialect.extraction_query(&scope(range, None), &plan)) {
+        for mut row in sql.rows(&dialect.extraction(&scope(range, None), &plan)) {
             *seen.entry(row.remove(0)).or_insert(0) += 1;
         }
     }
@@ -63,7 +67,7 @@ fn extracted(
 fn a_row_that_the_analysis_did_not_see_is_extracted_exactly_once() {
     let database = LocalRedshift::shared().database();
     let sql = prepare(&database);
-    let dialect = for_platform(Platform::Redshift).unwrap();
+    let dialect = platform::source(Platform::Redshift).unwrap();
     for table in tables() {
         fill(&sql, &table);
         let key: Vec<KeyColumn> = table
@@ -103,7 +107,7 @@ fn a_row_that_the_analysis_did_not_see_is_extracted_exactly_once() {
 fn infinities_and_years_before_christ_in_a_key_are_extracted_exactly_once() {
     let database = LocalRedshift::shared().database();
     let sql = database.sql();
-    let dialect = for_platform(Platform::Redshift).unwrap();
+    let dialect = platform::source(Platform::Redshift).unwrap();
     for (kind, of_type) in [
         (KeyKind::Date, "date"),
         (KeyKind::Timestamp, "timestamp"),

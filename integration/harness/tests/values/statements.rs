@@ -7,13 +7,12 @@ use crate::partitions::tables;
 use crate::postgres;
 use crate::types::MOOD;
 use serde_json::json;
-use snowhaul::dialect::transaction::{Isolation, TransactionSettings};
-use snowhaul::dialect::{Scope, Window, for_platform};
 use snowhaul::domain::table::{
     DateUnit, KeyColumn, KeyKind, KeyRange, Platform, QueryModifiers, SourceColumn, TableRef,
     WrittenName,
 };
 use snowhaul::plan::ranges;
+use snowhaul::platform::{self, Isolation, Scope, TransactionSettings, Window};
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Migration, unparsed};
 use std::time::Duration;
 
@@ -158,7 +157,7 @@ fn a_parser_understands_every_statement_that_the_dialect_makes_for_postgresql() 
 }
 
 fn understood(platform: Platform, parser: &str) {
-    let dialect = for_platform(platform).unwrap();
+    let dialect = platform::source(platform).unwrap();
     let part = |text: &str| WrittenName(text.to_owned());
     let mut statements: Vec<String> = Vec::new();
     for isolation in [Isolation::EachStatement, Isolation::OneSnapshot] {
@@ -176,25 +175,23 @@ fn understood(platform: Platform, parser: &str) {
             schema: part(name),
             table: part(name),
         };
-        statements.push(dialect.columns_query(&table));
+        statements.push(dialect.columns(&table).sql);
         let modifiers = QueryModifiers::default();
-        statements.extend(dialect.estimate_queries(&Scope {
-            table: &table,
-            key: &[],
-            range: &KeyRange::Everything,
-            window: None,
-            where_clause: Some("a > 1 -- or more"),
-            modifiers: &modifiers,
-        }));
-        statements.push(dialect.constraints_query(&table));
-        statements.extend(dialect.running_transactions_query().map(str::to_owned));
         statements.extend(
             dialect
-                .around_summary()
+                .estimates(&Scope {
+                    table: &table,
+                    key: &[],
+                    range: &KeyRange::Everything,
+                    window: None,
+                    where_clause: Some("a > 1 -- or more"),
+                    modifiers: &modifiers,
+                })
                 .into_iter()
-                .flatten()
-                .map(str::to_owned),
+                .map(|query| query.sql),
         );
+        statements.push(dialect.constraints(&table).sql);
+        statements.extend(dialect.running_transactions().map(|query| query.sql));
         let columns: Vec<SourceColumn> = TYPES
             .iter()
             .enumerate()
@@ -286,39 +283,46 @@ fn understood(platform: Platform, parser: &str) {
                     modifiers: &modifiers,
                 };
                 let everything = scope(&KeyRange::Everything);
-                statements.push(dialect.boundary_query(&everything, 7, None));
-                statements.push(dialect.boundary_query(&everything, 7, Some(0.05)));
+                statements.push(dialect.boundaries(&everything, 7, None).sql);
+                statements.push(dialect.boundaries(&everything, 7, Some(0.05)).sql);
                 for unit in [DateUnit::Year, DateUnit::Month, DateUnit::Day] {
                     for kind in [KeyKind::Date, KeyKind::Timestamp, KeyKind::TimestampTz] {
                         let dated = KeyColumn {
                             kind,
                             ..watermark.clone()
                         };
-                        statements.push(dialect.date_units_query(&everything, &dated, unit));
-                        let inside = dialect.unit_boundary_query(&everything, &dated, unit, 9);
-                        statements.push(inside);
+                        statements.push(dialect.date_units(&everything, &dated, unit).sql);
+                        let inside = dialect.unit_boundaries(&everything, &dated, unit, 9);
+                        statements.push(inside.sql);
                     }
                 }
-                statements.extend(dialect.estimate_queries(&everything));
-                statements.push(dialect.maximum_query(&everything, &watermark));
-                statements.push(dialect.any_row_query(&everything));
-                statements.push(dialect.partition_summary_query(
+                statements.extend(
+                    dialect
+                        .estimates(&everything)
+                        .into_iter()
+                        .map(|query| query.sql),
+                );
+                statements.push(dialect.maximum(&everything, &watermark).sql);
+                statements.push(dialect.any_row(&everything).sql);
+                let summary = dialect.partition_summary(
                     &everything,
                     &ranges(&key, &[bound(true), bound(false)]),
                     &aggregates,
-                ));
+                );
+                statements.extend(summary.before.map(str::to_owned));
+                statements.push(summary.query.sql);
+                statements.extend(summary.after.map(str::to_owned));
                 for aggregate in &aggregates {
-                    statements.push(dialect.aggregate_query(&everything, aggregate));
+                    statements.push(dialect.aggregate(&everything, aggregate).sql);
+                    statements.push(dialect.count(&everything).sql);
                 }
                 for range in &all {
                     for encoding in ["UTF8", "LATIN1"] {
-                        statements.push(dialect.longest_query(
-                            &scope(range),
-                            &expressions,
-                            encoding,
-                        ));
+                        let longest = dialect.longest(&scope(range), &expressions, encoding);
+                        statements.push(longest.sql);
                     }
-                    statements.push(dialect.bytes_query(&scope(range), expressions[0], "e9"));
+                    let bytes = dialect.row_with_bytes(&scope(range), expressions[0], "e9");
+                    statements.extend(bytes.map(|query| query.sql));
                     for type_name in ["date", "timestamp", "timestamptz"] {
                         let at = SourceColumn {
                             name: "at; \"x\"".to_owned(),
@@ -326,9 +330,10 @@ fn understood(platform: Platform, parser: &str) {
                             ..SourceColumn::default()
                         };
                         let at = dialect.plan_column(&at, 0, None).plan;
-                        statements.push(dialect.time_outside_years_query(&scope(range), &at));
+                        let outside = dialect.row_outside_years(&scope(range), &at);
+                        statements.extend(outside.map(|query| query.sql));
                     }
-                    statements.push(dialect.extraction_query(&scope(range), &columns));
+                    statements.push(dialect.extraction(&scope(range), &columns));
                 }
             }
         }

@@ -3,10 +3,10 @@
 use crate::analysis::{
     PLATFORMS, analyze, by_checksum, by_watermark, changed, moved, settings, spec, try_analyze,
 };
-use snowhaul::dialect::{Scope, Window, for_platform};
 use snowhaul::domain::analysis::{SyncSnapshot, TableAnalysis};
 use snowhaul::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use snowhaul::domain::table::{KeyKind, Platform, QueryModifiers};
+use snowhaul::platform::{self, Scope, Window};
 use snowhaul_integration::{Database, LocalRedshift, Sql};
 
 use std::time::Duration;
@@ -38,8 +38,10 @@ fn ids(sql: &Sql, spec: &TableSpec, analysis: &TableAnalysis) -> Vec<i64> {
             where_clause: None,
             modifiers: &QueryModifiers::default(),
         };
-        let dialect = for_platform(Platform::Postgresql).unwrap();
-        let list = dialect.aggregate_query(&scope, "string_agg(CAST(id AS varchar), ',')");
+        let dialect = platform::source(Platform::Postgresql).unwrap();
+        let list = dialect
+            .aggregate(&scope, "string_agg(CAST(id AS varchar), ',')")
+            .sql;
         ids.extend(
             sql.value(&list)
                 .unwrap_or_default()
@@ -304,7 +306,10 @@ fn analyze_beside(
     end: impl FnOnce(),
 ) -> TableAnalysis {
     let settings = settings(database, Platform::Postgresql);
-    let (spec, dialect) = (spec.clone(), for_platform(Platform::Postgresql).unwrap());
+    let (spec, dialect) = (
+        spec.clone(),
+        platform::source(Platform::Postgresql).unwrap(),
+    );
     let analysis =
         std::thread::spawn(move || snowhaul::source::analyze(&settings, dialect, &spec, None));
     // The reader is there as well.

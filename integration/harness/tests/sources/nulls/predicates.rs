@@ -4,13 +4,13 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
-use snowhaul::dialect::{Dialect, Scope, Window, for_platform};
 use snowhaul::domain::table::{
     KeyColumn, KeyKind, KeyRange, KeyTuple, Platform, QueryModifiers, SourceColumn, TableRef,
     WrittenName,
 };
 use snowhaul::domain::table_plan::{ExtractColumn, LoadColumn, TablePlan};
 use snowhaul::plan::{boundaries, ranges};
+use snowhaul::platform::{self, Scope, SourcePlatform, Window};
 use snowhaul::target::replace::{delete_ranges, target_key};
 use snowhaul::types::key_text;
 use snowhaul_integration::{LocalRedshift, LocalSnowflake, Sql, unique_name};
@@ -316,23 +316,25 @@ fn table() -> TableRef {
 
 /// What a statement that reads the scope has as its condition.
 fn condition(
-    dialect: &dyn Dialect,
+    dialect: &dyn SourcePlatform,
     key: &[KeyColumn],
     range: &KeyRange,
     window: Option<Window<'_>>,
 ) -> String {
     let (table, modifiers) = (table(), QueryModifiers::default());
-    let sql = dialect.aggregate_query(
-        &Scope {
-            table: &table,
-            key,
-            range,
-            window,
-            where_clause: None,
-            modifiers: &modifiers,
-        },
-        "count(*)",
-    );
+    let sql = dialect
+        .aggregate(
+            &Scope {
+                table: &table,
+                key,
+                range,
+                window,
+                where_clause: None,
+                modifiers: &modifiers,
+            },
+            "count(*)",
+        )
+        .sql;
     match sql.split_once(" WHERE ") {
         Some((_, condition)) => condition.to_owned(),
         None => "1 = 1".to_owned(),
@@ -340,21 +342,28 @@ fn condition(
 }
 
 /// The ranges between the keys of some of the rows, as the source cuts them.
-fn cut(dialect: &dyn Dialect, sql: &Sql, key: &[KeyColumn], random: &mut StdRng) -> Vec<KeyRange> {
+fn cut(
+    dialect: &dyn SourcePlatform,
+    sql: &Sql,
+    key: &[KeyColumn],
+    random: &mut StdRng,
+) -> Vec<KeyRange> {
     let (table, modifiers) = (table(), QueryModifiers::default());
     let some = format!("id % {} = 0", random.random_range(1..=5));
-    let query = dialect.boundary_query(
-        &Scope {
-            table: &table,
-            key,
-            range: &KeyRange::Everything,
-            window: None,
-            where_clause: Some(&some),
-            modifiers: &modifiers,
-        },
-        random.random_range(1..=9),
-        None,
-    );
+    let query = dialect
+        .boundaries(
+            &Scope {
+                table: &table,
+                key,
+                range: &KeyRange::Everything,
+                window: None,
+                where_clause: Some(&some),
+                modifiers: &modifiers,
+            },
+            random.random_range(1..=9),
+            None,
+        )
+        .sql;
     let tiles: Vec<KeyTuple> = sql
         .rows(&query)
         .into_iter()
@@ -407,7 +416,7 @@ fn every_row_satisfies_the_predicate_of_exactly_one_range_and_is_in_its_bucket()
         case.fill(&sql);
         let key = case.key();
         for platform in PLATFORMS {
-            let dialect = for_platform(platform).unwrap();
+            let dialect = platform::source(platform).unwrap();
             let mut random = StdRng::seed_from_u64(seed);
             let ranges = cut(dialect, &sql, &key, &mut random);
             let conditions: Vec<String> = ranges
@@ -415,18 +424,21 @@ fn every_row_satisfies_the_predicate_of_exactly_one_range_and_is_in_its_bucket()
                 .map(|range| condition(dialect, &key, range, None))
                 .collect();
             let (table, modifiers) = (table(), QueryModifiers::default());
-            let summary = dialect.partition_summary_query(
-                &Scope {
-                    table: &table,
-                    key: &key,
-                    range: &KeyRange::Everything,
-                    window: None,
-                    where_clause: None,
-                    modifiers: &modifiers,
-                },
-                &ranges,
-                &[],
-            );
+            let summary = dialect
+                .partition_summary(
+                    &Scope {
+                        table: &table,
+                        key: &key,
+                        range: &KeyRange::Everything,
+                        window: None,
+                        where_clause: None,
+                        modifiers: &modifiers,
+                    },
+                    &ranges,
+                    &[],
+                )
+                .query
+                .sql;
             let bucket = summary
                 .split_once(", CAST(count(*) AS varchar)")
                 .and_then(|(bucket, _)| bucket.strip_prefix("SELECT "))
@@ -478,7 +490,7 @@ fn every_row_falls_into_exactly_one_run_of_a_watermark() {
             .chain(std::iter::once(None));
         let windows: Vec<(Option<&str>, Option<&str>)> = afters.zip(uptos).collect();
         for platform in PLATFORMS {
-            let dialect = for_platform(platform).unwrap();
+            let dialect = platform::source(platform).unwrap();
             for with_nulls in [false, true] {
                 let conditions: Vec<String> = windows
                     .iter()
@@ -564,7 +576,7 @@ fn a_range_is_the_same_rows_in_the_source_and_in_snowflake() {
     for seed in seeds() {
         let case = Case::new(seed, &kinds, false);
         case.fill(&sql);
-        let dialect = for_platform(Platform::Postgresql).unwrap();
+        let dialect = platform::source(Platform::Postgresql).unwrap();
         let mut random = StdRng::seed_from_u64(seed);
         let key = case.key();
         let ranges = cut(dialect, &sql, &key, &mut random);

@@ -1,61 +1,31 @@
 //! Keys: their text, their ranges, and which range a row belongs to.
 
-use super::PostgresFamily;
-use crate::dialect::{Dialect, Window};
-use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple, SourceColumn, TypeClass};
+use super::PostgresLike;
+use super::expressions::in_utc;
+use crate::domain::table::{KeyColumn, KeyKind, KeyRange, KeyTuple};
+use crate::platform::names::Names;
+use crate::platform::scope::Window;
 use crate::types::comparison::lexicographic;
-use crate::types::key_text;
-use crate::types::postgres_family::texts;
 
-impl PostgresFamily {
-    /// What a column's values are, where they have an order.
-    pub(super) fn kind(&self, column: &SourceColumn) -> Option<KeyKind> {
-        if column.class != TypeClass::Base {
-            return None;
-        }
-        match column.type_name.as_str() {
-            "int2" | "int4" | "int8" | "oid" => Some(KeyKind::Integer),
-            "numeric" => Some(KeyKind::Decimal),
-            "float4" | "float8" => Some(KeyKind::Float),
-            "date" => Some(KeyKind::Date),
-            "timestamp" => Some(KeyKind::Timestamp),
-            "timestamptz" => Some(KeyKind::TimestampTz),
-            "time" => Some(KeyKind::Time),
-            "bool" => Some(KeyKind::Boolean),
-            "uuid" => Some(KeyKind::Uuid),
-            // Redshift compares varchar without its trailing blanks, as it does char.
-            // https://docs.aws.amazon.com/redshift/latest/dg/r_Examples_with_character_types.html
-            "varchar" | "text" if self.is_redshift => Some(KeyKind::PaddedText),
-            "varchar" | "text" => Some(KeyKind::Text),
-            "bpchar" => Some(KeyKind::PaddedText),
-            _ => None,
-        }
-    }
-
-    /// A value of the column as text that [`key_text::read`] takes; [`operand`](Self::operand) reads back what it answers.
-    pub(super) fn key_text(&self, column: &KeyColumn, value: &str) -> String {
+/// How keys are compared.
+pub(super) trait Keys: PostgresLike + Sized {
+    /// A value of the column as text that [`key_text::read`](crate::types::key_text::read) takes; [`operand`](Self::operand) reads back what it answers.
+    fn key_text(&self, column: &KeyColumn, value: &str) -> String {
         match column.kind {
-            KeyKind::Date => texts::date(value, self.is_redshift),
-            KeyKind::Timestamp => texts::timestamp(value, self.is_redshift),
+            KeyKind::Date => self.date(value),
+            KeyKind::Timestamp => self.timestamp(value),
             KeyKind::TimestampTz => {
-                let text = texts::timestamp(&texts::in_utc(value), self.is_redshift);
+                let text = self.timestamp(&in_utc(value));
                 format!("{text} || '+00'")
             }
-            // Single precision is compared with doubles: 0.1 is another number there.
-            KeyKind::Float if self.is_redshift => {
-                format!("CAST(CAST({value} AS float8) AS varchar)")
-            }
-            KeyKind::Float => {
-                let bits = texts::double_bits(&format!("CAST({value} AS float8)"));
-                format!("'{}' || {bits}", key_text::BITS)
-            }
+            KeyKind::Float => self.float_key(value),
             // Redshift has no cast.
             KeyKind::Boolean => {
                 format!("CASE WHEN {value} THEN 'true' WHEN NOT {value} THEN 'false' END")
             }
             // Where the target compares it as well. (A char has lost them by the cast.)
             KeyKind::PaddedText if column.bytewise => {
-                let rtrim = texts::function("rtrim", self.is_redshift);
+                let rtrim = self.function("rtrim");
                 format!("{rtrim}(CAST({value} AS varchar), ' ')")
             }
             _ => format!("CAST({value} AS varchar)"),
@@ -63,10 +33,9 @@ impl PostgresFamily {
     }
 
     /// The column's name, with its table or without, where it is compared or ordered.
-    pub(super) fn ordered(&self, column: &KeyColumn, name: &str) -> String {
-        // Redshift's own collation is that of the bytes, and it has no other by this name.
-        if column.bytewise && !self.is_redshift {
-            format!("{name} COLLATE \"C\"")
+    fn ordered(&self, column: &KeyColumn, name: &str) -> String {
+        if column.bytewise {
+            self.bytewise(name)
         } else {
             name.to_owned()
         }
@@ -92,7 +61,7 @@ impl PostgresFamily {
     }
 
     /// Whole numbers go in as numbers, so that an index on an integer column serves.
-    pub(super) fn operand(&self, column: &KeyColumn, value: &str) -> String {
+    fn operand(&self, column: &KeyColumn, value: &str) -> String {
         let is_number = !value.is_empty()
             && value
                 .trim_start_matches('-')
@@ -129,7 +98,7 @@ impl PostgresFamily {
         lexicographic(&pairs, strict, last)
     }
 
-    pub(super) fn range_predicate(&self, key: &[KeyColumn], range: &KeyRange) -> Vec<String> {
+    fn range_predicate(&self, key: &[KeyColumn], range: &KeyRange) -> Vec<String> {
         match range {
             KeyRange::Everything => Vec::new(),
             KeyRange::NullKey => {
@@ -159,7 +128,7 @@ impl PostgresFamily {
     }
 
     /// The rows of a window. A comparison with NULL is not true: rows without a watermark are named wherever they belong.
-    pub(super) fn window_predicate(&self, window: &Window<'_>) -> Vec<String> {
+    fn window_predicate(&self, window: &Window<'_>) -> Vec<String> {
         let name = self.quote_name(&window.column.name);
         let compare =
             |operator, bound| format!("{name} {operator} {}", self.operand(window.column, bound));
@@ -178,7 +147,7 @@ impl PostgresFamily {
     }
 
     /// The index of the range that a row belongs to: a balanced tree of comparisons with the ranges' lower bounds.
-    pub(super) fn bucket(&self, key: &[KeyColumn], ranges: &[KeyRange]) -> String {
+    fn bucket(&self, key: &[KeyColumn], ranges: &[KeyRange]) -> String {
         let mut others = None;
         let mut between: Vec<(usize, Option<&KeyTuple>)> = Vec::with_capacity(ranges.len());
         for (index, range) in ranges.iter().enumerate() {
@@ -217,12 +186,13 @@ impl PostgresFamily {
     }
 }
 
+impl<P: PostgresLike> Keys for P {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const REDSHIFT: PostgresFamily = PostgresFamily { is_redshift: true };
-    const POSTGRES: PostgresFamily = PostgresFamily { is_redshift: false };
+    use crate::platform::postgres::Postgres;
+    use crate::platform::redshift::Redshift;
 
     fn column(name: &str, kind: KeyKind, nullable: bool) -> KeyColumn {
         KeyColumn {
@@ -244,14 +214,14 @@ mod tests {
             upper: None,
         };
         assert_eq!(
-            REDSHIFT.range_predicate(&key, &range),
+            Redshift.range_predicate(&key, &range),
             [
                 "\"b\" IS NOT NULL",
                 "(\"a\" >= 5 AND (\"a\" > 5 OR \"a\" = 5 AND \"b\" >= 'x'))"
             ]
         );
         assert_eq!(
-            REDSHIFT.range_predicate(&key, &KeyRange::NullKey),
+            Redshift.range_predicate(&key, &KeyRange::NullKey),
             ["(\"b\" IS NULL)"]
         );
     }
@@ -264,7 +234,7 @@ mod tests {
             upper: Some(vec!["2021-01-01".into()]),
         };
         assert_eq!(
-            REDSHIFT.range_predicate(&key, &range),
+            Redshift.range_predicate(&key, &range),
             [
                 "\"d\" >= CAST('2020-01-01' AS date)",
                 "\"d\" < CAST('2021-01-01' AS date)"
@@ -283,7 +253,7 @@ mod tests {
                 upto,
                 with_nulls,
             };
-            POSTGRES.window_predicate(&window).join(" AND ")
+            Postgres.window_predicate(&window).join(" AND ")
         };
         assert_eq!(
             window(None, Some("5"), false),
@@ -313,11 +283,11 @@ mod tests {
             upper: Some(vec!["b".into()]),
         };
         assert_eq!(
-            POSTGRES.range_predicate(&key, &range),
+            Postgres.range_predicate(&key, &range),
             ["\"t\" COLLATE \"C\" >= 'a'", "\"t\" COLLATE \"C\" < 'b'"]
         );
         assert_eq!(
-            REDSHIFT.range_predicate(&key, &range),
+            Redshift.range_predicate(&key, &range),
             ["\"t\" >= 'a'", "\"t\" < 'b'"]
         );
     }
@@ -330,7 +300,7 @@ mod tests {
             upper: None,
         };
         assert_eq!(
-            REDSHIFT.range_predicate(&key, &range),
+            Redshift.range_predicate(&key, &range),
             ["NOT (\"f\" < CAST('1.5' AS float8))"]
         );
     }
@@ -340,11 +310,11 @@ mod tests {
         let key = [column("a", KeyKind::Integer, true)];
         let bounds: Vec<KeyTuple> = (1..=3).map(|n| vec![(n * 10).to_string()]).collect();
         assert_eq!(
-            REDSHIFT.bucket(&key, &crate::plan::ranges(&key, &bounds)),
+            Redshift.bucket(&key, &crate::plan::ranges(&key, &bounds)),
             "CASE WHEN (\"a\" IS NULL) THEN 4 ELSE \
              CASE WHEN \"a\" < 20 THEN CASE WHEN \"a\" < 10 THEN 0 ELSE 1 END \
              ELSE CASE WHEN \"a\" < 30 THEN 2 ELSE 3 END END END"
         );
-        assert_eq!(REDSHIFT.bucket(&[], &[KeyRange::Everything]), "0");
+        assert_eq!(Redshift.bucket(&[], &[KeyRange::Everything]), "0");
     }
 }

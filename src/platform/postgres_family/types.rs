@@ -7,16 +7,16 @@
 //! (`P-1DT0.000001S`), `timetz` as `HH:MM:SS[.ffffff]±HH[:MM]`, money as a plain decimal, everything else as the source
 //! writes it. Arrays become JSON arrays; dates, times, NaN and infinities inside are JSON strings.
 //!
-//! No expression depends on the session's settings, which are the user's: see [`texts`].
+//! No expression depends on the session's settings, which are the user's: see [`Expressions`].
 
-mod adapt;
-pub(crate) mod texts;
-
-use super::array_value::{Element, Form};
-use super::json::Root;
-use super::wider::wider;
-use super::{ColumnPlan, Fetch, PlannedColumn};
-use crate::domain::table::{SourceColumn, TypeClass};
+use super::expressions::{Expressions, as_varchar, interval, range};
+use super::{PostgresLike, adapt};
+use crate::domain::table::{KeyKind, SourceColumn, TypeClass};
+use crate::platform::names::Names;
+use crate::types::array_value::{Element, Form};
+use crate::types::json::Root;
+use crate::types::wider::wider;
+use crate::types::{ColumnPlan, Fetch, PlannedColumn};
 use arrow::datatypes::{DataType, TimeUnit};
 
 /// The largest precision of a decimal in Arrow's 128 bits and in Snowflake's NUMBER.
@@ -25,11 +25,11 @@ const MAX_PRECISION: u32 = 38;
 const MAX_SCALE: u32 = 37;
 
 /// Bytes of a date's, a time's or a double's text at most.
-const SHORT_TEXT: usize = 64;
+pub(super) const SHORT_TEXT: usize = 64;
 /// Text of a decimal of 38 digits with sign and point.
-const DECIMAL_TEXT: usize = 48;
+pub(super) const DECIMAL_TEXT: usize = 48;
 /// Digits of a fraction of a second in the source.
-const MICROSECONDS: u8 = 6;
+pub(super) const MICROSECONDS: u8 = 6;
 
 /// Types whose text has doubles in it.
 const FLOATS_INSIDE: &[&str] = &[
@@ -47,48 +47,123 @@ const EXACT_RANGES: &[&str] = &[
 /// What users should know of text that the source makes of doubles.
 const ALL_DIGITS: &str = "and doubles in it have all their digits only where the source's extra_float_digits is at least 1 (the default from PostgreSQL 12 on)";
 /// What users should know of numbers of large objects.
-const LARGE_OBJECTS: &str = "it is migrated as a number: if it names large objects, their content stays behind; to move the content, map oid (or lo) to BINARY with columnTypeMappings; to say that these are plain numbers, map it to NUMBER(10,0)";
+pub(super) const LARGE_OBJECTS: &str = "it is migrated as a number: if it names large objects, their content stays behind; to move the content, map oid (or lo) to BINARY with columnTypeMappings; to say that these are plain numbers, map it to NUMBER(10,0)";
+
+impl<P: PostgresLike> crate::platform::types::Types for P {
+    fn plan_column(
+        &self,
+        column: &SourceColumn,
+        index: usize,
+        target: Option<&str>,
+    ) -> PlannedColumn {
+        plan_column(self, column, &self.quote_name(&column.name), index, target)
+    }
+
+    fn type_name(&self, written: &str) -> String {
+        // Arguments may stand inside: `timestamp(3) with time zone`.
+        let base = match (written.find('('), written.rfind(')')) {
+            (Some(open), Some(close)) if open < close => {
+                format!("{} {}", &written[..open], &written[close + 1..])
+            }
+            _ => written.to_owned(),
+        };
+        let words: Vec<String> = base.split_whitespace().map(str::to_lowercase).collect();
+        let name = words.join(" ");
+        if let Some(element) = name.strip_suffix("[]") {
+            return format!("{}[]", self.type_name(element));
+        }
+        let catalog = match name.as_str() {
+            "smallint" | "smallserial" | "serial2" => "int2",
+            "integer" | "int" | "serial" | "serial4" => "int4",
+            "bigint" | "bigserial" | "serial8" => "int8",
+            "decimal" => "numeric",
+            "real" => "float4",
+            "double precision" | "float" => "float8",
+            "boolean" => "bool",
+            "character" | "char" | "nchar" => "bpchar",
+            "character varying" | "nvarchar" => "varchar",
+            "timestamp without time zone" => "timestamp",
+            "timestamp with time zone" => "timestamptz",
+            "time without time zone" => "time",
+            "time with time zone" => "timetz",
+            "binary varying" | "varbinary" => "varbyte",
+            "bit varying" => "varbit",
+            // The domain that names large objects, of the extension of this name.
+            "lo" => "oid",
+            other => other,
+        };
+        catalog.to_owned()
+    }
+
+    fn text_type(&self) -> &'static str {
+        "text"
+    }
+
+    fn is_interval(&self, type_name: &str) -> bool {
+        ["interval", "intervaly2m", "intervald2s"].contains(&type_name)
+    }
+
+    fn key_kind(&self, column: &SourceColumn) -> Option<KeyKind> {
+        if column.class != TypeClass::Base {
+            return None;
+        }
+        match column.type_name.as_str() {
+            "int2" | "int4" | "int8" | "oid" => Some(KeyKind::Integer),
+            "numeric" => Some(KeyKind::Decimal),
+            "float4" | "float8" => Some(KeyKind::Float),
+            "date" => Some(KeyKind::Date),
+            "timestamp" => Some(KeyKind::Timestamp),
+            "timestamptz" => Some(KeyKind::TimestampTz),
+            "time" => Some(KeyKind::Time),
+            "bool" => Some(KeyKind::Boolean),
+            "uuid" => Some(KeyKind::Uuid),
+            "varchar" | "text" => Some(self.varchar_key()),
+            "bpchar" => Some(KeyKind::PaddedText),
+            _ => None,
+        }
+    }
+}
 
 /// Plans the column at `index`, whose quoted name is `quoted`, for a target of type `target`; without one, for the
-/// default target. `is_redshift`: some functions have other names there.
-pub fn plan_column(
+/// default target.
+pub(super) fn plan_column(
+    p: &impl Expressions,
     column: &SourceColumn,
     quoted: &str,
     index: usize,
     target: Option<&str>,
-    is_redshift: bool,
 ) -> PlannedColumn {
-    let way = default_way(column, quoted, is_redshift);
+    let mapping = default_mapping(p, column, quoted);
     let plan = ColumnPlan {
         source_name: column.name.clone(),
-        expression: way.expression,
-        fetch: way.fetch,
-        data_type: way.data_type,
+        expression: mapping.expression,
+        fetch: mapping.fetch,
+        data_type: mapping.data_type,
         file_name: format!("c{index}"),
         nullable: column.nullable,
         fraction_digits: MICROSECONDS,
         wider: target.and_then(|target| match column.type_name.as_str() {
             // Nothing that is declared bounds it as it is used.
             "money" => None,
-            _ => wider(&way.target, target),
+            _ => wider(&mapping.target, target),
         }),
     };
     let mut planned = PlannedColumn {
         plan,
-        default_target: way.target,
-        warning: way
+        default_target: mapping.target,
+        warning: mapping
             .warning
             .map(|why| format!("column {}: {why}", column.name)),
         conversion: None,
     };
     if let Some(target) = target {
-        adapt::adapt(&mut planned, column, quoted, target, is_redshift);
+        adapt::adapt(p, &mut planned, column, quoted, target);
     }
     planned
 }
 
-/// A column's way into its default target.
-struct Way {
+/// How a column travels into its default target.
+pub(in crate::platform) struct Mapping {
     expression: String,
     fetch: Fetch,
     data_type: DataType,
@@ -96,8 +171,8 @@ struct Way {
     warning: Option<String>,
 }
 
-impl Way {
-    fn new(
+impl Mapping {
+    pub(in crate::platform) fn new(
         expression: impl Into<String>,
         fetch: Fetch,
         data_type: DataType,
@@ -113,12 +188,25 @@ impl Way {
     }
 
     /// Text whose length nothing bounds.
-    fn text(expression: impl Into<String>) -> Self {
+    pub(in crate::platform) fn text(expression: impl Into<String>) -> Self {
         Self::new(
             expression,
             Fetch::Text { max_bytes: None },
             DataType::Utf8,
             "VARCHAR",
+        )
+    }
+
+    /// A JSON document with this at its root.
+    pub(in crate::platform) fn json(expression: String, root: Root, target: &str) -> Self {
+        Self::new(
+            expression,
+            Fetch::JsonText {
+                max_bytes: None,
+                root,
+            },
+            DataType::Utf8,
+            target,
         )
     }
 
@@ -130,38 +218,41 @@ impl Way {
     }
 }
 
-fn default_way(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
+fn default_mapping(p: &impl Expressions, column: &SourceColumn, quoted: &str) -> Mapping {
     let as_text = as_varchar(quoted);
     match column.class {
-        TypeClass::Base => base(column, quoted, is_redshift),
-        TypeClass::Enum => Way::text(as_text),
-        TypeClass::Array => array(column, quoted, is_redshift),
-        TypeClass::Composite => composite(column, quoted),
+        TypeClass::Base => base(p, column, quoted),
+        TypeClass::Enum => Mapping::text(as_text),
+        TypeClass::Array => array(p, column, quoted),
+        TypeClass::Composite => composite(p, column, quoted),
     }
 }
 
-fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
+fn base(p: &impl Expressions, column: &SourceColumn, quoted: &str) -> Mapping {
     let length = column.length_or_precision;
     let fraction = column
         .scale
         .and_then(|digits| u8::try_from(digits).ok())
         .unwrap_or(MICROSECONDS);
+    if let Some(mapping) = p.own_mapping(column, quoted) {
+        return mapping;
+    }
     let as_text = as_varchar(quoted);
     match column.type_name.as_str() {
-        "int2" => Way::new(quoted, Fetch::Integer, DataType::Int32, "NUMBER(5,0)"),
-        "int4" => Way::new(quoted, Fetch::Integer, DataType::Int32, "NUMBER(10,0)"),
-        "int8" => Way::new(quoted, Fetch::Integer, DataType::Int64, "NUMBER(19,0)"),
-        "oid" => Way::new(
+        "int2" => Mapping::new(quoted, Fetch::Integer, DataType::Int32, "NUMBER(5,0)"),
+        "int4" => Mapping::new(quoted, Fetch::Integer, DataType::Int32, "NUMBER(10,0)"),
+        "int8" => Mapping::new(quoted, Fetch::Integer, DataType::Int64, "NUMBER(19,0)"),
+        "oid" => Mapping::new(
             format!("CAST({quoted} AS bigint)"),
             Fetch::Integer,
             DataType::Int64,
             "NUMBER(10,0)",
         )
         .warned(LARGE_OBJECTS),
-        "bool" => Way::new(quoted, Fetch::Bit, DataType::Boolean, "BOOLEAN"),
+        "bool" => Mapping::new(quoted, Fetch::Bit, DataType::Boolean, "BOOLEAN"),
         "numeric" => match number(column) {
             Some((precision, scale)) => decimal(as_text, precision, scale),
-            None => Way::text(as_text).warned(
+            None => Mapping::text(as_text).warned(
                 "numeric without a precision and scale that Snowflake has is migrated as text",
             ),
         },
@@ -169,34 +260,29 @@ fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
         "money" => decimal(as_varchar(&format!("CAST({quoted} AS numeric)")), 23, 4),
         "float4" | "float8" => {
             let single = column.type_name == "float4";
-            let (expression, fetch) = match (is_redshift, single) {
-                // It has no other form; `extra_float_digits` is set there.
-                (true, _) => (as_text, Fetch::FloatText { single }),
-                (false, true) => (texts::single_bits(quoted), Fetch::FloatBits { single }),
-                (false, false) => (texts::double_bits(quoted), Fetch::FloatBits { single }),
-            };
-            Way::new(expression, fetch, DataType::Float64, "FLOAT")
+            let (expression, fetch) = p.float(quoted, single);
+            Mapping::new(expression, fetch, DataType::Float64, "FLOAT")
         }
-        "date" => Way::new(
+        "date" => Mapping::new(
             format!("({quoted} - DATE '1970-01-01')"),
             Fetch::EpochDays,
             DataType::Date32,
             "DATE",
         ),
-        "timestamp" => Way::new(
-            epoch_micros(quoted, is_redshift),
+        "timestamp" => Mapping::new(
+            p.epoch_micros(quoted),
             Fetch::EpochMicros,
             DataType::Timestamp(TimeUnit::Microsecond, None),
             format!("TIMESTAMP_NTZ({fraction})"),
         ),
-        "timestamptz" => Way::new(
-            epoch_micros(quoted, is_redshift),
+        "timestamptz" => Mapping::new(
+            p.epoch_micros(quoted),
             Fetch::EpochMicros,
             DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             format!("TIMESTAMP_TZ({fraction})"),
         ),
-        "time" => Way::new(
-            micros_of_day(quoted, is_redshift),
+        "time" => Mapping::new(
+            micros_of_day(p, quoted),
             Fetch::MicrosOfDay,
             DataType::Time64(TimeUnit::Microsecond),
             format!("TIME({fraction})"),
@@ -205,38 +291,23 @@ fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
         "bpchar" | "varchar" => {
             // Four bytes a character; Redshift counts bytes, and then it is more than enough.
             let max_bytes = length.map(|n| n as usize * 4);
-            Way::new(
+            Mapping::new(
                 quoted,
                 Fetch::Text { max_bytes },
                 DataType::Utf8,
                 length.map_or_else(|| "VARCHAR".to_owned(), |n| format!("VARCHAR({n})")),
             )
         }
-        "text" => Way::text(quoted),
-        "name" | "char" | "citext" => Way::text(as_text),
-        "bytea" => Way::new(
-            format!(
-                "{}({quoted}, 'hex')",
-                texts::function("encode", is_redshift)
-            ),
+        "text" => Mapping::text(quoted),
+        "name" | "char" | "citext" => Mapping::text(as_text),
+        "bytea" => Mapping::new(
+            format!("{}({quoted}, 'hex')", p.function("encode")),
             Fetch::HexText { max_bytes: None },
             DataType::Binary,
             "BINARY",
         ),
-        "varbyte" => Way::new(
-            format!("to_hex({quoted})"),
-            Fetch::HexText { max_bytes: None },
-            DataType::Binary,
-            "BINARY",
-        ),
-        "json" | "jsonb" => json(as_text, Root::Any, "VARIANT"),
-        // Of NULL it makes the text `null`, which is the JSON of another value.
-        "super" => json(
-            format!("CASE WHEN {quoted} IS NOT NULL THEN JSON_SERIALIZE({quoted}) END"),
-            Root::Any,
-            "VARIANT",
-        ),
-        "uuid" => Way::new(
+        "json" | "jsonb" => Mapping::json(as_text, Root::Any, "VARIANT"),
+        "uuid" => Mapping::new(
             as_text,
             Fetch::Text {
                 max_bytes: Some(36),
@@ -245,53 +316,33 @@ fn base(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
             "VARCHAR(36)",
         ),
         // As the source takes it in and puts it out.
-        "geometry" | "geography" => Way::new(
-            if is_redshift {
-                format!("ST_AsHexEWKB({quoted})")
-            } else {
-                as_text
-            },
+        "geometry" | "geography" => Mapping::new(
+            p.spatial(quoted),
             Fetch::EwkbText { max_bytes: None },
             DataType::Utf8,
             column.type_name.to_uppercase(),
         ),
-        "timetz" => Way::text(as_text),
+        "timetz" => Mapping::text(as_text),
         "interval" | "intervaly2m" | "intervald2s" => {
-            Way::text(texts::interval(quoted, &column.type_name, is_redshift))
+            Mapping::text(interval(p, quoted, &column.type_name))
         }
-        other if FLOATS_INSIDE.contains(&other) => Way::text(as_text).warned(format!(
+        other if FLOATS_INSIDE.contains(&other) => Mapping::text(as_text).warned(format!(
             "type {other} has no counterpart in Snowflake and is migrated as text, {ALL_DIGITS}"
         )),
-        other => Way::text(as_text).warned(format!(
+        other => Mapping::text(as_text).warned(format!(
             "type {other} has no counterpart in Snowflake and is migrated as text"
         )),
     }
 }
 
-fn as_varchar(expression: &str) -> String {
-    format!("CAST({expression} AS varchar)")
-}
-
-fn decimal(expression: String, precision: u8, scale: u8) -> Way {
-    Way::new(
+fn decimal(expression: String, precision: u8, scale: u8) -> Mapping {
+    Mapping::new(
         expression,
         Fetch::DecimalText {
             max_bytes: Some(DECIMAL_TEXT),
         },
         DataType::Decimal128(precision, i8::try_from(scale).unwrap_or(0)),
         format!("NUMBER({precision},{scale})"),
-    )
-}
-
-fn json(expression: String, root: Root, target: &str) -> Way {
-    Way::new(
-        expression,
-        Fetch::JsonText {
-            max_bytes: None,
-            root,
-        },
-        DataType::Utf8,
-        target,
     )
 }
 
@@ -312,15 +363,15 @@ fn number(column: &SourceColumn) -> Option<(u8, u8)> {
 }
 
 /// A row type, or a range.
-fn composite(column: &SourceColumn, quoted: &str) -> Way {
+fn composite(p: &impl Expressions, column: &SourceColumn, quoted: &str) -> Mapping {
     let name = &column.type_name;
     let made_of_others = format!("type {name}, which is made of others, is migrated as text");
-    match texts::range(quoted, name) {
-        Some(text) => Way::text(text).warned(made_of_others),
+    match range(p, quoted, name) {
+        Some(text) => Mapping::text(text).warned(made_of_others),
         None if EXACT_RANGES.contains(&name.as_str()) => {
-            Way::text(as_varchar(quoted)).warned(made_of_others)
+            Mapping::text(as_varchar(quoted)).warned(made_of_others)
         }
-        None => Way::text(as_varchar(quoted)).warned(format!("{made_of_others}, {ALL_DIGITS}")),
+        None => Mapping::text(as_varchar(quoted)).warned(format!("{made_of_others}, {ALL_DIGITS}")),
     }
 }
 
@@ -338,59 +389,40 @@ fn element(type_name: &str) -> Option<Element> {
     })
 }
 
-fn array(column: &SourceColumn, quoted: &str, is_redshift: bool) -> Way {
+fn array(p: &impl Expressions, column: &SourceColumn, quoted: &str) -> Mapping {
     let as_text = as_varchar(quoted);
     // Bounds other than 1 are part of the value, and JSON has no place for them. The text has: `[0:1]={1,2}`, which is no
     // JSON, so that the worker refuses it by name.
-    let [substring, to_json] =
-        ["substring", "to_json"].map(|name| texts::function(name, is_redshift));
-    let way = json(
+    let [substring, to_json] = ["substring", "to_json"].map(|name| p.function(name));
+    let mapping = Mapping::json(
         format!(
             "CASE WHEN {substring}({as_text}, 1, 1) = '[' THEN {as_text} ELSE CAST({to_json}({quoted}) AS varchar) END"
         ),
         Root::Array,
         "ARRAY",
     );
-    let way = match element(&column.type_name).filter(|_| !is_redshift) {
-        Some(element) => Way {
-            expression: texts::sent("array_send", quoted),
+    let mapping = match element(&column.type_name).zip(p.array_bits(quoted)) {
+        Some((element, expression)) => Mapping {
+            expression,
             fetch: Fetch::ArrayBits {
                 element,
                 form: Form::Json,
             },
-            ..way
+            ..mapping
         },
-        None => way,
+        None => mapping,
     };
     match column.type_name.as_str() {
         "int2" | "int4" | "int8" | "bool" | "bpchar" | "varchar" | "text" | "uuid" | "json"
-        | "jsonb" => way,
-        other => way.warned(format!(
+        | "jsonb" => mapping,
+        other => mapping.warned(format!(
             "the elements of type {other} are migrated as JSON has them: numbers as numbers, NaN, infinities and all else as text"
         )),
     }
 }
 
-/// Whole microseconds since 1970, without passing through a double; an infinity fails in the source.
-fn epoch_micros(quoted: &str, is_redshift: bool) -> String {
-    let seconds =
-        format!("CAST(EXTRACT(EPOCH FROM date_trunc('second', {quoted})) AS bigint) * 1000000");
-    if is_redshift {
-        return format!("({seconds} + {})", texts::redshift_fraction(quoted));
-    }
-    // Before version 9.6 EXTRACT of an infinity is zero.
-    format!(
-        "CASE WHEN pg_catalog.isfinite({quoted}) THEN {seconds} + CAST(EXTRACT(microseconds FROM {quoted}) AS bigint) % 1000000 \
-         ELSE CAST(CAST(CAST({quoted} AS varchar) AS double precision) AS bigint) END"
-    )
-}
-
-fn micros_of_day(quoted: &str, is_redshift: bool) -> String {
-    let fraction = if is_redshift {
-        texts::redshift_fraction(quoted)
-    } else {
-        format!("CAST(EXTRACT(microseconds FROM {quoted}) AS bigint) % 1000000")
-    };
+fn micros_of_day(p: &impl Expressions, quoted: &str) -> String {
+    let fraction = p.micros_of_second(quoted);
     format!(
         "(CAST(EXTRACT(hour FROM {quoted}) * 3600 + EXTRACT(minute FROM {quoted}) * 60 + floor(EXTRACT(second FROM {quoted})) AS bigint) * 1000000 + {fraction})"
     )
@@ -399,6 +431,9 @@ fn micros_of_day(quoted: &str, is_redshift: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::postgres::Postgres;
+    use crate::platform::redshift::Redshift;
+    use crate::platform::types::Types;
 
     fn numeric(precision: u32, scale: i32) -> SourceColumn {
         SourceColumn {
@@ -411,7 +446,7 @@ mod tests {
     }
 
     fn target(column: &SourceColumn) -> String {
-        plan_column(column, "\"x\"", 0, None, false).default_target
+        Postgres.plan_column(column, 0, None).default_target
     }
 
     #[test]
@@ -446,13 +481,10 @@ mod tests {
             type_name: "geography".into(),
             ..numeric(10, 2)
         };
-        let expression = |is_redshift| {
-            plan_column(&column, "\"x\"", 0, None, is_redshift)
-                .plan
-                .expression
-        };
-        assert_eq!(expression(true), "ST_AsHexEWKB(\"x\")");
-        assert_eq!(expression(false), "CAST(\"x\" AS varchar)");
+        let redshift = Redshift.plan_column(&column, 0, None).plan.expression;
+        assert_eq!(redshift, "ST_AsHexEWKB(\"x\")");
+        let postgres = Postgres.plan_column(&column, 0, None).plan.expression;
+        assert_eq!(postgres, "CAST(\"x\" AS varchar)");
         assert_eq!(target(&column), "GEOGRAPHY");
     }
 
@@ -463,7 +495,7 @@ mod tests {
             ..numeric(10, 2)
         };
         assert_eq!(
-            plan_column(&column, "\"x\"", 0, None, true).plan.expression,
+            Redshift.plan_column(&column, 0, None).plan.expression,
             "CASE WHEN \"x\" IS NOT NULL THEN JSON_SERIALIZE(\"x\") END"
         );
     }
@@ -475,7 +507,7 @@ mod tests {
                 type_name: type_name.into(),
                 ..numeric(10, 2)
             };
-            plan_column(&column, "\"x\"", 0, None, true).plan.expression
+            Redshift.plan_column(&column, 0, None).plan.expression
         };
         let asks = |expression: &str, part: &str| expression.contains(&format!("EXTRACT({part} "));
         let (months, seconds) = (expression("intervaly2m"), expression("intervald2s"));

@@ -4,9 +4,12 @@
 //! session to many clients. And nothing is set that the user's SQL could see the values of: a view's `created_at::date` and
 //! a predicate's literals mean what they mean to every other client of this login.
 
-use super::PostgresFamily;
-use crate::dialect::transaction::{Isolation, Opening, TransactionSettings};
+use super::Postgres;
 use crate::domain::spec::RowSecurity;
+use crate::platform::postgres_family::{cursor, millis};
+use crate::platform::transaction::{
+    Isolation, Opening, ServerCursor, TransactionSettings, Transactions,
+};
 
 /// How sessions of ours are called while they work; the query for running transactions leaves these out.
 const APPLICATION: &str = "snowhaul";
@@ -14,25 +17,17 @@ const APPLICATION: &str = "snowhaul";
 /// The session, and the time at which the transaction began.
 const POSTGRES_IDENTITY: &str = "CAST(pg_catalog.pg_backend_pid() AS varchar) || ' ' || CAST(EXTRACT(epoch FROM pg_catalog.now()) AS varchar)";
 
-impl PostgresFamily {
-    pub(super) fn opening(&self, settings: &TransactionSettings) -> Opening {
-        if self.is_redshift {
-            redshift(settings)
-        } else {
-            postgres(settings)
-        }
+impl Transactions for Postgres {
+    fn opening(&self, settings: &TransactionSettings) -> Opening {
+        opening(settings)
+    }
+
+    fn cursor(&self, query: &str) -> Option<ServerCursor> {
+        Some(cursor(query, 10_000))
     }
 }
 
-fn millis(settings: &TransactionSettings) -> Option<String> {
-    // The setting's largest value is 24 days: more than that is no limit either.
-    settings.statement_timeout.map(|limit| {
-        let millis = limit.as_millis().min(i32::MAX.unsigned_abs().into());
-        millis.to_string()
-    })
-}
-
-fn postgres(settings: &TransactionSettings) -> Opening {
+fn opening(settings: &TransactionSettings) -> Opening {
     let isolation = match settings.isolation {
         Isolation::EachStatement => "read committed",
         Isolation::OneSnapshot => "repeatable read",
@@ -82,26 +77,5 @@ fn postgres(settings: &TransactionSettings) -> Opening {
             ("row_security", row_security.to_owned()),
         ],
         identity: format!("SELECT {POSTGRES_IDENTITY}"),
-    }
-}
-
-/// Its isolation is always that of one snapshot. It has no other exact text of a double than this setting gives; the
-/// driver sets it as well, so that clients of the same driver see nothing else.
-/// <https://docs.aws.amazon.com/redshift/latest/dg/r_extra_float_digits.html>
-fn redshift(settings: &TransactionSettings) -> Opening {
-    let mut statements = vec![
-        "SET LOCAL extra_float_digits TO 2".to_owned(),
-        // The driver's own choice, which the user's SQL would see.
-        "SET LOCAL datestyle TO DEFAULT".to_owned(),
-    ];
-    statements
-        .extend(millis(settings).map(|limit| format!("SET LOCAL statement_timeout TO {limit}")));
-    Opening {
-        statements,
-        settings: "SELECT 'extra_float_digits', current_setting('extra_float_digits') UNION ALL SELECT 'server_encoding', 'UTF8' \
-                   UNION ALL SELECT 'session', CAST(pg_backend_pid() AS varchar) UNION ALL SELECT 'identity', CAST(pg_backend_pid() AS varchar)"
-            .to_owned(),
-        expected: vec![("extra_float_digits", "2".to_owned())],
-        identity: "SELECT CAST(pg_backend_pid() AS varchar)".to_owned(),
     }
 }

@@ -1,7 +1,8 @@
 //! A column's way into a target of another type than the default: each value arrives as it is, or the worker refuses
 //! it. What no way leads to, [`load_expression`](crate::target::TargetTable::load_expression) refuses.
 
-use super::{DECIMAL_TEXT, LARGE_OBJECTS, MICROSECONDS, SHORT_TEXT, as_varchar, texts};
+use super::expressions::{Expressions, as_varchar};
+use super::types::{DECIMAL_TEXT, LARGE_OBJECTS, MICROSECONDS, SHORT_TEXT};
 use crate::domain::table::{SourceColumn, TypeClass};
 use crate::types::array_value::Form;
 use crate::types::json::Root;
@@ -46,11 +47,11 @@ fn kind(column: &SourceColumn) -> Kind {
 
 /// Changes the way so that it leads into `target`, where there is one.
 pub(super) fn adapt(
+    p: &impl Expressions,
     planned: &mut PlannedColumn,
     column: &SourceColumn,
     quoted: &str,
     target: &str,
-    is_redshift: bool,
 ) {
     let target = TargetType::parse(target);
     let plan = &mut planned.plan;
@@ -79,7 +80,7 @@ pub(super) fn adapt(
         (Kind::Written | Kind::Timestamp, TargetType::Text) => {
             // The worker makes text of a double's bits.
             if !matches!(plan.fetch, Fetch::FloatBits { .. }) {
-                plan.expression = written(column, quoted, is_redshift);
+                plan.expression = written(p, column, quoted);
                 plan.fetch = Fetch::Text {
                     max_bytes: Some(SHORT_TEXT),
                 };
@@ -102,8 +103,8 @@ pub(super) fn adapt(
                 plan.fetch = unbounded;
             }
         },
-        (Kind::Number, TargetType::Binary) if !is_redshift => {
-            plan.expression = large_object(quoted);
+        (Kind::Number, TargetType::Binary) if let Some(content) = p.large_object(quoted) => {
+            plan.expression = content;
             plan.fetch = Fetch::LargeObject;
             plan.data_type = DataType::Binary;
             planned.conversion = Some(
@@ -122,22 +123,13 @@ pub(super) fn adapt(
 }
 
 /// The text of a value that has a type of its own in the default target.
-fn written(column: &SourceColumn, quoted: &str, is_redshift: bool) -> String {
+fn written(p: &impl Expressions, column: &SourceColumn, quoted: &str) -> String {
     match column.type_name.as_str() {
-        "date" => texts::date(quoted, is_redshift),
-        "timestamp" => texts::timestamp(quoted, is_redshift),
-        "timestamptz" => texts::timestamptz(quoted, is_redshift),
+        "date" => p.date(quoted),
+        "timestamp" => p.timestamp(quoted),
+        "timestamptz" => p.timestamptz(quoted),
         _ => as_varchar(quoted),
     }
-}
-
-/// The content of a large object in hexadecimal. The server's own error for one that is missing does not tell the column.
-fn large_object(quoted: &str) -> String {
-    // The column stands where no name of the catalog's can be taken for it.
-    format!(
-        "CASE WHEN EXISTS (SELECT 1 FROM (SELECT {quoted} AS number) wanted JOIN pg_catalog.pg_largeobject_metadata objects ON objects.oid = wanted.number) \
-         THEN pg_catalog.encode(pg_catalog.lo_get({quoted}), 'hex') ELSE '-' || CAST(CAST({quoted} AS bigint) AS varchar) END"
-    )
 }
 
 /// Text is read as what the target holds.

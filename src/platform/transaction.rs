@@ -38,3 +38,23 @@ pub struct Opening {
     /// A query of one text, `identity`. Within one transaction it always answers the same, and elsewhere something else.
     pub identity: String,
 }
+
+/// A cursor of the server's own, for a driver that would otherwise read the whole answer into memory.
+#[derive(Clone, Debug)]
+pub struct ServerCursor {
+    /// Opens the cursor, within a transaction.
+    pub declare: String,
+    /// Writes the statement that fetches so many of the next rows.
+    pub fetch: fn(usize) -> String,
+    /// The most rows that one fetch may ask for.
+    pub most_rows: usize,
+}
+
+/// Transactions of a platform.
+pub trait Transactions: Send + Sync {
+    /// How each transaction on the source begins.
+    fn opening(&self, settings: &TransactionSettings) -> Opening;
+
+    /// The cursor through which the rows of a query are read. `None`: the driver streams an answer by itself.
+    fn cursor(&self, query: &str) -> Option<ServerCursor>;
+}

@@ -1,0 +1,32 @@
+//! What Amazon Redshift and PostgreSQL share: quoting, most of their catalog, most of their SQL, their ODBC driver.
+//!
+//! What they write differently is in [`Expressions`], which each implements; what is in one of them only is in that one's
+//! folder.
+
+mod adapt;
+mod checksum;
+pub(super) mod clock;
+pub(super) mod columns;
+mod dates;
+mod expressions;
+mod keys;
+mod names;
+pub(super) mod odbc;
+pub(super) mod relations;
+mod rows;
+mod session;
+mod types;
+
+pub(super) use checksum::counted;
+pub(super) use expressions::{Expressions, Sample, as_varchar, in_utc};
+pub(super) use names::literals;
+pub(super) use odbc::OdbcFacts;
+pub(super) use rows::Rows;
+pub(super) use session::{cursor, millis};
+pub(super) use types::Mapping;
+
+/// A platform of the family.
+pub(super) trait PostgresLike: Expressions + 'static {
+    /// Its ODBC drivers.
+    fn odbc(&self) -> &'static OdbcFacts;
+}

@@ -1,0 +1,450 @@
+//! Logins through psqlODBC and Amazon's ODBC driver: connection strings, protection, the meaning of failures.
+//!
+//! Connections are encrypted wherever the way leaves this machine, and verified where the server's certificate is one that
+//! the system trusts. psqlODBC on its own encrypts nothing (its default is `disable`), and libpq's `prefer` goes on in the
+//! clear when somebody on the way says that there is no TLS. Amazon's own driver verifies the certificate unless it is told
+//! otherwise (Amazon Redshift ODBC driver, option SSLMode).
+
+use super::PostgresLike;
+use crate::domain::source_failure::SourceErrorKind;
+use crate::domain::source_settings::SourceSettings;
+use crate::platform::connect::{Connect, Keyword, Protection, Value};
+use secrecy::ExposeSecret;
+
+/// What the drivers of a platform are called, and whom they can verify.
+pub(in crate::platform) struct OdbcFacts {
+    /// The names under which its drivers are usually installed, best first.
+    pub(in crate::platform) usual_drivers: &'static [&'static str],
+    /// Ends of the names of hosts whose certificates are of a public authority and name them.
+    pub(in crate::platform) publicly_certified: &'static [&'static str],
+    /// What the name of a driver has in it that verifies certificates unless it is told otherwise.
+    pub(in crate::platform) verifying_driver: Option<&'static str>,
+}
+
+/// What SSLMode may be. Drivers compare the words exactly: psqlODBC takes any other as `disable`.
+const TLS_MODES: &[&str] = &[
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+];
+
+/// What to do where a policy hides rows.
+const ROW_SECURITY_REMEDY: &str = "let the worker log in as one who sees all rows (PostgreSQL: the table's owner or a role with BYPASSRLS; Redshift: GRANT IGNORE RLS), and name the wanted part with whereClauseCriteria if it is to be a part; or set rowLevelSecurity of the table to \"accept\": then what this login sees is the whole table, and rows that it does not see are deleted in the target where the synchronization deletes";
+
+/// How psqlODBC begins to say that libpq could not read its settings.
+const PARAMETER_ERROR: &str = "libpq connection parameter error";
+
+/// Whether a driver is psqlODBC, under the name that it is installed with: Debian's is "PostgreSQL Unicode".
+fn is_postgresqls(driver: &str) -> bool {
+    let name = driver.to_lowercase();
+    name.starts_with("postgresql") || name.starts_with("psqlodbc")
+}
+
+impl<P: PostgresLike> Connect for P {
+    fn usual_drivers(&self) -> &'static [&'static str] {
+        self.odbc().usual_drivers
+    }
+
+    fn driver_remedy(&self) -> &'static str {
+        "on Debian `apt-get install odbc-postgresql` brings \"PostgreSQL Unicode\""
+    }
+
+    fn keywords(
+        &self,
+        settings: &SourceSettings,
+        driver: &str,
+        certificates: Option<&str>,
+    ) -> Vec<Keyword> {
+        let mut keywords = Vec::new();
+        let mut add = |key: &str, value: Value| {
+            keywords.push(Keyword {
+                key: key.to_owned(),
+                value,
+            });
+        };
+        if is_postgresqls(driver) {
+            // Results come as they are asked for, through cursors of our own. No savepoint before each statement, which
+            // Redshift refuses. Booleans come as bits, long text untruncated. A server that is gone without a word is
+            // noticed in minutes: the system's keepalive alone takes hours, and the task's lease is renewed meanwhile.
+            for (key, value) in [
+                ("UseDeclareFetch", "0"),
+                ("Protocol", "7.4-0"),
+                ("BoolsAsChar", "0"),
+                ("UnknownSizes", "2"),
+                ("MaxLongVarcharSize", "0"),
+                ("KeepaliveTime", "60"),
+                ("KeepaliveInterval", "15"),
+            ] {
+                add(key, Value::Plain(value.to_owned()));
+            }
+        }
+        add("Port", Value::Plain(settings.port.to_string()));
+        let password = settings.password.expose_secret().to_owned();
+        add("PWD", Value::Escaped(password));
+        for (key, value) in [
+            ("Server", &settings.host),
+            ("Database", &settings.database),
+            ("UID", &settings.username),
+        ] {
+            // PostgreSQL's driver takes the braces off passwords and settings only: a database in braces is one
+            // whose name has braces. It reads a value up to the semicolon.
+            let is_plain =
+                is_postgresqls(driver) && !value.contains(';') && !value.starts_with('{');
+            add(
+                key,
+                if is_plain {
+                    Value::Plain(value.clone())
+                } else {
+                    Value::Escaped(value.clone())
+                },
+            );
+        }
+        for (key, value) in tls_keywords(self.odbc(), settings, driver, certificates) {
+            add(key, Value::Escaped(value));
+        }
+        keywords
+    }
+
+    fn protection(
+        &self,
+        settings: &SourceSettings,
+        driver: &str,
+        certificates: Option<&str>,
+        is_encrypted: Option<bool>,
+    ) -> Protection {
+        let own = tls_keywords(self.odbc(), settings, driver, certificates);
+        let mode = settings.option("sslmode").map(str::to_owned).or_else(|| {
+            own.iter()
+                .find(|(key, _)| *key == "SSLmode")
+                .map(|(_, mode)| mode.clone())
+        });
+        let verifies = |name: &str| driver.contains(name);
+        match (mode.as_deref(), is_encrypted) {
+            (_, Some(false)) => Protection::Clear,
+            (Some("verify-full" | "verify-ca"), _) => Protection::Verified,
+            (None, _) if self.odbc().verifying_driver.is_some_and(verifies) => Protection::Verified,
+            (Some("require"), _) | (_, Some(true)) => Protection::Encrypted,
+            (_, None) => Protection::Clear,
+        }
+    }
+
+    fn server_words(&self, text: &str) -> String {
+        let mut words = text
+            .trim_end_matches("Error while executing the query")
+            .trim_end_matches([';', ' '])
+            .to_owned();
+        // It quotes pieces of `pqopt`, which may be a key's passphrase.
+        if let Some(start) = words.find(PARAMETER_ERROR) {
+            words.truncate(start + PARAMETER_ERROR.len());
+        }
+        words
+    }
+
+    fn row_security_remedy(&self) -> &'static str {
+        ROW_SECURITY_REMEDY
+    }
+
+    fn refusal(&self, state: &str, words: &str) -> Option<(SourceErrorKind, &'static str)> {
+        refusal(state, words)
+    }
+}
+
+/// Checks a keyword that users add to the connection string: see
+/// [`Settings::extra_option`](crate::platform::Settings::extra_option).
+pub(in crate::platform) fn extra_option(keyword: &str, value: String) -> Result<String, String> {
+    if keyword.eq_ignore_ascii_case("sslmode") {
+        // Drivers compare the word exactly, and encrypt nothing when they do not know it.
+        let mode = value.to_lowercase();
+        return if TLS_MODES.contains(&mode.as_str()) {
+            Ok(mode)
+        } else {
+            Err(format!("must be one of {}", TLS_MODES.join(", ")))
+        };
+    }
+    if keyword.eq_ignore_ascii_case("ca") {
+        // psqlODBC's short form of sslmode: whichever of the two comes last holds.
+        return Err("write it as sslmode".to_owned());
+    }
+    Ok(value)
+}
+
+/// The keywords that protect the connection, where the user has not said how.
+fn tls_keywords(
+    facts: &OdbcFacts,
+    settings: &SourceSettings,
+    driver: &str,
+    certificates: Option<&str>,
+) -> Vec<(&'static str, String)> {
+    if !is_postgresqls(driver) {
+        return Vec::new();
+    }
+    if let Some(mode) = settings.option("sslmode") {
+        // libpq looks for certificates in the user's home, where there seldom are any.
+        let is_verified = mode.starts_with("verify");
+        return match certificates {
+            Some(path) if is_verified && settings.option("pqopt").is_none() => {
+                vec![("pqopt", format!("sslrootcert={path}"))]
+            }
+            _ => Vec::new(),
+        };
+    }
+    if settings.is_loopback() {
+        return vec![("SSLmode", "prefer".to_owned())];
+    }
+    let host = settings.host.to_lowercase();
+    let is_public = facts
+        .publicly_certified
+        .iter()
+        .any(|end| host.ends_with(end));
+    match certificates {
+        Some(path) if is_public && settings.option("pqopt").is_none() => vec![
+            ("SSLmode", "verify-full".to_owned()),
+            ("pqopt", format!("sslrootcert={path}")),
+        ],
+        _ => vec![("SSLmode", "require".to_owned())],
+    }
+}
+
+/// The kind of what the server said, and what to do about it.
+fn refusal(state: &str, words: &str) -> Option<(SourceErrorKind, &'static str)> {
+    let says = |any: &[&str]| any.iter().any(|word| words.contains(word));
+    let is = |any: &[&str]| any.iter().any(|start| state.starts_with(start));
+    let refusal = if says(&[PARAMETER_ERROR]) {
+        (
+            SourceErrorKind::Refused,
+            "the value of pqopt in extra_options is no list of libpq's settings: write name='value' for a value with blanks",
+        )
+    } else if says(&["does not support SSL"]) {
+        (
+            SourceErrorKind::Refused,
+            "the server offers no TLS: let it, or give up protection with sslmode = \"disable\" in extra_options (insecure)",
+        )
+    } else if says(&[
+        "certificate verify failed",
+        "root certificate file",
+        "server certificate for",
+    ]) {
+        (
+            SourceErrorKind::Refused,
+            "the server's certificate is not trusted: name its authority's certificate with pqopt = \"sslrootcert=FILE\" in extra_options, together with sslmode = \"verify-full\"; sslmode = \"require\" does without (insecure)",
+        )
+    } else if says(&["row-level security", "row security"]) {
+        (SourceErrorKind::NoPrivilege, ROW_SECURITY_REMEDY)
+    } else if says(&["statement pooling mode"]) {
+        (
+            SourceErrorKind::Refused,
+            "the pooler in front of the source allows no transactions: set its pool_mode to transaction or session, or connect to the server itself",
+        )
+    } else if says(&[
+        "too many connections",
+        "too many clients",
+        "remaining connection slots",
+        "no more connections allowed",
+        "query_wait_timeout",
+    ]) || is(&["53300"])
+    {
+        (
+            SourceErrorKind::Unreachable,
+            "each running task holds one connection: lower max_parallel_tasks of the workers, or raise the role's CONNECTION LIMIT, the server's max_connections or the pooler's pool size",
+        )
+    } else if says(&["conflict with recovery"]) {
+        (
+            SourceErrorKind::Other,
+            "the standby had to apply changes of the primary to rows that the statement still read: set hot_standby_feedback = on or raise max_standby_streaming_delay on the standby, make partitions smaller (partitionSize), or migrate from the primary",
+        )
+    } else if is(&["25P03", "25P04"])
+        || says(&[
+            "idle-in-transaction timeout",
+            "idle transaction timeout",
+            "transaction timeout",
+        ])
+    {
+        (
+            SourceErrorKind::Other,
+            "the source or a pooler ended the transaction while the worker was waiting for the stage: raise its idle_transaction_timeout or transaction_timeout for this login, or make partitions smaller (partitionSize)",
+        )
+    } else if is(&["55P03"]) || says(&["lock timeout", "could not obtain lock"]) {
+        (
+            SourceErrorKind::Other,
+            "another session holds a lock on the table (ALTER, TRUNCATE, VACUUM FULL …): let that end first, or raise lock_timeout for this login",
+        )
+    } else if is(&["22021", "22P05"])
+        || says(&[
+            "invalid byte sequence for encoding",
+            "has no equivalent in encoding",
+        ])
+    {
+        (
+            SourceErrorKind::Encoding,
+            "mend the value, leave its row out with whereClauseCriteria, or migrate a view that reads the column in its true encoding",
+        )
+    } else if says(&["canceling statement due to user request"]) {
+        (
+            SourceErrorKind::Other,
+            "somebody at the source cancelled the statement; ask who runs it",
+        )
+    } else if says(&["authentication failed", "no pg_hba.conf entry"]) {
+        (
+            SourceErrorKind::Login,
+            "check username and password in the worker's configuration, and that this user may log in from here",
+        )
+    } else if is(&["57014"]) || says(&["statement timeout", "cancelled on user's request"]) {
+        (
+            SourceErrorKind::TimedOut,
+            "the statement took longer than the source allows this user; raise its statement_timeout",
+        )
+    } else if is(&["42501"]) || says(&["permission denied"]) {
+        (
+            SourceErrorKind::NoPrivilege,
+            "grant the source user SELECT on the table and USAGE on its schema",
+        )
+    } else if is(&["3D000", "3F000", "42P01", "42703"])
+        || (says(&["database \""]) && says(&["does not exist"]))
+    {
+        (
+            SourceErrorKind::NoSuchObject,
+            "check the names in the workflow and the database in the worker's configuration",
+        )
+    } else if is(&["57P0"])
+        || says(&[
+            "could not connect",
+            "Connection refused",
+            "server closed the connection",
+            "terminating connection",
+            "no connection to the server",
+            "could not translate host name",
+        ])
+    {
+        (
+            SourceErrorKind::Unreachable,
+            "check host and port in the worker's configuration, and that the source answers",
+        )
+    } else if says(&[
+        "cannot subtract infinite dates",
+        "cannot convert infinity",
+        "out of range",
+    ]) {
+        (
+            SourceErrorKind::Value,
+            "a value such as infinity has no form in Snowflake's type; make the target column VARCHAR (by columnTypeMappings where the target is to be created), or leave the rows out with whereClauseCriteria",
+        )
+    } else {
+        return None;
+    };
+    Some(refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::table::Platform;
+    use crate::platform::redshift::Redshift;
+    use std::collections::BTreeMap;
+
+    const POSTGRES: &str = "PostgreSQL Unicode";
+    const AMAZON: &str = "Amazon Redshift ODBC Driver (x64)";
+
+    fn settings(host: &str, options: &[(&str, &str)]) -> SourceSettings {
+        SourceSettings {
+            platform: Platform::Redshift,
+            host: host.into(),
+            port: 5439,
+            database: "d".into(),
+            username: "u".into(),
+            password: "p".to_owned().into(),
+            odbc_driver: None,
+            extra_options: options
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned().into()))
+                .collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    fn mode(settings: &SourceSettings, driver: &str, certificates: Option<&str>) -> String {
+        let keywords = tls_keywords(Redshift.odbc(), settings, driver, certificates);
+        let parts: Vec<String> = keywords.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        parts.join(";")
+    }
+
+    #[test]
+    fn what_leaves_the_machine_is_encrypted_and_a_public_certificate_verified() {
+        let cluster = settings("C.abc.us-west-2.redshift.amazonaws.com", &[]);
+        assert_eq!(
+            mode(&cluster, POSTGRES, Some("/c")),
+            "SSLmode=verify-full;pqopt=sslrootcert=/c"
+        );
+        assert_eq!(mode(&cluster, POSTGRES, None), "SSLmode=require");
+        assert_eq!(
+            mode(&settings("db.example.org", &[]), POSTGRES, Some("/c")),
+            "SSLmode=require"
+        );
+        // Another's domain does not become Amazon's by its beginning.
+        let other = settings("c.redshift.amazonaws.com.example.org", &[]);
+        assert_eq!(mode(&other, POSTGRES, Some("/c")), "SSLmode=require");
+        for host in ["localhost", "127.0.0.1", "::1", "/var/run/postgresql"] {
+            assert_eq!(
+                mode(&settings(host, &[]), POSTGRES, Some("/c")),
+                "SSLmode=prefer",
+                "{host}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_user_says_and_amazons_driver_are_left_alone() {
+        let host = "c.abc.us-west-2.redshift.amazonaws.com";
+        for word in ["sslmode", "SSLMode"] {
+            assert_eq!(
+                mode(&settings(host, &[(word, "disable")]), POSTGRES, Some("/c")),
+                ""
+            );
+            // libpq would look for the authority's certificate in the user's home only.
+            assert_eq!(
+                mode(
+                    &settings(host, &[(word, "verify-ca")]),
+                    "psqlODBC",
+                    Some("/c")
+                ),
+                "pqopt=sslrootcert=/c"
+            );
+            let own = settings(host, &[(word, "verify-full"), ("PQOPT", "x")]);
+            assert_eq!(mode(&own, POSTGRES, Some("/c")), "");
+        }
+        assert_eq!(mode(&settings(host, &[]), AMAZON, Some("/c")), "");
+        // Its own pqopt may name another certificate.
+        let own = settings(host, &[("pqopt", "sslrootcert=/mine")]);
+        assert_eq!(mode(&own, POSTGRES, Some("/c")), "SSLmode=require");
+    }
+
+    #[test]
+    fn the_servers_word_counts_more_than_the_settings() {
+        let protection = |host: &str, options: &[(&str, &str)], said| {
+            Redshift.protection(&settings(host, options), POSTGRES, None, said)
+        };
+        use Protection::*;
+        assert_eq!(protection("db.example.org", &[], None), Encrypted);
+        assert_eq!(protection("db.example.org", &[], Some(false)), Clear);
+        assert_eq!(protection("localhost", &[], None), Clear);
+        assert_eq!(protection("localhost", &[], Some(true)), Encrypted);
+        assert_eq!(
+            protection("h", &[("sslmode", "verify-ca")], Some(true)),
+            Verified
+        );
+        assert_eq!(protection("h", &[("sslmode", "disable")], None), Clear);
+        assert_eq!(
+            Redshift.protection(&settings("h", &[]), AMAZON, None, None),
+            Verified
+        );
+        assert_eq!(
+            Redshift.protection(&settings("h", &[]), "mine", None, None),
+            Clear
+        );
+        assert_eq!(
+            Redshift.protection(&settings("h", &[]), "psqlODBC", None, None),
+            Encrypted
+        );
+    }
+}

@@ -1,0 +1,418 @@
+//! Statements over the rows of a table.
+
+use super::PostgresLike;
+use super::checksum::{counted, text_checksum};
+use super::dates::Dates;
+use super::expressions::Sample;
+use super::keys::Keys;
+use crate::domain::table::{DateUnit, KeyColumn, KeyRange, SourceColumn, TableRef};
+use crate::platform::names::Names;
+use crate::platform::query::{Query, TextRow};
+use crate::platform::scope::Scope;
+use crate::platform::sql::{DateUnitRows, RangeSummary, Sql, SummaryStatements};
+use crate::types::{ColumnPlan, Fetch};
+use arrow::datatypes::DataType;
+
+/// The parts that statements over rows are made of.
+pub(in crate::platform) trait Rows: PostgresLike + Sized {
+    fn table(&self, table: &TableRef) -> String {
+        format!(
+            "{}.{}",
+            self.quote_name(&self.exact_name(&table.schema)),
+            self.quote_name(&self.exact_name(&table.table))
+        )
+    }
+
+    /// The user's piece stands where the user put it, blanks or not.
+    fn from(&self, scope: &Scope<'_>) -> String {
+        let only = match scope.modifiers.without_child_tables {
+            true => "ONLY ",
+            false => "",
+        };
+        let table = self.table(scope.table);
+        match &scope.modifiers.object {
+            Some(modifier) => format!("{only}{table} {}", modifier.trim()),
+            None => format!("{only}{table}"),
+        }
+    }
+
+    fn select(&self, scope: &Scope<'_>) -> String {
+        match &scope.modifiers.select {
+            Some(modifier) => format!("SELECT {}", modifier.trim()),
+            None => "SELECT".to_owned(),
+        }
+    }
+
+    /// All that bounds the scope, and `more`.
+    fn condition(&self, scope: &Scope<'_>, more: Vec<String>) -> String {
+        let mut terms = self.range_predicate(scope.key, scope.range);
+        terms.extend(
+            scope
+                .window
+                .iter()
+                .flat_map(|window| self.window_predicate(window)),
+        );
+        terms.extend(more);
+        self.where_text(terms, scope.where_clause)
+    }
+
+    /// The first row, in the key's order, that meets a condition: `shown` and each key column as text.
+    fn first_row(&self, scope: &Scope<'_>, shown: Option<&str>, condition: String) -> String {
+        // Ordered by what only the inner query calls as the user does: see `boundaries`.
+        let list = |text: &dyn Fn(usize, &KeyColumn) -> String| -> Vec<String> {
+            let key = scope.key.iter().enumerate();
+            key.map(|(i, c)| text(i, c)).collect()
+        };
+        let mut outer = vec!["firsts.shown".to_owned()];
+        outer.extend(list(&|i, _| format!("firsts.text_{i}")));
+        let mut inner = vec![format!("{} AS shown", shown.unwrap_or("NULL"))];
+        inner.extend(list(&|i, c| {
+            let name = self.quote_name(&c.name);
+            format!("{} AS text_{i}, {name} AS key_{i}", self.key_text(c, &name))
+        }));
+        let order = list(&|i, c| self.ordered(c, &format!("firsts.key_{i}")));
+        let order = if order.is_empty() {
+            String::new()
+        } else {
+            format!(" ORDER BY {}", order.join(", "))
+        };
+        format!(
+            "SELECT {} FROM ({} {} FROM {}{}) firsts{order} LIMIT 1",
+            outer.join(", "),
+            self.select(scope),
+            inner.join(", "),
+            self.from(scope),
+            self.condition(scope, vec![condition])
+        )
+    }
+
+    /// What keeps rows with a NULL in the key away.
+    fn without_null(&self, scope: &Scope<'_>) -> Vec<String> {
+        match scope.range {
+            // Whatever the catalog says of them.
+            KeyRange::Everything => scope
+                .key
+                .iter()
+                .map(|c| format!("{} IS NOT NULL", self.quote_name(&c.name)))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// See [`Sql::aggregate`].
+    fn aggregate_text(&self, scope: &Scope<'_>, aggregate: &str) -> String {
+        format!(
+            "{} CAST(({aggregate}\n) AS varchar) FROM {}{}",
+            self.select(scope),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        )
+    }
+
+    /// Counts the scope's rows. Never analyzed: 100 bytes a row is as good a guess as any.
+    fn counted_text(&self, scope: &Scope<'_>) -> String {
+        format!(
+            "{} count(*)::varchar, (count(*) * 100)::varchar FROM {}{}",
+            self.select(scope),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        )
+    }
+
+    /// See [`Sql::any_row`].
+    fn any_row_text(&self, scope: &Scope<'_>) -> String {
+        format!(
+            "{} 1 FROM {}{} LIMIT 1",
+            self.select(scope),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        )
+    }
+
+    fn where_text(&self, mut terms: Vec<String>, where_clause: Option<&str>) -> String {
+        // On a line of its own: the user's predicate may end in a comment.
+        terms.extend(where_clause.map(|predicate| format!("({predicate}\n)")));
+        if terms.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", terms.join(" AND "))
+        }
+    }
+}
+
+impl<P: PostgresLike> Rows for P {}
+
+impl<P: PostgresLike> Sql for P {
+    fn boundaries(&self, scope: &Scope<'_>, partitions: u64, share: Option<f64>) -> Query<TextRow> {
+        let key = scope.key;
+        // What the users' columns are called stands in the innermost query alone: no name of ours can meet one of theirs.
+        let list = |text: &dyn Fn(usize, &KeyColumn) -> String| {
+            let texts: Vec<String> = key.iter().enumerate().map(|(i, c)| text(i, c)).collect();
+            texts.join(", ")
+        };
+        let named = list(&|i, c| format!("{} AS key_{i}", self.quote_name(&c.name)));
+        let ordered = list(&|_, c| self.ordered(c, &self.quote_name(&c.name)));
+        let names = list(&|i, _| format!("tiles.key_{i}"));
+        let tile_ordered = list(&|i, c| self.ordered(c, &format!("tiles.key_{i}")));
+        let texts = list(&|i, c| {
+            let text = self.key_text(c, &format!("firsts.key_{i}"));
+            format!("{text} AS boundary_{i}")
+        });
+        let order = list(&|i, c| self.ordered(c, &format!("firsts.key_{i}")));
+        let mut more = self.without_null(scope);
+        let mut from = self.from(scope);
+        match share.map(|share| self.sample(share)) {
+            Some(Sample::Clause(clause)) => from = format!("{from} {clause}"),
+            Some(Sample::Condition(condition)) => more.push(condition),
+            None => {}
+        }
+        Query::cells(format!(
+            "SELECT {texts} FROM (SELECT {names}, tiles.tile, row_number() OVER (PARTITION BY tiles.tile ORDER BY {tile_ordered}) AS place FROM \
+             ({} {named}, ntile({partitions}) OVER (ORDER BY {ordered}) AS tile FROM {from}{}) tiles) firsts \
+             WHERE firsts.place = 1 AND firsts.tile > 1 ORDER BY {order}",
+            self.select(scope),
+            self.condition(scope, more),
+        ))
+    }
+
+    fn date_units(
+        &self,
+        scope: &Scope<'_>,
+        column: &KeyColumn,
+        unit: DateUnit,
+    ) -> Query<DateUnitRows> {
+        Dates::units(self, scope, column, unit)
+    }
+
+    fn unit_boundaries(
+        &self,
+        scope: &Scope<'_>,
+        column: &KeyColumn,
+        unit: DateUnit,
+        rows: u64,
+    ) -> Query<TextRow> {
+        Dates::boundaries(self, scope, column, unit, rows)
+    }
+
+    fn longest(
+        &self,
+        scope: &Scope<'_>,
+        expressions: &[&str],
+        encoding: &str,
+    ) -> Query<Vec<usize>> {
+        let is_sent_as_stored = self.sends_as_stored(encoding);
+        let octet_length = self.function("octet_length");
+        let bytes = |expression: &str| {
+            if is_sent_as_stored {
+                format!("{octet_length}({expression})")
+            } else {
+                // What the conversion adds: of a char its blanks count, and a cast would take them.
+                let text = format!("CAST({expression} AS varchar)");
+                let convert_to = self.function("convert_to");
+                format!(
+                    "{octet_length}({expression}) + {octet_length}({convert_to}({text}, 'UTF8')) - {octet_length}({text})"
+                )
+            }
+        };
+        let longest: Vec<String> = expressions
+            .iter()
+            .map(|e| format!("CAST(COALESCE(max({}), 0) AS varchar)", bytes(e)))
+            .collect();
+        let sql = format!(
+            "{} {} FROM {}{}",
+            self.select(scope),
+            longest.join(", "),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        );
+        Query::new(sql, |row| {
+            row.into_iter().map(|cell| cell?.parse().ok()).collect()
+        })
+    }
+
+    fn row_with_bytes(
+        &self,
+        scope: &Scope<'_>,
+        expression: &str,
+        hex: &str,
+    ) -> Option<Query<TextRow>> {
+        let [decode, convert_to, encoding] =
+            ["decode", "convert_to", "getdatabaseencoding"].map(|name| self.function(name));
+        let holds = format!(
+            "position({decode}('{hex}', 'hex') IN {convert_to}(CAST({expression} AS varchar), {encoding}())) > 0"
+        );
+        Some(Query::new(self.first_row(scope, None, holds), |mut row| {
+            // What is shown of the value, and here is NULL.
+            (!row.is_empty()).then(|| row.split_off(1))
+        }))
+    }
+
+    fn row_outside_years(&self, scope: &Scope<'_>, column: &ColumnPlan) -> Option<Query<TextRow>> {
+        let name = self.quote_name(&column.source_name);
+        // A text without a type of its own takes the column's.
+        let (text, zone) = match (&column.fetch, &column.data_type) {
+            (Fetch::EpochDays, _) => (self.date(&name), ""),
+            (_, DataType::Timestamp(_, Some(_))) => (self.timestamptz(&name), " 00:00:00+00"),
+            _ => (self.timestamp(&name), ""),
+        };
+        let outside = format!("({name} < '0001-01-01{zone}' OR {name} >= '10000-01-01{zone}')");
+        Some(Query::cells(self.first_row(scope, Some(&text), outside)))
+    }
+
+    fn aggregate(&self, scope: &Scope<'_>, aggregate: &str) -> Query<Option<String>> {
+        Query::value(self.aggregate_text(scope, aggregate))
+    }
+
+    fn count(&self, scope: &Scope<'_>) -> Query<u64> {
+        Query::new(self.aggregate_text(scope, "count(*)"), |row| {
+            row.into_iter().next()??.parse().ok()
+        })
+    }
+
+    fn maximum(&self, scope: &Scope<'_>, column: &KeyColumn) -> Query<Option<String>> {
+        let maximum = format!("max({})", self.quote_name(&column.name));
+        Query::value(format!(
+            "{} {} FROM {}{}",
+            self.select(scope),
+            self.key_text(column, &maximum),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        ))
+    }
+
+    fn any_row(&self, scope: &Scope<'_>) -> Query<()> {
+        Query::existence(self.any_row_text(scope))
+    }
+
+    fn checksum_aggregates(&self, columns: &[SourceColumn]) -> Vec<String> {
+        let rows = self.row_checksum(columns);
+        rows.into_iter()
+            .chain([text_checksum(self, columns)])
+            .collect()
+    }
+
+    fn counted_aggregate(&self, expression: &str) -> String {
+        counted(expression, "")
+    }
+
+    fn partition_summary(
+        &self,
+        scope: &Scope<'_>,
+        ranges: &[KeyRange],
+        aggregates: &[&str],
+    ) -> SummaryStatements {
+        // As a number, not as text: rows are grouped by it.
+        let mut list = vec![
+            self.bucket(scope.key, ranges),
+            "CAST(count(*) AS varchar)".to_owned(),
+        ];
+        list.extend(
+            aggregates
+                .iter()
+                .map(|aggregate| format!("CAST(({aggregate}\n) AS varchar)")),
+        );
+        let sql = format!(
+            "{} {} FROM {}{} GROUP BY 1",
+            self.select(scope),
+            list.join(", "),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        );
+        let [before, after] = match self.around_summary() {
+            Some([before, after]) => [Some(before), Some(after)],
+            None => [None, None],
+        };
+        SummaryStatements {
+            before,
+            query: Query::new(sql, range_summary),
+            after,
+        }
+    }
+
+    fn extraction(&self, scope: &Scope<'_>, columns: &[ColumnPlan]) -> String {
+        let list: Vec<String> = columns
+            .iter()
+            .map(|c| format!("{} AS {}", c.expression, c.file_name))
+            .collect();
+        format!(
+            "{} {} FROM {}{}",
+            self.select(scope),
+            list.join(", "),
+            self.from(scope),
+            self.condition(scope, Vec::new())
+        )
+    }
+}
+
+fn range_summary(row: TextRow) -> Option<RangeSummary> {
+    let mut cells = row.into_iter();
+    let range = cells.next()??.parse().ok()?;
+    let rows = cells.next()??.parse().ok()?;
+    Some(RangeSummary {
+        range,
+        rows,
+        aggregate: cells.next().flatten().unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::table::{KeyKind, QueryModifiers, WrittenName};
+    use crate::platform::redshift::Redshift;
+    use crate::platform::types::Types;
+
+    fn column(name: &str, kind: KeyKind, nullable: bool) -> KeyColumn {
+        KeyColumn {
+            name: name.to_owned(),
+            kind,
+            nullable,
+            bytewise: false,
+        }
+    }
+
+    #[test]
+    fn the_first_time_outside_the_years_is_looked_for_in_the_range_alone() {
+        let name = |text: &str| WrittenName(text.to_owned());
+        let table = TableRef {
+            database: name("d"),
+            schema: name("s"),
+            table: name("t"),
+        };
+        let key = [column("k", KeyKind::Integer, false)];
+        let range = KeyRange::Between {
+            lower: Some(vec!["5".into()]),
+            upper: None,
+        };
+        let at = SourceColumn {
+            name: "at".to_owned(),
+            type_name: "date".to_owned(),
+            ..SourceColumn::default()
+        };
+        assert_eq!(
+            Redshift
+                .row_outside_years(
+                    &Scope {
+                        table: &table,
+                        key: &key,
+                        range: &range,
+                        window: None,
+                        where_clause: Some("x > 1 -- y"),
+                        modifiers: &QueryModifiers::default(),
+                    },
+                    &Redshift.plan_column(&at, 0, None).plan
+                )
+                .expect("a query")
+                .sql,
+            "SELECT firsts.shown, firsts.text_0 FROM (SELECT COALESCE(to_char(\"at\", 'YYYY-MM-DD') || CASE WHEN \"at\" < '0001-01-01' THEN ' BC' ELSE '' END, \
+             CAST(\"at\" AS varchar)) AS shown, CAST(\"k\" AS varchar) AS text_0, \"k\" AS key_0 FROM \"s\".\"t\" WHERE \"k\" >= 5 \
+             AND (\"at\" < '0001-01-01' OR \"at\" >= '10000-01-01') AND (x > 1 -- y\n)) firsts ORDER BY firsts.key_0 LIMIT 1"
+        );
+    }
+
+    #[test]
+    fn a_predicate_that_ends_in_a_comment_does_not_swallow_the_rest() {
+        let text = Redshift.where_text(vec!["a = 1".to_owned()], Some("b > 2 -- new ones"));
+        assert_eq!(text, " WHERE a = 1 AND (b > 2 -- new ones\n)");
+    }
+}
