@@ -30,9 +30,6 @@ pub enum UseOfKey {
 /// What the configuration has to know of a platform. It is known of platforms that are not supported yet too, so that
 /// a file that serves others as well can be read.
 pub trait Settings: Send + Sync {
-    /// What people call it.
-    fn display_name(&self) -> &'static str;
-
     /// The TCP port when the file names none.
     fn default_port(&self) -> u16;
 

@@ -8,7 +8,7 @@ use crate::platform::catalog::{
     Relative, ServerFacts,
 };
 use crate::platform::postgres_family::relations::{self, COLUMNS, Parts, estimate, of_table};
-use crate::platform::postgres_family::{Rows, clock, literals};
+use crate::platform::postgres_family::{Parts as _, clock, literals};
 use crate::platform::query::Query;
 use crate::platform::scope::Scope;
 

@@ -8,7 +8,7 @@ use crate::platform::postgres_family::counted;
 /// By PostgreSQL's own hash of a row, from version 14 on. That is linear in the hashes of its columns: so it is
 /// hashed again.
 pub(super) fn of_rows(columns: &[SourceColumn]) -> String {
-    let values: Vec<String> = columns.iter().map(|c| hashed(c)).collect();
+    let values: Vec<String> = columns.iter().map(hashed).collect();
     counted(
         &format!(
             "sum(pg_catalog.hashint8extended(pg_catalog.hash_record_extended(ROW({}), 0), 1))",

@@ -6,10 +6,6 @@ use crate::platform::postgres_family::odbc;
 use crate::platform::settings::Settings;
 
 impl Settings for Postgres {
-    fn display_name(&self) -> &'static str {
-        "PostgreSQL"
-    }
-
     fn default_port(&self) -> u16 {
         5432
     }

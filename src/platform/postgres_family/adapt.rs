@@ -2,7 +2,7 @@
 //! it. What no way leads to, [`load_expression`](crate::target::TargetTable::load_expression) refuses.
 
 use super::expressions::{Expressions, as_varchar};
-use super::types::{DECIMAL_TEXT, LARGE_OBJECTS, MICROSECONDS, SHORT_TEXT};
+use super::mapping::{DECIMAL_TEXT, LARGE_OBJECTS, MICROSECONDS, SHORT_TEXT};
 use crate::domain::table::{SourceColumn, TypeClass};
 use crate::types::array_value::Form;
 use crate::types::json::Root;

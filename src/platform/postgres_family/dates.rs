@@ -3,7 +3,7 @@
 use super::PostgresLike;
 use super::expressions::in_utc;
 use super::keys::Keys;
-use super::rows::Rows;
+use super::parts::Parts;
 use crate::domain::table::{DateUnit, KeyColumn, KeyKind};
 use crate::platform::names::Names;
 use crate::platform::query::{Query, TextRow, texts};

@@ -69,7 +69,11 @@ pub(in crate::platform) trait Expressions: Send + Sync {
     }
 
     /// How a column of a type that only this platform has travels.
-    fn own_mapping(&self, _column: &SourceColumn, _quoted: &str) -> Option<super::types::Mapping> {
+    fn own_mapping(
+        &self,
+        _column: &SourceColumn,
+        _quoted: &str,
+    ) -> Option<super::mapping::Mapping> {
         None
     }
 

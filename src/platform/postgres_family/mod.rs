@@ -10,8 +10,11 @@ pub(super) mod columns;
 mod dates;
 mod expressions;
 mod keys;
+mod mapping;
 mod names;
 pub(super) mod odbc;
+mod parts;
+mod refusals;
 pub(super) mod relations;
 mod rows;
 mod session;
@@ -19,11 +22,11 @@ mod types;
 
 pub(super) use checksum::counted;
 pub(super) use expressions::{Expressions, Sample, as_varchar, in_utc};
+pub(super) use mapping::Mapping;
 pub(super) use names::literals;
 pub(super) use odbc::OdbcFacts;
-pub(super) use rows::Rows;
+pub(super) use parts::Parts;
 pub(super) use session::{cursor, millis};
-pub(super) use types::Mapping;
 
 /// A platform of the family.
 pub(super) trait PostgresLike: Expressions + 'static {

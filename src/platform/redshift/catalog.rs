@@ -8,7 +8,7 @@ use crate::platform::catalog::{
     ServerFacts,
 };
 use crate::platform::postgres_family::relations::{self, Parts, estimate, of_table};
-use crate::platform::postgres_family::{Rows, clock, literals};
+use crate::platform::postgres_family::{Parts as _, clock, literals};
 use crate::platform::query::{Query, cells, texts};
 use crate::platform::scope::Scope;
 

@@ -10,10 +10,6 @@ const fn key(name: &'static str, use_of: UseOfKey) -> OwnKey {
 }
 
 impl Settings for Redshift {
-    fn display_name(&self) -> &'static str {
-        "Amazon Redshift"
-    }
-
     fn default_port(&self) -> u16 {
         5439
     }

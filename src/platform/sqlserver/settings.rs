@@ -17,10 +17,6 @@ const ENCRYPT: &[(&str, &str)] = &[
 ];
 
 impl Settings for SqlServer {
-    fn display_name(&self) -> &'static str {
-        "Microsoft SQL Server"
-    }
-
     fn default_port(&self) -> u16 {
         1433
     }
