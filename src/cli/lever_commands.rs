@@ -2,7 +2,8 @@
 
 use super::Ending;
 use super::arguments::LeverArguments;
-use super::commands::{COMMAND_LOGS, catalog, no_signals, no_such_workflow};
+use super::inputs::{COMMAND_LOGS, catalog, no_signals};
+use super::workflow_commands::no_such_workflow;
 use crate::app::AppError;
 use crate::app::requests::{self, Steered};
 use crate::checkpoint::SteeredTable;

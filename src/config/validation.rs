@@ -2,6 +2,7 @@
 
 use super::findings::Findings;
 use super::schema::snake_case;
+use crate::domain::problem::Code;
 use serde_json::Value;
 
 /// Keys of their top level that no migration has.
@@ -46,7 +47,7 @@ pub(super) fn refuse(file: &Value, findings: &mut Findings) -> bool {
     };
     findings.problem(
         key,
-        "this is a file of data validation, which is not supported yet: this program moves tables, and compares what it has loaded with what it has extracted; write a migration workflow (the platform is named by --source-platform), and validate with the tool that the file is for",
+        Code::DATA_VALIDATION.says("this is a file of data validation, which is not supported yet: this program moves tables, and compares what it has loaded with what it has extracted; write a migration workflow (the platform is named by --source-platform), and validate with the tool that the file is for"),
     );
     true
 }

@@ -8,6 +8,7 @@ use super::schema::{SCHEMA_REFERENCE, WORKFLOW};
 use super::shape::Shape;
 use super::table::{DEFAULTS, Merged, TableCheck, wants_intervals};
 use super::validation;
+use crate::domain::problem::{Code, Problem};
 use crate::domain::spec::{CleanUp, Preflight, Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef};
 use crate::types::snowflake_name::exact_name;
@@ -25,7 +26,7 @@ pub struct WorkflowFile {
     /// The tables, in the file's order.
     pub tables: Vec<TableSpec>,
     /// What users should know, though it is no mistake.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Problem>,
 }
 
 /// What the command line says of a workflow.
@@ -117,7 +118,10 @@ fn check(
         _ => Vec::new(),
     };
     if tables.is_empty() && !findings.has_problem_at_or_above("tables") {
-        findings.problem("tables", "there is no table; add at least one");
+        findings.problem(
+            "tables",
+            Code::MISSING_KEY.says("there is no table; add at least one"),
+        );
     }
     let mut checks = TableCheck {
         platform,
@@ -150,7 +154,7 @@ fn check(
         merged_tables.push(Value::Object(merged));
     }
     checks.findings.subject = None;
-    checks.tell_inherited();
+    checks.report_inherited();
     duplicates(&specs, findings);
     whole_workflow(&workflow, &mut specs, findings);
     let affinity = text_at(&workflow, "affinity").map(str::to_owned);
@@ -228,14 +232,17 @@ fn duplicates(specs: &[Option<TableSpec>], findings: &mut Findings) {
     for (index, spec) in specs.iter().enumerate() {
         let Some(spec) = spec else { continue };
         if let Some(first) = seen.insert(exact(&spec.target), index) {
+            let what = format!(
+                "table {}.{}: its target {} is the target of tables[{first}] as well",
+                shown(&spec.source.schema.0),
+                shown(&spec.source.table.0),
+                shown(&spec.target.to_string()),
+            );
             findings.problem(
                 &format!("tables[{index}].target"),
-                format!(
-                    "table {}.{}: its target {} is the target of tables[{first}] as well; give each table its own",
-                    shown(&spec.source.schema.0),
-                    shown(&spec.source.table.0),
-                    shown(&spec.target.to_string()),
-                ),
+                Code::SHARED_TARGET
+                    .problem(what)
+                    .hint("give each table its own"),
             );
         }
     }

@@ -116,7 +116,7 @@ impl<'a> Prepared<'a> {
             OrchestratorSupervisor::spawn(None, OrchestratorSupervisor, settings)
                 .await
                 .map_err(|error| {
-                    AppError::Internal(format!("the orchestrator's actors did not start: {error}"))
+                    AppError::internal(format!("the orchestrator's actors did not start: {error}"))
                 })?;
         Ok(Orchestrator {
             supervisor,
@@ -164,9 +164,7 @@ impl Orchestrator {
     /// Resolves when the orchestrator has given up by itself.
     pub async fn ended(&mut self) -> AppError {
         let _ = (&mut self.handle).await;
-        AppError::Internal(
-            "the orchestrator gave up: its services keep failing (see its log)".to_owned(),
-        )
+        AppError::internal("the orchestrator gave up: its services keep failing (see its log)")
     }
 
     /// Gives the leases back and stops. No transaction is left open, also not by actors that have given up.

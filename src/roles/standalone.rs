@@ -11,6 +11,7 @@ use crate::checkpoint::{
 use crate::config::orchestrator::OrchestratorConfig;
 use crate::config::worker::WorkerConfig;
 use crate::domain::WorkflowId;
+use crate::domain::problem::Code;
 use crate::snowflake::{Connection, SnowflakeClient};
 
 /// What both roles in one process need.
@@ -123,21 +124,32 @@ fn refuse_ended(found: &NamedWorkflow) -> Result<(), AppError> {
     if !found.phase.is_terminal() {
         return Ok(());
     }
-    Err(AppError::Refused(format!(
-        "the workflow {0} is {1} already: look at it with `snowhaul workflow status {0}`, let what failed run again with `snowhaul workflow retry {0}` and then this command, or choose another name",
-        found.name,
-        found.phase.as_str().to_lowercase()
-    )))
+    let phase = found.phase.as_str().to_lowercase();
+    Err(AppError::refused(
+        Code::WORKFLOW_ENDED
+            .problem(format!("the workflow {} is {phase} already", found.name))
+            .hint(format!(
+                "look at it with `snowhaul workflow status {0}`, run again what failed with `snowhaul workflow retry {0}` and then this command, or choose another name",
+                found.name
+            )),
+    ))
 }
 
 fn refuse_another(found: &NamedWorkflow, workflow: &NewWorkflow) -> Result<(), AppError> {
     if found.is_same(workflow) {
         return Ok(());
     }
-    Err(AppError::Refused(format!(
-        "a workflow named {0} exists with another configuration; nothing was begun, and nothing was written: go on with the file that it was created from (`snowhaul workflow status {0}` tells how far it is), or choose another name",
-        found.name
-    )))
+    Err(AppError::refused(
+        Code::WORKFLOW_NAME_TAKEN
+            .problem(format!(
+                "a workflow named {} exists with another configuration, so nothing was begun and nothing was written",
+                found.name
+            ))
+            .hint(format!(
+                "continue with the file that it was created from (`snowhaul workflow status {}` shows how far it is), or choose another name",
+                found.name
+            )),
+    ))
 }
 
 /// What is said of other workflows that this run goes on with.

@@ -110,7 +110,7 @@ impl<'a> PreparedWorker<'a> {
         let (supervisor, handle) = WorkerSupervisor::spawn(None, WorkerSupervisor, settings)
             .await
             .map_err(|error| {
-                AppError::Internal(format!("the worker's actors did not start: {error}"))
+                AppError::internal(format!("the worker's actors did not start: {error}"))
             })?;
         Ok(Worker {
             supervisor,
@@ -133,7 +133,7 @@ impl Worker {
     /// Resolves when the worker has given up by itself.
     pub async fn ended(&mut self) -> AppError {
         let _ = (&mut self.handle).await;
-        AppError::Internal("the worker gave up: its services keep failing (see its log)".to_owned())
+        AppError::internal("the worker gave up: its services keep failing (see its log)")
     }
 
     /// Finishes or hands back the tasks, and stops: within 20 s. No transaction is left open, also not by actors that have

@@ -4,36 +4,29 @@ use super::answer::{Answer, Row};
 use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
 use super::http::Reply;
+use super::lease::{
+    LOADS, Lease, METADATA, PooledSession, RESPONSE_TIMEOUT, SessionKind, query_tag,
+};
 use super::moment::Moment;
+use super::reserved::Reserved;
 use super::session::Session;
 use super::session_parameters::at_login;
 use super::statement::Statement;
 use super::transaction::{OpenTransactions, Transaction};
 use crate::failpoint::{Step, step};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::time::Duration;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// Sessions of one process at most.
 const MAX_SESSIONS: usize = 24;
 /// How long a statement that is cancelled may take to end.
 pub(super) const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
-/// How long an answer may take; then the statement counts as lost, and whoever asked asks again. Statements on the
-/// metadata take milliseconds, but may wait for a warehouse that is resumed.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
-/// A COPY INTO of a thousand files may take hours.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// Sessions that nobody used for so long are closed.
 const UNUSED_SESSION: Duration = Duration::from_secs(600);
-
-/// The tag that names snowhaul's statements in Snowflake's query history.
-pub(super) fn query_tag(role: &str) -> String {
-    json!({"application": "snowhaul", "version": env!("CARGO_PKG_VERSION"), "role": role})
-        .to_string()
-}
 
 /// A client with its sessions; cheap to clone.
 #[derive(Clone)]
@@ -50,69 +43,6 @@ struct Shared {
     accepted: AtomicBool,
     transactions: OpenTransactions,
     permits: Arc<Semaphore>,
-}
-
-/// What a client's sessions are like.
-#[derive(Clone, Copy)]
-struct SessionKind {
-    /// How long an answer may take.
-    timeout: Duration,
-    /// Whether a statement outside a transaction is committed by itself.
-    autocommit: bool,
-    /// Whether the role that it is for has logged in before.
-    serves_role: bool,
-}
-
-const METADATA: SessionKind = SessionKind {
-    timeout: RESPONSE_TIMEOUT,
-    autocommit: true,
-    serves_role: false,
-};
-
-const LOADS: SessionKind = SessionKind {
-    timeout: LOAD_TIMEOUT,
-    autocommit: true,
-    serves_role: true,
-};
-
-struct PooledSession {
-    session: Session,
-    since: Moment,
-    used: Moment,
-}
-
-/// A session that somebody has to himself.
-pub(super) struct Lease {
-    pooled: PooledSession,
-    timeout: Duration,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Lease {
-    /// Runs a statement and answers its result. By `request`, its id, [`Self::cancel`] finds it.
-    pub(super) async fn run(
-        &self,
-        request: Uuid,
-        statement: &Statement<'_>,
-    ) -> Result<Answer, SnowflakeError> {
-        let began = Instant::now();
-        let run = self.pooled.session.run(request, statement, self.timeout);
-        // What waits for a statement stands in many futures: it is kept small.
-        let result = Box::pin(run).await;
-        let head: String = statement.sql.chars().take(120).collect();
-        tracing::debug!(
-            ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            ok = result.is_ok(),
-            statement = head.replace('\n', " "),
-            "statement"
-        );
-        result
-    }
-
-    /// Asks that a statement that runs here ends.
-    pub(super) async fn cancel(&self, request: Uuid) {
-        self.pooled.session.cancel(request).await;
-    }
 }
 
 impl SnowflakeClient {
@@ -310,6 +240,11 @@ impl SnowflakeClient {
         Err(error)
     }
 
+    /// Whether a statement outside a transaction is committed by itself.
+    pub(super) fn is_autocommit(&self) -> bool {
+        self.shared.sessions.autocommit
+    }
+
     pub(super) fn transactions(&self) -> &OpenTransactions {
         &self.shared.transactions
     }
@@ -416,59 +351,6 @@ impl SnowflakeClient {
             .await
             .map_err(placed)?;
         Ok(session)
-    }
-}
-
-/// A session that is held for statements before a transaction. It is thrown away unless [`Self::begin`] makes a
-/// transaction of it: nobody knows what it has left open.
-pub struct Reserved {
-    client: SnowflakeClient,
-    lease: Lease,
-    tag: String,
-}
-
-impl Reserved {
-    /// Runs a statement and answers its rows.
-    ///
-    /// # Errors
-    /// As [`SnowflakeError`] says.
-    pub async fn query<'a>(
-        &self,
-        statement: impl Into<Statement<'a>>,
-    ) -> Result<Vec<Row>, SnowflakeError> {
-        let statement = statement.into();
-        let statement = statement.tagged(Some(&self.tag));
-        Ok(self.lease.run(Uuid::new_v4(), &statement).await?.rows)
-    }
-
-    /// Runs a statement that changes something, and answers its rows.
-    ///
-    /// # Errors
-    /// As [`Self::query`].
-    pub async fn run_step<'a>(
-        &self,
-        at: Step,
-        statement: impl Into<Statement<'a>>,
-    ) -> Result<Vec<Row>, SnowflakeError> {
-        step(at, self.query(statement)).await
-    }
-
-    /// Begins a transaction on this session.
-    ///
-    /// # Errors
-    /// As [`Self::query`].
-    pub async fn begin(self, at: Step) -> Result<Transaction, SnowflakeError> {
-        let open = self.client.transactions().enter().await?;
-        if !self.client.shared.sessions.autocommit {
-            self.query("ALTER SESSION SET AUTOCOMMIT = FALSE").await?;
-        }
-        step(at, self.query("BEGIN")).await?;
-        Ok(Transaction::new(
-            self.client,
-            self.lease,
-            open,
-            Some(&self.tag),
-        ))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong with Snowflake, and what it means for the caller.
 
+use crate::domain::problem::{Code, Problem};
 use crate::domain::retry::Failure;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +32,24 @@ pub enum Kind {
     /// Snowflake's own trouble, or a code without a known meaning. It may pass, so it is tried again, but not for ever:
     /// most codes are documented nowhere, above all those of hybrid tables.
     Unknown,
+}
+
+impl Kind {
+    /// The code of errors of this kind.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Login => Code::SNOWFLAKE_LOGIN,
+            Self::Unreachable => Code::SNOWFLAKE_UNREACHABLE,
+            Self::SessionExpired | Self::Cancelled => Code::STATEMENT_INTERRUPTED,
+            Self::Locked => Code::LOCKED,
+            Self::Held => Code::WAREHOUSE_UNAVAILABLE,
+            Self::NoSuchObject => Code::OBJECT_NOT_FOUND,
+            Self::NoPrivilege => Code::PRIVILEGE_MISSING,
+            Self::Rejected => Code::VALUE_REJECTED,
+            Self::Refused => Code::STATEMENT_REFUSED,
+            Self::Unknown => Code::SNOWFLAKE_UNEXPLAINED,
+        }
+    }
 }
 
 const LOGIN_REMEDY: &str = "; check the user and its password, token or key in the connection";
@@ -209,6 +228,11 @@ impl SnowflakeError {
             state: None,
             in_doubt: false,
         }
+    }
+
+    /// The error as a problem, without a place.
+    pub fn problem(&self) -> Problem {
+        self.kind.code().problem(&self.message)
     }
 
     /// Whether waiting may help.

@@ -2,8 +2,9 @@
 //! dropped it. What is left open holds its locks until Snowflake ends it as idle, after five minutes.
 
 use super::answer::Row;
-use super::client::{CANCEL_PATIENCE, Lease, SnowflakeClient, rows_affected};
+use super::client::{CANCEL_PATIENCE, SnowflakeClient, rows_affected};
 use super::error::SnowflakeError;
+use super::lease::Lease;
 use super::statement::Statement;
 use crate::failpoint::{Step, step};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,6 +2,7 @@
 
 use super::{Session, cause};
 use crate::app::doctor::finding::{Cause, Finding};
+use crate::domain::problem::Code;
 use crate::snowflake::connection::{Connection, Credentials};
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Answer, Row, SnowflakeClient};
@@ -28,8 +29,7 @@ pub(super) fn describe(connection: &Connection, findings: &mut Vec<Finding>) {
     );
     findings.push(Finding::ok("connection", place));
     for warning in &connection.warnings {
-        let (what, remedy) = warning.split_once("; ").unwrap_or((warning, ""));
-        findings.push(Finding::warn("connection", what, remedy));
+        findings.push(Finding::noted("connection", warning));
     }
 }
 
@@ -74,14 +74,14 @@ pub(super) async fn log_in(
     ));
     findings.push(if role.is_empty() {
         Finding::fail(
-            "role",
+            "role", Code::ROLE_UNSUITABLE,
             Cause::Other,
             "the session has no role",
             "name a role in the connection: role = \"…\"",
         )
     } else if ADMINISTRATORS.contains(&role.as_str()) {
         Finding::warn(
-            "role",
+            "role", Code::ROLE_UNSUITABLE,
             format!("{role}, which may do far more than snowhaul needs"),
             "make a role of its own (docs/security.md, \"Roles and grants\") and name it in the connection",
         )
@@ -110,7 +110,7 @@ fn refused_login(error: &crate::snowflake::SnowflakeError) -> Finding {
         Kind::Refused if error.code.is_none() => Cause::Configuration,
         _ => cause(error),
     };
-    Finding::fail("login", cause, &error.message, remedy)
+    Finding::fail("login", error.kind.code(), cause, &error.message, remedy)
 }
 
 /// How far a server's clock is from this machine's, half of the round trip being uncertain.
@@ -123,6 +123,7 @@ pub(super) fn clock(
     let Some(server) = server_seconds else {
         return Finding::warn(
             "clock",
+            Code::CLOCK_SKEW,
             format!("{whose} clock was not told"),
             "compare the clocks by hand",
         );
@@ -134,6 +135,7 @@ pub(super) fn clock(
         let side = if skew > 0.0 { "ahead of" } else { "behind" };
         Finding::warn(
             "clock",
+            Code::CLOCK_SKEW,
             format!(
                 "this machine is {:.0} s {side} {whose} clock; leases do not depend on it, key-pair logins and the times of logs do",
                 skew.abs()
@@ -163,6 +165,7 @@ pub(super) async fn warehouse(
         Err(error) => {
             findings.push(Finding::fail(
                 "warehouse",
+                error.kind.code(),
                 cause(&error),
                 &error.message,
                 "try again",
@@ -187,7 +190,13 @@ pub(super) async fn warehouse(
                 "name one in the connection: warehouse = \"…\"".to_owned(),
             ),
         };
-        findings.push(Finding::fail("warehouse", Cause::Other, message, remedy));
+        findings.push(Finding::fail(
+            "warehouse",
+            Code::WAREHOUSE_UNAVAILABLE,
+            Cause::Other,
+            message,
+            remedy,
+        ));
         return None;
     };
     let sql = format!("SHOW WAREHOUSES LIKE {}", exactly(&current));
@@ -206,6 +215,7 @@ pub(super) async fn warehouse(
         Some((state, false)) if state == "SUSPENDED" => (
             Finding::fail(
                 "warehouse",
+                Code::WAREHOUSE_UNAVAILABLE,
                 Cause::Other,
                 format!("{current} is suspended and does not resume by itself"),
                 format!("ALTER WAREHOUSE {} SET AUTO_RESUME = TRUE", quote(&current)),
@@ -239,6 +249,7 @@ pub(super) async fn tokens(
         Ok(answer) => findings.extend(ends_of_tokens(&answer, Utc::now())),
         Err(error) if is_token => findings.push(Finding::warn(
             "token",
+            Code::TOKEN_EXPIRY,
             format!("it is not told when it ends: {}", error.message),
             "see its expires_at yourself: SHOW USER PROGRAMMATIC ACCESS TOKENS",
         )),
@@ -266,6 +277,7 @@ fn ends_of_tokens(answer: &Answer, now: DateTime<Utc>) -> Option<Finding> {
     Some(if is_soon {
         Finding::warn(
             "token",
+            Code::TOKEN_EXPIRY,
             told,
             "make the next one in time (docs/security.md, \"Programmatic access tokens\"); a file at token_file_path is read again at each login",
         )

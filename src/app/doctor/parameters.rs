@@ -3,6 +3,7 @@
 
 use super::{Examination, Session};
 use crate::app::doctor::finding::{Cause, Finding};
+use crate::domain::problem::Code;
 use crate::snowflake::session_parameters::PINNED;
 use crate::snowflake::{Answer, Connection, SnowflakeClient};
 use crate::types::snowflake_name::quote;
@@ -89,7 +90,8 @@ pub(super) async fn check(session: &Session, findings: &mut Vec<Finding>) {
         Ok(answer) => answer,
         Err(error) => {
             let message = format!("they cannot be read: {}", error.message);
-            findings.push(Finding::warn(CHECK, message, "try again"));
+            let code = error.kind.code();
+            findings.push(Finding::warn(CHECK, code, message, "try again"));
             return;
         }
     };
@@ -108,6 +110,7 @@ pub(super) async fn check(session: &Session, findings: &mut Vec<Finding>) {
             .collect();
         findings.push(Finding::fail(
             CHECK,
+            Code::SESSION_PARAMETERS,
             Cause::Other,
             format!(
                 "the account does not take what the login sets: {}",
@@ -122,6 +125,7 @@ pub(super) async fn check(session: &Session, findings: &mut Vec<Finding>) {
     if !odd.is_empty() {
         findings.push(Finding::warn(
             CHECK,
+            Code::SESSION_PARAMETERS,
             told(&odd),
             "nothing is wrong today; if the account's values change, these may",
         ));
@@ -160,13 +164,14 @@ pub(super) async fn warehouse(
     {
         findings.push(Finding::warn(
             "warehouse",
+            Code::WAREHOUSE_SETTINGS,
             format!("{name} ends statements after {there} s, and a load may take {ours} s"),
             format!("ALTER WAREHOUSE {name} SET {timeout} = {ours}"),
         ));
     }
     if let Some(there) = seconds(&of_warehouse, queued).filter(|seconds| *seconds > 0) {
         findings.push(Finding::warn(
-            "warehouse",
+            "warehouse", Code::WAREHOUSE_SETTINGS,
             format!("{name} gives up statements that wait in its queue for {there} s, renewals of leases among them"),
             format!("ALTER WAREHOUSE {name} SET {queued} = 0"),
         ));
@@ -176,7 +181,7 @@ pub(super) async fn warehouse(
         && loads as u64 >= at_once
     {
         findings.push(Finding::warn(
-            "warehouse",
+            "warehouse", Code::WAREHOUSE_SETTINGS,
             format!("{name} runs {at_once} statements at once, and {loads} loads may fill it: renewals of leases wait behind them"),
             "let loads have a warehouse of their own (load_warehouse of the orchestrator), or lower load_concurrency",
         ));

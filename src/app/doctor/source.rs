@@ -2,7 +2,9 @@
 
 use super::account::clock;
 use crate::app::doctor::finding::{Cause, Finding};
+use crate::app::source_code;
 use crate::dialect::{self, Dialect};
+use crate::domain::problem::Code;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
@@ -24,6 +26,7 @@ pub(super) async fn check(
         let Some(dialect) = dialect::for_platform(*platform) else {
             findings.push(Finding::fail(
                 "source",
+                Code::UNSUPPORTED_PLATFORM,
                 Cause::Configuration,
                 format!("[connections.source.{platform}]: this platform is not supported yet"),
                 "remove the section",
@@ -56,6 +59,7 @@ fn drivers(findings: &mut Vec<Finding>) -> bool {
             let message = "the driver manager works, and no driver is installed";
             findings.push(Finding::fail(
                 "odbc",
+                Code::SOURCE_DRIVER_MISSING,
                 Cause::Configuration,
                 message,
                 INSTALL,
@@ -72,6 +76,7 @@ fn drivers(findings: &mut Vec<Finding>) -> bool {
         Err(error) => {
             findings.push(Finding::fail(
                 "odbc",
+                source_code(error.kind),
                 Cause::Configuration,
                 error.message,
                 INSTALL,
@@ -119,6 +124,7 @@ async fn log_in(
             let message = format!("[connections.source.{platform}]: {}", error.message);
             findings.push(Finding::fail(
                 "source",
+                source_code(error.kind),
                 cause(&error),
                 message,
                 remedy(&error),
@@ -128,6 +134,7 @@ async fn log_in(
         Err(error) => {
             findings.push(Finding::fail(
                 "source",
+                Code::SOURCE_DRIVER_CRASHED,
                 Cause::Other,
                 format!("the driver ended unexpectedly: {error}"),
                 "install the driver anew, or another one",
@@ -147,6 +154,7 @@ fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
         ),
         Protection::Encrypted => Finding::warn(
             "source_encryption",
+            Code::SOURCE_UNENCRYPTED,
             format!("{place}: encrypted, and the server's certificate is not verified"),
             VERIFY,
         ),
@@ -156,6 +164,7 @@ fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
         ),
         Protection::Clear => Finding::warn(
             "source_encryption",
+            Code::SOURCE_UNENCRYPTED,
             format!("{place}: not encrypted: passwords and rows can be read on the way"),
             format!("let the server offer TLS; {VERIFY}"),
         ),
@@ -165,6 +174,7 @@ fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
 fn pooled(settings: &SourceSettings) -> Finding {
     Finding::warn(
         "source_pooler",
+        Code::SOURCE_POOLER,
         format!(
             "{}: a pooler gives each transaction whichever session of the server is free",
             settings.place()
@@ -207,6 +217,7 @@ async fn each_table(
                                     warning.split_once("; ").unwrap_or((warning, ""));
                                 Finding::warn(
                                     "source_table",
+                                    Code::SOURCE_PRIVILEGE_MISSING,
                                     format!("{}: {what}", spec.source),
                                     remedy,
                                 )
@@ -219,6 +230,7 @@ async fn each_table(
             Ok(Err(error)) => findings.push(unreadable(&error)),
             Err(error) => findings.push(Finding::fail(
                 "source_table",
+                Code::SOURCE_DRIVER_CRASHED,
                 Cause::Other,
                 format!("the driver ended unexpectedly: {error}"),
                 "install the driver anew, or another one",
@@ -237,7 +249,13 @@ fn cause(error: &SourceError) -> Cause {
 
 fn unreadable(error: &SourceError) -> Finding {
     let (what, remedy) = parts(error);
-    Finding::fail("source_table", cause(error), what, remedy)
+    Finding::fail(
+        "source_table",
+        source_code(error.kind),
+        cause(error),
+        what,
+        remedy,
+    )
 }
 
 /// What is wrong, and what to do: a server's failure comes with both.
