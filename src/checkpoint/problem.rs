@@ -1,7 +1,8 @@
 //! Errors of the checkpoint as problems with a code.
 
-use super::CheckpointError;
+use super::contract::{CheckpointError, StoreError, StoreFailure};
 use crate::domain::problem::{Code, Problem};
+use crate::snowflake::SnowflakeError;
 
 impl CheckpointError {
     /// The error as a problem, without a place.
@@ -13,11 +14,22 @@ impl CheckpointError {
             Self::Foreign { .. } => Code::METADATA_FOREIGN,
             Self::Schema(_) => Code::METADATA_VERSION,
             Self::Corrupt { .. } => Code::METADATA_CORRUPT,
-            Self::Store(_) if self.is_unreachable() => Code::SNOWFLAKE_UNREACHABLE,
-            Self::Store(_) if self.is_locked() => Code::LOCKED,
-            Self::Store(_) if self.is_refusal() => Code::STATEMENT_REFUSED,
-            Self::Store(_) => Code::SNOWFLAKE_UNEXPLAINED,
+            Self::Store(error) => of_store(error),
         };
         code.problem(self.to_string())
+    }
+}
+
+/// The code of Snowflake's own error, where it is known.
+fn of_store(error: &StoreError) -> Code {
+    let cause = error.source.as_deref();
+    if let Some(cause) = cause.and_then(|cause| cause.downcast_ref::<SnowflakeError>()) {
+        return cause.kind.code();
+    }
+    match error.what {
+        StoreFailure::Locked => Code::LOCKED,
+        StoreFailure::Refused => Code::STATEMENT_REFUSED,
+        _ if error.unreachable => Code::SNOWFLAKE_UNREACHABLE,
+        StoreFailure::Unknown | StoreFailure::Other => Code::SNOWFLAKE_UNEXPLAINED,
     }
 }

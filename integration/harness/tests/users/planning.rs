@@ -159,7 +159,7 @@ fn a_table_that_cannot_be_planned_does_not_hide_the_others() {
     assert_says(
         &ended.stdout,
         &[
-            "missing\n  error: ",
+            "missing\n  error: SH0204 ",
             "there is no such table",
             "2 tables, 1 of them cannot be migrated like this",
             "CREATE TABLE IF NOT EXISTS",
