@@ -71,7 +71,7 @@ pub fn source_code(kind: SourceErrorKind) -> Code {
 
 impl From<CheckpointError> for AppError {
     fn from(error: CheckpointError) -> Self {
-        // What passes by itself is not the caller's mistake, whatever it is.
+        // What is transient is not the caller's mistake.
         if error.is_unreachable() || error.is_retryable() {
             Self::Unreachable(error.problem().into())
         } else {

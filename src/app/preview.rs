@@ -26,12 +26,12 @@ use crate::target::replace::{delete_ranges, target_key};
 use crate::types::snowflake_name::quote_table;
 use futures::StreamExt;
 
-/// What stands for the workflow's number, which it gets when it is created.
+/// The placeholder of the workflow's number, which it gets when it is created.
 const WORKFLOW: &str = "<workflow>";
-/// What stands for the staging table of a load by primary key.
+/// The placeholder of the staging table of a load by primary key.
 const STAGING: &str = "\"<staging table>\"";
 
-/// Analyzes the tables, as many at a time as the worker would, and tells what would be done with each, in their order.
+/// Analyzes the tables, as many at a time as the worker would, and returns what would be done with each, in their order.
 ///
 /// # Errors
 /// When the source cannot be reached at all. A table that cannot be analyzed has its error in its place.

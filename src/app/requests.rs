@@ -1,4 +1,4 @@
-//! Steering workflows: what an operator names is found, the lever is decided, and the request is written.
+//! Requests to workflows: what an operator names is found, the request is decided, and the request is written.
 
 use super::AppError;
 use crate::checkpoint::{SteeredTable, SteeredWorkflow, WorkflowLevers};
@@ -10,7 +10,7 @@ use crate::domain::request::{Grant, Lever, TableStanding, grant_table, grant_wor
 use crate::domain::spelling::closest_match;
 use std::time::Duration;
 
-/// How often a request is written anew when somebody else steers at the same time, or Snowflake does not answer.
+/// How often a request is written again when somebody else changes the workflow at the same time, or Snowflake does not answer.
 const TRIES: usize = 5;
 /// Pause before.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -28,7 +28,7 @@ pub struct Steered {
     pub already: Vec<(Option<SteeredTable>, &'static str)>,
 }
 
-/// Pulls a lever on the workflow of this name or id, or on those of its tables that are named. `None`: there is no such workflow.
+/// Sends a request to the workflow of this name or id, or on those of its tables that are named. `None`: there is no such workflow.
 ///
 /// # Errors
 /// What cannot be granted, all of it at once; or when Snowflake cannot be asked.
@@ -80,7 +80,7 @@ impl Steered {
     }
 }
 
-/// What a lever comes to, or everything that stands against it.
+/// What a lever comes to, or everything that speaks against it.
 fn decide(
     workflow: SteeredWorkflow,
     lever: Lever,

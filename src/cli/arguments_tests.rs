@@ -157,7 +157,7 @@ fn a_workers_flags_mean_a_worker_without_a_command_and_after_run() {
         "a.toml",
     ];
     assert!(matches!(read(&run), Ok(Command::Run(_))));
-    // What is wrong with a run is told as that.
+    // What is wrong with a run is reported as that.
     let error = read(&["run", "w.json"]).expect_err("no platform");
     assert!(error.to_string().contains("--source-platform"), "{error}");
     let error = read(&["--nonsense"]).expect_err("no such flag");

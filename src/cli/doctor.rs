@@ -57,7 +57,7 @@ pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, AppErr
     };
     findings.extend(doctor::examine(&examination).await);
     let ending = worst(&findings).map_or(Ending::Done, Ending::from);
-    tell(
+    print_report(
         arguments.json.as_ref(),
         &doctor_report::json(&findings, ending.code()),
         &doctor_report::text(&findings),
@@ -100,7 +100,7 @@ async fn probe(arguments: &DoctorArguments) -> Result<Ending, AppError> {
     })?;
     let json = serde_json::to_value(&report)
         .map_err(|error| AppError::internal(format!("the report has no JSON: {error}")))?;
-    tell(arguments.json.as_ref(), &json, &probe_report::text(&report))?;
+    print_report(arguments.json.as_ref(), &json, &probe_report::text(&report))?;
     if let (Some(drop), Some(None)) = (&report.left_behind, &arguments.json) {
         eprintln!("left behind: {drop}");
     }
@@ -112,7 +112,7 @@ async fn probe(arguments: &DoctorArguments) -> Result<Ending, AppError> {
 }
 
 /// Prints the one or the other, or the text with the JSON in a file.
-fn tell(
+fn print_report(
     wanted: Option<&Option<PathBuf>>,
     json: &serde_json::Value,
     text: &str,
@@ -142,7 +142,7 @@ struct Configured {
     worker: Option<WorkerConfig>,
 }
 
-/// A file that is refused is told, and what does not depend on it is checked all the same.
+/// A file that is refused is reported, and what does not depend on it is checked all the same.
 fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) -> Configured {
     let is_orchestrators = arguments.role == Some(RoleArgument::Orchestrator);
     let mut configured = Configured {
@@ -151,7 +151,7 @@ fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) 
         loads: None,
         worker: None,
     };
-    // The environment alone says what an orchestrator, or a command, without a file is told.
+    // The environment alone configures an orchestrator, or a command, without a file.
     let own = arguments.config.as_deref().filter(|_| is_orchestrators);
     match config::orchestrator::load(own, &variable) {
         Ok(config) => {
@@ -170,7 +170,7 @@ fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) 
         match config::worker::load(file, &variable) {
             Ok(config) => {
                 read(file, &config.warnings, findings);
-                // A worker's file is all that a worker is told.
+                // A worker has only its file.
                 configured
                     .connection_name
                     .clone_from(&config.connection_name);

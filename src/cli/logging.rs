@@ -1,4 +1,4 @@
-//! What a role's logs are told: flags over the configuration over the environment.
+//! A role's log settings: flags over the configuration over the environment.
 
 use super::inputs::{log_warnings, variable};
 use crate::app::AppError;
@@ -91,7 +91,7 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// Libraries say less: what they tell of their own work may hold what nobody should read.
+    /// Libraries log less: their messages may hold what nobody should read.
     fn filter(self) -> &'static str {
         match self {
             Self::Debug => "warn,snowhaul=debug",

@@ -47,7 +47,7 @@ impl Ending {
             Self::Refused => 2,
             Self::Unreachable => 3,
             Self::Cancelled => 4,
-            // As shells tell of a process that SIGINT has ended.
+            // As shells report a process that SIGINT has ended.
             Self::Interrupted => 130,
         }
     }

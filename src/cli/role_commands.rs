@@ -135,7 +135,7 @@ pub(super) async fn run_standalone(arguments: RunArguments) -> Result<Ending, Ap
     if let Some(stem) = stem_if_unnamed(&arguments.workflow) {
         let named = naming::name_of_run(&catalog, &stem, &workflow);
         let Some(named) = shutdown::unless_stopped(&catalog, named, &mut stop).await else {
-            eprintln!("stopped before anything was begun");
+            eprintln!("stopped before anything began");
             return Ok(Ending::Interrupted);
         };
         workflow.name = named?;

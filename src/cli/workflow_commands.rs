@@ -39,7 +39,7 @@ pub(super) async fn create(arguments: CreateArguments) -> Result<Ending, AppErro
     };
     let Some(created) = shutdown::unless_stopped(&catalog, created, &mut stop).await else {
         eprintln!(
-            "stopped before it was certain that the workflow {} is created; `snowhaul workflow list` tells",
+            "stopped before it was certain that the workflow {} is created; check with `snowhaul workflow list`",
             workflow.name
         );
         return Ok(Ending::Interrupted);
@@ -60,7 +60,7 @@ pub(super) async fn create(arguments: CreateArguments) -> Result<Ending, AppErro
     match followed? {
         Followed::Completed(workflow, tables) => report_end(&catalog, &workflow, &tables).await,
         Followed::Interrupted => {
-            eprintln!("stopped watching; the workflow goes on: `snowhaul workflow status {id}`");
+            eprintln!("stopped watching; the workflow continues: `snowhaul workflow status {id}`");
             Ok(Ending::Interrupted)
         }
     }
@@ -161,7 +161,7 @@ pub(super) async fn no_such_workflow(
     ))
 }
 
-/// Tells how a workflow ended.
+/// Prints how a workflow ended.
 pub(super) async fn report_end(
     catalog: &HybridCheckpoint,
     workflow: &WorkflowSummary,
@@ -174,7 +174,7 @@ pub(super) async fn report_end(
     }
     for table in tables.iter().filter(|table| !table.has_ended()) {
         eprintln!(
-            "error: {}: it is {}, although the workflow {} has ended; `snowhaul workflow status {2}` tells whether an orchestrator goes on with it",
+            "error: {}: it is {}, although the workflow {} has ended; `snowhaul workflow status {2}` shows whether an orchestrator continues it",
             table.source_table, table.status, workflow.name
         );
     }

@@ -101,7 +101,7 @@ pub fn ignored(var: &dyn Fn(&str) -> Option<String>) -> Option<String> {
         .collect();
     (!told.is_empty()).then(|| {
         format!(
-            "these environment variables mean nothing here and are ignored: {}",
+            "these environment variables have no meaning here and are ignored: {}",
             told.join("; ")
         )
     })

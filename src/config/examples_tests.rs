@@ -285,7 +285,7 @@ fn the_connections_of_the_example_can_be_used() {
 #[test]
 fn every_key_stands_in_an_example() {
     let workflow = text("workflow-redshift.yaml");
-    // Later spellings stand in the comment of the first one.
+    // Later spellings are in the comment of the first one.
     for key in schema::every_key() {
         assert!(
             shows(&workflow, key, &[':'])

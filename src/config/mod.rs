@@ -1,6 +1,6 @@
 //! What users write: workflow files, the worker's and the orchestrator's TOML.
 //!
-//! Nothing here does more than read the named file. Every mistake of a file is told at once, with its place and what to
+//! Nothing here does more than read the named file. Every mistake of a file is reported at once, with its place and what to
 //! do about it; what this version cannot do is refused, never ignored.
 
 pub mod defaults;

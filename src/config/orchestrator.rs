@@ -38,7 +38,7 @@ pub struct OrchestratorConfig {
     pub max_failures: u32,
     /// How log lines look.
     pub log_format: LogFormat,
-    /// What users should know, though it is no mistake.
+    /// What users should know, though it is not a mistake.
     pub warnings: Vec<Problem>,
 }
 

@@ -232,7 +232,7 @@ impl<'t, 'a> Section<'t, 'a> {
     }
 }
 
-/// Replaces each `${VAR}`; `$${` is a plain `${`, and what is no variable's name stays as it is.
+/// Replaces each `${VAR}`; `$${` is a plain `${`, and what is not a variable's name stays as it is.
 ///
 /// # Errors
 /// The variables that are not set.

@@ -1,4 +1,4 @@
-//! A merged table: what it means, and where its problems are told.
+//! A merged table: what it means, and where its problems are reported.
 
 use super::findings::{Findings, Said, inside};
 use super::merge::{at, text_at};
@@ -251,7 +251,7 @@ fn partition_size(table: &Map<String, Value>) -> PartitionSize {
     }
 }
 
-/// `None` when something is missing, which is told.
+/// `None` when something is missing, which is reported.
 fn synchronization(table: &Merged<'_>) -> Option<Synchronization> {
     let text = |key: &str| text_at(table.merged, key).map(str::to_owned);
     Some(match text_at(table.merged, "synchronization.strategy") {

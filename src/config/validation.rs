@@ -1,4 +1,4 @@
-//! Files of data validation, which are told apart from those of migrations: none of their keys is a mistake of its own.
+//! Files of data validation, which are distinguished from those of migrations: none of their keys is a mistake of its own.
 
 use super::findings::Findings;
 use super::schema::snake_case;
@@ -25,7 +25,7 @@ const KEYS: [&str; 16] = [
     "outputDirectoryPath",
 ];
 
-/// Whether the file says what is to be validated: then this is told, and all else is left.
+/// Whether the file says what is to be validated: then only this is reported.
 pub(super) fn refuse(file: &Value, findings: &mut Findings) -> bool {
     let Some(object) = file.as_object() else {
         return false;

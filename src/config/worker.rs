@@ -37,7 +37,7 @@ pub struct WorkerConfig {
     pub sources: BTreeMap<Platform, SourceSettings>,
     /// How log lines look.
     pub log_format: LogFormat,
-    /// What users should know, though it is no mistake.
+    /// What users should know, though it is not a mistake.
     pub warnings: Vec<Problem>,
 }
 

@@ -25,7 +25,7 @@ pub struct WorkflowFile {
     pub configuration: String,
     /// The tables, in the file's order.
     pub tables: Vec<TableSpec>,
-    /// What users should know, though it is no mistake.
+    /// What users should know, though it is not a mistake.
     pub warnings: Vec<Problem>,
 }
 
@@ -69,7 +69,7 @@ pub fn load(
     Ok(file)
 }
 
-/// Checks the text of a workflow file that would stand at `path`, whose ending says how it is written.
+/// Checks the text of a workflow file that would be at `path`, whose ending says how it is written.
 ///
 /// # Errors
 /// All its mistakes.
@@ -108,7 +108,7 @@ fn check(
         value.filter(|value| value.is_object()).unwrap_or(&empty)
     };
     let raw_defaults = raw(DEFAULTS, "default_table_configuration");
-    // Its problems are told already: this only brings its partition size into one form.
+    // Its problems are reported already: this only brings its partition size into one form.
     let defaults = match workflow.remove(DEFAULTS) {
         Some(defaults) => Shape { platform, findings }.table(&defaults, DEFAULTS),
         None => Map::new(),

@@ -23,7 +23,7 @@ pub fn check_name(name: &str) -> Result<(), Problem> {
     }
 }
 
-/// What the names of the workflows of this file begin with, where users give none: the file's name as far as it can stand
+/// What the names of the workflows of this file begin with, where users give none: the file's name as far as it can be
 /// in one.
 pub fn stem(file: &Path) -> String {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();

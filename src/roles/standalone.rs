@@ -30,7 +30,7 @@ pub struct StandaloneSettings<'a> {
 /// refused is refused before anything is written or begun.
 ///
 /// # Errors
-/// When a role cannot start, or gives up, or the workflow's name stands for another one.
+/// When a role cannot start, or gives up, or the workflow's name is taken by another one.
 pub async fn run(
     settings: &StandaloneSettings<'_>,
     view: &mut dyn Watcher,
@@ -107,7 +107,7 @@ async fn create_or_continue(
                 .named(&name)
                 .await?
                 .ok_or(CheckpointError::NameTaken(name))?;
-            // Another process may have created it since. One that has ended since is the same run, and its end is told.
+            // Another process may have created it since. One that has ended since is the same run, and its end is reported.
             refuse_another(&found, workflow)?;
             tracing::info!(
                 workflow = workflow.name,
@@ -152,7 +152,7 @@ fn refuse_another(found: &NamedWorkflow, workflow: &NewWorkflow) -> Result<(), A
     ))
 }
 
-/// What is said of other workflows that this run goes on with.
+/// What is said of other workflows that this run continues.
 fn others(open: &[OpenWorkflow]) -> Option<String> {
     let names = |is_free: bool| {
         let names: Vec<&str> = open
@@ -163,9 +163,8 @@ fn others(open: &[OpenWorkflow]) -> Option<String> {
         (!names.is_empty()).then(|| names.join(", "))
     };
     let parts: Vec<String> = [
-        names(true).map(|names| format!("goes on with these open workflows: {names}")),
-        names(false)
-            .map(|names| format!("takes these over if whoever drives them now has died: {names}")),
+        names(true).map(|names| format!("continues these open workflows: {names}")),
+        names(false).map(|names| format!("takes these over if their owner has died: {names}")),
     ]
     .into_iter()
     .flatten()
@@ -196,7 +195,7 @@ mod tests {
         let said = said.unwrap_or_default();
         assert!(
             said.starts_with(
-                "besides its own workflow, this run goes on with these open workflows: a, c, and it takes these over if whoever drives them now has died: b."
+                "besides its own workflow, this run continues these open workflows: a, c, and it takes these over if their owner has died: b."
             ),
             "{said}"
         );

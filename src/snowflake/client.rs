@@ -7,7 +7,7 @@ use super::http::Reply;
 use super::lease::{
     LOADS, Lease, METADATA, PooledSession, RESPONSE_TIMEOUT, SessionKind, query_tag,
 };
-use super::moment::Moment;
+use super::moment::SuspendAwareInstant;
 use super::reserved::Reserved;
 use super::session::Session;
 use super::session_parameters::at_login;
@@ -46,7 +46,7 @@ struct Shared {
 }
 
 impl SnowflakeClient {
-    /// A client for `connection`; `role` (orchestrator, worker, …) stands in the query tag.
+    /// A client for `connection`; `role` (orchestrator, worker, …) is in the query tag.
     pub fn new(connection: Connection, role: &str) -> Self {
         Self::with(connection, role, METADATA)
     }
@@ -66,7 +66,7 @@ impl SnowflakeClient {
     }
 
     /// The same for transactions alone: a statement that finds its transaction ended by Snowflake, as idle, is not
-    /// committed by itself. It opens another one, which [`Transaction::rollback`] takes back.
+    /// committed on its own. It opens another one, which [`Transaction::rollback`] takes back.
     pub fn for_transactions(connection: Connection, role: &str) -> Self {
         let sessions = SessionKind {
             autocommit: false,
@@ -184,7 +184,7 @@ impl SnowflakeClient {
 
     /// Takes a session for statements that have to see each other's work, up to a transaction: another session may see late
     /// what this one has committed (documentation: "Transactions", read consistency across sessions). Until then each
-    /// statement is committed by itself: what a killed process left open would keep its locks.
+    /// statement is committed on its own: what a killed process left open would keep its locks.
     ///
     /// # Errors
     /// As [`Self::query`].
@@ -200,7 +200,7 @@ impl SnowflakeClient {
     }
 
     /// Ends all transactions, so that this process leaves no lock behind: none begins any more, and those that are open may
-    /// go on for so long. Then their statements are cancelled and they are rolled back, for which it waits as long again; a
+    /// continue for so long. Then their statements are cancelled and they are rolled back, for which it waits as long again; a
     /// commit that is under way is left alone. Whether all have ended.
     pub async fn end_transactions(&self, patience: Duration) -> bool {
         self.shared.transactions.end_all(patience).await
@@ -234,13 +234,13 @@ impl SnowflakeClient {
             self.drop_as_old_as(&lease.pooled);
             return Ok(());
         }
-        if !error.spoils_session() {
+        if !error.invalidates_session() {
             self.give_back(lease);
         }
         Err(error)
     }
 
-    /// Whether a statement outside a transaction is committed by itself.
+    /// Whether a statement outside a transaction is committed on its own.
     pub(super) fn is_autocommit(&self) -> bool {
         self.shared.sessions.autocommit
     }
@@ -252,7 +252,7 @@ impl SnowflakeClient {
     /// Takes back a session that can serve on.
     pub(super) fn give_back(&self, lease: Lease) {
         let pooled = PooledSession {
-            used: Moment::now(),
+            used: SuspendAwareInstant::now(),
             ..lease.pooled
         };
         self.idle().push(pooled);
@@ -292,9 +292,9 @@ impl SnowflakeClient {
             Some(pooled) => pooled,
             None => PooledSession {
                 // Before the login: the server counts from no earlier.
-                since: Moment::now(),
+                since: SuspendAwareInstant::now(),
                 session: Box::pin(self.login()).await?,
-                used: Moment::now(),
+                used: SuspendAwareInstant::now(),
             },
         };
         Ok(Lease {
@@ -304,7 +304,7 @@ impl SnowflakeClient {
         })
     }
 
-    /// Logs in. The first refusal is final, for whoever starts looks at it. Later ones pass: a user that is locked for a
+    /// Logs in. The first refusal is final: at a start somebody looks at it. Later ones pass: a user that is locked for a
     /// while, a network policy or a clock that somebody corrects, a token that is replaced.
     async fn login(&self) -> Result<Session, SnowflakeError> {
         let accepted = &self.shared.accepted;
@@ -354,7 +354,7 @@ impl SnowflakeClient {
     }
 }
 
-/// The sum of the first row: how Snowflake tells inserted, updated and deleted rows; multi-joined updates stand in the
+/// The sum of the first row: how Snowflake reports inserted, updated and deleted rows; multi-joined updates are in the
 /// second column of an UPDATE and are 0 in everything that snowhaul sends.
 pub(crate) fn rows_affected(rows: &[Row]) -> u64 {
     rows.first().map_or(0, |row| {

@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::error::SnowflakeError;
-use super::moment::Moment;
+use super::moment::SuspendAwareInstant;
 use super::session::Session;
 use super::statement::Statement;
 use serde_json::json;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-/// How long an answer may take; then the statement counts as lost, and whoever asked asks again. Statements on the
+/// How long an answer may take; then the statement counts as lost, and is asked again. Statements on the
 /// metadata take milliseconds, but may wait for a warehouse that is resumed.
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 /// A COPY INTO of a thousand files may take hours.
@@ -26,7 +26,7 @@ pub(super) fn query_tag(role: &str) -> String {
 pub(super) struct SessionKind {
     /// How long an answer may take.
     pub(super) timeout: Duration,
-    /// Whether a statement outside a transaction is committed by itself.
+    /// Whether a statement outside a transaction is committed on its own.
     pub(super) autocommit: bool,
     /// Whether the role that it is for has logged in before.
     pub(super) serves_role: bool,
@@ -49,8 +49,8 @@ pub(super) const LOADS: SessionKind = SessionKind {
 /// A session, and since when it is there.
 pub(super) struct PooledSession {
     pub(super) session: Session,
-    pub(super) since: Moment,
-    pub(super) used: Moment,
+    pub(super) since: SuspendAwareInstant,
+    pub(super) used: SuspendAwareInstant,
 }
 
 /// A session that somebody has to itself.

@@ -62,7 +62,7 @@ pub(super) fn check(
     }
 }
 
-/// A file that is not there is for its reader to tell.
+/// A missing file is for its reader to report.
 #[cfg(unix)]
 fn exposure(path: &Path) -> Exposure {
     use std::os::unix::fs::PermissionsExt;

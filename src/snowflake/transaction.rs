@@ -30,7 +30,7 @@ enum Stop {
 /// The transactions of a client that are open.
 #[derive(Default)]
 pub(super) struct OpenTransactions {
-    /// Held by each transaction while it is open; whoever has it alone knows that none is.
+    /// Held by each transaction while it is open; the one who has it alone knows that none is.
     open: Arc<RwLock<()>>,
     stop: watch::Sender<Stop>,
 }
@@ -232,7 +232,7 @@ impl Transaction {
 }
 
 impl Drop for Transaction {
-    /// Nobody has ended it: whoever held it was dropped in the middle.
+    /// Nobody has ended it: its holder was dropped in the middle.
     fn drop(&mut self) {
         let (Some(lease), Ok(runtime)) = (self.lease.take(), tokio::runtime::Handle::try_current())
         else {

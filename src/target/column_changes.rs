@@ -48,16 +48,16 @@ pub fn move_again(
         return None;
     }
     kept(spec, analysis, None)?;
-    let mut anew = analysis.clone();
-    for partition in &mut anew.partitions {
+    let mut again = analysis.clone();
+    for partition in &mut again.partitions {
         *partition = partition.range.clone().into();
     }
     // Stored before anything is moved: a run that ends half-way must not leave the old state behind.
-    anew.reused = false;
-    anew.warnings.push(
+    again.reused = false;
+    again.warnings.push(
         "the columns have changed since the previous run: the whole table is moved again, also partitions whose checksum is the same".to_owned(),
     );
-    Some(anew)
+    Some(again)
 }
 
 /// The rows that stay in the target as an earlier run has moved them.

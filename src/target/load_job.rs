@@ -257,7 +257,7 @@ fn of_checkpoint(error: &SnowflakeError) -> LoadOutcome {
     let message = error.problem().to_string();
     match error.kind {
         Kind::Locked | Kind::Held => LoadOutcome::Held(message),
-        // Whoever has taken the metadata away may bring them back, and what is refused here is no row's fault.
+        // Metadata that somebody removed may come back, and what is refused here is not a row's fault.
         Kind::Unreachable
         | Kind::Login
         | Kind::SessionExpired

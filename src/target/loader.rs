@@ -27,9 +27,9 @@ use std::time::Duration;
 
 /// The orchestrator's [`Loader`].
 pub struct TableLoader {
-    /// For what stands beside loads: staging tables that go, and the ends of workflows.
+    /// For what goes along with loads: staging tables that go, and the ends of workflows.
     pub client: SnowflakeClient,
-    /// For loads, in whose sessions nothing is committed by itself: each tags its statements with its workflow and table.
+    /// For loads, in whose sessions nothing is committed automatically: each tags its statements with its workflow and table.
     pub transactions: SnowflakeClient,
     /// Gives the statements that belong into the transaction.
     pub checkpoint: HybridCheckpoint,
@@ -89,7 +89,7 @@ impl Loader for TableLoader {
         );
         if !(loads && others) {
             tracing::warn!(
-                "transactions could not be rolled back in time; Snowflake ends them by itself, after five minutes or when they end"
+                "transactions could not be rolled back in time; Snowflake ends them after five minutes, or when their statements end"
             );
         }
     }

@@ -40,7 +40,7 @@ pub struct TargetColumn {
     pub has_default: bool,
     /// The sequence that fills it, if one does.
     pub sequence: Option<String>,
-    /// The masking policy that is set on it, if it can be told.
+    /// The masking policy that is set on it, if it can be seen.
     pub masking_policy: Option<String>,
 }
 
@@ -257,7 +257,7 @@ pub(super) fn of_type(dialect: &dyn Dialect, column: &SourceColumn, written: &st
     }
 }
 
-/// What stands in the parentheses of a type as users write it.
+/// What is in the parentheses of a type as users write it.
 fn arguments(written: &str) -> Option<Vec<&str>> {
     let (_, rest) = written.split_once('(')?;
     let (list, _) = rest.split_once(')')?;

@@ -128,11 +128,11 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             }
             Synchronization::None | Synchronization::FullReplace => false,
         };
-        let anew = match is_empty {
+        let again = match is_empty {
             true => start_over(analysis),
             false => move_again(spec, analysis, &columns),
         };
-        let analysis = anew.as_ref().unwrap_or(analysis);
+        let analysis = again.as_ref().unwrap_or(analysis);
         let mut warnings = analysis.warnings.clone();
         warnings.extend(column_warnings(dialect, spec, analysis));
         warnings.extend(found_before);
@@ -164,7 +164,7 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         // Of a dry run those of the table that its target was made like.
         let replaces = plan.load.mode == LoadMode::ReplaceRange;
         let held = match targets.held(&spec.target, unfilled).await {
-            // Rows are added without it; nothing can be told then.
+            // Rows are added without it; nothing can be said then.
             Err(error) if error.kind == Kind::NoPrivilege && !replaces => Vec::new(),
             held => held.map_err(failed)?,
         };

@@ -1,6 +1,6 @@
 //! What policies of a target make unsafe: pure.
 //!
-//! A statement compares what its role sees. Where a masking policy stands between, a key matches nothing, or the wrong row;
+//! A statement compares what its role sees. Where a masking policy is between, a key matches nothing, or the wrong row;
 //! rows that a row access policy hides are neither replaced nor deleted, and are added once more (documentation of
 //! "Understanding Column-level Security" and "Understanding row access policies": the policies hold wherever a column or
 //! table is named, for its owner too). Rows that are only added meet neither.
@@ -178,7 +178,7 @@ pub(crate) mod tests {
         );
         let checksum = Synchronization::Checksum { expression: None };
         assert_eq!(refused(checksum, replace), ["PART", "rows"]);
-        // Whether the target is empty tells whether earlier runs count.
+        // Whether the target is empty decides whether earlier runs count.
         assert_eq!(refused(watermark(false, false), append), ["rows"]);
         // The first run only adds rows; later ones do not.
         assert_eq!(refused(watermark(true, false), append), ["ID", "rows"]);

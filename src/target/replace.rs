@@ -23,7 +23,7 @@ pub struct TargetKey {
 /// The target's columns of the partition key.
 ///
 /// # Errors
-/// All columns whose ranges cannot be told in the target: why, and what to do.
+/// All columns whose ranges cannot be expressed in the target: why, and what to do.
 pub fn target_key(plan: &TablePlan) -> Result<Vec<TargetKey>, Problems> {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     let columns = plan.columns_of(Content::Rows);

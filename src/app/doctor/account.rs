@@ -9,7 +9,7 @@ use crate::snowflake::{Answer, Row, SnowflakeClient};
 use crate::types::snowflake_name::{exact_name, quote, quote_text};
 use chrono::{DateTime, Utc};
 
-/// Clocks further apart than this are told: key-pair logins allow a minute.
+/// Clocks further apart than this are reported: key-pair logins allow a minute.
 const MOST_SKEW_SECONDS: f64 = 30.0;
 /// Tokens that end sooner are warned about: a migration runs for days.
 const SOON_DAYS: i64 = 14;
@@ -82,8 +82,8 @@ pub(super) async fn log_in(
     } else if ADMINISTRATORS.contains(&role.as_str()) {
         Finding::warn(
             "role", Code::ROLE_UNSUITABLE,
-            format!("{role}, which may do far more than snowhaul needs"),
-            "make a role of its own (docs/security.md, \"Roles and grants\") and name it in the connection",
+            format!("{role}, which has far more privileges than snowhaul needs"),
+            "create a role for it (docs/security.md, \"Roles and grants\") and name it in the connection",
         )
     } else {
         Finding::ok("role", role.clone())
@@ -103,7 +103,7 @@ fn refused_login(error: &crate::snowflake::SnowflakeError) -> Finding {
         Kind::Unreachable => {
             "check account, host and port of the connection, DNS, proxies, and the account's network policy"
         }
-        _ => "what the message says is to be put right in the connection",
+        _ => "fix in the connection what the message says",
     };
     // A key or token file that cannot be used is asked of no server.
     let cause = match error.kind {
@@ -124,7 +124,7 @@ pub(super) fn clock(
         return Finding::warn(
             "clock",
             Code::CLOCK_SKEW,
-            format!("{whose} clock was not told"),
+            format!("{whose} clock could not be read"),
             "compare the clocks by hand",
         );
     };
@@ -140,14 +140,14 @@ pub(super) fn clock(
                 "this machine is {:.0} s {side} {whose} clock; leases do not depend on it, key-pair logins and the times of logs do",
                 skew.abs()
             ),
-            "let this machine keep time (chrony, systemd-timesyncd)",
+            "synchronize this machine's clock (chrony, systemd-timesyncd)",
         )
     } else {
         Finding::ok("clock", format!("{:.1} s from {whose}", skew.abs()))
     }
 }
 
-/// The warehouse, if there is one that runs, or starts by itself.
+/// The warehouse, if there is one that runs, or starts on demand.
 pub(super) async fn warehouse(
     session: &Session,
     connection: &Connection,
@@ -217,7 +217,7 @@ pub(super) async fn warehouse(
                 "warehouse",
                 Code::WAREHOUSE_UNAVAILABLE,
                 Cause::Other,
-                format!("{current} is suspended and does not resume by itself"),
+                format!("{current} is suspended and does not resume automatically"),
                 format!("ALTER WAREHOUSE {} SET AUTO_RESUME = TRUE", quote(&current)),
             ),
             false,
@@ -240,7 +240,7 @@ pub(super) async fn tokens(
 ) {
     let is_token = match connection.credentials {
         Credentials::PatFile(_) => true,
-        // A token may stand in a password's place.
+        // A token may be in a password's place.
         Credentials::Password(_) => false,
         Credentials::KeyPair(..) | Credentials::OAuth(_) | Credentials::OAuthFile(_) => return,
     };
@@ -250,14 +250,14 @@ pub(super) async fn tokens(
         Err(error) if is_token => findings.push(Finding::warn(
             "token",
             Code::TOKEN_EXPIRY,
-            format!("it is not told when it ends: {}", error.message),
-            "see its expires_at yourself: SHOW USER PROGRAMMATIC ACCESS TOKENS",
+            format!("its end could not be read: {}", error.message),
+            "check expires_at with SHOW USER PROGRAMMATIC ACCESS TOKENS",
         )),
         Err(_) => {}
     }
 }
 
-/// Which of several a connection has is told nowhere, so that all count.
+/// Nothing says which of several a connection has, so all count.
 fn ends_of_tokens(answer: &Answer, now: DateTime<Utc>) -> Option<Finding> {
     let active = |row: &&Row| answer.value(row, "status") == Some("ACTIVE");
     let (mut told, mut is_soon) = (Vec::new(), false);
@@ -279,7 +279,7 @@ fn ends_of_tokens(answer: &Answer, now: DateTime<Utc>) -> Option<Finding> {
             "token",
             Code::TOKEN_EXPIRY,
             told,
-            "make the next one in time (docs/security.md, \"Programmatic access tokens\"); a file at token_file_path is read again at each login",
+            "create the next one in time (docs/security.md, \"Programmatic access tokens\"); a file at token_file_path is read again at each login",
         )
     } else {
         Finding::ok("token", told)

@@ -50,7 +50,7 @@ pub(super) async fn check(
             findings.push(Finding::warn(
                 "metadata",
                 Code::METADATA_MISSING,
-                format!("{schema} is not there in version {METADATA_VERSION}: {cause}"),
+                format!("{schema} does not exist in version {METADATA_VERSION}: {cause}"),
                 remedy,
             ));
             if is_orchestrator {
@@ -173,7 +173,7 @@ async fn creation(session: &Session, examination: &Examination, findings: &mut V
         findings.push(Finding::fail(
             "hybrid_tables", Code::NO_HYBRID_TABLES,
             Cause::Other,
-            format!("{what} is transient, and takes no hybrid tables"),
+            format!("{what} is transient, and cannot hold hybrid tables"),
             "create another one, without TRANSIENT, and name it as the metadata's: CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA, CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA, or snowflake_database_for_metadata in the worker's file",
         ));
         return;
@@ -248,7 +248,7 @@ async fn transient(session: &Session, location: &MetadataLocation) -> Option<Str
         ),
     ];
     for (sql, name, what) in questions {
-        // What is not there, or may not be seen, is told elsewhere.
+        // What does not exist, or may not be seen, is reported elsewhere.
         let Ok(answer) = session.client.query_named(&*sql).await else {
             continue;
         };
@@ -304,7 +304,7 @@ async fn hybrid_tables(session: &Session, schema: &str, findings: &mut Vec<Findi
             (_, Some(why)) => (format!("{why}: {}", error.message), ANOTHER_ACCOUNT.to_owned()),
             (_, None) => (
                 error.message.clone(),
-                "hybrid tables need a commercial AWS or Azure region and an account that is no trial: if this is a trial account, convert it; else ask Snowflake's support to enable them".to_owned(),
+                "hybrid tables need a commercial AWS or Azure region and an account that is not a trial: convert a trial account, or ask Snowflake's support to enable them".to_owned(),
             ),
         };
         let code = match error.kind {
@@ -363,7 +363,7 @@ async fn hybrid_tables(session: &Session, schema: &str, findings: &mut Vec<Findi
             Code::NO_HYBRID_TABLES,
             cause(&error),
             error.message,
-            "the account creates hybrid tables and does not serve them: ask Snowflake's support",
+            "the account creates hybrid tables but does not serve them: ask Snowflake's support",
         ),
     });
 }
@@ -380,7 +380,7 @@ pub(super) async fn create_schema_probe(
     Ok(probe)
 }
 
-/// Removes what a check made; what stays behind is told.
+/// Removes what a check made; what stays behind is reported.
 pub(super) async fn drop_probe(
     session: &Session,
     kind: &str,
@@ -392,7 +392,7 @@ pub(super) async fn drop_probe(
         findings.push(Finding::warn(
             "leftover",
             Code::LEFTOVER,
-            format!("{name} could not be dropped again: {}", error.message),
+            format!("{name} could not be dropped: {}", error.message),
             sql,
         ));
     }

@@ -14,7 +14,7 @@ const CHECK: &str = "session_parameters";
 pub(super) struct Difference {
     pub(super) name: &'static str,
     wanted: String,
-    /// `None`: the account does not know it, or does not tell.
+    /// `None`: the account does not know it, or does not say.
     found: Option<(String, String)>,
 }
 
@@ -27,7 +27,7 @@ impl Difference {
 
     pub(super) fn told(&self) -> String {
         match &self.found {
-            None => format!("{} is not told", self.name),
+            None => format!("{} is not shown", self.name),
             Some((value, level)) if self.is_of_value() => {
                 let level = if level.is_empty() {
                     "the default"
@@ -146,7 +146,7 @@ pub(super) async fn warehouse(
 ) {
     let name = quote(name);
     let sql = format!("SHOW PARAMETERS IN WAREHOUSE {name}");
-    // Without a privilege on it, it tells nothing; neither does this.
+    // Without a privilege on it, nothing is shown, and nothing is said here.
     let Ok(of_warehouse) = session.client.query_named(&*sql).await else {
         return;
     };
@@ -157,7 +157,7 @@ pub(super) async fn warehouse(
     );
     let ours = loads.query_named(SESSION).await.ok();
     let ours = ours.and_then(|answer| seconds(&answer, timeout));
-    // 0 is no limit.
+    // 0 means no limit.
     let there = seconds(&of_warehouse, timeout).filter(|seconds| *seconds > 0);
     if let (Some(there), Some(ours)) = (there, ours)
         && there < ours
@@ -172,7 +172,7 @@ pub(super) async fn warehouse(
     if let Some(there) = seconds(&of_warehouse, queued).filter(|seconds| *seconds > 0) {
         findings.push(Finding::warn(
             "warehouse", Code::WAREHOUSE_SETTINGS,
-            format!("{name} gives up statements that wait in its queue for {there} s, renewals of leases among them"),
+            format!("{name} cancels statements that wait in its queue for {there} s, including renewals of leases"),
             format!("ALTER WAREHOUSE {name} SET {queued} = 0"),
         ));
     }
@@ -183,7 +183,7 @@ pub(super) async fn warehouse(
         findings.push(Finding::warn(
             "warehouse", Code::WAREHOUSE_SETTINGS,
             format!("{name} runs {at_once} statements at once, and {loads} loads may fill it: renewals of leases wait behind them"),
-            "let loads have a warehouse of their own (load_warehouse of the orchestrator), or lower load_concurrency",
+            "give loads a warehouse of their own (load_warehouse of the orchestrator), or lower load_concurrency",
         ));
     }
 }
@@ -225,7 +225,7 @@ mod tests {
             told,
             [
                 (true, "TIMEZONE is Asia/Tokyo (SESSION), not UTC".to_owned()),
-                (false, "READ_LATEST_WRITES is not told".to_owned()),
+                (false, "READ_LATEST_WRITES is not shown".to_owned()),
                 (
                     false,
                     "LOCK_TIMEOUT has its value from ACCOUNT, not from the login".to_owned()

@@ -137,7 +137,7 @@ async fn log_in(
                 Code::SOURCE_DRIVER_CRASHED,
                 Cause::Other,
                 format!("the driver ended unexpectedly: {error}"),
-                "install the driver anew, or another one",
+                "install the driver again, or another one",
             ));
             false
         }
@@ -233,7 +233,7 @@ async fn each_table(
                 Code::SOURCE_DRIVER_CRASHED,
                 Cause::Other,
                 format!("the driver ended unexpectedly: {error}"),
-                "install the driver anew, or another one",
+                "install the driver again, or another one",
             )),
         }
     }
@@ -282,6 +282,6 @@ fn remedy(error: &SourceError) -> &'static str {
             "GRANT USAGE on the schema and SELECT on the table to the user"
         }
         SourceErrorKind::Refused => "check whereClauseCriteria and queryModifiers of the table",
-        _ => "what the message says is to be put right at the source",
+        _ => "fix at the source what the message says",
     }
 }

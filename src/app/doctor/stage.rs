@@ -30,7 +30,7 @@ pub(super) async fn check(
             Kind::Unreachable => {
                 "let this machine reach the storage behind the stage: SELECT SYSTEM$ALLOWLIST() lists its hosts (type STAGE)".to_owned()
             }
-            _ => "what the message says is to be put right".to_owned(),
+            _ => "fix what the message says".to_owned(),
         };
         let code = match error.kind.code() {
             Code::SNOWFLAKE_UNREACHABLE | Code::STATEMENT_REFUSED => Code::STAGE_FAILED,

@@ -107,7 +107,7 @@ enum Place {
     Table {
         database: String,
         schema: String,
-        /// Whether the numbers of an identity column go on from a sequence.
+        /// Whether the numbers of an identity column continue from a sequence.
         with_sequence: bool,
         kind: TargetKind,
     },
@@ -185,7 +185,7 @@ fn privileges(spec: &TableSpec) -> Vec<Privilege> {
     }
     if tracks_deletions(spec) {
         all.push(Privilege::Delete);
-        // A source that was filled anew is merged.
+        // A source that was filled again is merged.
         if !all.contains(&Privilege::Update) {
             all.push(Privilege::Update);
         }
