@@ -1,5 +1,6 @@
 //! The documents link to files and sections that exist, and name every module.
 
+use crate::domain::problem::Code;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -239,6 +240,32 @@ fn messages_and_examples_name_documents_and_sections_that_exist() {
         }
     }
     assert!(seen >= 2, "the messages of doctor were not found");
+}
+
+#[test]
+fn every_code_has_its_section_in_order_and_every_section_its_code() {
+    let page = read(&root().join("docs/errors.md"));
+    let mut sections: Vec<(&str, String)> = Vec::new();
+    for line in page.lines() {
+        match line.strip_prefix("### ") {
+            Some(code) => sections.push((code, String::new())),
+            None if line.starts_with("## ") => {}
+            None => {
+                if let Some((_, text)) = sections.last_mut() {
+                    *text += line;
+                    *text += " ";
+                }
+            }
+        }
+    }
+    let codes: Vec<String> = Code::ALL.iter().map(|(code, _)| code.to_string()).collect();
+    let named: Vec<&str> = sections.iter().map(|(code, _)| *code).collect();
+    assert_eq!(named, codes);
+    for ((code, meaning), (_, text)) in Code::ALL.iter().zip(&sections) {
+        let start = format!(" **{meaning}** ");
+        assert!(text.starts_with(&start), "{code}: {text}");
+        assert!(text.contains(" *What to do:* "), "{code}: {text}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::config::defaults;
 use crate::domain::WorkflowId;
 use std::time::{Duration, Instant};
 
-/// Whoever watches a workflow.
+/// What watches a workflow.
 pub trait Watcher: Send {
     /// Shows the state.
     fn update(&mut self, workflow: &WorkflowSummary, tables: &[TableProgress]);
@@ -27,7 +27,7 @@ const GOES_ON_WITHIN: Duration = defaults::LEASE;
 pub enum Followed {
     /// It is complete, or cancelled.
     Completed(Box<WorkflowSummary>, Vec<TableProgress>),
-    /// The watcher was asked to stop; the workflow goes on, or can be continued.
+    /// The watcher was asked to stop; the workflow continues, or can be continued.
     Interrupted,
 }
 
@@ -48,7 +48,7 @@ pub async fn follow(
         match look(catalog, id).await {
             Ok((workflow, tables)) => {
                 view.update(&workflow, &tables);
-                // Asked to run again in the moment in which the workflow ended, a table makes it go on.
+                // Asked to run again in the moment in which the workflow ended, a table makes it continue.
                 let is_over = tables.iter().all(TableProgress::has_ended);
                 let since = *half_ended.get_or_insert_with(Instant::now);
                 if !workflow.has_ended() {
@@ -58,7 +58,7 @@ pub async fn follow(
                 }
                 if workflow.status == "PAUSED" && !told_paused {
                     view.say(&format!(
-                        "the workflow {0} is paused; `snowhaul workflow resume {0}` lets it go on",
+                        "the workflow {0} is paused; `snowhaul workflow resume {0}` continues it",
                         workflow.name
                     ));
                 }

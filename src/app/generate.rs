@@ -1,10 +1,11 @@
 //! Writes a workflow file from the source's catalog.
 
-use super::AppError;
 use super::sources::reach;
+use super::{AppError, source_code};
 use crate::config::generate::{FoundTable, GenerateOptions, selects, workflow_text};
 use crate::config::worker::WorkerConfig;
 use crate::domain::catalog::{Reading, Relation, RelationKind};
+use crate::domain::problem::Code;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::{Platform, TableRef, WrittenName};
 use crate::plan::names::listed;
@@ -59,15 +60,20 @@ pub async fn generate(
     let work = move || find_tables(&settings, dialect, schema.as_ref(), &patterns);
     let (tables, mut warnings) = tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| AppError::Internal(format!("the catalog's reader ended: {error}")))??;
+        .map_err(|error| AppError::internal(format!("the catalog's reader ended: {error}")))??;
     if tables.is_empty() {
         let schema = wanted
             .schema
             .map_or_else(String::new, |schema| format!(" in the schema {}", schema.0));
         let others: String = warnings.iter().map(|told| format!("\n  {told}")).collect();
-        return Err(AppError::Refused(format!(
-            "{place}: there is no table{schema}, or the user may not see it; check --database and --schema{others}"
-        )));
+        return Err(AppError::refused(
+            Code::NO_SOURCE_TABLES
+                .problem(format!(
+                    "there is no table{schema}, or the user may not see it"
+                ))
+                .hint(format!("check --database and --schema{others}"))
+                .at(place),
+        ));
     }
     let options = GenerateOptions {
         database,
@@ -185,20 +191,20 @@ fn idle_patterns(
     if !known.is_empty() {
         told.insert(0, format!("there are {}", listed(&known, 20)));
     }
-    Err(AppError::Refused(format!(
-        "--tables: {}; {}",
-        problems.join("; "),
-        told.join("; ")
-    )))
+    Err(AppError::refused(
+        Code::NO_SOURCE_TABLES
+            .problem(problems.join("; "))
+            .hint(told.join("; "))
+            .at("--tables"),
+    ))
 }
 
 impl From<SourceError> for AppError {
     fn from(error: SourceError) -> Self {
+        let problems = source_code(error.kind).problem(error.message).into();
         match error.kind {
-            SourceErrorKind::Unreachable | SourceErrorKind::Login => {
-                Self::Unreachable(error.message)
-            }
-            _ => Self::Refused(error.message),
+            SourceErrorKind::Unreachable | SourceErrorKind::Login => Self::Unreachable(problems),
+            _ => Self::Refused(problems),
         }
     }
 }

@@ -10,30 +10,72 @@ pub mod requests;
 pub mod sources;
 
 use crate::checkpoint::CheckpointError;
+use crate::domain::problem::{Code, Problems};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::error::Kind;
+use crate::source::SourceErrorKind;
 
 /// Why a command or a role could not start or continue, by what the user can do about it. Each has its exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// A configuration or a request was refused.
     #[error("{0}")]
-    Refused(String),
+    Refused(Problems),
     /// Snowflake or the source cannot be reached, or refused the login.
     #[error("{0}")]
-    Unreachable(String),
+    Unreachable(Problems),
     /// Something failed inside.
     #[error("{0}")]
-    Internal(String),
+    Internal(Problems),
+}
+
+impl AppError {
+    /// A configuration or a request was refused.
+    pub fn refused(problems: impl Into<Problems>) -> Self {
+        Self::Refused(problems.into())
+    }
+
+    /// Something failed inside, which has no better code.
+    pub fn internal(what: impl Into<String>) -> Self {
+        Self::Internal(Code::INTERNAL.problem(what).into())
+    }
+
+    /// All problems.
+    pub fn problems(&self) -> &Problems {
+        match self {
+            Self::Refused(problems) | Self::Unreachable(problems) | Self::Internal(problems) => {
+                problems
+            }
+        }
+    }
+}
+
+/// The code of errors of this kind at the source.
+pub fn source_code(kind: SourceErrorKind) -> Code {
+    match kind {
+        SourceErrorKind::DriverMissing => Code::SOURCE_DRIVER_MISSING,
+        SourceErrorKind::Unreachable => Code::SOURCE_UNREACHABLE,
+        SourceErrorKind::Login => Code::SOURCE_LOGIN,
+        SourceErrorKind::NoSuchObject => Code::SOURCE_OBJECT_NOT_FOUND,
+        SourceErrorKind::NoPrivilege => Code::SOURCE_PRIVILEGE_MISSING,
+        SourceErrorKind::Refused => Code::SOURCE_STATEMENT_REFUSED,
+        SourceErrorKind::Value => Code::SOURCE_VALUE,
+        SourceErrorKind::Moved => Code::SOURCE_VALUE_GREW,
+        SourceErrorKind::Encoding => Code::SOURCE_ENCODING,
+        SourceErrorKind::Changed => Code::SOURCE_TABLE_CHANGED,
+        SourceErrorKind::TimedOut => Code::SOURCE_TIMEOUT,
+        SourceErrorKind::Cancelled => Code::SOURCE_CANCELLED,
+        SourceErrorKind::Other => Code::SOURCE_OTHER,
+    }
 }
 
 impl From<CheckpointError> for AppError {
     fn from(error: CheckpointError) -> Self {
-        // What passes by itself is not the caller's mistake, whatever it is.
+        // What is transient is not the caller's mistake.
         if error.is_unreachable() || error.is_retryable() {
-            Self::Unreachable(error.to_string())
+            Self::Unreachable(error.problem().into())
         } else {
-            Self::Refused(error.to_string())
+            Self::Refused(error.problem().into())
         }
     }
 }
@@ -41,8 +83,10 @@ impl From<CheckpointError> for AppError {
 impl From<SnowflakeError> for AppError {
     fn from(error: SnowflakeError) -> Self {
         match error.kind {
-            Kind::Unreachable | Kind::Login | Kind::Held => Self::Unreachable(error.message),
-            _ => Self::Refused(error.message),
+            Kind::Unreachable | Kind::Login | Kind::Held => {
+                Self::Unreachable(error.problem().into())
+            }
+            _ => Self::Refused(error.problem().into()),
         }
     }
 }

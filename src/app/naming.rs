@@ -29,7 +29,7 @@ pub async fn create_numbered(
     }
 }
 
-/// The name under which a run of this file goes on: that of its latest open workflow, which an earlier run may have left, or
+/// The name under which a run of this file continues: that of its latest open workflow, which an earlier run may have left, or
 /// else the next free one. One statement.
 ///
 /// # Errors

@@ -37,7 +37,7 @@ pub struct PlannedTable {
     pub key_is_given: bool,
     /// What later runs do.
     pub synchronization: Synchronization,
-    /// How large a partition shall be.
+    /// How large a partition is to be.
     pub partition_size: PartitionSize,
     /// Most rows of one, where the file says so.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,10 +1,11 @@
 //! What a workflow would do, without doing it: asks the source alone, and writes down the statements.
 
-use super::AppError;
 use super::planned_table::{Outcome, PlannedTable, Statement, TablePreview};
 use super::sources::reach;
+use super::{AppError, source_code};
 use crate::config::worker::WorkerConfig;
 use crate::domain::analysis::TableAnalysis;
+use crate::domain::problem::{Code, Problems};
 use crate::domain::spec::TableSpec;
 use crate::domain::table::{Content, KeyRange, Platform};
 use crate::domain::table_plan::{LoadMode, TablePlan};
@@ -25,12 +26,12 @@ use crate::target::replace::{delete_ranges, target_key};
 use crate::types::snowflake_name::quote_table;
 use futures::StreamExt;
 
-/// What stands for the workflow's number, which it gets when it is created.
+/// The placeholder of the workflow's number, which it gets when it is created.
 const WORKFLOW: &str = "<workflow>";
-/// What stands for the staging table of a load by primary key.
+/// The placeholder of the staging table of a load by primary key.
 const STAGING: &str = "\"<staging table>\"";
 
-/// Analyzes the tables, as many at a time as the worker would, and tells what would be done with each, in their order.
+/// Analyzes the tables, as many at a time as the worker would, and returns what would be done with each, in their order.
 ///
 /// # Errors
 /// When the source cannot be reached at all. A table that cannot be analyzed has its error in its place.
@@ -49,7 +50,7 @@ pub async fn preview(
                 let database = dialect.exact_name(&spec.source.database);
                 let settings = platform::in_database(settings, &database);
                 let analysis = source::analyze(&settings, dialect, &spec, None)
-                    .map_err(|error| error.message)?;
+                    .map_err(|error| source_code(error.kind).problem(error.message).to_string())?;
                 let table = Table {
                     platform,
                     dialect,
@@ -58,11 +59,14 @@ pub async fn preview(
                     stage: &stage,
                     table_no,
                 };
-                table.plan().map_err(|problems| problems.join("; "))
+                table.plan().map_err(|problems| problems.one_line())
             };
             let planned = match tokio::task::spawn_blocking(work).await {
                 Ok(planned) => planned,
-                Err(error) => Err(format!("the analysis ended unexpectedly: {error}")),
+                Err(error) => {
+                    let what = format!("the analysis ended unexpectedly: {error}");
+                    Err(Code::INTERNAL.problem(what).to_string())
+                }
             };
             TablePreview {
                 source,
@@ -92,7 +96,7 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn plan(&self) -> Result<PlannedTable, Vec<String>> {
+    fn plan(&self) -> Result<PlannedTable, Problems> {
         let Self {
             dialect,
             spec,
@@ -146,9 +150,7 @@ impl Table<'_> {
             warnings,
             ddl: creation(ways.kind, spec, &spec.target, &wanted, analysis).join(";\n"),
             source_statements: self.source_statements(&table_plan),
-            load_statements: self
-                .load_statements(&table_plan)
-                .map_err(|problem| vec![problem])?,
+            load_statements: self.load_statements(&table_plan)?,
         })
     }
 
@@ -222,7 +224,7 @@ impl Table<'_> {
     }
 
     /// Those of partition 0, and those of the keys that are there.
-    fn load_statements(&self, plan: &TablePlan) -> Result<Vec<Statement>, String> {
+    fn load_statements(&self, plan: &TablePlan) -> Result<Vec<Statement>, Problems> {
         let target = quote_table(&self.spec.target);
         let mut statements = Vec::new();
         let mut add = |purpose: &str, sql: String| {
@@ -231,7 +233,9 @@ impl Table<'_> {
                 sql,
             });
         };
-        let rows = load_columns(plan, Content::Rows)?;
+        let columns =
+            |content| load_columns(plan, content).map_err(|why| Code::TARGET_TYPE.problem(why));
+        let rows = columns(Content::Rows)?;
         let copy = |table: &str, columns: &[(String, String)], partition: usize| {
             let file = StagedFile {
                 path: format!(
@@ -259,12 +263,13 @@ impl Table<'_> {
         match plan.load.mode {
             LoadMode::Append => add("partition 0", copy(&target, &rows, 0)),
             LoadMode::ReplaceRange => {
-                let key = target_key(plan).map_err(|problems| problems.join("; "))?;
+                let key = target_key(plan)?;
                 let ranges: Vec<&KeyRange> =
                     slices.iter().take(1).map(|p| &p.slice.range).collect();
                 add(
                     "partition 0, what is there of it",
-                    delete_ranges(&target, &key, &ranges)?,
+                    delete_ranges(&target, &key, &ranges)
+                        .map_err(|why| Code::TARGET_KEY_ORDER.problem(why))?,
                 );
                 add("partition 0", copy(&target, &rows, 0));
             }
@@ -286,7 +291,7 @@ impl Table<'_> {
             }
         }
         if let Some(no) = slices.iter().position(|p| p.slice.content == Content::Keys) {
-            let keys = load_columns(plan, Content::Keys)?;
+            let keys = columns(Content::Keys)?;
             let key = merge_key(plan)?;
             add(
                 "keys that are there, staging table",

@@ -1,15 +1,16 @@
-//! Steering workflows: what an operator names is found, the lever is decided, and the request is written.
+//! Requests to workflows: what an operator names is found, the request is decided, and the request is written.
 
 use super::AppError;
 use crate::checkpoint::{SteeredTable, SteeredWorkflow, WorkflowLevers};
 use crate::domain::TableNo;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
+use crate::domain::problem::{Code, Problem};
 use crate::domain::request::Request;
 use crate::domain::request::{Grant, Lever, TableStanding, grant_table, grant_workflow};
 use crate::domain::spelling::closest_match;
 use std::time::Duration;
 
-/// How often a request is written anew when somebody else steers at the same time, or Snowflake does not answer.
+/// How often a request is written again when somebody else changes the workflow at the same time, or Snowflake does not answer.
 const TRIES: usize = 5;
 /// Pause before.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -27,7 +28,7 @@ pub struct Steered {
     pub already: Vec<(Option<SteeredTable>, &'static str)>,
 }
 
-/// Pulls a lever on the workflow of this name or id, or on those of its tables that are named. `None`: there is no such workflow.
+/// Sends a request to the workflow of this name or id, or on those of its tables that are named. `None`: there is no such workflow.
 ///
 /// # Errors
 /// What cannot be granted, all of it at once; or when Snowflake cannot be asked.
@@ -42,8 +43,7 @@ pub async fn pull(
         let Some(workflow) = levers.steered(name, lever).await? else {
             return Ok(None);
         };
-        let mut steered = decide(workflow, lever, tables)
-            .map_err(|problems| AppError::Refused(problems.join("\n")))?;
+        let mut steered = decide(workflow, lever, tables).map_err(AppError::refused)?;
         if !steered.is_asking() {
             if written {
                 // It is there because this call has written it, and did not hear so.
@@ -62,9 +62,15 @@ pub async fn pull(
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(AppError::Refused(format!(
-        "the workflow {name} is being steered by somebody else at the same time; look at it with `snowhaul workflow status {name}` and try again"
-    )))
+    Err(AppError::refused(
+        Code::REQUEST_CONTENDED
+            .problem(format!(
+                "somebody else changes the workflow {name} at the same time"
+            ))
+            .hint(format!(
+                "look at it with `snowhaul workflow status {name}` and try again"
+            )),
+    ))
 }
 
 impl Steered {
@@ -74,12 +80,12 @@ impl Steered {
     }
 }
 
-/// What a lever comes to, or everything that stands against it.
+/// What a lever comes to, or everything that speaks against it.
 fn decide(
     workflow: SteeredWorkflow,
     lever: Lever,
     names: &[String],
-) -> Result<Steered, Vec<String>> {
+) -> Result<Steered, Vec<Problem>> {
     let is_paused = |table: &SteeredTable| table.request == Some(Request::Pause);
     let any_paused = workflow.tables.iter().any(is_paused);
     let name = workflow.name.clone();
@@ -92,7 +98,10 @@ fn decide(
         workflow,
     };
     match whole {
-        Grant::Refuse(reason) => return Err(vec![format!("the workflow {name} {reason}")]),
+        Grant::Refuse(reason) => {
+            let what = format!("the workflow {name} {reason}");
+            return Err(vec![Code::REQUEST_REFUSED.says(what)]);
+        }
         Grant::Already(reason) if steered.is_whole => steered.already.push((None, reason)),
         Grant::Already(_) | Grant::Ask => {}
     }
@@ -113,10 +122,15 @@ fn decide(
         };
         let place = format!("the table {} of the workflow {name}", table.source_table);
         match grant_table(lever, standing) {
-            Grant::Refuse(reason) => problems.push(format!("{place} {reason}")),
+            Grant::Refuse(reason) => {
+                problems.push(Code::REQUEST_REFUSED.says(format!("{place} {reason}")));
+            }
             Grant::Already(reason) => steered.already.push((Some(table), reason)),
             Grant::Ask => match &table.cannot_retry {
-                Some(reason) => problems.push(format!("{place} cannot run again: {reason}")),
+                Some(reason) => {
+                    let what = format!("{place} cannot run again: {reason}");
+                    problems.push(Code::REQUEST_REFUSED.says(what));
+                }
                 None => steered.asked.push(table),
             },
         }
@@ -143,7 +157,7 @@ fn to_run_again(workflow: &SteeredWorkflow) -> Vec<SteeredTable> {
 }
 
 /// The tables that are named, each once, and the names that say nothing or too much.
-fn find_tables(workflow: &SteeredWorkflow, names: &[String]) -> (Vec<SteeredTable>, Vec<String>) {
+fn find_tables(workflow: &SteeredWorkflow, names: &[String]) -> (Vec<SteeredTable>, Vec<Problem>) {
     let (mut found, mut problems) = (Vec::<SteeredTable>::new(), Vec::new());
     for name in names {
         let matching = matching(&workflow.tables, name);
@@ -160,21 +174,22 @@ fn find_tables(workflow: &SteeredWorkflow, names: &[String]) -> (Vec<SteeredTabl
                     || format!("`snowhaul workflow status {}` lists them", workflow.name),
                     |near| format!("did you mean `{near}`?"),
                 );
-                problems.push(format!(
-                    "--table: the workflow {} has no source table {name}; {hint}",
-                    workflow.name
-                ));
+                let what = format!("the workflow {} has no source table {name}", workflow.name);
+                let problem = Code::NO_SUCH_TABLE.problem(what).hint(hint);
+                problems.push(problem.at("--table"));
             }
             several => {
                 let numbers: Vec<String> = several
                     .iter()
                     .map(|table| format!("{} ({})", table.table_no, table.source_table))
                     .collect();
-                problems.push(format!(
-                    "--table: {name} names several tables of the workflow {}; give the number: {}",
-                    workflow.name,
-                    numbers.join(", ")
-                ));
+                let what = format!(
+                    "{name} names several tables of the workflow {}",
+                    workflow.name
+                );
+                let hint = format!("give the number: {}", numbers.join(", "));
+                let problem = Code::NO_SUCH_TABLE.problem(what).hint(hint);
+                problems.push(problem.at("--table"));
             }
         }
     }
@@ -270,10 +285,15 @@ mod tests {
         }
         let problems = decide(workflow, Lever::Pause, &names(&["ordres", "nothing"])).unwrap_err();
         assert!(
-            problems[0].contains("did you mean `orders`?"),
+            problems[0].to_string().contains("did you mean `orders`?"),
             "{problems:?}"
         );
-        assert!(problems[1].contains("workflow status w"), "{problems:?}");
+        assert!(
+            problems[1].to_string().contains("workflow status w"),
+            "{problems:?}"
+        );
+        let all_of_tables = problems.iter().all(|p| p.code == Code::NO_SUCH_TABLE);
+        assert!(all_of_tables, "{problems:?}");
     }
 
     #[test]
@@ -283,7 +303,7 @@ mod tests {
         let workflow = workflow(WorkflowPhase::Executing, tables.collect());
         let problems = decide(workflow, Lever::Cancel, &names(&["t"])).unwrap_err();
         assert!(
-            problems[0].contains("0 (db.a.t), 1 (db.b.t)"),
+            problems[0].to_string().contains("0 (db.a.t), 1 (db.b.t)"),
             "{problems:?}"
         );
     }
@@ -298,6 +318,8 @@ mod tests {
         let workflow = workflow(WorkflowPhase::Executing, tables);
         let problems = decide(workflow, Lever::Pause, &names(&["a", "b", "c"])).unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:?}");
+        let all_refused = problems.iter().all(|p| p.code == Code::REQUEST_REFUSED);
+        assert!(all_refused, "{problems:?}");
     }
 
     #[test]
@@ -329,7 +351,9 @@ mod tests {
         let workflow = workflow(WorkflowPhase::Completed, vec![taken]);
         let problems = decide(workflow, Lever::Retry, &[]).unwrap_err();
         assert!(
-            problems[0].contains("the workflow other has it"),
+            problems[0]
+                .to_string()
+                .contains("the workflow other has it"),
             "{problems:?}"
         );
     }

@@ -1,7 +1,8 @@
 //! The sources that a worker's file names.
 
-use super::AppError;
+use super::{AppError, source_code};
 use crate::config::worker::WorkerConfig;
+use crate::domain::problem::Code;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Platform;
 use crate::platform::{self, SourcePlatform};
@@ -16,9 +17,12 @@ pub async fn check_sources(sources: &BTreeMap<Platform, SourceSettings>) -> Resu
     let (mut problems, mut refused) = (Vec::new(), true);
     for (platform, settings) in sources {
         let Some(dialect) = platform::source(*platform) else {
-            problems.push(format!(
-                "[connections.source.{platform}]: this platform is not supported yet; remove the section"
-            ));
+            problems.push(
+                Code::UNSUPPORTED_PLATFORM
+                    .problem("this platform is not supported yet")
+                    .hint("remove the section")
+                    .at(format!("[connections.source.{platform}]")),
+            );
             continue;
         };
         let settings = settings.clone();
@@ -26,23 +30,24 @@ pub async fn check_sources(sources: &BTreeMap<Platform, SourceSettings>) -> Resu
         match checked {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                // Waiting mends neither; what else fails may be the network's or the server's doing.
+                // Waiting fixes neither; what else fails may be the network's or the server's doing.
                 refused &= matches!(
                     error.kind,
                     SourceErrorKind::NoSuchObject | SourceErrorKind::DriverMissing
                 );
-                problems.push(format!(
-                    "[connections.source.{platform}]: {}",
-                    error.message
-                ));
+                problems.push(
+                    source_code(error.kind)
+                        .problem(error.message)
+                        .at(format!("[connections.source.{platform}]")),
+                );
             }
-            Err(error) => return Err(AppError::Internal(error.to_string())),
+            Err(error) => return Err(AppError::internal(error.to_string())),
         }
     }
     match (problems.is_empty(), refused) {
         (true, _) => Ok(()),
-        (false, true) => Err(AppError::Refused(problems.join("\n"))),
-        (false, false) => Err(AppError::Unreachable(problems.join("\n"))),
+        (false, true) => Err(AppError::refused(problems)),
+        (false, false) => Err(AppError::Unreachable(problems.into())),
     }
 }
 
@@ -56,8 +61,9 @@ pub async fn reach(
 ) -> Result<(SourceSettings, &'static dyn SourcePlatform), AppError> {
     let settings = worker
         .source(platform)
-        .map_err(|problem| AppError::Refused(format!("the worker's configuration: {problem}")))?;
-    let dialect = platform::supported(platform).map_err(AppError::Refused)?;
+        .map_err(|problem| AppError::refused(problem.at("the worker's configuration")))?;
+    let dialect = platform::supported(platform)
+        .map_err(|why| AppError::refused(Code::UNSUPPORTED_PLATFORM.says(why)))?;
     check_sources(&BTreeMap::from([(platform, settings.clone())])).await?;
     Ok((settings.clone(), dialect))
 }

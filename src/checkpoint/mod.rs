@@ -23,6 +23,7 @@ mod orchestrator;
 mod orchestrator_contract;
 mod ownership;
 mod plan;
+mod problem;
 mod procedures;
 mod purge;
 mod requests;

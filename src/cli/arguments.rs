@@ -35,7 +35,7 @@ impl Arguments {
         }
         let parsed = Self::try_parse_from(&given);
         match parsed {
-            // Both roles in one process need a workflow's file, which is no argument of a worker.
+            // Both roles in one process need a workflow's file, which is not an argument of a worker.
             Err(error) if first == "run" && error.use_stderr() => {
                 Self::try_parse_from(as_worker(2)).map_err(|_| error)
             }
@@ -51,13 +51,13 @@ pub enum Command {
     Orchestrator(OrchestratorArguments),
     /// Run tasks against the sources (a daemon). Start as many as you like, anywhere.
     Worker(WorkerArguments),
-    /// Create workflows, look at them, and steer them.
+    /// Create, show and control workflows.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
     /// Both roles in one process until one workflow is complete. The same command continues an interrupted run. Other open
-    /// workflows of its affinity go on with it meanwhile; it says which.
+    /// workflows of its affinity are continued meanwhile; it lists them.
     Run(RunArguments),
-    /// Check whether everything is there that the roles need, and say what to do about what is not. Changes nothing.
+    /// Check whether everything that the roles need exists, and say how to fix what does not. Changes nothing.
     ///
     /// Exit codes: 0 all is well (there may be warnings), 1 something is missing, 2 a configuration was refused, 3 Snowflake or
     /// the source cannot be reached or refuses the login.
@@ -90,7 +90,7 @@ pub struct OrchestratorArguments {
 
 #[derive(Debug, Subcommand)]
 pub enum WorkerCommand {
-    /// Show all workers: what they do, and when they gave a sign of life.
+    /// Show all workers: what they do, and when they were last seen.
     List(ListArguments),
 }
 
@@ -128,15 +128,15 @@ pub struct WorkerHabits {
     /// The same as --log-level debug.
     #[arg(short = 'd', long, hide = true, conflicts_with = "log_level")]
     pub debug: bool,
-    /// Means nothing.
+    /// Has no effect.
     #[arg(long, hide = true)]
     pub no_server: bool,
-    /// Means nothing.
+    /// Has no effect.
     #[arg(short = 'p', long, value_name = "PORT", hide = true)]
     pub port: Option<u16>,
 }
 
-/// Whatever stands there.
+/// Any words.
 #[derive(Debug, Args)]
 pub struct Everything {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
@@ -151,20 +151,20 @@ pub enum WorkflowCommand {
     List(ListArguments),
     /// Show one workflow with its tables.
     Status(StatusArguments),
-    /// Begin nothing new: no task is claimed, no load starts. What runs ends and is stored.
+    /// Start nothing new: no task is claimed, no load starts. What is running ends and is stored.
     Pause(LeverArguments),
-    /// Go on after a pause; without --table, tables that were paused by themselves go on too.
+    /// Continue after a pause; without --table, also tables that were paused one by one.
     Resume(LeverArguments),
-    /// Give up for good what has not ended. What is loaded stays; running tasks are stopped, and a load that has begun is
+    /// Cancel a workflow, or tables of it. Loaded rows stay; running tasks are stopped, and a load that has begun is
     /// committed as a whole or not at all.
     Cancel(LeverArguments),
     /// Run again what failed, and what was cancelled with the whole workflow; with --table, these tables.
     Retry(LeverArguments),
     /// Print the JSON Schema of workflow files, for editors.
     Schema,
-    /// Show what a workflow would do, table by table. Asks the source alone, and changes nothing.
+    /// Show what a workflow would do, table by table. Asks only the source, and changes nothing.
     Plan(PlanArguments),
-    /// Write a workflow file from the source's catalog: its tables, with the keys that they can be cut by.
+    /// Write a workflow file from the source's catalog: its tables, with the keys to partition them by.
     Generate(GenerateArguments),
 }
 
@@ -203,7 +203,7 @@ pub struct GenerateArguments {
     /// Only tables of this schema.
     #[arg(long, value_name = "SCHEMA")]
     pub schema: Option<String>,
-    /// Only these tables: `sales_*`, `public.orders`; several with commas between, or the option again.
+    /// Only these tables: `sales_*`, `public.orders`; separate several with commas, or repeat the option.
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     pub tables: Vec<String>,
     /// The source's database, if it is not the configuration's.
@@ -285,8 +285,8 @@ pub struct LeverArguments {
     /// The workflow's name or id.
     #[arg(value_name = "NAME|ID")]
     pub workflow: String,
-    /// Only this table: the source table as the workflow has it, its last part, or its number from 0. Several: the option
-    /// again.
+    /// Only this table: the source table as the workflow has it, its last part, or its number from 0. Repeat the option for
+    /// several.
     #[arg(long = "table", value_name = "TABLE")]
     pub tables: Vec<String>,
     #[command(flatten)]
@@ -317,13 +317,13 @@ pub struct RunArguments {
 
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
-    /// A workflow (JSON, or YAML by its ending): its tables are looked for on both sides.
+    /// A workflow (JSON, or YAML by its ending): its tables are checked on both sides.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The worker's configuration (TOML): its sources are checked too. With `--role orchestrator`, the orchestrator's.
     #[arg(short = 'c', long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// What the connection shall serve; both otherwise.
+    /// What the connection is for; both otherwise.
     #[arg(long, value_enum, value_name = "ROLE")]
     pub role: Option<RoleArgument>,
     /// Connection of Snowflake's connections.toml; wins over the one in the configuration.
@@ -332,15 +332,15 @@ pub struct DoctorArguments {
     /// Platform of the workflow's source: redshift or postgresql; the configuration's if it has only one.
     #[arg(long, value_name = "PLATFORM")]
     pub source_platform: Option<String>,
-    /// Machine-readable. `--json=FILE` writes it into a file, and the text stays.
+    /// Machine-readable. `--json=FILE` writes it into a file, and the text is printed as usual.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     #[allow(clippy::option_option)] // The flag, and its file.
     pub json: Option<Option<PathBuf>>,
-    /// Asks the account, in a schema that is dropped again, what Snowflake's documentation leaves open: about a minute of a
+    /// Ask the account, in a schema that is dropped afterwards, what Snowflake's documentation leaves open: about a minute of a
     /// warehouse. The JSON of it has every statement with its answer, without data, secrets or names: to be sent in.
     #[arg(long, conflicts_with_all = ["file", "source_platform"])]
     pub probe: bool,
-    /// Also what takes six minutes more.
+    /// Also run the probes that take six minutes more.
     #[arg(long, requires = "probe")]
     pub probe_long: bool,
 }

@@ -6,6 +6,30 @@ fn the_arguments_are_consistent() {
     Arguments::command().debug_assert();
 }
 
+/// The help of a command and of those inside it, each under the words that ask for it.
+fn helps(command: &mut clap::Command, words: &str, found: &mut Vec<(String, String)>) {
+    let help = command.render_long_help().to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    found.push((words.to_owned(), lines.join("\n")));
+    let inside = command.get_subcommands_mut();
+    for command in inside.filter(|command| command.get_name() != "help") {
+        let words = format!("{words} {}", command.get_name());
+        helps(command, &words, found);
+    }
+}
+
+#[test]
+fn the_help_of_each_command_is_as_it_was_reviewed() {
+    let mut command = Arguments::command().term_width(100);
+    command.build();
+    let mut found = Vec::new();
+    helps(&mut command, "snowhaul", &mut found);
+    assert!(found.len() > 10, "{}", found.len());
+    for (words, help) in found {
+        insta::assert_snapshot!(format!("help {words}").replace(' ', "_"), help);
+    }
+}
+
 #[test]
 fn the_spelling_that_users_have_today_is_accepted() {
     let parsed = Arguments::try_parse_from([
@@ -133,7 +157,7 @@ fn a_workers_flags_mean_a_worker_without_a_command_and_after_run() {
         "a.toml",
     ];
     assert!(matches!(read(&run), Ok(Command::Run(_))));
-    // What is wrong with a run is told as that.
+    // What is wrong with a run is reported as that.
     let error = read(&["run", "w.json"]).expect_err("no platform");
     assert!(error.to_string().contains("--source-platform"), "{error}");
     let error = read(&["--nonsense"]).expect_err("no such flag");

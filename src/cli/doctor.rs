@@ -2,8 +2,8 @@
 
 use super::Ending;
 use super::arguments::{DoctorArguments, RoleArgument};
-use super::commands::{
-    COMMAND_LOGS, find_connection, parse_platform, reasons_worker_skips, variable,
+use super::inputs::{
+    COMMAND_LOGS, find_connection, no_signals, parse_platform, reasons_worker_skips, variable,
 };
 use crate::app::AppError;
 use crate::app::doctor::finding::{Cause, Finding, Status, worst};
@@ -12,6 +12,7 @@ use crate::cli::report::{doctor as doctor_report, probe as probe_report};
 use crate::config::worker::WorkerConfig;
 use crate::config::{self, ConfigErrors};
 use crate::domain::log_format::LogFormat;
+use crate::domain::problem::{Code, Problem};
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
 use crate::roles::shutdown;
@@ -41,9 +42,8 @@ pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, AppErr
     let connection = match find_connection(name.as_deref()) {
         Ok(connection) => Some(connection),
         Err(error) => {
-            for problem in error.0 {
-                findings.push(refused("connection", &problem));
-            }
+            let problems = error.0.0.iter();
+            findings.extend(problems.map(|problem| Finding::refused("connection", problem)));
             None
         }
     };
@@ -57,7 +57,7 @@ pub(super) async fn examine(arguments: DoctorArguments) -> Result<Ending, AppErr
     };
     findings.extend(doctor::examine(&examination).await);
     let ending = worst(&findings).map_or(Ending::Done, Ending::from);
-    tell(
+    print_report(
         arguments.json.as_ref(),
         &doctor_report::json(&findings, ending.code()),
         &doctor_report::text(&findings),
@@ -78,8 +78,8 @@ async fn probe(arguments: &DoctorArguments) -> Result<Ending, AppError> {
     }
     let name = arguments.connection_name.clone();
     let connection = find_connection(name.or(configured.connection_name).as_deref())
-        .map_err(|error| AppError::Refused(error.0.join("\n")))?;
-    let stop = shutdown::requested().map_err(|error| AppError::Internal(error.to_string()))?;
+        .map_err(|error| AppError::refused(error.0))?;
+    let stop = shutdown::requested().map_err(no_signals)?;
     let asked = doctor::probe(
         &connection,
         &configured.metadata,
@@ -89,16 +89,18 @@ async fn probe(arguments: &DoctorArguments) -> Result<Ending, AppError> {
     .await;
     let report = asked.map_err(|error| match error.kind {
         Kind::Unreachable | Kind::Login | Kind::SessionExpired => {
-            AppError::Unreachable(error.message)
+            AppError::Unreachable(error.problem().into())
         }
-        _ => AppError::Internal(format!(
-            "{}; the probes need a schema of their own: USAGE and CREATE SCHEMA on the metadata's database, or CREATE DATABASE; `snowhaul doctor` says what is missing",
-            error.message
-        )),
+        _ => AppError::Internal(
+            error
+                .problem()
+                .hint("the probes need a schema of their own: USAGE and CREATE SCHEMA on the metadata's database, or CREATE DATABASE; `snowhaul doctor` says what is missing")
+                .into(),
+        ),
     })?;
     let json = serde_json::to_value(&report)
-        .map_err(|error| AppError::Internal(format!("the report has no JSON: {error}")))?;
-    tell(arguments.json.as_ref(), &json, &probe_report::text(&report))?;
+        .map_err(|error| AppError::internal(format!("the report has no JSON: {error}")))?;
+    print_report(arguments.json.as_ref(), &json, &probe_report::text(&report))?;
     if let (Some(drop), Some(None)) = (&report.left_behind, &arguments.json) {
         eprintln!("left behind: {drop}");
     }
@@ -110,7 +112,7 @@ async fn probe(arguments: &DoctorArguments) -> Result<Ending, AppError> {
 }
 
 /// Prints the one or the other, or the text with the JSON in a file.
-fn tell(
+fn print_report(
     wanted: Option<&Option<PathBuf>>,
     json: &serde_json::Value,
     text: &str,
@@ -120,7 +122,10 @@ fn tell(
         Some(None) => println!("{json:#}"),
         Some(Some(file)) => {
             std::fs::write(file, format!("{json:#}\n")).map_err(|error| {
-                AppError::Internal(format!("{} cannot be written: {error}", file.display()))
+                let problem = Code::FILE_NOT_WRITABLE
+                    .problem(format!("the file cannot be written: {error}"))
+                    .at(file.display());
+                AppError::Internal(problem.into())
             })?;
             print!("{text}");
         }
@@ -137,7 +142,7 @@ struct Configured {
     worker: Option<WorkerConfig>,
 }
 
-/// A file that is refused is told, and what does not depend on it is checked all the same.
+/// A file that is refused is reported, and what does not depend on it is checked all the same.
 fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) -> Configured {
     let is_orchestrators = arguments.role == Some(RoleArgument::Orchestrator);
     let mut configured = Configured {
@@ -146,7 +151,7 @@ fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) 
         loads: None,
         worker: None,
     };
-    // The environment alone says what an orchestrator, or a command, without a file is told.
+    // The environment alone configures an orchestrator, or a command, without a file.
     let own = arguments.config.as_deref().filter(|_| is_orchestrators);
     match config::orchestrator::load(own, &variable) {
         Ok(config) => {
@@ -165,7 +170,7 @@ fn read_configuration(arguments: &DoctorArguments, findings: &mut Vec<Finding>) 
         match config::worker::load(file, &variable) {
             Ok(config) => {
                 read(file, &config.warnings, findings);
-                // A worker's file is all that a worker is told.
+                // A worker has only its file.
                 configured
                     .connection_name
                     .clone_from(&config.connection_name);
@@ -195,7 +200,7 @@ fn read_workflow(
         Some(written) => match parse_platform(written) {
             Ok(platform) => Some(platform),
             Err(problem) => {
-                findings.push(refused("workflow", &problem));
+                findings.push(Finding::refused("workflow", &problem));
                 None
             }
         },
@@ -203,6 +208,7 @@ fn read_workflow(
         None => {
             findings.push(Finding::fail(
                 "workflow",
+                Code::UNSUPPORTED_PLATFORM,
                 Cause::Configuration,
                 "the platform of the workflow's source is not known",
                 "name it: --source-platform redshift, or give the worker's file with -c",
@@ -220,46 +226,26 @@ fn read_workflow(
     let message = format!("{}: {} tables", file.display(), loaded.tables.len());
     findings.push(Finding::ok("workflow", message));
     for warning in &loaded.warnings {
-        findings.push(noted("workflow", warning));
+        findings.push(Finding::noted("workflow", warning));
     }
     let platform = platform?;
     if let (Some(worker), Some(config)) = (worker, &arguments.config) {
         let affinity = loaded.affinity.as_deref();
         for problem in reasons_worker_skips(worker, platform, affinity, config) {
-            findings.push(refused("workflow", &problem));
+            findings.push(Finding::refused("workflow", &problem));
         }
     }
     Some((platform, loaded.tables))
 }
 
-fn read(file: &Path, warnings: &[String], findings: &mut Vec<Finding>) {
+fn read(file: &Path, warnings: &[Problem], findings: &mut Vec<Finding>) {
     findings.push(Finding::ok("configuration", file.display().to_string()));
     for warning in warnings {
-        findings.push(noted("configuration", warning));
+        findings.push(Finding::noted("configuration", warning));
     }
 }
 
 fn all_refused(check: &'static str, errors: &ConfigErrors, findings: &mut Vec<Finding>) {
-    for line in errors
-        .to_string()
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-    {
-        findings.push(refused(check, line));
-    }
-}
-
-/// The messages of files say what to do themselves.
-fn refused(check: &'static str, problem: &str) -> Finding {
-    Finding {
-        remedy: None,
-        ..Finding::fail(check, Cause::Configuration, problem.trim(), "")
-    }
-}
-
-fn noted(check: &'static str, warning: &str) -> Finding {
-    Finding {
-        remedy: None,
-        ..Finding::warn(check, warning, "")
-    }
+    let problems = errors.problems.0.iter();
+    findings.extend(problems.map(|problem| Finding::refused(check, problem)));
 }

@@ -2,7 +2,8 @@
 
 use super::Ending;
 use super::arguments::LeverArguments;
-use super::commands::{COMMAND_LOGS, catalog, no_signals, no_such_workflow};
+use super::inputs::{COMMAND_LOGS, catalog, no_signals};
+use super::workflow_commands::no_such_workflow;
 use crate::app::AppError;
 use crate::app::requests::{self, Steered};
 use crate::checkpoint::SteeredTable;
@@ -13,7 +14,7 @@ use crate::telemetry::logs::{LogSink, init};
 use serde_json::{Value, json};
 use std::pin::pin;
 
-/// Pulls a lever, and tells what became of it.
+/// Sends a request, and prints what became of it.
 pub(super) async fn pull(lever: Lever, arguments: LeverArguments) -> Result<Ending, AppError> {
     init(LogFormat::Human, LogSink::Stderr, COMMAND_LOGS);
     let catalog = catalog(&arguments.connection)?;
@@ -23,7 +24,7 @@ pub(super) async fn pull(lever: Lever, arguments: LeverArguments) -> Result<Endi
     let pulled = requests::pull(&catalog, name, lever, &arguments.tables);
     let Some(pulled) = shutdown::unless_stopped(&catalog, pulled, &mut stop).await else {
         eprintln!(
-            "stopped before it was certain; `snowhaul workflow status {name}` tells, and the same command does it again"
+            "stopped before it was certain; check with `snowhaul workflow status {name}`, or repeat the command"
         );
         return Ok(Ending::Interrupted);
     };
@@ -65,17 +66,17 @@ fn lines(lever: Lever, steered: &Steered) -> Vec<String> {
         }
     };
     lines.push(match lever {
-        Lever::Pause => format!("{what} is paused: what runs ends and is stored, nothing new begins"),
-        Lever::Resume => format!("{what} goes on"),
+        Lever::Pause => format!("{what} is paused: what is running ends and is stored, nothing new starts"),
+        Lever::Resume => format!("{what} continues"),
         Lever::Cancel => format!(
-            "{what} is being cancelled by its orchestrator, or by the next one that starts; `snowhaul workflow status {name}` tells when it has ended"
+            "{what} is being cancelled by its orchestrator, or by the next one that starts; `snowhaul workflow status {name}` shows when it has ended"
         ),
         Lever::Retry => format!("{what} runs again"),
     });
     let still_paused = steered.workflow.request == Some(Request::Pause) && !steered.is_whole;
     if still_paused && matches!(lever, Lever::Resume | Lever::Retry) {
         lines.push(format!(
-            "the workflow {name} as a whole is paused; `snowhaul workflow resume {name}` lets it go on"
+            "the workflow {name} as a whole is paused; `snowhaul workflow resume {name}` continues it"
         ));
     }
     lines

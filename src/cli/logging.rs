@@ -1,9 +1,10 @@
-//! What a role's logs are told: flags over the configuration over the environment.
+//! A role's log settings: flags over the configuration over the environment.
 
-use super::commands::{log_warnings, variable};
+use super::inputs::{log_warnings, variable};
 use crate::app::AppError;
 use crate::config::environment;
 use crate::domain::log_format::LogFormat;
+use crate::domain::problem::Code;
 use crate::telemetry::logs::{LogSettings, LogSink, start};
 use clap::{Args, ValueEnum};
 use std::fs::{self, File, OpenOptions};
@@ -90,7 +91,7 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// Libraries say less: what they tell of their own work may hold what nobody should read.
+    /// Libraries log less: their messages may hold what nobody should read.
     fn filter(self) -> &'static str {
         match self {
             Self::Debug => "warn,snowhaul=debug",
@@ -131,7 +132,7 @@ pub(super) fn start_logs(
         default,
     });
     if let Some(line) = environment::ignored(&variable) {
-        log_warnings(&[line]);
+        log_warnings(&[Code::NO_EFFECT.problem(line)]);
     }
     Ok(())
 }
@@ -168,10 +169,14 @@ fn open(path: &Path) -> Result<File, AppError> {
     let created = directory.map_or(Ok(()), fs::create_dir_all);
     let opened = created.and_then(|()| OpenOptions::new().append(true).create(true).open(path));
     opened.map_err(|error| {
-        AppError::Refused(format!(
-            "the log file {} cannot be written: {error}; name another with --log-file, or --log-destination stdout for none",
-            path.display()
-        ))
+        AppError::refused(
+            Code::FILE_NOT_WRITABLE
+                .problem(format!(
+                    "the log file {} cannot be written: {error}",
+                    path.display()
+                ))
+                .hint("name another with --log-file, or --log-destination stdout for none"),
+        )
     })
 }
 

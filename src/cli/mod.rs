@@ -3,13 +3,17 @@
 mod arguments;
 mod commands;
 mod doctor;
+mod inputs;
 mod lever_commands;
 mod logging;
 mod report;
+mod role_commands;
 mod source_commands;
+mod workflow_commands;
 
 use crate::app::AppError;
 use crate::app::doctor::finding::Cause;
+use crate::domain::problem::Code;
 use arguments::Arguments;
 use std::io::Write;
 use std::process::ExitCode;
@@ -43,7 +47,7 @@ impl Ending {
             Self::Refused => 2,
             Self::Unreachable => 3,
             Self::Cancelled => 4,
-            // As shells tell of a process that SIGINT has ended.
+            // As shells report a process that SIGINT has ended.
             Self::Interrupted => 130,
         }
     }
@@ -79,14 +83,17 @@ pub fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: no runtime: {error}");
+            let problem = Code::INTERNAL.problem(format!("no runtime: {error}"));
+            eprintln!("error: {problem}");
             return ExitCode::from(Ending::Failed.code());
         }
     };
     let ending = match runtime.block_on(commands::run(arguments)) {
         Ok(ending) => ending,
         Err(error) => {
-            eprintln!("error: {error}");
+            for problem in &error.problems().0 {
+                eprintln!("error: {problem}");
+            }
             Ending::from(&error)
         }
     };

@@ -2,7 +2,7 @@
 
 use super::Ending;
 use super::arguments::{GenerateArguments, PlanArguments, SourceArguments};
-use super::commands::{COMMAND_LOGS, log_warnings, parse_platform, refused, variable};
+use super::inputs::{COMMAND_LOGS, log_warnings, parse_platform, variable};
 use crate::app::generate::{self, Wanted};
 use crate::app::planned_table::Outcome;
 use crate::app::{AppError, preview};
@@ -11,6 +11,7 @@ use crate::config::generate::check_name;
 use crate::config::worker::WorkerConfig;
 use crate::config::{self, ConfigErrors};
 use crate::domain::log_format::LogFormat;
+use crate::domain::problem::{Code, Problem};
 use crate::domain::table::Platform;
 use crate::telemetry::logs::{LogSink, init};
 use serde_json::json;
@@ -25,7 +26,7 @@ pub(super) async fn plan(arguments: PlanArguments) -> Result<Ending, AppError> {
     let loaded = config::workflow::load(&arguments.file, platform);
     let file = noted(loaded, &mut problems);
     let (Some(platform), Some(worker), Some(file)) = (platform, worker, file) else {
-        return Err(AppError::Refused(problems.join("\n")));
+        return Err(AppError::refused(problems));
     };
     log_warnings(&worker.warnings);
     log_warnings(&file.warnings);
@@ -65,7 +66,7 @@ pub(super) async fn generate(arguments: GenerateArguments) -> Result<Ending, App
         problems.push(exists(path));
     }
     let (Some(platform), Some(worker), true) = (platform, worker, problems.is_empty()) else {
-        return Err(AppError::Refused(problems.join("\n")));
+        return Err(AppError::refused(problems));
     };
     log_warnings(&worker.warnings);
     let generated = generate::generate(&worker, platform, wanted).await?;
@@ -85,11 +86,11 @@ pub(super) async fn generate(arguments: GenerateArguments) -> Result<Ending, App
     Ok(Ending::Done)
 }
 
-fn exists(path: &Path) -> String {
-    format!(
-        "{} is there already; name another file, or overwrite it with --force",
-        path.display()
-    )
+fn exists(path: &Path) -> Problem {
+    Code::FILE_EXISTS
+        .problem("the file exists already")
+        .hint("name another file, or overwrite it with --force")
+        .at(path.display())
 }
 
 fn write(path: &Path, text: &str, force: bool) -> Result<(), AppError> {
@@ -104,15 +105,19 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), AppError> {
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => AppError::Refused(exists(path)),
-        _ => AppError::Refused(format!("{} cannot be written: {error}", path.display())),
+        ErrorKind::AlreadyExists => AppError::refused(exists(path)),
+        _ => AppError::refused(
+            Code::FILE_NOT_WRITABLE
+                .problem(format!("the file cannot be written: {error}"))
+                .at(path.display()),
+        ),
     })
 }
 
 /// What the command line says of the source; all mistakes go into `problems`.
 fn read_source(
     arguments: &SourceArguments,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
 ) -> (Option<Platform>, Option<WorkerConfig>) {
     let platform = match parse_platform(&arguments.source_platform) {
         Ok(platform) => Some(platform),
@@ -125,11 +130,11 @@ fn read_source(
     (platform, worker)
 }
 
-fn noted<T>(loaded: Result<T, ConfigErrors>, problems: &mut Vec<String>) -> Option<T> {
+fn noted<T>(loaded: Result<T, ConfigErrors>, problems: &mut Vec<Problem>) -> Option<T> {
     match loaded {
         Ok(value) => Some(value),
         Err(errors) => {
-            problems.push(refused(errors).to_string());
+            problems.extend(errors.problems.0);
             None
         }
     }

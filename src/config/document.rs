@@ -1,7 +1,7 @@
 //! JSON and YAML text into one tree, without losing keys that are given twice.
 
 use super::findings::{Findings, inside};
-use super::{Origin, Problem};
+use crate::domain::problem::Code;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
@@ -32,23 +32,24 @@ impl Format {
 pub(super) fn read(path: &Path, findings: &mut Findings) -> Option<String> {
     match std::fs::read(path) {
         Err(error) => {
-            let message = match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    "there is no such file; check the path, which starts at the current directory"
-                        .to_owned()
-                }
-                _ => format!("the file cannot be read: {error}; check its permissions"),
+            let problem = match error.kind() {
+                std::io::ErrorKind::NotFound => Code::FILE_UNREADABLE
+                    .problem("there is no such file")
+                    .hint("check the path, which starts at the current directory"),
+                _ => Code::FILE_UNREADABLE
+                    .problem(format!("the file cannot be read: {error}"))
+                    .hint("check its permissions"),
             };
-            findings.problem("", message);
+            findings.problem("", problem);
             None
         }
         Ok(bytes) => match String::from_utf8(bytes) {
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                findings.problem(
-                    "",
-                    format!("byte {at} is not valid UTF-8; save the file in that encoding"),
-                );
+                let problem = Code::FILE_UNREADABLE
+                    .problem(format!("byte {at} is not valid UTF-8"))
+                    .hint("save the file in that encoding");
+                findings.problem("", problem);
                 None
             }
             Ok(text) => Some(
@@ -87,13 +88,15 @@ pub(super) fn parse(text: &str, format: Format, findings: &mut Findings) -> Opti
             .map_err(|error| format!("this is not valid YAML: {}", error.without_snippet()))
         }
     };
-    for problem in twice.into_inner() {
-        findings.problem(&problem.path, problem.message);
+    for path in twice.into_inner() {
+        let problem = Code::GIVEN_TWICE.says("this key is given twice in one object; keep one");
+        findings.problem(&path, problem);
     }
     match parsed {
         Ok(value) => Some(value),
         Err(message) => {
-            findings.problem("", super::findings::one_line(&message, 300));
+            let what = super::findings::one_line(&message, 300);
+            findings.problem("", Code::SYNTAX.problem(what));
             None
         }
     }
@@ -102,7 +105,8 @@ pub(super) fn parse(text: &str, format: Format, findings: &mut Findings) -> Opti
 /// Builds a value, and notes keys that an object has twice.
 struct Tree<'a> {
     path: String,
-    twice: &'a RefCell<Vec<Problem>>,
+    /// Paths of keys that are given twice.
+    twice: &'a RefCell<Vec<String>>,
 }
 
 impl<'de> DeserializeSeed<'de> for Tree<'_> {
@@ -182,11 +186,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
                 twice: self.twice,
             })?;
             if object.insert(key, value).is_some() {
-                self.twice.borrow_mut().push(Problem {
-                    origin: Origin::File,
-                    path,
-                    message: "this key is given twice in one object; keep one".to_owned(),
-                });
+                self.twice.borrow_mut().push(path);
             }
         }
         Ok(Value::Object(object))

@@ -1,4 +1,4 @@
-//! How the ODBC driver reads SQL before the source does: what stands outside of literals, quoted names and comments, and
+//! How the ODBC driver reads SQL before the source does: what is outside of literals, quoted names and comments, and
 //! means something to ODBC. As psqlODBC does it (`SC_scanQueryAndCountParams`, `inner_process_tokens`), which knows less of
 //! PostgreSQL's literals than PostgreSQL.
 
@@ -8,7 +8,7 @@ pub(super) const MARKS: [char; 3] = ['?', '{', '}'];
 /// The marks that the driver finds outside of quotes, in order.
 ///
 /// # Errors
-/// What is wrong: a literal or comment that goes on for the driver where it ends for the source, or a word of its own.
+/// What is wrong: a literal or comment that continues for the driver where it ends for the source, or a word of its own.
 pub(super) fn marks(text: &str) -> Result<Vec<char>, String> {
     let chars: Vec<char> = text.chars().collect();
     // Its two passes differ in one thing.
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_the_driver_does_not_know_is_read_as_it_reads_it() {
-        // A tag with an underscore is no quote to it.
+        // A tag with an underscore is not a quote to it.
         assert_eq!(marks("a = $x_y$ ? $x_y$"), Ok(vec!['?']));
         for text in [
             r"a = e'it\'s'",

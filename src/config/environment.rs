@@ -3,6 +3,7 @@
 use super::findings::Findings;
 use super::layers::{APPLICATION, Origin, Settings};
 use super::{metadata, orchestrator};
+use crate::domain::problem::Code;
 use crate::types::metadata_location::MetadataLocation;
 
 /// Variables that stand for a setting, each with the path of its key.
@@ -100,7 +101,7 @@ pub fn ignored(var: &dyn Fn(&str) -> Option<String>) -> Option<String> {
         .collect();
     (!told.is_empty()).then(|| {
         format!(
-            "these environment variables mean nothing here and are ignored: {}",
+            "these environment variables have no meaning here and are ignored: {}",
             told.join("; ")
         )
     })
@@ -170,10 +171,11 @@ pub(super) fn check_storage(findings: &mut Findings, var: &dyn Fn(&str) -> Optio
     findings.problem_of(
         Origin::Variable(name.to_owned()),
         name,
-        format!(
-            "{refused}: no row is loaded twice because hybrid tables lock rows and keep keys unique, which standard and Iceberg tables do not; \
-             unset it, and use an account with hybrid tables: a commercial AWS or Azure region, and no trial (`snowhaul doctor` tells)"
-        ),
+        Code::NO_HYBRID_TABLES
+            .problem(format!(
+                "{refused}: no row is loaded twice because hybrid tables lock rows and keep keys unique, which standard and Iceberg tables do not"
+            ))
+            .hint("unset it, and use an account with hybrid tables: a commercial AWS or Azure region, not a trial (`snowhaul doctor` checks)"),
     );
 }
 

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
+use crate::domain::problem::Code;
 use crate::domain::spec::Synchronization;
 use crate::domain::table::{PartitionSize, Platform};
 use crate::platform;
@@ -149,7 +150,7 @@ fn what_is_commented_out_in_the_examples_loads_too() {
         config
             .warnings
             .iter()
-            .all(|warning| !warning.contains("unknown")),
+            .all(|warning| warning.code != Code::UNKNOWN_KEY),
         "{:?}",
         config.warnings
     );
@@ -256,7 +257,7 @@ fn the_json_schema_takes_the_workflow_examples() {
 
 #[test]
 fn the_connections_of_the_example_can_be_used() {
-    use crate::snowflake::connection::{Surroundings, find};
+    use crate::snowflake::connection::{Environment, find};
     let home = tempfile::tempdir().expect("temporary directory");
     let key = home.path().join("rsa_key.p8");
     std::fs::write(&key, "key").expect("write");
@@ -270,18 +271,18 @@ fn the_connections_of_the_example_can_be_used() {
     let folder = home.path().to_string_lossy().into_owned();
     let var = |name: &str| (name == "SNOWFLAKE_HOME").then(|| folder.clone());
     for name in ["snowhaul", "snowhaul_key_pair", "snowhaul_oauth"] {
-        let surroundings = Surroundings {
+        let environment = Environment {
             var: &var,
             home: None,
         };
-        find(Some(name), &surroundings).expect(name);
+        find(Some(name), &environment).expect(name);
     }
 }
 
 #[test]
 fn every_key_stands_in_an_example() {
     let workflow = text("workflow-redshift.yaml");
-    // Later spellings stand in the comment of the first one.
+    // Later spellings are in the comment of the first one.
     for key in schema::every_key() {
         assert!(
             shows(&workflow, key, &[':'])

@@ -3,6 +3,7 @@
 use super::findings::shown;
 use super::merge::text_at;
 use super::table::{Merged, TableCheck};
+use crate::domain::problem::Code;
 use crate::platform;
 
 /// Strategies of other platforms, with theirs.
@@ -64,7 +65,7 @@ impl TableCheck<'_> {
             Some("cet_as") => self.wrong(
                 table,
                 strategy,
-                "\"cet_as\" has SQL Server or Azure Synapse write the files, and is not supported yet, as \"cloud_direct\" is not, which would do the same by a worker; write \"regular\"",
+                Code::UNSUPPORTED_SETTING.says("\"cet_as\" has SQL Server or Azure Synapse write the files, and is not supported yet, as \"cloud_direct\" is not, which would do the same by a worker; write \"regular\""),
             ),
             Some(word) => {
                 if let Some((_, platform)) = FOREIGN.iter().find(|(name, _)| *name == word) {
@@ -74,7 +75,7 @@ impl TableCheck<'_> {
                     let message = format!(
                         "\"{word}\" is for sources of the platform {platform}, which is not supported yet{own}; write \"regular\""
                     );
-                    self.wrong(table, strategy, &message);
+                    self.wrong(table, strategy, Code::UNSUPPORTED_SETTING.says(message));
                 }
             }
             None => {}
@@ -83,7 +84,7 @@ impl TableCheck<'_> {
             self.wrong(
                 table,
                 backend,
-                "it says where \"cloud_direct\" writes files, which is not supported yet: files go to the stage of the metadata; remove it",
+                Code::UNSUPPORTED_SETTING.says("it says where \"cloud_direct\" writes files, which is not supported yet: files go to the stage of the metadata; remove it"),
             );
         }
     }

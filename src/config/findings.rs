@@ -1,55 +1,109 @@
 //! What is found in a file, collected to its end.
 
-use super::{ConfigErrors, Origin, Problem, placed};
+use super::{ConfigErrors, Origin};
+use crate::domain::problem::{Code, Problem};
 use crate::domain::spelling::{closest_match, nearest};
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// What a check says: a problem with its code, or a sentence, for which the caller has a code.
+pub(super) trait Said {
+    /// The problem; `code` is that of a sentence.
+    fn or(self, code: Code) -> Problem;
+}
+
+impl Said for Problem {
+    fn or(self, _: Code) -> Problem {
+        self
+    }
+}
+
+impl Said for &str {
+    fn or(self, code: Code) -> Problem {
+        code.says(self)
+    }
+}
+
+impl Said for String {
+    fn or(self, code: Code) -> Problem {
+        code.says(self)
+    }
+}
+
+impl Said for &String {
+    fn or(self, code: Code) -> Problem {
+        code.says(self)
+    }
+}
+
+/// One finding, before its file is known.
+#[derive(PartialEq)]
+struct Finding {
+    /// Where the value was set.
+    origin: Origin,
+    /// Which: `tables[1].source.tableName`, `connections.source.redshift.port`; empty for the file as a whole.
+    path: String,
+    problem: Problem,
+}
+
+impl Finding {
+    /// The problem with its whole place.
+    fn placed(&self, file: &Path) -> Problem {
+        let problem = self.problem.clone();
+        match &self.origin {
+            Origin::Variable(name) => problem.at(name).at("environment"),
+            Origin::Flag(flag) => problem.at(flag).at("command line"),
+            Origin::Default | Origin::File if self.path.is_empty() => problem.at(file.display()),
+            Origin::Default | Origin::File => problem.at(&self.path).at(file.display()),
+        }
+    }
+}
+
 /// Problems and warnings of one file.
 #[derive(Default)]
 pub(super) struct Findings {
-    problems: Vec<Problem>,
-    warnings: Vec<Problem>,
-    /// Places whose value is wrong or has been offered for another key: not told a second time as missing.
+    problems: Vec<Finding>,
+    warnings: Vec<Finding>,
+    /// Places whose value is wrong or has been offered for another key: not reported a second time as missing.
     broken: BTreeSet<String>,
     /// What the problems that follow are about, e.g. `table public.orders`.
     pub(super) subject: Option<String>,
 }
 
 impl Findings {
-    /// Adds a problem of the file, and takes its place as broken.
-    pub(super) fn problem(&mut self, path: &str, message: impl AsRef<str>) {
-        self.problem_of(Origin::File, path, message);
+    /// Adds a problem of the file, and takes its place as broken. A sentence alone is about a value that is not allowed.
+    pub(super) fn problem(&mut self, path: &str, said: impl Said) {
+        self.problem_of(Origin::File, path, said);
     }
 
     /// Adds a problem with a value that was set at `origin`.
-    pub(super) fn problem_of(&mut self, origin: Origin, path: &str, message: impl AsRef<str>) {
-        let message = match &self.subject {
-            Some(subject) => format!("{subject}: {}", message.as_ref()),
-            None => message.as_ref().to_owned(),
-        };
+    pub(super) fn problem_of(&mut self, origin: Origin, path: &str, said: impl Said) {
+        let mut problem = said.or(Code::INVALID_VALUE);
+        if let Some(subject) = &self.subject {
+            problem = problem.at(subject);
+        }
         self.broken.insert(path.to_owned());
-        let problem = Problem {
+        let finding = Finding {
             origin,
             path: path.to_owned(),
-            message,
+            problem,
         };
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
+        if !self.problems.contains(&finding) {
+            self.problems.push(finding);
         }
     }
 
-    /// Adds a warning about the file.
-    pub(super) fn warning(&mut self, path: &str, message: impl AsRef<str>) {
-        self.warning_of(Origin::File, path, message);
+    /// Adds a warning about the file. A sentence alone is about a setting without effect.
+    pub(super) fn warning(&mut self, path: &str, said: impl Said) {
+        self.warning_of(Origin::File, path, said);
     }
 
     /// Adds a warning about a value that was set at `origin`.
-    pub(super) fn warning_of(&mut self, origin: Origin, path: &str, message: impl AsRef<str>) {
-        self.warnings.push(Problem {
+    pub(super) fn warning_of(&mut self, origin: Origin, path: &str, said: impl Said) {
+        self.warnings.push(Finding {
             origin,
             path: path.to_owned(),
-            message: message.as_ref().to_owned(),
+            problem: said.or(Code::NO_EFFECT),
         });
     }
 
@@ -72,15 +126,20 @@ impl Findings {
         self,
         file: &Path,
         value: Option<T>,
-    ) -> Result<(T, Vec<String>), ConfigErrors> {
+    ) -> Result<(T, Vec<Problem>), ConfigErrors> {
+        let placed = |findings: &[Finding]| -> Vec<Problem> {
+            findings
+                .iter()
+                .map(|finding| finding.placed(file))
+                .collect()
+        };
         match value {
             Some(value) if self.problems.is_empty() => {
-                let named = |warning: &Problem| placed(file, warning);
-                Ok((value, self.warnings.iter().map(named).collect()))
+                let warnings = placed(&self.warnings);
+                Ok((value, warnings))
             }
             _ => Err(ConfigErrors {
-                file: file.to_owned(),
-                problems: self.problems,
+                problems: placed(&self.problems).into(),
             }),
         }
     }
@@ -121,18 +180,18 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
 /// More than these are not listed in one message.
 const FEW: usize = 6;
 
-/// `; did you mean `x`?`, or what is known when nothing is alike: all of it, or the nearest.
+/// `did you mean `x`?`, or what is known when nothing is alike: all of it, or the nearest.
 pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let all: Vec<&str> = known.into_iter().collect();
     if let Some(candidate) = closest_match(word, all.iter().copied()) {
-        return format!("; did you mean `{candidate}`?");
+        return format!("did you mean `{candidate}`?");
     }
     if all.len() <= FEW {
-        return format!("; known here: {}", all.join(", "));
+        return format!("known here: {}", all.join(", "));
     }
     let near = nearest(word, all.iter().copied(), FEW).join(", ");
     format!(
-        "; known here: {near}, and {} more (`snowhaul workflow schema` has all)",
+        "known here: {near}, and {} more (`snowhaul workflow schema` has all)",
         all.len() - FEW
     )
 }
@@ -152,10 +211,10 @@ mod tests {
 
     #[test]
     fn long_lists_of_what_is_known_are_cut() {
-        assert_eq!(hint("zzz", ["a", "b"]), "; known here: a, b");
+        assert_eq!(hint("zzz", ["a", "b"]), "known here: a, b");
         let many = ["a", "b", "c", "d", "e", "f", "g", "limits"];
         let told = hint("time", many);
-        assert!(told.starts_with("; known here: limits, "), "{told}");
+        assert!(told.starts_with("known here: limits, "), "{told}");
         assert!(
             told.ends_with(", and 2 more (`snowhaul workflow schema` has all)"),
             "{told}"

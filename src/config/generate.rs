@@ -1,6 +1,7 @@
 //! A workflow file for tables that a source has: which of them, and its text. Pure.
 
 use super::identifier;
+use crate::domain::problem::{Code, Problem};
 use crate::domain::table::WrittenName;
 use crate::domain::wildcard::Wildcards;
 use crate::plan::names::listed;
@@ -39,10 +40,12 @@ pub struct GenerateOptions {
 ///
 /// # Errors
 /// What is wrong and what to write instead.
-pub fn check_name(option: &str, written: &str) -> Result<WrittenName, String> {
+pub fn check_name(option: &str, written: &str) -> Result<WrittenName, Problem> {
     match identifier::check(written, false) {
         Ok(()) => Ok(WrittenName(written.to_owned())),
-        Err(problem) => Err(format!("{option}: `{written}`: {problem}")),
+        Err(why) => Err(Code::INVALID_NAME
+            .says(format!("`{written}`: {why}"))
+            .at(option)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::merge::text_at;
 use super::table::{Merged, TableCheck};
+use crate::domain::problem::Code;
 
 /// Where Snowflake keeps the files itself.
 const OWN_VOLUME: &str = "SNOWFLAKE_MANAGED";
@@ -84,7 +85,7 @@ impl TableCheck<'_> {
         ] {
             let key = config(key);
             if table.is(&key, word) {
-                self.wrong(table, &key, why);
+                self.wrong(table, &key, Code::UNSUPPORTED_SETTING.says(why));
             }
         }
         let volume = text_at(table.merged, "target.icebergConfig.externalVolume");

@@ -32,7 +32,7 @@ struct Builder {
 }
 
 impl Builder {
-    /// An object with these keys in both spellings, of which only one may stand there.
+    /// An object with these keys in both spellings, of which only one may be there.
     fn object(&mut self, keys: &[Key], required: &[&str]) -> Value {
         let mut properties = Map::new();
         let mut patterns = Map::new();

@@ -181,7 +181,7 @@ impl Source for Settings {
         cache.into_table()
     }
 
-    /// Unlike the crate's own way, it leaves alone what stands in the place of a section: that mistake of a file is still
+    /// Unlike the crate's own way, it leaves alone what is in the place of a section: that mistake of a file is still
     /// to be found.
     fn collect_to(&self, cache: &mut Value) -> Result<(), ConfigError> {
         for (path, value) in &self.0 {

@@ -3,6 +3,7 @@
 use super::environment;
 use super::identifier;
 use super::section::Section;
+use crate::domain::problem::Code;
 use crate::domain::table::WrittenName;
 use crate::types::metadata_location::MetadataLocation;
 use crate::types::snowflake_name::exact_name;
@@ -27,7 +28,7 @@ fn name(section: &mut Section<'_, '_>, key: &str) -> Option<String> {
     match identifier::check(&text, false) {
         Ok(()) => Some(exact_name(&WrittenName(text))),
         Err(message) => {
-            section.problem(key, message);
+            section.problem(key, Code::INVALID_NAME.says(message));
             None
         }
     }

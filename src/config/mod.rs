@@ -1,6 +1,6 @@
 //! What users write: workflow files, the worker's and the orchestrator's TOML.
 //!
-//! Nothing here does more than read the named file. Every mistake of a file is told at once, with its place and what to
+//! Nothing here does more than read the named file. Every mistake of a file is reported at once, with its place and what to
 //! do about it; what this version cannot do is refused, never ignored.
 
 pub mod defaults;
@@ -32,58 +32,16 @@ pub mod worker;
 pub mod workflow;
 pub mod workflow_name;
 
+use crate::domain::problem::Problems;
 pub use layers::Origin;
-use std::fmt;
-use std::path::{Path, PathBuf};
 
-/// One mistake of a file, or of what the environment or the command line sets in its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where the value was set.
-    pub origin: Origin,
-    /// Which: `tables[1].source.tableName`, `connections.source.redshift.port`; empty for the file as a whole.
-    pub path: String,
-    /// What is wrong and what to do.
-    pub message: String,
-}
-
-/// All mistakes of one file. Displayed as one line for each: `FILE: JSON.PATH: message`, `environment: VARIABLE: message`
-/// or `command line: --flag: message`.
+/// All mistakes of one file, or of what the environment or the command line sets in its place: at least one. Displayed as
+/// one line for each, whose place is `FILE: JSON.PATH`, `environment: VARIABLE` or `command line: --flag`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problems}")]
 pub struct ConfigErrors {
-    /// The file.
-    pub file: PathBuf,
-    /// Its mistakes: at least one.
-    pub problems: Vec<Problem>,
-}
-
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            f.write_str(&placed(&self.file, problem))?;
-        }
-        Ok(())
-    }
-}
-
-/// A message with its place.
-fn placed(file: &Path, problem: &Problem) -> String {
-    let Problem {
-        origin,
-        path,
-        message,
-    } = problem;
-    match origin {
-        Origin::Variable(name) => format!("environment: {name}: {message}"),
-        Origin::Flag(flag) => format!("command line: {flag}: {message}"),
-        Origin::Default | Origin::File if path.is_empty() => {
-            format!("{}: {message}", file.display())
-        }
-        Origin::Default | Origin::File => format!("{}: {path}: {message}", file.display()),
-    }
+    /// The mistakes.
+    pub problems: Problems,
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::{ConfigErrors, defaults, environment, metadata, worker};
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
 use crate::domain::log_format::LogFormat;
+use crate::domain::problem::{Code, Problem};
 use crate::types::metadata_location::MetadataLocation;
 use std::path::Path;
 use std::time::Duration;
@@ -37,8 +38,8 @@ pub struct OrchestratorConfig {
     pub max_failures: u32,
     /// How log lines look.
     pub log_format: LogFormat,
-    /// What users should know, though it is no mistake.
-    pub warnings: Vec<String>,
+    /// What users should know, though it is not a mistake.
+    pub warnings: Vec<Problem>,
 }
 
 impl OrchestratorConfig {
@@ -230,11 +231,12 @@ fn interval(section: &mut Section<'_, '_>, key: &str, lease: Option<Duration>) -
     if let Origin::Default | Origin::Variable(_) = section.origin(key) {
         return Some(lease);
     }
-    let message = format!(
-        "must be at most the lease, which is {} s; make it shorter, or the lease longer",
+    let what = format!(
+        "must be at most the lease, which is {} s",
         lease.as_secs_f64()
     );
-    section.problem(key, &message);
+    let problem = Code::CONFLICTING_SETTINGS.problem(what);
+    section.problem(key, problem.hint("make it shorter, or the lease longer"));
     None
 }
 

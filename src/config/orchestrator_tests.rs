@@ -96,7 +96,7 @@ fn an_orchestrators_intervals_fit_into_its_lease() {
     assert_eq!(
         load("lease = 6\npoll_interval = 7\nreap_interval = 6.1", &[]).err(),
         Some(format!(
-            "FILE: application.poll_interval: {refused}\nFILE: application.reap_interval: {refused}"
+            "SH0109 FILE: application.poll_interval: {refused}\nSH0109 FILE: application.reap_interval: {refused}"
         ))
     );
     let poll = "ORCHESTRATOR_TASK_PULL_INTERVAL_SECONDS";
@@ -114,14 +114,14 @@ fn wrong_variables_of_the_orchestrator_are_named() {
     .expect_err("a wrong name");
     assert!(
         error.to_string().starts_with(
-            "environment: CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA: the quoted name does not end"
+            "SH0112 environment: CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA: the quoted name does not end"
         ),
         "{error}"
     );
     let (_folder, path) =
         write("[application]\nlease = 0\nload_concurrency = 0\npartition_window = 'x'\n");
     let error = load(Some(&path), &env(&[])).expect_err("wrong values");
-    assert_eq!(error.problems.len(), 3, "{error}");
+    assert_eq!(error.problems.0.len(), 3, "{error}");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn flags_win_over_the_file_and_are_named_when_they_are_wrong() {
     assert_eq!(
         error.to_string(),
         format!(
-            "command line: --connection-name: is empty; fill it in or remove it\n{}: application.lease: must be a number of seconds above 0, at most 86400",
+            "SH0106 command line: --connection-name: is empty; fill it in or remove it\nSH0107 {}: application.lease: must be a number of seconds above 0, at most 86400",
             path.display()
         )
     );

@@ -51,13 +51,13 @@ pub(super) enum Kind {
     Object(&'static [Key]),
     /// A list of objects with these keys, all required; replaced whole.
     Objects(&'static [Key]),
-    /// A list of [`customColumnTransforms`](super::transforms): the table's own stand before those that it inherits.
+    /// A list of [`customColumnTransforms`](super::transforms): the table's own come before those that it inherits.
     Transforms(&'static [Key]),
     /// A regular expression.
     Pattern,
     /// A value in the source's SQL, with `{{ col_name }}` for a column.
     Encode,
-    /// A value in Snowflake's SQL, with `{{ col_name }}` for what stands in the file.
+    /// A value in Snowflake's SQL, with `{{ col_name }}` for what is in the file.
     Decode,
     /// Refused, whatever its value: why, and what to do.
     Refused(&'static str),
@@ -79,7 +79,7 @@ pub(super) struct Key {
 /// The key by which editors find the schema of a file.
 pub(super) const SCHEMA_REFERENCE: &str = "$schema";
 
-/// The cap that stands beside any partition size.
+/// The cap that goes with any partition size.
 pub(super) const MAX_ROWS: &str = "maxPartitionSizeRows";
 
 /// A size's key, whatever its age, as the first version of the format writes it.

@@ -1,7 +1,8 @@
 //! Settings section by section: typed values, `${VAR}`, unknown keys. No message shows a value: it may be a secret.
 
-use super::findings::{Findings, inside, one_line};
+use super::findings::{Findings, Said, inside, one_line};
 use super::layers::{Origin, Table, sorted};
+use crate::domain::problem::Code;
 use crate::domain::spelling::closest_match;
 use ::config::{Value, ValueKind};
 use std::path::Path;
@@ -23,10 +24,8 @@ pub(super) fn read(path: &Path, findings: &mut Findings) -> Option<toml::Table> 
             let column = before.rsplit('\n').next().unwrap_or_default();
             let column = column.chars().count() + 1;
             let message = one_line(error.message(), 200);
-            findings.problem(
-                "",
-                format!("line {line} is not valid TOML at column {column}: {message}"),
-            );
+            let what = format!("line {line} is not valid TOML at column {column}: {message}");
+            findings.problem("", Code::SYNTAX.problem(what));
             None
         }
     }
@@ -53,11 +52,11 @@ impl<'t, 'a> Section<'t, 'a> {
     ) -> Self {
         for (key, _) in table.into_iter().flat_map(sorted) {
             if !known.contains(&key.as_str()) {
-                let hint = match closest_match(key, known.iter().copied()) {
-                    Some(other) => format!("; did you mean `{other}`?"),
-                    None => String::new(),
-                };
-                findings.warning(&inside(path, key), format!("unknown key, ignored{hint}"));
+                let mut problem = Code::UNKNOWN_KEY.problem("unknown key, ignored");
+                if let Some(other) = closest_match(key, known.iter().copied()) {
+                    problem = problem.hint(format!("did you mean `{other}`?"));
+                }
+                findings.warning(&inside(path, key), problem);
             }
         }
         Self {
@@ -78,16 +77,20 @@ impl<'t, 'a> Section<'t, 'a> {
         self.value(key).map_or(Origin::File, Origin::of)
     }
 
-    /// Reports that `key` is wrong.
-    pub(super) fn problem(&mut self, key: &str, message: &str) {
+    /// Reports that `key` is wrong. A sentence alone is about a value that is not allowed, or about a key that is missing.
+    pub(super) fn problem(&mut self, key: &str, said: impl Said) {
         let (origin, path) = (self.origin(key), self.at(key));
-        self.findings.problem_of(origin, &path, message);
+        let code = match self.has(key) {
+            true => Code::INVALID_VALUE,
+            false => Code::MISSING_KEY,
+        };
+        self.findings.problem_of(origin, &path, said.or(code));
     }
 
-    /// Reports what users should know of `key`.
-    pub(super) fn warning(&mut self, key: &str, message: &str) {
+    /// Reports what users should know of `key`. A sentence alone is about a setting without effect.
+    pub(super) fn warning(&mut self, key: &str, said: impl Said) {
         let (origin, path) = (self.origin(key), self.at(key));
-        self.findings.warning_of(origin, &path, message);
+        self.findings.warning_of(origin, &path, said);
     }
 
     /// Whether the key is there, whatever its value.
@@ -113,7 +116,7 @@ impl<'t, 'a> Section<'t, 'a> {
         match self.get(key)? {
             ValueKind::Table(table) => Some(table),
             _ => {
-                self.problem(key, "must be a section");
+                self.problem(key, Code::WRONG_TYPE.problem("must be a section"));
                 None
             }
         }
@@ -124,7 +127,7 @@ impl<'t, 'a> Section<'t, 'a> {
         match self.get(key)? {
             ValueKind::String(text) => self.expanded(key, text),
             _ => {
-                self.problem(key, "must be text, in quotes");
+                self.problem(key, Code::WRONG_TYPE.problem("must be text, in quotes"));
                 None
             }
         }
@@ -143,7 +146,7 @@ impl<'t, 'a> Section<'t, 'a> {
     /// A text that has to be there; `what` it is.
     pub(super) fn required_text(&mut self, key: &str, what: &str) -> Option<String> {
         if !self.has(key) {
-            self.problem(key, &format!("is missing; it is {what}"));
+            self.problem(key, format!("is missing; it is {what}"));
         }
         self.filled_text(key)
     }
@@ -159,7 +162,7 @@ impl<'t, 'a> Section<'t, 'a> {
                 .iter()
                 .map(|(word, _)| format!("\"{word}\""))
                 .collect();
-            self.problem(key, &format!("must be {}", known.join(" or ")));
+            self.problem(key, format!("must be {}", known.join(" or ")));
         }
         found.map(|(_, value)| *value)
     }
@@ -172,7 +175,7 @@ impl<'t, 'a> Section<'t, 'a> {
             _ => None,
         };
         if value.is_none() {
-            self.problem(key, "must be true or false");
+            self.problem(key, Code::WRONG_TYPE.problem("must be true or false"));
         }
         value
     }
@@ -188,10 +191,8 @@ impl<'t, 'a> Section<'t, 'a> {
             .and_then(|number: i64| u32::try_from(number).ok())
             .filter(|number| (least..=most).contains(number));
         if number.is_none() {
-            self.problem(
-                key,
-                &format!("must be a whole number from {least} to {most}"),
-            );
+            let what = format!("must be a whole number from {least} to {most}");
+            self.problem(key, Code::OUT_OF_RANGE.problem(what));
         }
         number
     }
@@ -210,7 +211,8 @@ impl<'t, 'a> Section<'t, 'a> {
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .filter(|duration| *duration >= Duration::from_millis(1));
         if duration.is_none() {
-            self.problem(key, "must be a number of seconds above 0, at most 86400");
+            let what = "must be a number of seconds above 0, at most 86400";
+            self.problem(key, Code::OUT_OF_RANGE.problem(what));
         }
         duration
     }
@@ -220,10 +222,9 @@ impl<'t, 'a> Section<'t, 'a> {
             Ok(text) => Some(text),
             Err(unset) => {
                 for name in unset {
-                    self.problem(
-                        key,
-                        &format!("the environment variable {name} is not set; set it, or write $${{ for a plain ${{"),
-                    );
+                    let what = format!("the environment variable {name} is not set");
+                    let problem = Code::UNSET_VARIABLE.problem(what);
+                    self.problem(key, problem.hint("set it, or write $${ for a plain ${"));
                 }
                 None
             }
@@ -231,7 +232,7 @@ impl<'t, 'a> Section<'t, 'a> {
     }
 }
 
-/// Replaces each `${VAR}`; `$${` is a plain `${`, and what is no variable's name stays as it is.
+/// Replaces each `${VAR}`; `$${` is a plain `${`, and what is not a variable's name stays as it is.
 ///
 /// # Errors
 /// The variables that are not set.

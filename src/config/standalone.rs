@@ -46,9 +46,9 @@ pub fn load(
         }),
         (Err(errors), Ok(_)) | (Ok(_), Err(errors)) => Err(errors),
         (Err(mut errors), Err(others)) => {
-            for problem in others.problems {
-                if !errors.problems.contains(&problem) {
-                    errors.problems.push(problem);
+            for problem in others.problems.0 {
+                if !errors.problems.0.contains(&problem) {
+                    errors.problems.0.push(problem);
                 }
             }
             Err(errors)
@@ -152,9 +152,9 @@ mod tests {
         let wrong = FILE.replace("lease = 5", "lease = 2");
         let lines = load_text(&wrong, &vars).expect_err("mistakes");
         let starts = [
-            "FILE: application.lease: must be at least 3 times",
-            "environment: CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA: the quoted name",
-            "environment: ORCHESTRATOR_MAX_TASK_WORKERS: must be a whole number",
+            "SH0109 FILE: application.lease: must be at least 3 times",
+            "SH0112 environment: CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA: the quoted name",
+            "SH0107 environment: ORCHESTRATOR_MAX_TASK_WORKERS: must be a whole number",
         ];
         let fits = |(line, start): (&String, &&str)| line.starts_with(start);
         assert!(

@@ -1,10 +1,11 @@
-//! A merged table: what it means, and where its problems are told.
+//! A merged table: what it means, and where its problems are reported.
 
-use super::findings::{Findings, inside};
+use super::findings::{Findings, Said, inside};
 use super::merge::{at, text_at};
 use super::schema::MAX_ROWS;
 use super::transforms;
 use crate::domain::kinds::{Route, TargetKind};
+use crate::domain::problem::{Code, Problem};
 use crate::domain::spec::{ResetPartitions, RowSecurity, Sampling, Synchronization, TableSpec};
 use crate::domain::table::{
     DateUnit, PartitionSize, Platform, QueryModifiers, TableRef, WrittenName,
@@ -12,8 +13,8 @@ use crate::domain::table::{
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// A problem with an inherited value: told once, with the tables that inherit it.
-type Inherited = BTreeMap<(String, String), Vec<String>>;
+/// A problem with an inherited value: reported once, with the tables that inherit it.
+type Inherited = BTreeMap<(String, Problem), Vec<String>>;
 
 /// Checks merged tables one after the other.
 pub(super) struct TableCheck<'a> {
@@ -137,35 +138,36 @@ impl TableCheck<'_> {
         })
     }
 
-    /// Tells the problems with inherited values, each once.
-    pub(super) fn tell_inherited(self) {
-        for ((path, message), tables) in self.inherited {
+    /// Reports the problems with inherited values, each once.
+    pub(super) fn report_inherited(self) {
+        for ((path, mut problem), tables) in self.inherited {
             let more = match tables.len() {
                 0..=3 => String::new(),
                 n => format!(" and {} more", n - 3),
             };
             let named: Vec<String> = tables.into_iter().take(3).collect();
-            self.findings.problem(
-                &path,
-                format!("{message} (inherited by {}{more})", named.join(", ")),
-            );
+            let end = problem.hint.as_mut().unwrap_or(&mut problem.what);
+            *end += &format!(" (inherited by {}{more})", named.join(", "));
+            self.findings.problem(&path, problem);
         }
     }
 
-    /// A problem with a value that is there: told where it is written.
-    pub(super) fn wrong(&mut self, table: &Merged<'_>, key: &str, message: &str) {
+    /// A problem with a value that is there: reported where it is written. A sentence alone is about settings that do not
+    /// go together.
+    pub(super) fn wrong(&mut self, table: &Merged<'_>, key: &str, said: impl Said) {
+        let problem = said.or(Code::CONFLICTING_SETTINGS);
         if at(table.own, key).is_some() {
             self.findings
-                .problem(&inside_all(&table.path, key), message);
+                .problem(&inside_all(&table.path, key), problem);
         } else {
             self.inherited
-                .entry((inside_all(DEFAULTS, key), message.to_owned()))
+                .entry((inside_all(DEFAULTS, key), problem))
                 .or_default()
                 .push(table.label.clone());
         }
     }
 
-    /// A problem with a value that is not there, unless what stands in its place is already told.
+    /// A problem with a value that is not there, unless one with what is in its place is already reported.
     pub(super) fn missing(&mut self, table: &Merged<'_>, key: &str, message: &str) {
         let path = inside_all(&table.path, key);
         if !self.findings.has_problem_at_or_above(&path)
@@ -173,7 +175,8 @@ impl TableCheck<'_> {
                 .findings
                 .has_problem_at_or_above(&inside_all(DEFAULTS, key))
         {
-            self.findings.problem(&path, message);
+            self.findings
+                .problem(&path, Code::MISSING_KEY.says(message));
         }
     }
 
@@ -182,27 +185,26 @@ impl TableCheck<'_> {
         &mut self,
         table: &Merged<'_>,
         (list, index, key): (&str, usize, Option<&str>),
-        message: String,
+        problem: Problem,
     ) {
         let is_own = at(table.own, list).is_some();
         let base = if is_own { &table.path } else { DEFAULTS };
         let item = format!("{}[{index}]", inside(base, list));
         let path = key.map_or_else(|| item.clone(), |key| inside(&item, key));
         if is_own {
-            self.findings.problem(&path, message);
+            self.findings.problem(&path, problem);
         } else {
-            let entry = self.inherited.entry((path, message)).or_default();
+            let entry = self.inherited.entry((path, problem)).or_default();
             entry.push(table.label.clone());
         }
     }
 
     /// What this version cannot do.
     pub(super) fn not_yet(&mut self, table: &Merged<'_>, key: &str, what: &str, remedy: &str) {
-        self.wrong(
-            table,
-            key,
-            &format!("{what} is not supported yet; {remedy}"),
-        );
+        let problem = Code::UNSUPPORTED_SETTING
+            .problem(format!("{what} is not supported yet"))
+            .hint(remedy);
+        self.wrong(table, key, problem);
     }
 
     fn table_ref(&mut self, table: &Merged<'_>, side: &str) -> Option<TableRef> {
@@ -249,7 +251,7 @@ fn partition_size(table: &Map<String, Value>) -> PartitionSize {
     }
 }
 
-/// `None` when something is missing, which is told.
+/// `None` when something is missing, which is reported.
 fn synchronization(table: &Merged<'_>) -> Option<Synchronization> {
     let text = |key: &str| text_at(table.merged, key).map(str::to_owned);
     Some(match text_at(table.merged, "synchronization.strategy") {

@@ -4,6 +4,7 @@ use super::findings::shown;
 use super::identifier::folded;
 use super::merge::{at, text_at};
 use super::table::{DEFAULTS, INCLUDE_CHILD_TABLES, Merged, TableCheck, inside_all};
+use crate::domain::problem::Code;
 use crate::domain::table::{Platform, WrittenName};
 use crate::platform;
 use crate::types::snowflake_name::exact_name;
@@ -149,11 +150,9 @@ impl TableCheck<'_> {
                 continue;
             };
             if let Some(first) = seen.insert(meaning(text), index) {
-                let message = format!(
-                    "`{}` {what} twice, here and in item {first}; keep one",
-                    shown(text)
-                );
-                self.wrong_item(table, (list, index, Some(key)), message);
+                let what = format!("`{}` {what} twice, here and in item {first}", shown(text));
+                let problem = Code::GIVEN_TWICE.problem(what).hint("keep one");
+                self.wrong_item(table, (list, index, Some(key)), problem);
             }
         }
     }
@@ -181,12 +180,13 @@ impl TableCheck<'_> {
         }
         for (index, name) in excluded.iter().enumerate() {
             if let Some(used) = uses.get(&self.meaning(name)) {
-                let message = format!(
+                let what = format!(
                     "`{}` cannot be left out: {}",
                     shown(name),
                     used.join(", and ")
                 );
-                self.wrong_item(table, (EXCLUDED, index, None), message);
+                let problem = Code::CONFLICTING_SETTINGS.problem(what);
+                self.wrong_item(table, (EXCLUDED, index, None), problem);
             }
         }
         let excluded: Vec<String> = excluded.iter().map(|name| self.meaning(name)).collect();
@@ -195,12 +195,10 @@ impl TableCheck<'_> {
         });
         for (index, name) in renamed.iter().enumerate() {
             if excluded.contains(&self.meaning(name)) {
-                let message = format!(
-                    "`{}` is renamed, and left out by {EXCLUDED}; keep one",
-                    shown(name)
-                );
+                let what = format!("`{}` is renamed, and left out by {EXCLUDED}", shown(name));
+                let problem = Code::CONFLICTING_SETTINGS.problem(what).hint("keep one");
                 let place = ("columnNameMappings", index, Some("sourceName"));
-                self.wrong_item(table, place, message);
+                self.wrong_item(table, place, problem);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::findings::shown;
 
-/// Checks the shape of a Snowflake type, which stands unquoted in statements: words, numbers, and parentheses.
+/// Checks the shape of a Snowflake type, which is unquoted in statements: words, numbers, and parentheses.
 ///
 /// # Errors
 /// What is wrong.

@@ -29,7 +29,7 @@ pub(super) fn check_rule(rule: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks an expression: one closed piece of the platform's SQL, whose placeholders stand where a value may stand.
+/// Checks an expression: one closed piece of the platform's SQL, whose placeholders are where a value may be.
 ///
 /// # Errors
 /// What is wrong and what to write instead.
@@ -41,12 +41,12 @@ pub(super) fn check_expression(
     let (marked, num_placeholders) = transform::filled(text, &MARK.to_string());
     if transform::has_placeholder(&marked) {
         return Err(format!(
-            "`{{{{ … }}}}` stands for nothing but the column; write {PLACEHOLDER}"
+            "`{{{{ … }}}}` refers to nothing but the column; write {PLACEHOLDER}"
         ));
     }
     if predicate::check_marked(&marked, piece, platform)? < num_placeholders {
         return Err(format!(
-            "{PLACEHOLDER} stands in quotes or in a comment; it is an expression, and needs no quotes"
+            "{PLACEHOLDER} is in quotes or in a comment; it is an expression, and needs no quotes"
         ));
     }
     Ok(())
@@ -105,9 +105,9 @@ mod tests {
             assert_eq!(encode(good), Ok(()), "{good}");
         }
         for (bad, why) in [
-            ("'{{ col_name }}'", "stands in quotes or in a comment"),
-            ("a /* {{ col_name }} */", "stands in quotes or in a comment"),
-            ("{{ column }}", "stands for nothing but the column"),
+            ("'{{ col_name }}'", "is in quotes or in a comment"),
+            ("a /* {{ col_name }} */", "is in quotes or in a comment"),
+            ("{{ column }}", "refers to nothing but the column"),
             ("upper({{ col_name }}", "without a `)`"),
             ("{{ col_name }}; DROP TABLE t", "a `;`"),
             ("{{ col_name }} ? 'a'", "takes a `?`"),
@@ -130,7 +130,7 @@ mod tests {
         for (bad, why) in [
             ("{{ col_name }} // end", "begins a comment"),
             ("'\\' || {{ col_name }} || '", "a backslash before a quote"),
-            ("'{{ col_name }}'", "stands in quotes"),
+            ("'{{ col_name }}'", "is in quotes"),
             ("TO_DATE({{ col_name }}))", "closes nothing"),
         ] {
             let told = decode(bad).expect_err(bad);

@@ -1,7 +1,8 @@
-//! Files of data validation, which are told apart from those of migrations: none of their keys is a mistake of its own.
+//! Files of data validation, which are distinguished from those of migrations: none of their keys is a mistake of its own.
 
 use super::findings::Findings;
 use super::schema::snake_case;
+use crate::domain::problem::Code;
 use serde_json::Value;
 
 /// Keys of their top level that no migration has.
@@ -24,7 +25,7 @@ const KEYS: [&str; 16] = [
     "outputDirectoryPath",
 ];
 
-/// Whether the file says what is to be validated: then this is told, and all else is left.
+/// Whether the file says what is to be validated: then only this is reported.
 pub(super) fn refuse(file: &Value, findings: &mut Findings) -> bool {
     let Some(object) = file.as_object() else {
         return false;
@@ -46,7 +47,7 @@ pub(super) fn refuse(file: &Value, findings: &mut Findings) -> bool {
     };
     findings.problem(
         key,
-        "this is a file of data validation, which is not supported yet: this program moves tables, and compares what it has loaded with what it has extracted; write a migration workflow (the platform is named by --source-platform), and validate with the tool that the file is for",
+        Code::DATA_VALIDATION.says("this is a file of data validation, which is not supported yet: this program moves tables, and compares what it has loaded with what it has extracted; write a migration workflow (the platform is named by --source-platform), and validate with the tool that the file is for"),
     );
     true
 }

@@ -6,6 +6,7 @@ use super::section::{self, Section};
 use super::{ConfigErrors, defaults, environment, metadata, source_section};
 use crate::domain::idle::IdlePolicy;
 use crate::domain::log_format::LogFormat;
+use crate::domain::problem::{Code, Problem};
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Platform;
 use crate::types::metadata_location::MetadataLocation;
@@ -36,8 +37,8 @@ pub struct WorkerConfig {
     pub sources: BTreeMap<Platform, SourceSettings>,
     /// How log lines look.
     pub log_format: LogFormat,
-    /// What users should know, though it is no mistake.
-    pub warnings: Vec<String>,
+    /// What users should know, though it is not a mistake.
+    pub warnings: Vec<Problem>,
 }
 
 impl WorkerConfig {
@@ -76,15 +77,17 @@ impl WorkerConfig {
     ///
     /// # Errors
     /// That there is no such section, and which there are.
-    pub fn source(&self, platform: Platform) -> Result<&SourceSettings, String> {
+    pub fn source(&self, platform: Platform) -> Result<&SourceSettings, Problem> {
         self.sources.get(&platform).ok_or_else(|| {
             let section = |known: &Platform| format!("[connections.source.{known}]");
             let known: Vec<String> = self.sources.keys().map(section).collect();
-            format!(
-                "there is no {}, which --source-platform {platform} needs; it has {}",
-                section(&platform),
-                known.join(", ")
-            )
+            let what = format!(
+                "there is no {}, which --source-platform {platform} needs",
+                section(&platform)
+            );
+            Code::NO_SOURCE
+                .problem(what)
+                .hint(format!("it has {}", known.join(", ")))
         })
     }
 }
@@ -306,11 +309,15 @@ fn leases(section: &mut Section<'_, '_>) -> Option<(Duration, Duration)> {
     };
     let least = interval?.saturating_mul(LEAST_REFRESHES_PER_LEASE);
     if lease < least {
-        let message = format!(
-            "must be at least {LEAST_REFRESHES_PER_LEASE} times lease_refresh_interval: {} s; make it longer, or the interval shorter",
+        let what = format!(
+            "must be at least {LEAST_REFRESHES_PER_LEASE} times lease_refresh_interval: {} s",
             least.as_secs_f64()
         );
-        section.problem("lease", &message);
+        let problem = Code::CONFLICTING_SETTINGS.problem(what);
+        section.problem(
+            "lease",
+            problem.hint("make it longer, or the interval shorter"),
+        );
     }
     Some((interval?, lease))
 }

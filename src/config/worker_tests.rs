@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::testing::env;
+use crate::config::testing::{env, lines};
 use secrecy::ExposeSecret;
 
 fn write(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -11,27 +11,22 @@ fn write(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
 
 fn load_text(text: &str, vars: &[(&str, &str)]) -> Result<WorkerConfig, Vec<String>> {
     let (_folder, path) = write(text);
-    let prefix = format!("{}: ", path.display());
-    load(&path, &env(vars))
-        .map(|mut config| {
-            for warning in &mut config.warnings {
-                *warning = warning
-                    .strip_prefix(&prefix)
-                    .expect("each warning names the file")
-                    .to_owned();
-            }
-            config
-        })
-        .map_err(|errors| {
-            let text = errors.to_string();
-            text.lines()
-                .map(|line| {
-                    line.strip_prefix(&prefix)
-                        .expect("each line names the file")
-                        .to_owned()
-                })
-                .collect()
-        })
+    load(&path, &env(vars)).map_err(|errors| lines(&errors.problems.0, &path))
+}
+
+/// The warnings as lines, each without the name of its file.
+fn warnings(config: &WorkerConfig) -> Vec<String> {
+    let line = |warning: &Problem| {
+        let (file, place) = warning.place.split_once(": ").expect("a file and a key");
+        assert!(file.ends_with("c.toml"), "{warning}");
+        let place = place.to_owned();
+        Problem {
+            place,
+            ..warning.clone()
+        }
+        .to_string()
+    };
+    config.warnings.iter().map(line).collect()
 }
 
 const SOURCE: &str = "\n[connections.source.redshift]\nhost = 'h'\ndatabase = 'd'\nusername = 'u'\npassword = 'hunter2'\n";
@@ -98,10 +93,13 @@ fn every_key_is_read() {
         (Some("::blue::"), 64 << 20, LogFormat::Json)
     );
     assert_eq!(
-        (config.warnings.as_slice(), config.connection_name.as_deref()),
+        (
+            warnings(&config).as_slice(),
+            config.connection_name.as_deref()
+        ),
         (
             [
-                "application.local_results_directory: has no effect: rows are streamed to the stage, and no file is written to a local directory; it may stay or go"
+                "SH0115 application.local_results_directory: has no effect: rows are streamed to the stage, and no file is written to a local directory; it may stay or go"
                     .to_owned()
             ]
             .as_slice(),
@@ -150,25 +148,25 @@ fn every_key_is_read() {
 fn mistakes_are_told_all_at_once_with_section_and_key() {
     let redshift = "connections.source.redshift";
     for (text, expected) in [
-        (String::new(), vec!["selected_task_source: is missing", "connections.source: there is no source"]),
+        (String::new(), vec!["SH0104 selected_task_source: is missing", "SH0106 connections.source: there is no source"]),
         ("selected_task_source = 'other'\napplication = 3\n[connections]\nsource = []\ntarget = 1\n".to_owned(), vec![
-            "selected_task_source: must be \"snowflake_stored_procedure\"", "application: must be a section", "connections.target: must be a section", "connections.source: must be a section"]),
+            "SH0106 selected_task_source: must be \"snowflake_stored_procedure\"", "SH0105 application: must be a section", "SH0105 connections.target: must be a section", "SH0106 connections.source: must be a section"]),
         ("selected_task_source = 'snowflake_stored_procedure'\n[connections.source.redshift]\n".to_owned(), vec![
-            "connections.source.redshift.host: is missing", "connections.source.redshift.database: is missing", "connections.source.redshift.username: is missing", "connections.source.redshift.password: is missing"]),
+            "SH0104 connections.source.redshift.host: is missing", "SH0104 connections.source.redshift.database: is missing", "SH0104 connections.source.redshift.username: is missing", "SH0104 connections.source.redshift.password: is missing"]),
         (with("max_parallel_tasks = 0\ntask_fetch_interval = -1\nlease_refresh_interval = 0\nlog_format = 'xml'\ntask_memory_mb = 1.5\naffinity = 5\nsnowflake_database_for_metadata = '\"x'", ""), vec![
-            "application.snowflake_database_for_metadata: the quoted name does not end", "application.affinity: must be text", "application.max_parallel_tasks: must be a whole number from 1",
-            "application.task_fetch_interval: must be a number of seconds above 0", "application.lease_refresh_interval: ", "application.task_memory_mb: ", "application.log_format: must be \"auto\" or \"human\" or \"json\""]),
-        (with("lease_refresh_interval = 2\nlease = 5.9", ""), vec!["application.lease: must be at least 3 times lease_refresh_interval: 6 s"]),
-        (with("lease = 44", ""), vec!["application.lease: must be at least 3 times lease_refresh_interval: 45 s"]),
-        (with("", "port = 0"), vec!["connections.source.redshift.port: must be a whole number from 1 to 65535"]),
-        (with("", "port = 65536"), vec!["connections.source.redshift.port: "]),
+            "SH0112 application.snowflake_database_for_metadata: the quoted name does not end", "SH0105 application.affinity: must be text", "SH0107 application.max_parallel_tasks: must be a whole number from 1",
+            "SH0107 application.task_fetch_interval: must be a number of seconds above 0", "SH0107 application.lease_refresh_interval: ", "SH0107 application.task_memory_mb: ", "SH0106 application.log_format: must be \"auto\" or \"human\" or \"json\""]),
+        (with("lease_refresh_interval = 2\nlease = 5.9", ""), vec!["SH0109 application.lease: must be at least 3 times lease_refresh_interval: 6 s"]),
+        (with("lease = 44", ""), vec!["SH0109 application.lease: must be at least 3 times lease_refresh_interval: 45 s"]),
+        (with("", "port = 0"), vec!["SH0107 connections.source.redshift.port: must be a whole number from 1 to 65535"]),
+        (with("", "port = 65536"), vec!["SH0107 connections.source.redshift.port: "]),
         (with("", "port = '${NOPE}'\nodbc_driver = '${A} ${B}'"), vec![
-            "connections.source.redshift.port: the environment variable NOPE is not set", "connections.source.redshift.odbc_driver: the environment variable A", "connections.source.redshift.odbc_driver: the environment variable B"]),
-        (with("", "auth_method = 'magic'"), vec!["connections.source.redshift.auth_method: must be \"standard\" or"]),
+            "SH0111 connections.source.redshift.port: the environment variable NOPE is not set", "SH0111 connections.source.redshift.odbc_driver: the environment variable A", "SH0111 connections.source.redshift.odbc_driver: the environment variable B"]),
+        (with("", "auth_method = 'magic'"), vec!["SH0106 connections.source.redshift.auth_method: must be \"standard\" or"]),
         (with("", "[connections.source.redshift.extra_options]\npwd = 'x'\n'a;b' = 'x'\nf = 1.5\nv = '${NOPE}'\nSslMode = 'on'\nCA = 'd'"), vec![
-            "connections.source.redshift.extra_options.CA: write it as sslmode", "connections.source.redshift.extra_options.SslMode: must be one of disable, allow",
-            "connections.source.redshift.extra_options[\"a;b\"]: no keyword", "connections.source.redshift.extra_options.f: must be text", "connections.source.redshift.extra_options.pwd: use the key `password`", "connections.source.redshift.extra_options.v: the environment variable NOPE"]),
-        (with("", "[connections.target.snowflake_connection_name]\n"), vec!["connections.target.snowflake_connection_name.connection_name: is missing"]),
+            "SH0106 connections.source.redshift.extra_options.CA: write it as sslmode", "SH0106 connections.source.redshift.extra_options.SslMode: must be one of disable, allow",
+            "SH0106 connections.source.redshift.extra_options[\"a;b\"]: no keyword", "SH0106 connections.source.redshift.extra_options.f: must be text", "SH0106 connections.source.redshift.extra_options.pwd: use the key `password`", "SH0106 connections.source.redshift.extra_options.v: the environment variable NOPE"]),
+        (with("", "[connections.target.snowflake_connection_name]\n"), vec!["SH0104 connections.target.snowflake_connection_name.connection_name: is missing"]),
     ] {
         let mut lines = load_text(&text, &[]).expect_err(&text);
         let (mut expected, mut lines_sorted) = (expected, std::mem::take(&mut lines));
@@ -177,6 +175,16 @@ fn mistakes_are_told_all_at_once_with_section_and_key() {
         let fits = lines_sorted.len() == expected.len() && lines_sorted.iter().zip(&expected).all(|(line, start)| line.starts_with(start));
         assert!(fits, "{text}\n{lines_sorted:#?}\nexpected {expected:#?} ({redshift})");
     }
+}
+
+#[test]
+fn a_workers_file_with_many_mistakes_has_one_line_for_each() {
+    let text = with(
+        "max_parallel_tasks = 0\naffinity = 5\nlease = 3\nlog_format = 'xml'\nsnowflake_database_for_metadata = '\"x'",
+        "port = '${NOPE}'",
+    );
+    let lines = load_text(&text, &[]).expect_err("mistakes");
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]
@@ -204,16 +212,15 @@ fn unknown_keys_and_unused_ones_are_warned_of() {
     )
     .expect("a configuration");
     for expected in [
-        "monitoring: unknown key, ignored",
-        "application.max_paralel_tasks: unknown key, ignored; did you mean `max_parallel_tasks`?",
-        "application.zzz: unknown key, ignored",
-        "connections.source.redshift.cluster_id: this is for IAM authentication",
-        "connections.source.redshift.unload_s3_bucket: extraction strategy \"unload\" is not supported yet",
-        "connections.source.teradata: this platform is not supported",
+        "SH0103 monitoring: unknown key, ignored",
+        "SH0103 application.max_paralel_tasks: unknown key, ignored; did you mean `max_parallel_tasks`?",
+        "SH0103 application.zzz: unknown key, ignored",
+        "SH0115 connections.source.redshift.cluster_id: this is for IAM authentication",
+        "SH0115 connections.source.redshift.unload_s3_bucket: extraction strategy \"unload\" is not supported yet",
+        "SH0115 connections.source.teradata: this platform is not supported",
     ] {
         assert!(
-            config
-                .warnings
+            warnings(&config)
                 .iter()
                 .any(|warning| warning.starts_with(expected)),
             "{expected}: {:#?}",
@@ -246,7 +253,7 @@ fn no_message_shows_a_secret() {
     }
     let lines = load_text("\n\npassword = hunter2", &[]).expect_err("no TOML");
     assert!(
-        lines[0].starts_with("line 3 is not valid TOML"),
+        lines[0].starts_with("SH0102 line 3 is not valid TOML"),
         "{lines:?}"
     );
     assert!(!format!("{:?}", load_text(&with("", ""), &[])).contains("hunter2"));
@@ -309,7 +316,7 @@ fn flags_win_over_the_file() {
         )
     );
     assert!(
-        matches!(config.warnings.as_slice(), [one] if one.starts_with("command line: --local-results-directory: has no effect")),
+        matches!(config.warnings.as_slice(), [one] if one.to_string().starts_with("SH0115 command line: --local-results-directory: has no effect")),
         "{:?}",
         config.warnings
     );
@@ -320,13 +327,16 @@ fn a_syntax_error_is_told_by_line_and_column() {
     for (text, place) in [
         (
             "password = hunter2",
-            "line 1 is not valid TOML at column 12: ",
+            "SH0102 line 1 is not valid TOML at column 12: ",
         ),
         (
             "\n\n[a]\nb = 'hunter2",
-            "line 4 is not valid TOML at column ",
+            "SH0102 line 4 is not valid TOML at column ",
         ),
-        ("a = 1\nü = 1\n", "line 2 is not valid TOML at column 1: "),
+        (
+            "a = 1\nü = 1\n",
+            "SH0102 line 2 is not valid TOML at column 1: ",
+        ),
     ] {
         let lines = load_text(text, &[]).expect_err("no TOML");
         assert!(lines[0].starts_with(place), "{lines:?}");
@@ -339,7 +349,11 @@ fn a_star_in_a_workers_affinity_is_warned_of() {
     for (affinity, warnings) in [("dev-*", 1), ("dev-1", 0)] {
         let config = load_text(&with(&format!("affinity = '{affinity}'"), ""), &[]);
         let config = config.expect("a configuration");
-        let told = config.warnings.iter().filter(|w| w.contains("`*`")).count();
+        let told = config
+            .warnings
+            .iter()
+            .filter(|w| w.what.contains("`*`"))
+            .count();
         assert_eq!(
             (config.affinity.as_deref(), told),
             (Some(affinity), warnings)

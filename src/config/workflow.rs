@@ -8,6 +8,7 @@ use super::schema::{SCHEMA_REFERENCE, WORKFLOW};
 use super::shape::Shape;
 use super::table::{DEFAULTS, Merged, TableCheck, wants_intervals};
 use super::validation;
+use crate::domain::problem::{Code, Problem};
 use crate::domain::spec::{CleanUp, Preflight, Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef};
 use crate::types::snowflake_name::exact_name;
@@ -24,8 +25,8 @@ pub struct WorkflowFile {
     pub configuration: String,
     /// The tables, in the file's order.
     pub tables: Vec<TableSpec>,
-    /// What users should know, though it is no mistake.
-    pub warnings: Vec<String>,
+    /// What users should know, though it is not a mistake.
+    pub warnings: Vec<Problem>,
 }
 
 /// What the command line says of a workflow.
@@ -68,7 +69,7 @@ pub fn load(
     Ok(file)
 }
 
-/// Checks the text of a workflow file that would stand at `path`, whose ending says how it is written.
+/// Checks the text of a workflow file that would be at `path`, whose ending says how it is written.
 ///
 /// # Errors
 /// All its mistakes.
@@ -107,7 +108,7 @@ fn check(
         value.filter(|value| value.is_object()).unwrap_or(&empty)
     };
     let raw_defaults = raw(DEFAULTS, "default_table_configuration");
-    // Its problems are told already: this only brings its partition size into one form.
+    // Its problems are reported already: this only brings its partition size into one form.
     let defaults = match workflow.remove(DEFAULTS) {
         Some(defaults) => Shape { platform, findings }.table(&defaults, DEFAULTS),
         None => Map::new(),
@@ -117,7 +118,10 @@ fn check(
         _ => Vec::new(),
     };
     if tables.is_empty() && !findings.has_problem_at_or_above("tables") {
-        findings.problem("tables", "there is no table; add at least one");
+        findings.problem(
+            "tables",
+            Code::MISSING_KEY.says("there is no table; add at least one"),
+        );
     }
     let mut checks = TableCheck {
         platform,
@@ -150,7 +154,7 @@ fn check(
         merged_tables.push(Value::Object(merged));
     }
     checks.findings.subject = None;
-    checks.tell_inherited();
+    checks.report_inherited();
     duplicates(&specs, findings);
     whole_workflow(&workflow, &mut specs, findings);
     let affinity = text_at(&workflow, "affinity").map(str::to_owned);
@@ -228,14 +232,17 @@ fn duplicates(specs: &[Option<TableSpec>], findings: &mut Findings) {
     for (index, spec) in specs.iter().enumerate() {
         let Some(spec) = spec else { continue };
         if let Some(first) = seen.insert(exact(&spec.target), index) {
+            let what = format!(
+                "table {}.{}: its target {} is the target of tables[{first}] as well",
+                shown(&spec.source.schema.0),
+                shown(&spec.source.table.0),
+                shown(&spec.target.to_string()),
+            );
             findings.problem(
                 &format!("tables[{index}].target"),
-                format!(
-                    "table {}.{}: its target {} is the target of tables[{first}] as well; give each table its own",
-                    shown(&spec.source.schema.0),
-                    shown(&spec.source.table.0),
-                    shown(&spec.target.to_string()),
-                ),
+                Code::SHARED_TARGET
+                    .problem(what)
+                    .hint("give each table its own"),
             );
         }
     }

@@ -1,6 +1,7 @@
 //! Names of workflows: what users give, and what is made where they give none. Pure.
 
 use super::findings::shown;
+use crate::domain::problem::{Code, Problem};
 use std::path::Path;
 
 /// The most of a file's name that goes into a workflow's, in bytes: a number follows, and the column holds 256.
@@ -10,20 +11,19 @@ const LONGEST_STEM: usize = 200;
 ///
 /// # Errors
 /// What is wrong.
-pub fn check_name(name: &str) -> Result<(), String> {
+pub fn check_name(name: &str) -> Result<(), Problem> {
     let is_fine = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let begins_well = name.starts_with(|c: char| !c.is_ascii_digit());
     if is_fine && begins_well {
         Ok(())
     } else {
-        Err(format!(
-            "`{}` is not a valid workflow name: use letters, digits and underscores; the first character must not be a digit",
-            shown(name)
-        ))
+        Err(Code::INVALID_NAME
+            .problem(format!("`{}` is not a valid workflow name", shown(name)))
+            .hint("use letters, digits and underscores; the first character must not be a digit"))
     }
 }
 
-/// What the names of the workflows of this file begin with, where users give none: the file's name as far as it can stand
+/// What the names of the workflows of this file begin with, where users give none: the file's name as far as it can be
 /// in one.
 pub fn stem(file: &Path) -> String {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();

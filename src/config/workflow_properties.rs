@@ -83,8 +83,8 @@ proptest! {
     fn no_tree_makes_it_panic(value in prop_oneof![any_json(), nearly_right()]) {
         for platform in [Some(Platform::Redshift), Some(Platform::Postgresql), Some(Platform::Sqlserver), None] {
             if let Err(errors) = check_text(&value.to_string(), Format::Json, platform) {
-                prop_assert!(!errors.problems.is_empty());
-                prop_assert_eq!(errors.to_string().lines().count(), errors.problems.len());
+                prop_assert!(!errors.problems.0.is_empty());
+                prop_assert_eq!(errors.to_string().lines().count(), errors.problems.0.len());
             }
         }
     }

@@ -160,7 +160,7 @@ fn what_is_said_of_the_whole_workflow_is_said_of_each_table() {
     let file = load_top(r#""preflightKeepSchema": true"#);
     assert_eq!(file.tables[0].preflight, None);
     assert!(
-        file.warnings[0].contains("preflightKeepSchema"),
+        file.warnings[0].place.contains("preflightKeepSchema"),
         "{:?}",
         file.warnings
     );
@@ -187,7 +187,7 @@ fn a_dry_run_ignores_synchronization_and_says_so() {
         Some(Preflight { keep_schema: false })
     );
     assert!(
-        file.warnings[0].contains("ignores `synchronization`"),
+        file.warnings[0].what.contains("ignores `synchronization`"),
         "{:?}",
         file.warnings
     );

@@ -1,22 +1,13 @@
 use super::*;
 use crate::config::json_schema;
+use crate::config::testing::lines;
 use crate::domain::table::PartitionSize;
 
 fn load_text(text: &str, name: &str, platform: Platform) -> Result<WorkflowFile, Vec<String>> {
     let folder = tempfile::tempdir().expect("temporary directory");
     let path = folder.path().join(name);
     std::fs::write(&path, text).expect("write");
-    load(&path, platform).map_err(|errors| {
-        let prefix = format!("{}: ", path.display());
-        let text = errors.to_string();
-        text.lines()
-            .map(|line| {
-                line.strip_prefix(&prefix)
-                    .expect("each line names the file")
-                    .to_owned()
-            })
-            .collect()
-    })
+    load(&path, platform).map_err(|errors| lines(&errors.problems.0, &path))
 }
 
 pub(super) fn load_json(text: &str) -> Result<WorkflowFile, Vec<String>> {
@@ -92,6 +83,27 @@ fn every_mistake_is_told_with_its_path() {
 }
 
 #[test]
+fn a_file_with_many_mistakes_has_one_line_for_each() {
+    let text = r#"{
+        "schemaVersion": "2.0",
+        "afinity": "blue",
+        "defaultTableConfiguration": {"synchronization": {"strategy": "wotermark"}},
+        "tables": [
+            {"source": {"databaseName": "d", "schemaName": 7, "tableName": "orders"},
+             "target": {"databaseName": "D", "schemaName": "S", "tableName": "\"T"},
+             "whereClauseCriteria": "a = 1) OR (1 = 1",
+             "partitionSize": {"targetSizeMb": 0}},
+            {"source": {"databaseName": "d", "schemaName": "s"},
+             "target": {"databaseName": "D", "schemaName": "S", "tableName": "T"},
+             "extraction": {"strategy": "unload", "externalStage": "D.S.X"},
+             "primaryKeyColumns": ["id", "ID"],
+             "excludeSourceColumns": ["id"]}
+        ]}"#;
+    let errors = parse(Path::new("w.json"), text, Platform::Redshift).expect_err("mistakes");
+    insta::assert_snapshot!(errors);
+}
+
+#[test]
 fn without_a_platform_what_depends_on_it_is_not_checked_and_all_else_is() {
     let folder = tempfile::tempdir().expect("temporary directory");
     let path = folder.path().join("w.json");
@@ -153,12 +165,12 @@ fn what_is_not_supported_yet_is_refused_and_never_ignored() {
     );
     let own = load_json(&one(&format!(", {key}"))).expect_err(key);
     assert!(
-        matches!(own.as_slice(), [line] if line.starts_with(&format!("tables[0].{path}: table s.t: ")) && line.contains("not supported yet")),
+        matches!(own.as_slice(), [line] if line.starts_with(&format!("SH0110 tables[0].{path}: table s.t: ")) && line.contains("not supported yet")),
         "{own:?}"
     );
     let inherited = load_json(&two("", &format!(", {key}"))).expect_err(key);
     assert!(
-        matches!(inherited.as_slice(), [line] if line.starts_with(&format!("defaultTableConfiguration.{path}: ")) && line.ends_with("(inherited by tables[0] s.t)")),
+        matches!(inherited.as_slice(), [line] if line.starts_with(&format!("SH0110 defaultTableConfiguration.{path}: ")) && line.ends_with("(inherited by tables[0] s.t)")),
         "{inherited:?}"
     );
 }
@@ -305,7 +317,7 @@ fn two_tables_with_one_target_are_refused_by_the_name_that_is_meant() {
         |one: &str, other: &str| format!(r#"{{"tables": [{}, {}]}}"#, table(one), table(other));
     let lines = load_json(&pair(r#""orders""#, r#""\"ORDERS\"""#)).expect_err("one target");
     assert!(
-        matches!(lines.as_slice(), [line] if line.starts_with("tables[1].target: table s.t: its target")),
+        matches!(lines.as_slice(), [line] if line.starts_with("SH0114 tables[1].target: table s.t: its target")),
         "{lines:?}"
     );
     load_json(&pair(r#""orders""#, r#""\"orders\"""#)).expect("two targets");
@@ -322,14 +334,14 @@ fn yaml_says_the_same_as_json() {
         );
     }
     for (text, start) in [
-        ("tables: [", "this is not valid YAML: "),
+        ("tables: [", "SH0102 this is not valid YAML: "),
         (
             "tables: []\ntables: []\n",
-            "tables: this key is given twice",
+            "SH0108 tables: this key is given twice",
         ),
         (
             "schemaVersion: 1.0\ntables: [{}]\n",
-            "schemaVersion: expected text, found a number; put it in quotes",
+            "SH0105 schemaVersion: expected text, found a number; put it in quotes",
         ),
     ] {
         let lines = load_text(text, "w.yaml", Platform::Redshift).expect_err(text);
@@ -353,6 +365,9 @@ fn a_file_that_is_not_there_or_is_no_text_is_told() {
     let path = folder.path().join("w.json");
     std::fs::write(&path, b"{\"\xff\"}").expect("write");
     let latin = load(&path, Platform::Redshift).expect_err("no UTF-8");
+    for error in [&missing, &latin] {
+        assert_eq!(error.problems.0[0].code, Code::FILE_UNREADABLE, "{error}");
+    }
     assert!(
         latin.to_string().contains("byte 2 is not valid UTF-8"),
         "{latin}"

@@ -91,7 +91,7 @@ mod tests {
                 }
             }
             prop_assert!(AffinityFilter::parse(&pattern).matches(Some(&filled)), "{} {}", pattern, filled);
-            // An exact one is not widened by a star that stands in it.
+            // An exact one is not widened by a star in it.
             prop_assert_eq!(AffinityFilter::Exactly(pattern.clone()).matches(Some(&filled)), pattern == filled);
         }
     }

@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncSnapshot {
-    /// What its partitions speak of.
+    /// What its partitions are about.
     pub settings: SyncSettings,
     /// Its partitions, in order.
     pub partitions: Vec<SyncPartition>,
 }
 
-/// Names what earlier runs left behind, so that an analysis and a plan can tell whether they speak of the same.
+/// Names what earlier runs left behind, so that an analysis and a plan can check whether they are about the same.
 ///
 /// # Errors
 /// None that is known: a snapshot can be written as JSON.
@@ -24,7 +24,7 @@ pub fn fingerprint(snapshot: Option<&SyncSnapshot>) -> Result<String, serde_json
     Ok(digest(serde_json::to_vec(&snapshot)?))
 }
 
-/// A name of 64 hexadecimal digits that stands for these bytes (SHA-256).
+/// A name of 64 hexadecimal digits for these bytes (SHA-256).
 pub fn digest(bytes: impl AsRef<[u8]>) -> String {
     let hash = Sha256::digest(bytes);
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -40,7 +40,7 @@ pub struct SyncSettings {
     pub where_clause: Option<String>,
     /// The strategy.
     pub synchronization: Synchronization,
-    /// Of a table with a watermark: rows that the partitions' watermarks do not tell.
+    /// Of a table with a watermark: rows that the partitions' watermarks do not cover.
     #[serde(default, skip_serializing_if = "Untold::is_none")]
     pub untold: Untold,
     /// Whether the rows of child tables were left out.

@@ -1,4 +1,4 @@
-//! Identifiers. Each is a type of its own, so that none can stand in another's place.
+//! Identifiers. Each is a type of its own, so that none can take another's place.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -15,7 +15,7 @@ pub struct IdlePolicy {
 }
 
 impl IdlePolicy {
-    /// The pause after `idle` without work: an eighth of it, so that whoever comes back after a while waits for no more
+    /// The pause after `idle` without work: an eighth of it, so that a user who comes back after a while waits for no more
     /// than an eighth of that while.
     pub fn pause(&self, idle: Duration) -> Duration {
         (idle / PART).clamp(self.base, self.cap.max(self.base))

@@ -84,7 +84,7 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// Whether the limit speaks of this task.
+    /// Whether the limit applies to this task.
     pub fn matches(&self, scope: &Scope) -> bool {
         self.workflow_id.is_none_or(|id| id == scope.workflow_id)
             && (self.affinity.is_none() || self.affinity == scope.affinity)
@@ -106,7 +106,7 @@ fn rooms(limits: &[RateLimit], running: &[Scope]) -> Vec<usize> {
     limits.iter().map(room).collect()
 }
 
-/// The limits without room, given the tasks that run: none that they speak of may start.
+/// The limits without room, given the tasks that run: none that they apply to may start.
 pub fn full(limits: &[RateLimit], running: &[Scope]) -> Vec<RateLimit> {
     let rooms = rooms(limits, running);
     let with_rooms = limits.iter().zip(rooms);
@@ -295,7 +295,7 @@ mod tests {
         }
 
         #[test]
-        fn the_first_task_that_no_full_limit_speaks_of_is_admitted(
+        fn the_first_task_that_no_full_limit_applies_to_is_admitted(
             limits in limits(), running in scopes(8), wanted in scopes(12),
         ) {
             let full = full(&limits, &running);

@@ -14,6 +14,7 @@ pub mod load_queue;
 pub mod log_format;
 pub mod phase;
 pub mod planned;
+pub mod problem;
 pub mod progress;
 pub mod quantity;
 pub mod request;

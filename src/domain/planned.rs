@@ -19,7 +19,7 @@ pub struct PlannedPartition {
 pub struct SyncPlan {
     /// Names the state, as [`SyncSpec::state_key`](super::table_plan::SyncSpec::state_key) does.
     pub key: String,
-    /// What the partitions speak of.
+    /// What the partitions are about.
     pub settings: SyncSettings,
     /// Whether the stored partitions are these already, one by one.
     pub reused: bool,

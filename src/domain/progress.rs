@@ -32,7 +32,7 @@ impl TaskProgress {
         self.cancelled.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the task shall end.
+    /// Whether the task is to end.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::SeqCst)
     }

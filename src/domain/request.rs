@@ -1,6 +1,6 @@
 //! What operators ask of work that runs or has ended, and whether it can be granted. Pure.
 //!
-//! A request stands beside the work that it is about, and the workflow's owner carries it out: nobody else changes a
+//! A request is stored beside the work that it is about, and the workflow's owner carries it out: nobody else changes a
 //! phase under its feet.
 
 use super::phase::{TablePhase, WorkflowPhase};
@@ -98,7 +98,7 @@ pub fn grant_workflow(
     }
 }
 
-/// How a table stands, for a lever.
+/// The state of a table, for a lever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableStanding {
     /// Its phase.
@@ -127,7 +127,7 @@ pub fn grant_table(lever: Lever, table: TableStanding) -> Grant {
         (Lever::Cancel, Some(Request::Cancel)) => Grant::Already("is being cancelled already"),
         (_, Some(Request::Cancel)) => refuse("is being cancelled, which cannot be taken back"),
         (Lever::Pause, Some(Request::Pause)) => Grant::Already("is paused already"),
-        // One request stands beside a table at a time, and what failed would stay failed.
+        // A table has one request at a time, and what failed would stay failed.
         (Lever::Pause, Some(Request::Retry)) => refuse(
             "is about to run again what failed of it; pause it once its orchestrator has begun with that, or pause the whole workflow",
         ),

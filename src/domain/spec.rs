@@ -14,7 +14,7 @@ pub struct TableSpec {
     pub target: TableRef,
     /// Columns to partition by, as the user wrote them; empty: one partition; `None`: infer them.
     pub key: Option<Vec<String>>,
-    /// How large a partition shall be.
+    /// How large a partition is to be.
     pub partition_size: PartitionSize,
     /// Most rows of a partition, whatever its size; `None`: as many as fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,7 @@ pub struct TableSpec {
     /// Whether the target has CHECK constraints; `None`: the user does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub has_check_constraints: Option<bool>,
-    /// Whether intervals shall have a type of their own. They arrive as text, which is told then. `None`: the user does not say.
+    /// Whether intervals are to have a type of their own. They arrive as text, with a warning then. `None`: the user does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wants_intervals: Option<bool>,
     /// A predicate in the source's SQL that every query of this table carries.
@@ -61,7 +61,7 @@ pub struct TableSpec {
     /// What becomes of the partitions that a previous run stored.
     #[serde(default)]
     pub reset_partitions: ResetPartitions,
-    /// Whether identity columns go on counting in the target.
+    /// Whether identity columns continue counting in the target.
     #[serde(default)]
     pub continue_identity: bool,
     /// Megabytes (10^6 bytes) of files that one COPY INTO loads at most.
@@ -238,7 +238,7 @@ pub enum ResetPartitions {
     /// They are used again.
     #[default]
     Disabled,
-    /// They are discarded: the table is partitioned anew, and every partition moved. The target is not wiped.
+    /// They are discarded: the table is partitioned again, and every partition moved. The target is not wiped.
     Enabled,
     /// The same, and rows replace those with the same primary key, also without `trackModifications`.
     EnabledWithDedup,

@@ -1,4 +1,4 @@
-//! Tables, columns and key ranges as the planner and the workers speak of them.
+//! Tables, columns and key ranges as the planner and the workers know them.
 
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +98,7 @@ pub struct SourceColumn {
     pub scale: Option<i32>,
     /// Whether NULL can occur. False only where the source enforces NOT NULL in every row that a query of the table reads.
     pub nullable: bool,
-    /// What the type is, where its name alone does not tell.
+    /// What the type is, where its name alone does not say.
     #[serde(default)]
     pub class: TypeClass,
     /// The column's comment.
@@ -136,11 +136,11 @@ impl SourceColumn {
     }
 }
 
-/// What a type is, where its name alone does not tell: users name their types as they like.
+/// What a type is, where its name alone does not say: users name their types as they like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TypeClass {
-    /// One of the platform's own; a domain counts as the type it stands on.
+    /// One of the platform's own; a domain counts as the type below it.
     #[default]
     Base,
     /// An array; `type_name` is its element's.
@@ -151,7 +151,7 @@ pub enum TypeClass {
     Composite,
 }
 
-/// How large a partition shall be.
+/// How large a partition is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PartitionSize {
@@ -238,7 +238,7 @@ pub struct KeyColumn {
 }
 
 /// One value of each key column, or of its first ones, in key order, in the text form of its [`KeyKind`]. Never NULL. A tuple
-/// of the first ones stands below all keys that begin with it.
+/// of the first ones is below all keys that begin with it.
 pub type KeyTuple = Vec<String>;
 
 /// The part of a table that one partition holds. The ranges of one table are disjoint and cover every key.

@@ -126,7 +126,7 @@ impl Manifest {
 pub struct TaskFailure {
     /// Whether another attempt can help.
     pub retryable: bool,
-    /// Whether something outside is away, such as a source that restarts: waiting helps, and the task is not to blame.
+    /// Whether something outside is unavailable, such as a source that restarts: waiting helps, and the task is not to blame.
     #[serde(default)]
     pub outage: bool,
     /// What is wrong, where, and what to do; free of secrets.
@@ -171,7 +171,7 @@ impl TaskFailure {
         }
     }
 
-    /// A failure because something outside is away.
+    /// A failure because something outside is unavailable.
     pub fn outage(message: impl Into<String>) -> Self {
         Self {
             retryable: true,
@@ -181,7 +181,7 @@ impl TaskFailure {
     }
 }
 
-/// The end of one claim, as the worker tells it. Every end is fenced by the claim's token.
+/// The end of one claim, as the worker reports it. Every end is fenced by the claim's token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskEnd {
     /// Key in `TASK_QUEUE`.
@@ -214,9 +214,9 @@ pub enum TaskOutcome {
         /// When another attempt may start; `None`: never.
         retry_after: Option<std::time::Duration>,
     },
-    /// Something outside is away: back to the queue for a while, not counted as a failure.
+    /// Something outside is unavailable: back to the queue for a while, not counted as a failure.
     Postponed {
-        /// What is away.
+        /// What is unavailable.
         failure: TaskFailure,
         /// When another attempt may start.
         retry_after: std::time::Duration,

@@ -31,7 +31,7 @@ impl Wildcards {
         let (pattern, text): (Vec<char>, Vec<char>) =
             (pattern.chars().collect(), text.chars().collect());
         let (mut p, mut t) = (0, 0);
-        // Where the last wildcard for many stands, and up to where it has taken the text: one that took too little takes more.
+        // Where the last wildcard for many is, and up to where it has taken the text: one that took too little takes more.
         let mut last: Option<(usize, usize)> = None;
         while t < text.len() {
             match pattern.get(p) {

@@ -1,7 +1,7 @@
 //! The orchestrator: drives workflows. It never reaches the source.
 
 use super::process_name;
-use super::shutdown::{Reload, tell_reload};
+use super::shutdown::{Reload, log_reload};
 use crate::actors::orchestrator_supervisor::{
     OrchestratorSettings, OrchestratorSupervisor, OrchestratorSupervisorMsg,
 };
@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 /// How long a stop may take: Snowpark Container Services kill 30 s after SIGTERM.
 const STOP_TIMEOUT: Duration = Duration::from_secs(18);
-/// How long transactions may go on when the actors have stopped; as long again for their rollback.
+/// How long transactions may continue when the actors have stopped; as long again for their rollback.
 const END_TRANSACTIONS: Duration = Duration::from_secs(1);
 
 /// A running orchestrator.
@@ -116,7 +116,7 @@ impl<'a> Prepared<'a> {
             OrchestratorSupervisor::spawn(None, OrchestratorSupervisor, settings)
                 .await
                 .map_err(|error| {
-                    AppError::Internal(format!("the orchestrator's actors did not start: {error}"))
+                    AppError::internal(format!("the orchestrator's actors did not start: {error}"))
                 })?;
         Ok(Orchestrator {
             supervisor,
@@ -161,12 +161,10 @@ impl Orchestrator {
         let _ = self.supervisor.cast(poll);
     }
 
-    /// Resolves when the orchestrator has given up by itself.
+    /// Resolves when the orchestrator has given up on its own.
     pub async fn ended(&mut self) -> AppError {
         let _ = (&mut self.handle).await;
-        AppError::Internal(
-            "the orchestrator gave up: its services keep failing (see its log)".to_owned(),
-        )
+        AppError::internal("the orchestrator gave up: its services keep failing (see its log)")
     }
 
     /// Gives the leases back and stops. No transaction is left open, also not by actors that have given up.
@@ -177,9 +175,7 @@ impl Orchestrator {
                 .await
                 .is_err()
             {
-                tracing::warn!(
-                    "the orchestrator did not stop in time; its leases run out by themselves"
-                );
+                tracing::warn!("the orchestrator did not stop in time; its leases expire");
             }
         }
         let ends = self.clients.iter();
@@ -207,7 +203,7 @@ pub async fn run(
             new = reload.next() => {
                 orchestrator.tune(&new);
                 let tuned = format!("load_concurrency {}, {:?}", new.load_concurrency, new.poll);
-                tell_reload(&tuned, &config.needs_restart(&new));
+                log_reload(&tuned, &config.needs_restart(&new));
             }
         }
     };

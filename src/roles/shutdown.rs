@@ -20,7 +20,7 @@ pub fn requested() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// How long a transaction may go on when a command is asked to stop; as long again for its rollback.
+/// How long a transaction may continue when a command is asked to stop; as long again for its rollback.
 const END_TRANSACTIONS: Duration = Duration::from_secs(2);
 
 /// Does `work` on the checkpoint, unless `stop` comes before it ends: then its transactions are ended, and the work is given
@@ -46,7 +46,7 @@ pub async fn unless_stopped<T>(
     None
 }
 
-/// Reads a role's configuration anew when the process is asked to: SIGHUP.
+/// Reads a role's configuration again when the process is asked to: SIGHUP.
 pub struct Reload<C> {
     hangups: Signal,
     read: Box<dyn Fn() -> Result<C, AppError>>,
@@ -64,7 +64,7 @@ impl<C> Reload<C> {
         })
     }
 
-    /// The next configuration. One that is wrong is told in the log, and the old one stays.
+    /// The next configuration. An invalid one is logged and ignored as a whole.
     pub async fn next(&mut self) -> C {
         loop {
             if self.hangups.recv().await.is_none() {
@@ -74,20 +74,20 @@ impl<C> Reload<C> {
                 Ok(config) => return config,
                 Err(error) => tracing::error!(
                     %error,
-                    "the configuration is wrong; nothing of it is used, and all stays as it is"
+                    "invalid configuration; it is ignored as a whole, and the old one stays in force"
                 ),
             }
         }
     }
 }
 
-/// Tells what a configuration has brought: what holds from now on, and what would need a restart.
-pub(super) fn tell_reload(tuned: &str, need_restart: &[&str]) {
-    tracing::info!(tuned, "the configuration was read again");
+/// Logs what a configuration has brought: what holds from now on, and what needs a restart.
+pub(super) fn log_reload(tuned: &str, need_restart: &[&str]) {
+    tracing::info!(tuned, "configuration reloaded");
     if !need_restart.is_empty() {
         tracing::warn!(
             keys = need_restart.join(", "),
-            "these changes need a restart; until then the old values hold"
+            "these keys take effect after a restart"
         );
     }
 }

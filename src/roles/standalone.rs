@@ -11,6 +11,7 @@ use crate::checkpoint::{
 use crate::config::orchestrator::OrchestratorConfig;
 use crate::config::worker::WorkerConfig;
 use crate::domain::WorkflowId;
+use crate::domain::problem::Code;
 use crate::snowflake::{Connection, SnowflakeClient};
 
 /// What both roles in one process need.
@@ -29,7 +30,7 @@ pub struct StandaloneSettings<'a> {
 /// refused is refused before anything is written or begun.
 ///
 /// # Errors
-/// When a role cannot start, or gives up, or the workflow's name stands for another one.
+/// When a role cannot start, or gives up, or the workflow's name is taken by another one.
 pub async fn run(
     settings: &StandaloneSettings<'_>,
     view: &mut dyn Watcher,
@@ -106,7 +107,7 @@ async fn create_or_continue(
                 .named(&name)
                 .await?
                 .ok_or(CheckpointError::NameTaken(name))?;
-            // Another process may have created it since. One that has ended since is the same run, and its end is told.
+            // Another process may have created it since. One that has ended since is the same run, and its end is reported.
             refuse_another(&found, workflow)?;
             tracing::info!(
                 workflow = workflow.name,
@@ -123,24 +124,35 @@ fn refuse_ended(found: &NamedWorkflow) -> Result<(), AppError> {
     if !found.phase.is_terminal() {
         return Ok(());
     }
-    Err(AppError::Refused(format!(
-        "the workflow {0} is {1} already: look at it with `snowhaul workflow status {0}`, let what failed run again with `snowhaul workflow retry {0}` and then this command, or choose another name",
-        found.name,
-        found.phase.as_str().to_lowercase()
-    )))
+    let phase = found.phase.as_str().to_lowercase();
+    Err(AppError::refused(
+        Code::WORKFLOW_ENDED
+            .problem(format!("the workflow {} is {phase} already", found.name))
+            .hint(format!(
+                "look at it with `snowhaul workflow status {0}`, run again what failed with `snowhaul workflow retry {0}` and then this command, or choose another name",
+                found.name
+            )),
+    ))
 }
 
 fn refuse_another(found: &NamedWorkflow, workflow: &NewWorkflow) -> Result<(), AppError> {
     if found.is_same(workflow) {
         return Ok(());
     }
-    Err(AppError::Refused(format!(
-        "a workflow named {0} exists with another configuration; nothing was begun, and nothing was written: go on with the file that it was created from (`snowhaul workflow status {0}` tells how far it is), or choose another name",
-        found.name
-    )))
+    Err(AppError::refused(
+        Code::WORKFLOW_NAME_TAKEN
+            .problem(format!(
+                "a workflow named {} exists with another configuration, so nothing was begun and nothing was written",
+                found.name
+            ))
+            .hint(format!(
+                "continue with the file that it was created from (`snowhaul workflow status {}` shows how far it is), or choose another name",
+                found.name
+            )),
+    ))
 }
 
-/// What is said of other workflows that this run goes on with.
+/// What is said of other workflows that this run continues.
 fn others(open: &[OpenWorkflow]) -> Option<String> {
     let names = |is_free: bool| {
         let names: Vec<&str> = open
@@ -151,9 +163,8 @@ fn others(open: &[OpenWorkflow]) -> Option<String> {
         (!names.is_empty()).then(|| names.join(", "))
     };
     let parts: Vec<String> = [
-        names(true).map(|names| format!("goes on with these open workflows: {names}")),
-        names(false)
-            .map(|names| format!("takes these over if whoever drives them now has died: {names}")),
+        names(true).map(|names| format!("continues these open workflows: {names}")),
+        names(false).map(|names| format!("takes these over if their owner has died: {names}")),
     ]
     .into_iter()
     .flatten()
@@ -184,7 +195,7 @@ mod tests {
         let said = said.unwrap_or_default();
         assert!(
             said.starts_with(
-                "besides its own workflow, this run goes on with these open workflows: a, c, and it takes these over if whoever drives them now has died: b."
+                "besides its own workflow, this run continues these open workflows: a, c, and it takes these over if their owner has died: b."
             ),
             "{said}"
         );

@@ -1,7 +1,7 @@
 //! The worker: claims tasks, and runs them against the source and the stage.
 
 use super::process_name;
-use super::shutdown::{Reload, tell_reload};
+use super::shutdown::{Reload, log_reload};
 use crate::actors::task_puller::WorkerTuning;
 use crate::actors::worker_supervisor::{WorkerSettings, WorkerSupervisor, WorkerSupervisorMsg};
 use crate::app::AppError;
@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// How long running tasks may go on after a stop was asked; then they are handed back.
+/// How long running tasks may continue after a stop was asked; then they are handed back.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a stop may take in all.
 const STOP_TIMEOUT: Duration = Duration::from_secs(18);
-/// How long transactions may go on when the actors have stopped; as long again for their rollback.
+/// How long transactions may continue when the actors have stopped; as long again for their rollback.
 const END_TRANSACTIONS: Duration = Duration::from_secs(1);
 /// How long a worker waits for an orchestrator to create the metadata.
 const METADATA_PATIENCE: Duration = Duration::from_secs(120);
@@ -110,7 +110,7 @@ impl<'a> PreparedWorker<'a> {
         let (supervisor, handle) = WorkerSupervisor::spawn(None, WorkerSupervisor, settings)
             .await
             .map_err(|error| {
-                AppError::Internal(format!("the worker's actors did not start: {error}"))
+                AppError::internal(format!("the worker's actors did not start: {error}"))
             })?;
         Ok(Worker {
             supervisor,
@@ -130,10 +130,10 @@ impl Worker {
         prepared.start().await
     }
 
-    /// Resolves when the worker has given up by itself.
+    /// Resolves when the worker has given up on its own.
     pub async fn ended(&mut self) -> AppError {
         let _ = (&mut self.handle).await;
-        AppError::Internal("the worker gave up: its services keep failing (see its log)".to_owned())
+        AppError::internal("the worker gave up: its services keep failing (see its log)")
     }
 
     /// Finishes or hands back the tasks, and stops: within 20 s. No transaction is left open, also not by actors that have
@@ -147,9 +147,7 @@ impl Worker {
                 .await
                 .is_err()
             {
-                tracing::warn!(
-                    "tasks could not be handed back in time; their leases run out by themselves"
-                );
+                tracing::warn!("tasks could not be handed back in time; their leases expire");
             }
         }
         self.client.end_transactions(END_TRANSACTIONS).await;
@@ -188,7 +186,7 @@ pub async fn run(
             new = reload.next() => {
                 let tuning = tuning(&new);
                 let _ = worker.supervisor.cast(WorkerSupervisorMsg::Tune(tuning));
-                tell_reload(&format!("{tuning:?}"), &config.needs_restart(&new));
+                log_reload(&format!("{tuning:?}"), &config.needs_restart(&new));
             }
         }
     };

@@ -12,7 +12,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
-/// The `data` of a login request, without the session's parameters. Token files are read anew at each call.
+/// The `data` of a login request, without the session's parameters. Token files are read again at each call.
 pub(super) fn login_data(connection: &Connection) -> Result<serde_json::Value, SnowflakeError> {
     let mut data = json!({
         "ACCOUNT_NAME": account_name(connection),
@@ -59,7 +59,7 @@ fn read_token(path: &Path) -> Result<SecretString, SnowflakeError> {
     Ok(text.trim().to_owned().into())
 }
 
-/// The key of a key pair. A wrong one is told here: Snowflake is not asked.
+/// The key of a key pair. A wrong one is refused here: Snowflake is not asked.
 fn private_key(
     pem: &SecretString,
     passphrase: Option<&SecretString>,
@@ -74,7 +74,7 @@ fn private_key(
     .map_err(|_| {
         let what = match passphrase {
             Some(_) => {
-                "is no encrypted RSA key in PKCS#8 PEM, or private_key_file_pwd is not its passphrase"
+                "is not an encrypted RSA key in PKCS#8 PEM, or private_key_file_pwd is not its passphrase"
             }
             None => {
                 "is no RSA key in PKCS#8 PEM; if it is encrypted, give its passphrase as private_key_file_pwd"

@@ -4,36 +4,29 @@ use super::answer::{Answer, Row};
 use super::connection::Connection;
 use super::error::{Kind, SnowflakeError};
 use super::http::Reply;
-use super::moment::Moment;
+use super::lease::{
+    LOADS, Lease, METADATA, PooledSession, RESPONSE_TIMEOUT, SessionKind, query_tag,
+};
+use super::moment::SuspendAwareInstant;
+use super::reserved::Reserved;
 use super::session::Session;
 use super::session_parameters::at_login;
 use super::statement::Statement;
 use super::transaction::{OpenTransactions, Transaction};
 use crate::failpoint::{Step, step};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::time::Duration;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// Sessions of one process at most.
 const MAX_SESSIONS: usize = 24;
 /// How long a statement that is cancelled may take to end.
 pub(super) const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
-/// How long an answer may take; then the statement counts as lost, and whoever asked asks again. Statements on the
-/// metadata take milliseconds, but may wait for a warehouse that is resumed.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
-/// A COPY INTO of a thousand files may take hours.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// Sessions that nobody used for so long are closed.
 const UNUSED_SESSION: Duration = Duration::from_secs(600);
-
-/// The tag that names snowhaul's statements in Snowflake's query history.
-pub(super) fn query_tag(role: &str) -> String {
-    json!({"application": "snowhaul", "version": env!("CARGO_PKG_VERSION"), "role": role})
-        .to_string()
-}
 
 /// A client with its sessions; cheap to clone.
 #[derive(Clone)]
@@ -52,71 +45,8 @@ struct Shared {
     permits: Arc<Semaphore>,
 }
 
-/// What a client's sessions are like.
-#[derive(Clone, Copy)]
-struct SessionKind {
-    /// How long an answer may take.
-    timeout: Duration,
-    /// Whether a statement outside a transaction is committed by itself.
-    autocommit: bool,
-    /// Whether the role that it is for has logged in before.
-    serves_role: bool,
-}
-
-const METADATA: SessionKind = SessionKind {
-    timeout: RESPONSE_TIMEOUT,
-    autocommit: true,
-    serves_role: false,
-};
-
-const LOADS: SessionKind = SessionKind {
-    timeout: LOAD_TIMEOUT,
-    autocommit: true,
-    serves_role: true,
-};
-
-struct PooledSession {
-    session: Session,
-    since: Moment,
-    used: Moment,
-}
-
-/// A session that somebody has to himself.
-pub(super) struct Lease {
-    pooled: PooledSession,
-    timeout: Duration,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Lease {
-    /// Runs a statement and answers its result. By `request`, its id, [`Self::cancel`] finds it.
-    pub(super) async fn run(
-        &self,
-        request: Uuid,
-        statement: &Statement<'_>,
-    ) -> Result<Answer, SnowflakeError> {
-        let began = Instant::now();
-        let run = self.pooled.session.run(request, statement, self.timeout);
-        // What waits for a statement stands in many futures: it is kept small.
-        let result = Box::pin(run).await;
-        let head: String = statement.sql.chars().take(120).collect();
-        tracing::debug!(
-            ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            ok = result.is_ok(),
-            statement = head.replace('\n', " "),
-            "statement"
-        );
-        result
-    }
-
-    /// Asks that a statement that runs here ends.
-    pub(super) async fn cancel(&self, request: Uuid) {
-        self.pooled.session.cancel(request).await;
-    }
-}
-
 impl SnowflakeClient {
-    /// A client for `connection`; `role` (orchestrator, worker, …) stands in the query tag.
+    /// A client for `connection`; `role` (orchestrator, worker, …) is in the query tag.
     pub fn new(connection: Connection, role: &str) -> Self {
         Self::with(connection, role, METADATA)
     }
@@ -136,7 +66,7 @@ impl SnowflakeClient {
     }
 
     /// The same for transactions alone: a statement that finds its transaction ended by Snowflake, as idle, is not
-    /// committed by itself. It opens another one, which [`Transaction::rollback`] takes back.
+    /// committed on its own. It opens another one, which [`Transaction::rollback`] takes back.
     pub fn for_transactions(connection: Connection, role: &str) -> Self {
         let sessions = SessionKind {
             autocommit: false,
@@ -254,7 +184,7 @@ impl SnowflakeClient {
 
     /// Takes a session for statements that have to see each other's work, up to a transaction: another session may see late
     /// what this one has committed (documentation: "Transactions", read consistency across sessions). Until then each
-    /// statement is committed by itself: what a killed process left open would keep its locks.
+    /// statement is committed on its own: what a killed process left open would keep its locks.
     ///
     /// # Errors
     /// As [`Self::query`].
@@ -270,7 +200,7 @@ impl SnowflakeClient {
     }
 
     /// Ends all transactions, so that this process leaves no lock behind: none begins any more, and those that are open may
-    /// go on for so long. Then their statements are cancelled and they are rolled back, for which it waits as long again; a
+    /// continue for so long. Then their statements are cancelled and they are rolled back, for which it waits as long again; a
     /// commit that is under way is left alone. Whether all have ended.
     pub async fn end_transactions(&self, patience: Duration) -> bool {
         self.shared.transactions.end_all(patience).await
@@ -304,10 +234,15 @@ impl SnowflakeClient {
             self.drop_as_old_as(&lease.pooled);
             return Ok(());
         }
-        if !error.spoils_session() {
+        if !error.invalidates_session() {
             self.give_back(lease);
         }
         Err(error)
+    }
+
+    /// Whether a statement outside a transaction is committed on its own.
+    pub(super) fn is_autocommit(&self) -> bool {
+        self.shared.sessions.autocommit
     }
 
     pub(super) fn transactions(&self) -> &OpenTransactions {
@@ -317,7 +252,7 @@ impl SnowflakeClient {
     /// Takes back a session that can serve on.
     pub(super) fn give_back(&self, lease: Lease) {
         let pooled = PooledSession {
-            used: Moment::now(),
+            used: SuspendAwareInstant::now(),
             ..lease.pooled
         };
         self.idle().push(pooled);
@@ -357,9 +292,9 @@ impl SnowflakeClient {
             Some(pooled) => pooled,
             None => PooledSession {
                 // Before the login: the server counts from no earlier.
-                since: Moment::now(),
+                since: SuspendAwareInstant::now(),
                 session: Box::pin(self.login()).await?,
-                used: Moment::now(),
+                used: SuspendAwareInstant::now(),
             },
         };
         Ok(Lease {
@@ -369,7 +304,7 @@ impl SnowflakeClient {
         })
     }
 
-    /// Logs in. The first refusal is final, for whoever starts looks at it. Later ones pass: a user that is locked for a
+    /// Logs in. The first refusal is final: at a start somebody looks at it. Later ones pass: a user that is locked for a
     /// while, a network policy or a clock that somebody corrects, a token that is replaced.
     async fn login(&self) -> Result<Session, SnowflakeError> {
         let accepted = &self.shared.accepted;
@@ -419,60 +354,7 @@ impl SnowflakeClient {
     }
 }
 
-/// A session that is held for statements before a transaction. It is thrown away unless [`Self::begin`] makes a
-/// transaction of it: nobody knows what it has left open.
-pub struct Reserved {
-    client: SnowflakeClient,
-    lease: Lease,
-    tag: String,
-}
-
-impl Reserved {
-    /// Runs a statement and answers its rows.
-    ///
-    /// # Errors
-    /// As [`SnowflakeError`] says.
-    pub async fn query<'a>(
-        &self,
-        statement: impl Into<Statement<'a>>,
-    ) -> Result<Vec<Row>, SnowflakeError> {
-        let statement = statement.into();
-        let statement = statement.tagged(Some(&self.tag));
-        Ok(self.lease.run(Uuid::new_v4(), &statement).await?.rows)
-    }
-
-    /// Runs a statement that changes something, and answers its rows.
-    ///
-    /// # Errors
-    /// As [`Self::query`].
-    pub async fn run_step<'a>(
-        &self,
-        at: Step,
-        statement: impl Into<Statement<'a>>,
-    ) -> Result<Vec<Row>, SnowflakeError> {
-        step(at, self.query(statement)).await
-    }
-
-    /// Begins a transaction on this session.
-    ///
-    /// # Errors
-    /// As [`Self::query`].
-    pub async fn begin(self, at: Step) -> Result<Transaction, SnowflakeError> {
-        let open = self.client.transactions().enter().await?;
-        if !self.client.shared.sessions.autocommit {
-            self.query("ALTER SESSION SET AUTOCOMMIT = FALSE").await?;
-        }
-        step(at, self.query("BEGIN")).await?;
-        Ok(Transaction::new(
-            self.client,
-            self.lease,
-            open,
-            Some(&self.tag),
-        ))
-    }
-}
-
-/// The sum of the first row: how Snowflake tells inserted, updated and deleted rows; multi-joined updates stand in the
+/// The sum of the first row: how Snowflake reports inserted, updated and deleted rows; multi-joined updates are in the
 /// second column of an UPDATE and are 0 in everything that snowhaul sends.
 pub(crate) fn rows_affected(rows: &[Row]) -> u64 {
     rows.first().map_or(0, |row| {

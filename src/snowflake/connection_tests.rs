@@ -23,7 +23,7 @@ fn with_file(
     };
     find(
         name,
-        &Surroundings {
+        &Environment {
             var: &var,
             home: None,
         },
@@ -68,7 +68,9 @@ fn another_client_is_named_with_its_version() {
 #[test]
 fn all_mistakes_are_told_together() {
     let error = with_file("[local]\nrole='r'\n", Some("local"), &[]).expect_err("no connection");
-    assert_eq!(error.0.len(), 3, "{error}");
+    assert_eq!(error.0.0.len(), 3, "{error}");
+    let all_invalid = error.0.0.iter().all(|p| p.code == Code::CONNECTION_INVALID);
+    assert!(all_invalid, "{error}");
 }
 
 #[test]

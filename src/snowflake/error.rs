@@ -1,5 +1,6 @@
 //! What can go wrong with Snowflake, and what it means for the caller.
 
+use crate::domain::problem::{Code, Problem};
 use crate::domain::retry::Failure;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -13,24 +14,42 @@ pub enum Kind {
     Unreachable,
     /// The session has expired; a new one helps.
     SessionExpired,
-    /// The statement was cancelled, by whomever: an operator, or a role that stops.
+    /// The statement was cancelled by an operator or by a role that stops.
     Cancelled,
     /// A lock was held too long, or a deadlock was resolved against us.
     Locked,
     /// No warehouse runs the statement now: there is none, it may not resume, or its quota is used up. Somebody has to
-    /// mend that, and everything waits for it.
+    /// fix that, and everything waits for it.
     Held,
     /// An object does not exist, or the role may not see it.
     NoSuchObject,
     /// The role lacks a privilege.
     NoPrivilege,
-    /// A value does not fit where it shall go.
+    /// A value does not fit its target.
     Rejected,
     /// The statement was refused for what it says; trying again will not help.
     Refused,
     /// Snowflake's own trouble, or a code without a known meaning. It may pass, so it is tried again, but not for ever:
     /// most codes are documented nowhere, above all those of hybrid tables.
     Unknown,
+}
+
+impl Kind {
+    /// The code of errors of this kind.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Login => Code::SNOWFLAKE_LOGIN,
+            Self::Unreachable => Code::SNOWFLAKE_UNREACHABLE,
+            Self::SessionExpired | Self::Cancelled => Code::STATEMENT_INTERRUPTED,
+            Self::Locked => Code::LOCKED,
+            Self::Held => Code::WAREHOUSE_UNAVAILABLE,
+            Self::NoSuchObject => Code::OBJECT_NOT_FOUND,
+            Self::NoPrivilege => Code::PRIVILEGE_MISSING,
+            Self::Rejected => Code::VALUE_REJECTED,
+            Self::Refused => Code::STATEMENT_REFUSED,
+            Self::Unknown => Code::SNOWFLAKE_UNEXPLAINED,
+        }
+    }
 }
 
 const LOGIN_REMEDY: &str = "; check the user and its password, token or key in the connection";
@@ -78,7 +97,7 @@ fn by_code(code: u32, text: &str) -> Option<Kind> {
     })
 }
 
-/// What the text tells where the code says nothing.
+/// What the text says where the code says nothing.
 fn by_text(text: &str) -> Option<Kind> {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if has(&[
@@ -105,7 +124,7 @@ fn by_text(text: &str) -> Option<Kind> {
     }
 }
 
-/// What SQLSTATE's class tells: syntax and access rules, features, integrity constraints are the statement's own.
+/// What SQLSTATE's class says: syntax and access rules, features, integrity constraints are the statement's own.
 fn by_state(state: &str) -> Option<Kind> {
     let class = state.get(..2)?;
     ["42", "0A", "23"].contains(&class).then_some(Kind::Refused)
@@ -126,8 +145,8 @@ fn remedy(kind: &Kind, code: u32) -> &'static str {
     }
 }
 
-/// Says once in a process that a code is not known here.
-fn tell_unknown(code: &str, state: &str, message: &str) {
+/// Warns once in a process that a code is not known here.
+fn warn_unknown(code: &str, state: &str, message: &str) {
     static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
     if told.insert(code.to_owned()) {
@@ -135,7 +154,7 @@ fn tell_unknown(code: &str, state: &str, message: &str) {
             code,
             sqlstate = state,
             message,
-            "Snowflake answers with a code that snowhaul does not know; the statement is tried again for a while. Please report code and text"
+            "unknown Snowflake error code; the statement is retried for a while. Please report code and text"
         );
     }
 }
@@ -149,7 +168,7 @@ impl SnowflakeError {
             .or_else(|| by_state(state.unwrap_or_default()))
             .or_else(|| by_text(&text))
             .unwrap_or_else(|| {
-                tell_unknown(code, state.unwrap_or_default(), &sentence(message));
+                warn_unknown(code, state.unwrap_or_default(), &sentence(message));
                 Kind::Unknown
             });
         let remedy = remedy(&kind, number);
@@ -211,6 +230,11 @@ impl SnowflakeError {
         }
     }
 
+    /// The error as a problem, without a place.
+    pub fn problem(&self) -> Problem {
+        self.kind.code().problem(&self.message)
+    }
+
     /// Whether waiting may help.
     pub fn is_retryable(&self) -> bool {
         self.failure() != Failure::Final
@@ -230,8 +254,8 @@ impl SnowflakeError {
         }
     }
 
-    /// Whether the session that met the error can serve on.
-    pub(super) fn spoils_session(&self) -> bool {
+    /// Whether the session that met the error cannot be used again.
+    pub(super) fn invalidates_session(&self) -> bool {
         matches!(
             self.kind,
             Kind::Unreachable | Kind::SessionExpired | Kind::Login

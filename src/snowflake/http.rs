@@ -58,7 +58,7 @@ fn none<D>() -> Option<D> {
     None
 }
 
-/// What a refusal's `data` tells of it.
+/// What a refusal's `data` says about it.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Refusal {
@@ -157,7 +157,7 @@ pub(super) fn read<D: DeserializeOwned>(body: &[u8]) -> Result<Reply<D>, Snowfla
     Err(SnowflakeError::from_code(&code, state.as_deref(), &message))
 }
 
-/// The answer may hold credentials or data: neither its text nor what the parser quotes of it is told.
+/// The answer may hold credentials or data: neither its text nor what the parser quotes of it is shown.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, SnowflakeError> {
     serde_json::from_slice(body).map_err(|error| {
         SnowflakeError::unreachable(

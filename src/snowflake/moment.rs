@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// A moment. Servers go on counting while this machine sleeps, and its monotonic clock may not.
+/// A point of time. Servers continue counting while this machine sleeps, and its monotonic clock may not.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(super) struct SuspendAwareInstant {
     monotonic: Instant,
     system: SystemTime,
 }
 
-impl Moment {
+impl SuspendAwareInstant {
     pub(super) fn now() -> Self {
         Self {
             monotonic: Instant::now(),
@@ -35,14 +35,14 @@ mod tests {
     #[test]
     fn time_that_only_one_of_the_clocks_has_seen_counts() {
         let hour = Duration::from_secs(3_600);
-        let slept = Moment {
+        let slept = SuspendAwareInstant {
             system: SystemTime::now() - hour,
-            ..Moment::now()
+            ..SuspendAwareInstant::now()
         };
         assert!(slept.age() >= hour);
-        let set_back = Moment {
+        let set_back = SuspendAwareInstant {
             system: SystemTime::now() + hour,
-            ..Moment::now()
+            ..SuspendAwareInstant::now()
         };
         assert!(set_back.age() < hour);
     }

@@ -1,9 +1,10 @@
 //! Who may touch the files that hold credentials, as Snowflake's own tools see it: what others can write is refused, what
-//! others can read is told.
+//! others can read is warned of.
 
+use crate::domain::problem::{Code, Problem};
 use std::path::Path;
 
-/// Set to `true`, it silences what is told of files that others can read, here as in Snowflake's drivers.
+/// Set to `true`, it silences the warning about files that others can read, here as in Snowflake's drivers.
 pub(super) const SKIP_READ_WARNING: &str = "SF_SKIP_WARNING_FOR_READ_PERMISSIONS_ON_CONFIG_FILE";
 
 /// Whether others may touch a file.
@@ -37,20 +38,23 @@ impl Exposure {
 pub(super) fn check(
     path: &Path,
     var: &dyn Fn(&str) -> Option<String>,
-    warnings: &mut Vec<String>,
-) -> Result<(), String> {
+    warnings: &mut Vec<Problem>,
+) -> Result<(), Problem> {
     let file = path.display();
     match exposure(path) {
-        Exposure::Writable => Err(format!(
-            "{file}: others can write it, so it is not trusted; run `chmod 600 {file}`"
-        )),
+        Exposure::Writable => Err(Code::CONNECTION_FILE
+            .problem("others can write it, so it is not trusted")
+            .hint(format!("run `chmod 600 {file}`"))
+            .at(file)),
         Exposure::Readable => {
             let is_silent = var(SKIP_READ_WARNING)
                 .is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1");
             if !is_silent {
-                warnings.push(format!(
-                    "{file}: others can read this file with credentials; run `chmod 600 {file}`, or set {SKIP_READ_WARNING}=true"
-                ));
+                let hint = format!("run `chmod 600 {file}`, or set {SKIP_READ_WARNING}=true");
+                let problem = Code::CONNECTION_FILE
+                    .problem("others can read this file with credentials")
+                    .hint(hint);
+                warnings.push(problem.at(file));
             }
             Ok(())
         }
@@ -58,7 +62,7 @@ pub(super) fn check(
     }
 }
 
-/// A file that is not there is for its reader to tell.
+/// A missing file is for its reader to report.
 #[cfg(unix)]
 fn exposure(path: &Path) -> Exposure {
     use std::os::unix::fs::PermissionsExt;

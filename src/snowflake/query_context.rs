@@ -1,4 +1,4 @@
-//! The query context of a session: Snowflake's answers give it, and the next statement tells it again, so that hybrid tables
+//! The query context of a session: Snowflake's answers give it, and the next statement sends it again, so that hybrid tables
 //! are read up to date without waiting. What it says is Snowflake's own. Nothing of it is documented; rules and form are those
 //! of the drivers (JDBC `QueryContextCache.java`, Python connector `_query_context_cache.py`, gosnowflake `htap.go`).
 

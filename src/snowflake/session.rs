@@ -34,7 +34,7 @@ const POLL_PATIENCE: Duration = Duration::from_secs(300);
 /// The longest pause between two questions whether a statement still runs.
 const LONGEST_POLL_PAUSE: Duration = Duration::from_secs(5);
 
-/// The codes that say that a statement goes on.
+/// The codes that say that a statement continues.
 const RUNNING: [&str; 2] = ["333333", "333334"];
 /// The code of a session whose token has expired, and which the master token renews.
 const EXPIRED: &str = "390112";
@@ -42,7 +42,7 @@ const EXPIRED: &str = "390112";
 /// All sessions of this process.
 static OPEN: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
 
-/// Logs out of all sessions of this process, whatever they do. Those whose end does not arrive end by themselves.
+/// Logs out of all sessions of this process, whatever they do. Those whose end does not arrive expire.
 pub async fn close_all() {
     let open = std::mem::take(&mut *OPEN.lock().unwrap_or_else(PoisonError::into_inner));
     let sessions = open.iter().filter_map(Weak::upgrade);
@@ -147,7 +147,7 @@ impl Session {
                 self.cancel(request).await;
                 return Err(lost("it takes too long, and was cancelled"));
             }
-            // Snowflake answers late by itself; where it does not, nobody hurries.
+            // Snowflake itself answers late; where it does not, nobody hurries.
             tokio::time::sleep((PAUSE * asked).min(LONGEST_POLL_PAUSE)).await;
             asked += 1;
             match self
@@ -158,7 +158,7 @@ impl Session {
                     reply = next;
                     heard = Instant::now();
                 }
-                // The statement goes on without its client for a while: only the question is lost.
+                // The statement continues without its client for a while: only the question is lost.
                 Err(error)
                     if error.kind == Kind::Unreachable && heard.elapsed() < POLL_PATIENCE =>
                 {
@@ -216,7 +216,7 @@ impl Session {
         }
     }
 
-    /// Asks that a statement ends. It tells then that it was cancelled, unless it had ended before.
+    /// Asks that a statement ends. It then reports that it was cancelled, unless it had ended before.
     pub(super) async fn cancel(&self, request: Uuid) {
         let body = json!({"requestId": request.to_string()});
         let aborted = self.exchange::<Value>(|http, base| {
@@ -344,7 +344,7 @@ async fn close(http: &reqwest::Client, base: &Url, token: &SecretString) {
     if let Ok(url) = join(base, "session", &query) {
         let request = http.post(url).json(&json!({}));
         let request = request.header("Authorization", authorization(token));
-        // It ends by itself where this does not arrive.
+        // It expires where this does not arrive.
         let _ = send(request, CLOSE_TIMEOUT).await;
     }
 }
@@ -356,7 +356,7 @@ fn lost(what: &str) -> SnowflakeError {
 fn join(base: &Url, path: &str, query: &str) -> Result<Url, SnowflakeError> {
     let mut url = base
         .join(path)
-        .map_err(|error| SnowflakeError::refused(format!("`{path}` is no address: {error}")))?;
+        .map_err(|error| SnowflakeError::refused(format!("`{path}` is not an address: {error}")))?;
     // The token goes with the request.
     if url.origin() != base.origin() {
         return Err(SnowflakeError::refused(

@@ -264,7 +264,7 @@ async fn a_statement_tells_what_the_answers_before_it_gave() {
     client.query("SELECT 2").await.expect_err("a refusal");
     client.query("SELECT 3").await.expect("an answer");
     client.query_data("PUT").await.expect("an answer");
-    // Another session begins anew.
+    // Another session begins again.
     let other = SnowflakeClient::new(server.connection(), "test");
     other.query("SELECT 4").await.expect("an answer");
 

@@ -2,8 +2,9 @@
 //! dropped it. What is left open holds its locks until Snowflake ends it as idle, after five minutes.
 
 use super::answer::Row;
-use super::client::{CANCEL_PATIENCE, Lease, SnowflakeClient, rows_affected};
+use super::client::{CANCEL_PATIENCE, SnowflakeClient, rows_affected};
 use super::error::SnowflakeError;
+use super::lease::Lease;
 use super::statement::Statement;
 use crate::failpoint::{Step, step};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +30,7 @@ enum Stop {
 /// The transactions of a client that are open.
 #[derive(Default)]
 pub(super) struct OpenTransactions {
-    /// Held by each transaction while it is open; whoever has it alone knows that none is.
+    /// Held by each transaction while it is open; the one who has it alone knows that none is.
     open: Arc<RwLock<()>>,
     stop: watch::Sender<Stop>,
 }
@@ -231,7 +232,7 @@ impl Transaction {
 }
 
 impl Drop for Transaction {
-    /// Nobody has ended it: whoever held it was dropped in the middle.
+    /// Nobody has ended it: its holder was dropped in the middle.
     fn drop(&mut self) {
         let (Some(lease), Ok(runtime)) = (self.lease.take(), tokio::runtime::Handle::try_current())
         else {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// Credentials are asked for anew after this long; Snowflake gives them for an hour or more.
+/// Credentials are asked for again after this long; Snowflake gives them for an hour or more.
 const CREDENTIAL_LIFE: Duration = Duration::from_secs(20 * 60);
 
 /// The stage in the metadata's schema. Cheap to clone.
@@ -46,7 +46,7 @@ struct PutAnswer {
 
 impl PutAnswer {
     /// Whether files have to be encrypted before they are sent: the stage says so, or gives a key for it. An answer of a
-    /// stage that encrypts by itself may have the same fields, empty.
+    /// stage that encrypts on its own may have the same fields, empty.
     fn is_encrypted_by_clients(&self) -> bool {
         let has_key = |material: &serde_json::Value| {
             material["queryStageMasterKey"]
@@ -147,7 +147,7 @@ impl InternalStage {
         }
         let (directory, _) = path.rsplit_once('/').unwrap_or(("", path));
         let data = step(Step::FilePut, self.put(path)).await?;
-        // The answer holds credentials: its text is never told.
+        // The answer holds credentials: its text is never shown.
         let answer: PutAnswer = serde_json::from_value(data).map_err(|_| {
             SnowflakeError::refused(
                 "Snowflake's answer to PUT does not have the expected form".to_owned(),
@@ -232,7 +232,7 @@ fn check_path(path: &str) -> Result<(), SnowflakeError> {
             .any(|part| part.is_empty() || part == "." || part == "..")
     {
         return Err(SnowflakeError::refused(format!(
-            "`{path}` is no path below the stage"
+            "`{path}` is not a path below the stage"
         )));
     }
     Ok(())

@@ -5,11 +5,12 @@
 
 use super::matching::TargetColumn;
 use crate::domain::analysis::{MovedColumn, TableAnalysis};
+use crate::domain::problem::{Code, Problem};
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::SourceColumn;
 use crate::domain::table_plan::MatchedColumn;
 
-/// What the next run shall know of the columns of this one.
+/// What the next run will know of the columns of this one.
 pub fn moved_columns(columns: &[MatchedColumn]) -> Vec<MovedColumn> {
     columns
         .iter()
@@ -47,16 +48,16 @@ pub fn move_again(
         return None;
     }
     kept(spec, analysis, None)?;
-    let mut anew = analysis.clone();
-    for partition in &mut anew.partitions {
+    let mut again = analysis.clone();
+    for partition in &mut again.partitions {
         *partition = partition.range.clone().into();
     }
     // Stored before anything is moved: a run that ends half-way must not leave the old state behind.
-    anew.reused = false;
-    anew.warnings.push(
+    again.reused = false;
+    again.warnings.push(
         "the columns have changed since the previous run: the whole table is moved again, also partitions whose checksum is the same".to_owned(),
     );
-    Some(anew)
+    Some(again)
 }
 
 /// The rows that stay in the target as an earlier run has moved them.
@@ -236,13 +237,16 @@ pub fn unfilled<'a>(
 }
 
 /// Why rows are not replaced in a target whose columns `held` have values, and no source column fills them.
-pub fn would_be_lost(held: &[&str], previous: Option<&[MovedColumn]>, target: &str) -> String {
-    format!(
-        "the target {} values, and no source column fills {it}{}: replacing rows would lose the values, so nothing is moved. Put {it} back in the source, take {it} out of excludeSourceColumns, or name the source column that fills {it} with columnNameMappings; or, if the values may go, ALTER TABLE {target} DROP COLUMN (CREATE TABLE … CLONE {target} keeps them elsewhere before)",
+pub fn would_be_lost(held: &[&str], previous: Option<&[MovedColumn]>, target: &str) -> Problem {
+    let it = it(held);
+    let what = format!(
+        "the target {} values, and no source column fills {it}{}: replacing rows would lose the values, so nothing is moved",
         columns_have(held),
         filled_before(held, previous),
-        it = it(held),
-    )
+    );
+    Code::TARGET_VALUES_LOST.problem(what).hint(format!(
+        "put {it} back in the source, take {it} out of excludeSourceColumns, or name the source column that fills {it} with columnNameMappings; or, if the values may go, ALTER TABLE {target} DROP COLUMN (CREATE TABLE … CLONE {target} keeps them elsewhere before)"
+    ))
 }
 
 /// What users should know of such columns where rows are added or merged.

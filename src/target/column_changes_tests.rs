@@ -219,7 +219,9 @@ fn columns_that_nothing_fills_are_those_without_a_default() {
     let previous = moved_columns(&[extracted(source("b", "int4", None, None))]);
     let lost = would_be_lost(&["B"], Some(&previous), "D.S.T");
     assert!(
-        lost.contains("column B has values") && lost.contains("(the previous run did, from b)"),
+        lost.code == Code::TARGET_VALUES_LOST
+            && lost.what.contains("column B has values")
+            && lost.what.contains("(the previous run did, from b)"),
         "{lost}"
     );
     assert!(stay_behind(&["B", "X"], None).contains("columns B, X have values"));

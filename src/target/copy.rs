@@ -73,7 +73,7 @@ pub fn verify(files: &[&StagedFile], answer: &[Row]) -> Result<(), String> {
         ));
     }
     for file in files {
-        // file, status, rows_parsed, rows_loaded, …; the file stands with the stage in front.
+        // file, status, rows_parsed, rows_loaded, …; the file has the stage in front.
         let row = answer
             .iter()
             .find(|row| cell(row, 0).ends_with(&file.path))

@@ -16,8 +16,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What the log says when identity columns are not led on.
-const NOT_CONTINUED: &str = "identity columns do not go on behind the rows that were moved; lead their defaults to a sequence that does";
+/// What the log says when identity columns are not advanced.
+const NOT_CONTINUED: &str = "identity columns were not advanced past the migrated rows; set their DEFAULT to a sequence that starts above the maximum";
 
 /// The end of a workflow.
 pub(super) struct WorkflowEnd<'a> {
@@ -31,7 +31,7 @@ pub(super) struct WorkflowEnd<'a> {
     pub is_wanted: &'a (dyn Fn() -> bool + Send + Sync),
 }
 
-/// The workflow is not ended here any more: what its next owner or its next actor lets run again stages files anew.
+/// The workflow is not ended here any more: what its next owner or its next actor lets run again stages files again.
 pub(super) struct NotWanted;
 
 impl WorkflowEnd<'_> {
@@ -39,7 +39,7 @@ impl WorkflowEnd<'_> {
     /// workflow asks for it.
     ///
     /// # Errors
-    /// [`NotWanted`]; what fails for another reason is told and left.
+    /// [`NotWanted`]; what fails for another reason is logged and left.
     pub(super) async fn take(&self) -> Result<(), NotWanted> {
         let (loader, workflow) = (self.loader, &self.owned.name);
         if let Err(error) = self
@@ -49,7 +49,7 @@ impl WorkflowEnd<'_> {
             tracing::warn!(%workflow, %error, "staging tables could not be looked for; they can be dropped by hand");
         }
         self.drop_dry_runs().await?;
-        self.continue_identities().await?;
+        self.advance_identities().await?;
         let is_success = self
             .tables
             .iter()
@@ -71,9 +71,9 @@ impl WorkflowEnd<'_> {
         Ok(())
     }
 
-    /// Once for each table: after that, applications count on, and a generator that is led anew, when another table of the
+    /// Once for each table: after that, applications count on, and a generator that is set again, when another table of the
     /// workflow has run again, would give out what they have taken.
-    async fn continue_identities(&self) -> Result<(), NotWanted> {
+    async fn advance_identities(&self) -> Result<(), NotWanted> {
         let is_meant = |table: &&TableState| {
             table.phase == TablePhase::Completed
                 && table.spec.continue_identity
@@ -102,7 +102,7 @@ impl WorkflowEnd<'_> {
         Ok(())
     }
 
-    /// Whoever runs a task that was cancelled learns at its next renewal, and may stage a file until then: until its lease
+    /// The worker of a cancelled task learns of it at its next renewal, and may stage a file until then: until its lease
     /// is past, at most.
     async fn wait_for_workers(&self) -> Result<(), NotWanted> {
         let workflow = &self.owned.name;
@@ -180,7 +180,7 @@ impl WorkflowEnd<'_> {
         }
     }
 
-    /// Waits so long, or until the workflow is not ended here any more: whoever drives it then waits for this.
+    /// Waits so long, or until the workflow is not ended here any more: the next owner then waits for this.
     async fn pause(&self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         while (self.is_wanted)() {
@@ -242,9 +242,9 @@ impl TableLoader {
                     self.client.run_step(Step::EndIdentity, &create).await?;
                     // Before the column asks it for numbers.
                     self.grant_usage(target, default, &sequence).await?;
-                    let lead_on = identity::lead_on(target, column, &sequence);
-                    let led = self.client.run_step(Step::EndIdentity, &lead_on).await;
-                    if let Err(error) = led {
+                    let alter = identity::restart_identity_after(target, column, &sequence);
+                    let altered = self.client.run_step(Step::EndIdentity, &alter).await;
+                    if let Err(error) = altered {
                         if !error.is_retryable() {
                             let drop = identity::drop_sequence(&sequence);
                             let _ = self.client.run_step(Step::EndIdentity, &drop).await;
@@ -253,14 +253,14 @@ impl TableLoader {
                     }
                 }
                 _ => {
-                    tracing::warn!(target = %target, column, largest, increment, "this identity column cannot go on: it does not count upwards in whole numbers");
+                    tracing::warn!(target = %target, column, largest, increment, "this identity column cannot continue: it does not count upwards in whole numbers");
                 }
             }
         }
         Ok(())
     }
 
-    /// Lets whoever may add rows use the sequence by which they are numbered from now on.
+    /// Lets the roles that may add rows use the sequence by which they are numbered from now on.
     async fn grant_usage(
         &self,
         target: &TableRef,

@@ -1,19 +1,19 @@
-//! Columns that number rows: they go on counting behind the rows that were moved. Statement texts. Pure.
+//! Columns that number rows: they continue counting after the rows that were moved. Statement texts. Pure.
 //!
 //! Snowflake fixes where a generator begins when it is created; a column's default can only be led to another sequence
 //! (documentation of ALTER TABLE … ALTER COLUMN, SET DEFAULT). That one is always new: a sequence that is replaced loses its
-//! grants, and whoever else takes numbers from it would get them again. The one before stays, because others may use it.
+//! grants, and others who take numbers from it would get them again. The one before stays, because others may use it.
 
 use crate::domain::table::TableRef;
 use crate::snowflake::Answer;
 use crate::types::snowflake_name::{exact_name, quote, quote_table};
 
-/// The sequence of a column of a new table, quoted: it stands next to the table.
+/// The sequence of a column of a new table, quoted: it is next to the table.
 pub fn sequence(table: &TableRef, column: &str) -> String {
     beside(table, &format!("{column}_IDENTITY_SEQ"))
 }
 
-/// The sequence that goes on from `start`.
+/// The sequence that continues from `start`.
 pub fn sequence_from(table: &TableRef, column: &str, start: i128) -> String {
     beside(table, &format!("{column}_IDENTITY_SEQ_{start}"))
 }
@@ -43,8 +43,8 @@ pub fn next_value(sequence: &str) -> String {
     format!("{sequence}.NEXTVAL")
 }
 
-/// How far a generator, as DESCRIBE TABLE tells a column's default, goes at each step: `IDENTITY START 1 INCREMENT 1`,
-/// `DB.SCHEMA.SEQUENCE.NEXTVAL`. `None`: the default is no generator.
+/// How far a generator, as DESCRIBE TABLE shows a column's default, goes at each step: `IDENTITY START 1 INCREMENT 1`,
+/// `DB.SCHEMA.SEQUENCE.NEXTVAL`. `None`: the default is not a generator.
 pub fn increment(default: &str) -> Option<i64> {
     let text = default.to_uppercase();
     if text.starts_with("IDENTITY") {
@@ -57,8 +57,8 @@ pub fn increment(default: &str) -> Option<i64> {
         .then_some(1)
 }
 
-/// The sequence that a column's default, as DESCRIBE TABLE tells it, takes its values from, as it is written there. `None`:
-/// the default is none of that kind; an identity column numbers its rows by itself.
+/// The sequence that a column's default, as DESCRIBE TABLE shows it, takes its values from, as it is written there. `None`:
+/// the default is none of that kind; an identity column numbers its own rows.
 pub fn sequence_of(default: &str) -> Option<&str> {
     let end = default.len().checked_sub(".NEXTVAL".len())?;
     let (name, rest) = (default.get(..end)?, default.get(end..)?);
@@ -75,7 +75,7 @@ pub fn largest(table: &TableRef, column: &str) -> String {
 }
 
 /// Leads a column on to a sequence.
-pub fn lead_on(table: &TableRef, column: &str, sequence: &str) -> String {
+pub fn restart_identity_after(table: &TableRef, column: &str, sequence: &str) -> String {
     format!(
         "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}",
         quote_table(table),
@@ -84,12 +84,12 @@ pub fn lead_on(table: &TableRef, column: &str, sequence: &str) -> String {
     )
 }
 
-/// What tells who may use an object (`TABLE`, `SEQUENCE`; its name as SQL).
+/// What shows who may use an object (`TABLE`, `SEQUENCE`; its name as SQL).
 pub fn show_grants(kind: &str, object: &str) -> String {
     format!("SHOW GRANTS ON {kind} {object}")
 }
 
-/// The statements that let whoever may add rows to a table take numbers from its new sequence: those who may by the grants of
+/// The statements that let those who may add rows to a table take numbers from its new sequence: those who may by the grants of
 /// the table, and of the sequence before.
 pub fn grants(sequence: &str, table: &TableRef, shown: &[Answer]) -> Vec<String> {
     let mut statements = Vec::new();

@@ -5,6 +5,7 @@ use super::copy::MAX_FILES;
 use super::merge::{MergeKey, is_collated};
 use super::replace::{delete_ranges, target_key};
 use crate::actors::ports::StagedPartition;
+use crate::domain::problem::{Code, Problem, Problems};
 use crate::domain::table::{Content, KeyRange};
 use crate::domain::table_plan::{LoadMode, TablePlan};
 use crate::domain::task::{StageLocation, StagedFile};
@@ -35,7 +36,10 @@ pub(crate) enum LoadKind {
 
 impl Load {
     /// `None`: the batch mixes what cannot be loaded together.
-    pub(crate) fn of(plan: &TablePlan, batch: &[StagedPartition]) -> Result<Option<Self>, String> {
+    pub(crate) fn of(
+        plan: &TablePlan,
+        batch: &[StagedPartition],
+    ) -> Result<Option<Self>, Problems> {
         let content = batch
             .first()
             .map_or(Content::Rows, |staged| staged.unit.content);
@@ -53,20 +57,24 @@ impl Load {
         let rows = files.map(|file| file.rows).sum();
         let kind = match (content, plan.load.mode) {
             (Content::Keys, _) if rows == 0 && plan.extract.watermark.is_some() => {
-                return Err(format!(
+                let problem = Code::NO_KEYS_FOUND.says(format!(
                     "the analysis has found rows in the source {}, and no key was read from it: all rows of the target {} would be deleted, and none is; if the source is empty by now, a new workflow finds that and deletes them",
                     plan.extract.source, plan.load.target
                 ));
+                return Err(problem.into());
             }
             (Content::Keys, _) => LoadKind::DeleteMissing(merge_key(plan)?),
             (Content::Rows, LoadMode::Merge) => LoadKind::Merge(merge_key(plan)?),
             (Content::Rows, LoadMode::Append) => LoadKind::Direct { delete: None },
             (Content::Rows, LoadMode::ReplaceRange) => {
-                let key = target_key(plan).map_err(|problems| problems.join("; "))?;
+                let key = target_key(plan)?;
                 let ranges: Vec<&KeyRange> = batch.iter().map(|staged| &staged.range).collect();
                 let table = quote_table(&plan.load.target);
                 LoadKind::Direct {
-                    delete: Some(delete_ranges(&table, &key, &ranges)?),
+                    delete: Some(
+                        delete_ranges(&table, &key, &ranges)
+                            .map_err(|why| Code::TARGET_KEY_ORDER.problem(why))?,
+                    ),
                 }
             }
         };
@@ -74,7 +82,7 @@ impl Load {
             stage,
             rows,
             staged: staging_columns(plan, content),
-            columns: load_columns(plan, content)?,
+            columns: load_columns(plan, content).map_err(|why| Code::TARGET_TYPE.problem(why))?,
             kind,
         }))
     }
@@ -99,7 +107,7 @@ pub(crate) fn staging_columns(plan: &TablePlan, content: Content) -> Vec<(String
 }
 
 /// The target's columns of the primary key.
-pub(crate) fn merge_key(plan: &TablePlan) -> Result<Vec<MergeKey>, String> {
+pub(crate) fn merge_key(plan: &TablePlan) -> Result<Vec<MergeKey>, Problem> {
     let key: Vec<MergeKey> = plan
         .columns_of(Content::Keys)
         .into_iter()
@@ -110,10 +118,13 @@ pub(crate) fn merge_key(plan: &TablePlan) -> Result<Vec<MergeKey>, String> {
         })
         .collect();
     if key.is_empty() || key.len() != plan.extract.primary_key.len() {
-        return Err(format!(
-            "the primary key {} is not whole in the target; take its columns out of excludeSourceColumns",
+        let what = format!(
+            "the primary key {} is not whole in the target",
             plan.extract.primary_key.join(", ")
-        ));
+        );
+        return Err(Code::EXCLUDED_NEEDED
+            .problem(what)
+            .hint("take its columns out of excludeSourceColumns"));
     }
     Ok(key)
 }
@@ -207,7 +218,8 @@ mod tests {
             moves_nulls: false,
         });
         let refused = Load::of(&plan, &[keys(&[])]).err().expect("refused");
-        assert!(refused.contains("none is"), "{refused}");
+        assert_eq!(refused.0[0].code, Code::NO_KEYS_FOUND);
+        assert!(refused.to_string().contains("none is"), "{refused}");
         let load = Load::of(&plan, &[keys(&[1, 1, 1])])
             .expect("a load")
             .expect("one kind");

@@ -7,6 +7,7 @@ use super::merge;
 use crate::actors::ports::{LoadOutcome, StagedPartition};
 use crate::checkpoint::{Admission, OwnedWorkflow};
 use crate::domain::TableNo;
+use crate::domain::problem::{Code, Problem};
 use crate::domain::table::Content;
 use crate::domain::table_plan::TablePlan;
 use crate::failpoint::Step;
@@ -109,7 +110,8 @@ impl LoadJob<'_> {
         }
         transaction.commit().await.map_err(|error| {
             let doubt = format!("the commit was not answered: {error}");
-            LoadOutcome::AskCheckpoint(doubt).into()
+            let problem = Code::LOAD_IN_DOUBT.problem(doubt);
+            LoadOutcome::AskCheckpoint(problem.to_string()).into()
         })
     }
 
@@ -136,8 +138,9 @@ impl LoadJob<'_> {
         // autocommit) and in which the checkpoint is not changed. It must not be committed.
         let answer = transaction.ask(&checkpoint.holds).await;
         if answer.map_err(|error| of_checkpoint(&error))?.is_empty() {
-            let ended = "Snowflake has ended the load's transaction before its end".to_owned();
-            return Err(LoadOutcome::AskCheckpoint(ended).into());
+            let ended = "Snowflake has ended the load's transaction before its end";
+            let problem = Code::LOAD_IN_DOUBT.problem(ended);
+            return Err(LoadOutcome::AskCheckpoint(problem.to_string()).into());
         }
         Ok(())
     }
@@ -188,9 +191,8 @@ impl LoadJob<'_> {
                 }
             }
             (_, None) => {
-                return Err(LoadOutcome::Impossible(
-                    "a load by primary key has no staging table".to_owned(),
-                ));
+                let problem = Code::INTERNAL.problem("a load by primary key has no staging table");
+                return Err(LoadOutcome::Impossible(problem.to_string()));
             }
         }
         Ok(())
@@ -199,14 +201,14 @@ impl LoadJob<'_> {
     /// No transaction has begun: whatever the sessions meet is not of the load.
     pub(super) fn not_begun(&self, error: &SnowflakeError) -> LoadOutcome {
         match error.kind {
-            Kind::Unreachable | Kind::Login => LoadOutcome::Held(error.message.clone()),
+            Kind::Unreachable | Kind::Login => LoadOutcome::Held(error.problem().to_string()),
             _ => self.failed(error),
         }
     }
 
     /// What a failed statement on the target or the files means. Nothing has been committed.
     pub(super) fn failed(&self, error: &SnowflakeError) -> LoadOutcome {
-        let message = error.message.clone();
+        let message = error.problem().to_string();
         match error.kind {
             Kind::Held => LoadOutcome::Held(message),
             Kind::Unreachable
@@ -216,37 +218,35 @@ impl LoadJob<'_> {
             | Kind::Locked
             | Kind::Unknown => LoadOutcome::TryAgain(message),
             Kind::NoSuchObject | Kind::NoPrivilege => {
-                LoadOutcome::Impossible(format!("target {}: {message}", self.plan.load.target))
+                let place = format!("target {}", self.plan.load.target);
+                LoadOutcome::Impossible(error.problem().at(place).to_string())
             }
-            Kind::Rejected => self.rejected_for(
-                &message,
-                &format!(
-                    "; change the target column so that it holds the value{}, or leave the row out with whereClauseCriteria",
-                    narrow(self.plan)
-                ),
-            ),
-            Kind::Refused => self.rejected(&message),
+            Kind::Rejected => self.rejected_for(error.problem().hint(format!(
+                "change the target column so that it holds the value{}, or exclude the row with whereClauseCriteria",
+                narrow(self.plan)
+            ))),
+            Kind::Refused => self.rejected_for(error.problem()),
         }
     }
 
-    /// A batch that Snowflake refused, in its words alone: nothing says that its values are to blame.
-    pub(super) fn rejected(&self, message: &str) -> LoadOutcome {
-        self.rejected_for(message, "")
+    /// A batch of which Snowflake loaded something else than was extracted.
+    pub(super) fn rejected(&self, difference: &str) -> LoadOutcome {
+        self.rejected_for(Code::LOAD_DIFFERS.problem(difference))
     }
 
     /// A batch that Snowflake refused: the partition whose file the message names, or the only one there is.
-    fn rejected_for(&self, message: &str, advice: &str) -> LoadOutcome {
+    fn rejected_for(&self, problem: Problem) -> LoadOutcome {
         let batch = self.batch;
         let named = batch.iter().position(|staged| {
             let mut files = staged.manifest.files.iter();
-            files.any(|file| message.contains(&file.path))
+            files.any(|file| problem.what.contains(&file.path))
         });
         let culprit = named.or((batch.len() == 1).then_some(0));
         let rejected = culprit.map(|index| {
             let partition = batch[index].unit.key.partition_no;
             let target = &self.plan.load.target;
-            let what = format!("target {target}, partition {partition}: {message}{advice}");
-            (index, what)
+            let place = format!("target {target}, partition {partition}");
+            (index, problem.at(place).to_string())
         });
         LoadOutcome::Rejected(rejected.into_iter().collect())
     }
@@ -254,10 +254,10 @@ impl LoadJob<'_> {
 
 /// What a failed statement on the checkpoint means: nothing of the target, and nothing of the data.
 fn of_checkpoint(error: &SnowflakeError) -> LoadOutcome {
-    let message = error.message.clone();
+    let message = error.problem().to_string();
     match error.kind {
         Kind::Locked | Kind::Held => LoadOutcome::Held(message),
-        // Whoever has taken the metadata away may bring them back, and what is refused here is no row's fault.
+        // Metadata that somebody removed may come back, and what is refused here is not a row's fault.
         Kind::Unreachable
         | Kind::Login
         | Kind::SessionExpired
@@ -272,9 +272,8 @@ fn of_checkpoint(error: &SnowflakeError) -> LoadOutcome {
 
 /// A statement has looked at another number of rows than are staged: of its session's making, and not of the data.
 pub(super) fn not_all_seen(rows: u64, seen: &str) -> LoadOutcome {
-    LoadOutcome::TryAgain(format!(
-        "{rows} rows are staged, and Snowflake has looked at {seen}"
-    ))
+    let what = format!("{rows} rows are staged, and Snowflake has looked at {seen}");
+    LoadOutcome::TryAgain(Code::LOAD_DIFFERS.problem(what).to_string())
 }
 
 /// ` (column …)` for each column whose declared type holds more than the target's.

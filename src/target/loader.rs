@@ -12,6 +12,7 @@ use super::load_job::{CheckpointPart, Early, LoadJob, not_all_seen};
 use super::merge;
 use crate::actors::ports::{LoadOutcome, Loader, StagedPartition};
 use crate::checkpoint::{Admission, CheckpointError, HybridCheckpoint, OwnedWorkflow, TableState};
+use crate::domain::problem::Code;
 use crate::domain::staged_path::{attempt_directory, check_manifest};
 use crate::domain::table_plan::TablePlan;
 use crate::domain::{TableNo, WorkflowId};
@@ -26,9 +27,9 @@ use std::time::Duration;
 
 /// The orchestrator's [`Loader`].
 pub struct TableLoader {
-    /// For what stands beside loads: staging tables that go, and the ends of workflows.
+    /// For what goes along with loads: staging tables that go, and the ends of workflows.
     pub client: SnowflakeClient,
-    /// For loads, in whose sessions nothing is committed by itself: each tags its statements with its workflow and table.
+    /// For loads, in whose sessions nothing is committed automatically: each tags its statements with its workflow and table.
     pub transactions: SnowflakeClient,
     /// Gives the statements that belong into the transaction.
     pub checkpoint: HybridCheckpoint,
@@ -58,14 +59,16 @@ impl Loader for TableLoader {
             Err(CheckpointError::Fenced(_)) => {
                 return LoadOutcome::AskCheckpoint("the workflow has another owner".to_owned());
             }
-            Err(error) if error.is_locked() => return LoadOutcome::Held(error.to_string()),
+            Err(error) if error.is_locked() => {
+                return LoadOutcome::Held(error.problem().to_string());
+            }
             Err(error) => {
                 // The reply may be what was lost, and not the permit.
                 self.checkpoint.end_load(owned, table_no).await;
                 return if error.is_unreachable() {
-                    LoadOutcome::Held(error.to_string())
+                    LoadOutcome::Held(error.problem().to_string())
                 } else {
-                    LoadOutcome::TryAgain(error.to_string())
+                    LoadOutcome::TryAgain(error.problem().to_string())
                 };
             }
         };
@@ -86,7 +89,7 @@ impl Loader for TableLoader {
         );
         if !(loads && others) {
             tracing::warn!(
-                "transactions could not be rolled back in time; Snowflake ends them by itself, after five minutes or when they end"
+                "transactions could not be rolled back in time; Snowflake ends them after five minutes, or when their statements end"
             );
         }
     }
@@ -119,7 +122,9 @@ fn foreign_files(
         let directory = attempt_directory(owned.id, table_no, partition, staged.unit.attempt);
         let problem = check_manifest(&staged.manifest, &directory).err()?;
         tracing::error!(workflow = %owned.name, table = %plan.extract.source, %partition, problem, "a manifest is refused");
-        Some((index, format!("partition {partition}: {problem}")))
+        let problem = Code::FOREIGN_FILES.says(problem);
+        let problem = problem.at(format!("partition {partition}"));
+        Some((index, problem.to_string()))
     };
     batch.iter().enumerate().filter_map(check).collect()
 }
@@ -154,7 +159,10 @@ impl TableLoader {
             Ok(Some(load)) => load,
             // Rows and keys do not go together: one by one they do.
             Ok(None) => return LoadOutcome::Rejected(Vec::new()),
-            Err(problem) => return LoadOutcome::Impossible(problem),
+            Err(problems) => {
+                let place = format!("target {}", plan.load.target);
+                return LoadOutcome::Impossible(problems.at(place).one_line());
+            }
         };
         let tag = tag(owned, plan);
         let job = LoadJob {
@@ -172,7 +180,7 @@ impl TableLoader {
                 match self.checkpoint.limits_are_set().await {
                     Ok(false) => {}
                     Ok(true) => return LoadOutcome::Limited,
-                    Err(error) => return LoadOutcome::TryAgain(error.to_string()),
+                    Err(error) => return LoadOutcome::TryAgain(error.problem().to_string()),
                 }
             }
             self.load_by_key(&tag, &job).await
@@ -261,12 +269,16 @@ impl TableLoader {
             if let Some(row) = rows.first() {
                 let cells: Vec<&str> = row.iter().map(|c| c.as_deref().unwrap_or("NULL")).collect();
                 let (count, values) = cells.split_last().unwrap_or((&"", &[]));
-                return Err(LoadOutcome::Impossible(format!(
-                    "target {}: primaryKeyColumns {} do not identify a row: {count} source rows have {}; name columns that do",
-                    job.plan.load.target,
+                let what = format!(
+                    "primaryKeyColumns {} do not identify a row: {count} source rows have {}",
                     job.plan.extract.primary_key.join(", "),
                     values.join(", ")
-                )));
+                );
+                let problem = Code::DUPLICATE_PRIMARY_KEY
+                    .problem(what)
+                    .hint("name columns that do")
+                    .at(format!("target {}", job.plan.load.target));
+                return Err(LoadOutcome::Impossible(problem.to_string()));
             }
         }
         Ok(())
@@ -316,9 +328,12 @@ impl TableLoader {
             }
             Err(Early::Unexpected {
                 changed, expected, ..
-            }) => LoadOutcome::AskCheckpoint(format!(
-                "the checkpoint has {changed} of {expected} rows in the expected state"
-            )),
+            }) => {
+                let what = format!(
+                    "the checkpoint has {changed} of {expected} rows in the expected state"
+                );
+                LoadOutcome::AskCheckpoint(Code::LOAD_IN_DOUBT.problem(what).to_string())
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::columns::{Ways, narrow_column};
 use super::{NewColumn, transforms};
 use crate::domain::analysis::TableAnalysis;
+use crate::domain::problem::{Code, Problem, Problems};
 use crate::domain::spec::{ColumnTransform, TableSpec, TransformRule};
 use crate::domain::table::{SourceColumn, TypeClass, WrittenName};
 use crate::domain::table_plan::{ExtractColumn, MatchedColumn};
@@ -11,7 +12,7 @@ use crate::platform::SourcePlatform;
 use crate::types::snowflake_name::{self, quote};
 use crate::types::snowflake_type::TargetType;
 
-/// A column as it shall arrive.
+/// A column as it will arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedColumn {
     /// The column in the source.
@@ -39,7 +40,7 @@ pub struct TargetColumn {
     pub has_default: bool,
     /// The sequence that fills it, if one does.
     pub sequence: Option<String>,
-    /// The masking policy that is set on it, if it can be told.
+    /// The masking policy that is set on it, if it can be seen.
     pub masking_policy: Option<String>,
 }
 
@@ -51,34 +52,35 @@ pub fn wanted_columns(
     ways: &Ways<'_>,
     spec: &TableSpec,
     analysis: &TableAnalysis,
-) -> Result<Vec<WantedColumn>, Vec<String>> {
+) -> Result<Vec<WantedColumn>, Problems> {
     let dialect = ways.dialect;
     let mut problems = Vec::new();
     let mut renames = Vec::new();
     for (source, target) in &spec.column_name_mappings {
         match find_column(dialect, &analysis.columns, source) {
             Some(column) if renames.iter().any(|(name, _)| *name == column.name) => {
-                problems.push(format!(
+                let what = format!(
                     "columnNameMappings renames the column {} twice",
                     column.name
-                ));
+                );
+                problems.push(Code::GIVEN_TWICE.problem(what));
             }
             Some(column) => renames.push((
                 column.name.clone(),
                 snowflake_name::exact_name(&WrittenName(target.clone())),
             )),
-            None => problems.push(format!(
+            None => problems.push(Code::COLUMN_NOT_FOUND.problem(format!(
                 "columnNameMappings names the source column {source}, and {}",
                 no_such_column(dialect, &analysis.columns, source)
-            )),
+            ))),
         }
     }
     let left_out = left_out(dialect, spec, analysis, &mut problems);
     for written in transforms::unknown_columns(dialect, spec, &analysis.columns) {
-        problems.push(format!(
+        problems.push(Code::COLUMN_NOT_FOUND.problem(format!(
             "customColumnTransforms names the column {written}, and {}",
             no_such_column(dialect, &analysis.columns, written)
-        ));
+        )));
     }
     let mut wanted: Vec<WantedColumn> = Vec::with_capacity(analysis.columns.len());
     for column in &analysis.columns {
@@ -88,7 +90,7 @@ pub fn wanted_columns(
         let rule = transforms::rule(dialect, spec, column);
         let transform = rule.and_then(TransformRule::transform);
         if let Some(why) = transforms::refused(spec, analysis, column, transform.as_ref()) {
-            problems.push(why);
+            problems.push(Code::TRANSFORM_OF_KEY.says(why));
         }
         let by_itself = ExtractColumn {
             source: column.clone(),
@@ -112,11 +114,11 @@ pub fn wanted_columns(
             };
             let (extract, load) = asked.split();
             if let Err(why) = ways.load((&extract, &load), wanted.len()) {
-                problems.push(format!(
+                problems.push(Code::TARGET_TYPE.problem(format!(
                     "column {} of type {}: {why}, which {asking} asks for",
                     column.name,
                     column.type_text()
-                ));
+                )));
             }
         }
         let mapped = mapped.map(|(target_type, _)| target_type);
@@ -128,10 +130,15 @@ pub fn wanted_columns(
                 |(_, target)| target.clone(),
             );
         if let Some(other) = wanted.iter().find(|other| other.target_name == target_name) {
-            problems.push(format!(
-                "the source columns {} and {} both become {target_name} in the target; give one another name with columnNameMappings",
+            let what = format!(
+                "the source columns {} and {} both become {target_name} in the target",
                 other.source.name, column.name
-            ));
+            );
+            problems.push(
+                Code::TARGET_COLUMN_SHARED
+                    .problem(what)
+                    .hint("give one another name with columnNameMappings"),
+            );
         }
         wanted.push(WantedColumn {
             source: column.clone(),
@@ -148,12 +155,13 @@ pub fn wanted_columns(
         });
     }
     if wanted.is_empty() {
-        problems.push("excludeSourceColumns leaves no column to migrate".to_owned());
+        let what = "excludeSourceColumns leaves no column to migrate";
+        problems.push(Code::EXCLUDED_NEEDED.problem(what));
     }
     if problems.is_empty() {
         Ok(wanted)
     } else {
-        Err(problems)
+        Err(problems.into())
     }
 }
 
@@ -162,23 +170,23 @@ fn left_out(
     dialect: &dyn SourcePlatform,
     spec: &TableSpec,
     analysis: &TableAnalysis,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
 ) -> Vec<String> {
     let find = |written: &String| find_column(dialect, &analysis.columns, written);
     let key: Vec<&SourceColumn> = spec.primary_key.iter().filter_map(find).collect();
     let mut names = Vec::with_capacity(spec.excluded_columns.len());
     for written in &spec.excluded_columns {
         let Some(column) = find(written) else {
-            problems.push(format!(
+            problems.push(Code::COLUMN_NOT_FOUND.problem(format!(
                 "excludeSourceColumns names {written}, and {}",
                 no_such_column(dialect, &analysis.columns, written)
-            ));
+            )));
             continue;
         };
         if key.contains(&column) {
-            problems.push(format!(
-                "excludeSourceColumns names {written}, which primaryKeyColumns needs"
-            ));
+            let what =
+                format!("excludeSourceColumns names {written}, which primaryKeyColumns needs");
+            problems.push(Code::EXCLUDED_NEEDED.problem(what));
         }
         names.push(column.name.clone());
     }
@@ -253,7 +261,7 @@ pub(super) fn of_type(
     }
 }
 
-/// What stands in the parentheses of a type as users write it.
+/// What is in the parentheses of a type as users write it.
 fn arguments(written: &str) -> Option<Vec<&str>> {
     let (_, rest) = written.split_once('(')?;
     let (list, _) = rest.split_once(')')?;
@@ -296,7 +304,7 @@ pub fn with_smaller_types(ways: &Ways<'_>, wanted: &[WantedColumn]) -> Option<Ve
     (smaller != wanted).then_some(smaller)
 }
 
-/// Matches what shall arrive with the target as it is: the target's types decide. Also answers warnings.
+/// Matches what will arrive with the target as it is: the target's types decide. Also answers warnings.
 ///
 /// # Errors
 /// All that does not fit: missing columns, types without an exact form, columns that would stay empty and may not.
@@ -304,18 +312,23 @@ pub fn match_columns(
     ways: &Ways<'_>,
     wanted: &[WantedColumn],
     target: &[TargetColumn],
-) -> Result<(Vec<MatchedColumn>, Vec<String>), Vec<String>> {
+) -> Result<(Vec<MatchedColumn>, Vec<String>), Problems> {
     let (mut columns, mut warnings, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     let mut narrow = Vec::new();
     for (index, column) in wanted.iter().enumerate() {
         let name = &column.source.name;
         let Some(existing) = target.iter().find(|t| t.name == column.target_name) else {
             let names: Vec<&str> = target.iter().map(|t| t.name.as_str()).collect();
-            problems.push(format!(
-                "the target has no column {} for the source column {name}; it has {}; add it, or name another with columnNameMappings",
+            let what = format!(
+                "the target has no column {} for the source column {name}: it has {}",
                 column.target_name,
                 names.join(", ")
-            ));
+            );
+            problems.push(
+                Code::TARGET_COLUMN_MISSING
+                    .problem(what)
+                    .hint("add it, or name another with columnNameMappings"),
+            );
             continue;
         };
         let matched = MatchedColumn {
@@ -343,11 +356,14 @@ pub fn match_columns(
                     warnings.extend(column.warning.clone());
                 }
             }
-            Err(why) => problems.push(format!(
-                "column {name} of type {}: {why}; change the target column {}",
-                column.source.type_text(),
-                existing.name
-            )),
+            Err(why) => problems.push(
+                Code::TARGET_TYPE
+                    .problem(format!(
+                        "column {name} of type {}: {why}",
+                        column.source.type_text()
+                    ))
+                    .hint(format!("change the target column {}", existing.name)),
+            ),
         }
         columns.push(matched);
     }
@@ -355,23 +371,28 @@ pub fn match_columns(
     for existing in target {
         let filled = wanted.iter().any(|w| w.target_name == existing.name);
         if !filled && !existing.nullable && !existing.has_default {
-            problems.push(format!(
-                "the target column {} is NOT NULL, and no source column fills it; give it a default or drop it",
+            let what = format!(
+                "the target column {} is NOT NULL, and no source column fills it",
                 existing.name
-            ));
+            );
+            problems.push(
+                Code::TARGET_COLUMN_UNFILLED
+                    .problem(what)
+                    .hint("give it a default or drop it"),
+            );
         }
         // Documentation of COPY INTO: "excluded columns cannot have a sequence as their default value".
         if let Some(sequence) = existing.sequence.as_ref().filter(|_| !filled) {
-            problems.push(format!(
+            problems.push(Code::TARGET_COLUMN_UNFILLED.says(format!(
                 "the target column {0} is filled by the sequence {sequence}, which COPY INTO refuses of a column that no source column fills; ALTER TABLE … ALTER COLUMN {0} DROP DEFAULT, make it an IDENTITY column, or name the source column that fills it with columnNameMappings",
                 quote(&existing.name)
-            ));
+            )));
         }
     }
     if problems.is_empty() {
         Ok((columns, warnings))
     } else {
-        Err(problems)
+        Err(problems.into())
     }
 }
 

@@ -75,7 +75,10 @@ fn all_mistakes_of_the_mappings_are_told_together() {
     };
     let columns = vec![source("a", "int4"), source("b", "int4")];
     let problems = wanted_columns(&ways(), &spec, &analysis(columns)).expect_err("mistakes");
-    assert_eq!(problems.len(), 2, "{problems:?}");
+    let codes: Vec<Code> = problems.0.iter().map(|problem| problem.code).collect();
+    // Both become A, and nope is no column.
+    assert_eq!(codes, [Code::COLUMN_NOT_FOUND, Code::TARGET_COLUMN_SHARED]);
+    assert!(problems.to_string().contains("nope"), "{problems}");
 }
 
 #[test]
@@ -109,7 +112,13 @@ fn a_target_decides_the_types_and_everything_that_does_not_fit_is_told() {
         target("EXTRA", "DATE", false),
     ];
     let problems = match_columns(&ways(), &wanted, &misfits).expect_err("misfits");
-    assert_eq!(problems.len(), 3, "{problems:?}");
+    let codes: Vec<Code> = problems.0.iter().map(|problem| problem.code).collect();
+    let expected = [
+        Code::TARGET_TYPE,
+        Code::TARGET_COLUMN_MISSING,
+        Code::TARGET_COLUMN_UNFILLED,
+    ];
+    assert_eq!(codes, expected, "{problems}");
 }
 
 #[test]
@@ -129,15 +138,16 @@ fn a_sequence_fills_no_column_that_a_copy_leaves_out() {
         target("IDENTITY", "NUMBER(38,0)", true),
     ];
     let problems = match_columns(&ways(), &wanted, &with_another).expect_err("a sequence");
-    assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(
-        problems[0].contains("\"No\"") && problems[0].contains("D.S.SEQ"),
-        "{problems:?}"
+        matches!(problems.0.as_slice(), [one] if one.code == Code::TARGET_COLUMN_UNFILLED
+            && one.what.contains("D.S.SEQ") && one.to_string().contains("\"No\"")),
+        "{problems}"
     );
 }
 
-fn problems_of(spec: &TableSpec, columns: Vec<SourceColumn>) -> Vec<String> {
-    wanted_columns(&ways(), spec, &analysis(columns)).expect_err("mistakes")
+fn problems_of(spec: &TableSpec, columns: Vec<SourceColumn>) -> Vec<Problem> {
+    let refused = wanted_columns(&ways(), spec, &analysis(columns));
+    refused.expect_err("mistakes").0
 }
 
 fn numeric(name: &str, precision: u32, scale: i32) -> SourceColumn {
@@ -217,7 +227,9 @@ fn a_mapping_that_the_load_cannot_do_exactly_is_refused_with_column_and_both_typ
         ["column b of type numeric(10,2)", "DATE"],
         ["column c of type text", "DROP"],
     ]) {
-        assert!(words.iter().all(|word| problem.contains(word)), "{problem}");
+        assert_eq!(problem.code, Code::TARGET_TYPE);
+        let has = |word: &&str| problem.what.contains(word);
+        assert!(words.iter().all(has), "{problem}");
     }
 }
 
@@ -289,10 +301,17 @@ fn exclusions_that_cannot_be_are_refused_with_the_columns_that_exist() {
     let columns = || vec![source("a", "int4"), source("b", "int4")];
     let unknown = problems_of(&excluded(&["nope"]), columns());
     assert!(
-        unknown[0].contains("nope") && unknown[0].contains("a, b"),
+        unknown[0].code == Code::COLUMN_NOT_FOUND
+            && unknown[0].what.contains("nope")
+            && unknown[0].what.contains("a, b"),
         "{unknown:?}"
     );
-    let all = problems_of(&excluded(&["a", "b"]), columns()).join("; ");
+    let all = problems_of(&excluded(&["a", "b"]), columns());
+    assert!(
+        all.iter().all(|p| p.code == Code::EXCLUDED_NEEDED),
+        "{all:?}"
+    );
+    let all = Problems(all).one_line();
     assert!(all.contains("no column to migrate"), "{all}");
     assert!(all.contains("primaryKeyColumns"), "{all}");
 }
@@ -321,9 +340,9 @@ fn columns_that_become_one_are_refused_until_one_is_renamed() {
         ]
     };
     let problems = problems_of(&spec(), columns());
-    assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(
-        problems[0].contains("id and ID both become ID"),
+        matches!(problems.as_slice(), [one] if one.code == Code::TARGET_COLUMN_SHARED
+            && one.what.contains("id and ID both become ID")),
         "{problems:?}"
     );
     let renamed = TableSpec {

@@ -122,7 +122,7 @@ pub fn delete_missing(target: &str, staging: &str, key: &[MergeKey], rows: u64) 
     )
 }
 
-/// Whether a type, as DESCRIBE TABLE tells it, has a collation.
+/// Whether a type, as DESCRIBE TABLE shows it, has a collation.
 pub fn is_collated(target_type: &str) -> bool {
     collation(target_type).is_some_and(|place| target_type[place..].trim_end() != "COLLATE ''")
 }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the columns: where the answer does not tell how many staged rows a statement has looked at, it counts
+        /// Whatever the columns: where the answer does not say how many staged rows a statement has looked at, it counts
         /// them itself, and nothing else does.
         #[test]
         fn every_statement_that_may_miss_rows_in_silence_counts_them(

@@ -16,6 +16,7 @@ use crate::actors::ports::TargetPlanner;
 use crate::checkpoint::{OwnedWorkflow, PlannedTable};
 use crate::domain::WorkflowId;
 use crate::domain::analysis::{AnalyzedPartition, TableAnalysis};
+use crate::domain::problem::{Code, Problem, Problems};
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::{Platform, TableRef, WrittenName};
 use crate::domain::table_plan::{
@@ -58,23 +59,21 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         spec: &TableSpec,
         analysis: &TableAnalysis,
     ) -> Result<PlannedTable, TaskFailure> {
-        let refused = |problems: Vec<String>| {
-            TaskFailure::last(format!(
-                "source {}, target {}: {}",
-                spec.source,
-                spec.target,
-                problems.join("; ")
-            ))
+        let refused = |problems: Problems| {
+            let place = format!("source {}, target {}", spec.source, spec.target);
+            TaskFailure::last(problems.at(place).one_line())
         };
         let failed = |error: SnowflakeError| {
-            let message = format!("target {}: {}", spec.target, error.message);
+            let place = format!("target {}", spec.target);
+            let message = error.problem().at(place).to_string();
             if error.is_retryable() {
                 TaskFailure::passing(message)
             } else {
                 TaskFailure::last(message)
             }
         };
-        let dialect = platform::supported(owned.platform).map_err(|why| refused(vec![why]))?;
+        let dialect = platform::supported(owned.platform)
+            .map_err(|why| refused(Code::UNSUPPORTED_PLATFORM.says(why).into()))?;
         let ways = ways(dialect, spec);
         let targets = Targets {
             client: &self.client,
@@ -90,10 +89,8 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             Some(existing) => {
                 let checks = targets.checks(spec).await.map_err(failed)?;
                 if !checks.is_empty() {
-                    return Err(refused(vec![has_checks(
-                        &quote_table(&spec.target),
-                        &checks,
-                    )]));
+                    let problem = has_checks(&quote_table(&spec.target), &checks);
+                    return Err(refused(problem.into()));
                 }
                 existing
             }
@@ -112,10 +109,15 @@ impl TargetPlanner for SnowflakeTargetPlanner {
                 // Read back: another process may have created it first, in another form.
                 let created = targets.describe(&target).await.map_err(failed)?;
                 created.ok_or_else(|| {
-                    refused(vec![format!(
-                        "the target {target} was created or is there, and the role may not see it; GRANT SELECT, INSERT ON TABLE {} to the orchestrator's role, or its ownership",
-                        quote_table(&target)
-                    )])
+                    let problem = Code::PRIVILEGE_MISSING
+                        .problem(format!(
+                            "the target {target} exists but is not visible to the role"
+                        ))
+                        .hint(format!(
+                            "GRANT SELECT, INSERT ON TABLE {} to the orchestrator's role, or its ownership",
+                            quote_table(&target)
+                        ));
+                    refused(problem.into())
                 })?
             }
         };
@@ -126,11 +128,11 @@ impl TargetPlanner for SnowflakeTargetPlanner {
             }
             Synchronization::None | Synchronization::FullReplace => false,
         };
-        let anew = match is_empty {
+        let again = match is_empty {
             true => start_over(analysis),
             false => move_again(spec, analysis, &columns),
         };
-        let analysis = anew.as_ref().unwrap_or(analysis);
+        let analysis = again.as_ref().unwrap_or(analysis);
         let mut warnings = analysis.warnings.clone();
         warnings.extend(column_warnings(dialect, spec, analysis));
         warnings.extend(found_before);
@@ -162,13 +164,13 @@ impl TargetPlanner for SnowflakeTargetPlanner {
         // Of a dry run those of the table that its target was made like.
         let replaces = plan.load.mode == LoadMode::ReplaceRange;
         let held = match targets.held(&spec.target, unfilled).await {
-            // Rows are added without it; nothing can be told then.
+            // Rows are added without it; nothing can be said then.
             Err(error) if error.kind == Kind::NoPrivilege && !replaces => Vec::new(),
             held => held.map_err(failed)?,
         };
         if !held.is_empty() && replaces {
             let target = quote_table(&spec.target);
-            return Err(refused(vec![would_be_lost(&held, previous, &target)]));
+            return Err(refused(would_be_lost(&held, previous, &target).into()));
         }
         if !held.is_empty() {
             warnings.push(stay_behind(&held, previous));
@@ -192,7 +194,7 @@ const SMALL_COLUMNS: &str = "the account refused columns of VARCHAR(134217728) a
 /// Why a target with CHECK constraints is not loaded: Snowflake's COPY INTO fails on one (documentation: "Overview of
 /// constraints"), and constraints that were taken away for a load would stay away if the load was interrupted, or would find
 /// rows that they keep out. So that is left to the user, with the statements.
-fn has_checks(target: &str, checks: &[(String, String)]) -> String {
+fn has_checks(target: &str, checks: &[(String, String)]) -> Problem {
     let names: Vec<&str> = checks.iter().map(|(name, _)| name.as_str()).collect();
     let each = |text: &dyn Fn(&str, &str) -> String| -> String {
         let all = checks
@@ -200,15 +202,19 @@ fn has_checks(target: &str, checks: &[(String, String)]) -> String {
             .map(|(name, clause)| text(&quote(name), clause));
         all.collect::<Vec<_>>().join("; ")
     };
-    format!(
-        "the target has CHECK constraints ({}), and Snowflake's COPY INTO loads no such table. None is dropped without you, and nothing was moved. Drop them: {}. After the load put them back: {}; and have the loaded rows checked: {}",
-        names.join(", "),
+    let what = format!(
+        "the target has CHECK constraints ({}), and Snowflake's COPY INTO loads no such table. None is dropped without you, and nothing was moved",
+        names.join(", ")
+    );
+    let hint = format!(
+        "drop them: {}. After the load put them back: {}; and have the loaded rows checked: {}",
         each(&|name, _| format!("ALTER TABLE {target} DROP CONSTRAINT {name}")),
         each(&|name, clause| format!(
             "ALTER TABLE {target} ADD CONSTRAINT {name} CHECK ({clause}) ENABLE NOVALIDATE"
         )),
         each(&|name, _| format!("ALTER TABLE {target} ALTER CONSTRAINT {name} ENABLE VALIDATE")),
-    )
+    );
+    Code::TARGET_CHECK_CONSTRAINTS.problem(what).hint(hint)
 }
 
 /// What users should know before, where they say that the target has CHECK constraints.

@@ -1,10 +1,11 @@
 //! What policies of a target make unsafe: pure.
 //!
-//! A statement compares what its role sees. Where a masking policy stands between, a key matches nothing, or the wrong row;
+//! A statement compares what its role sees. Where a masking policy is between, a key matches nothing, or the wrong row;
 //! rows that a row access policy hides are neither replaced nor deleted, and are added once more (documentation of
 //! "Understanding Column-level Security" and "Understanding row access policies": the policies hold wherever a column or
 //! table is named, for its owner too). Rows that are only added meet neither.
 
+use crate::domain::problem::{Code, Problem, Problems};
 use crate::domain::spec::{ResetPartitions, Synchronization, TableSpec};
 use crate::domain::table::Content;
 use crate::domain::table_plan::{LoadMode, TablePlan};
@@ -28,29 +29,29 @@ pub fn looks_at_rows(spec: &TableSpec) -> bool {
 ///
 /// # Errors
 /// All such policies: what would happen, and what to do.
-pub fn check(spec: &TableSpec, plan: &TablePlan, policies: &Policies) -> Result<(), Vec<String>> {
+pub fn check(spec: &TableSpec, plan: &TablePlan, policies: &Policies) -> Result<(), Problems> {
     let target = quote_table(&spec.target);
     let compared = compared_columns(spec, plan);
-    let mut problems: Vec<String> = policies
+    let mut problems: Vec<Problem> = policies
         .masked
         .iter()
         .filter(|(column, _)| compared.contains(&column.as_str()))
         .map(|(column, policy)| {
-            format!(
+            Code::TARGET_POLICY.says(format!(
                 "the target column {column} has the masking policy {policy}, and rows are replaced, merged or deleted by its values, of which statements see what the policy shows: rows would come twice, or be deleted; ALTER TABLE {target} MODIFY COLUMN {} UNSET MASKING POLICY while tables are moved, take the policy off the tag if it comes from one, or choose the synchronization strategy none, which only adds rows",
                 quote(column)
-            )
+            ))
         })
         .collect();
     if policies.hides_rows && looks_at_rows(spec) {
-        problems.push(format!(
+        problems.push(Code::TARGET_POLICY.says(format!(
             "the target has a row access policy, and rows that it hides are not found where they are to be replaced, merged, deleted or counted on: they would come twice; ALTER TABLE {target} DROP ALL ROW ACCESS POLICIES while tables are moved, or choose the synchronization strategy none, which only adds rows"
-        ));
+        )));
     }
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(problems)
+        Err(problems.into())
     }
 }
 
@@ -145,13 +146,14 @@ pub(crate) mod tests {
         };
         let problems = check(&spec, &plan(load), &policies)
             .err()
-            .unwrap_or_default();
+            .map_or_else(Vec::new, |problems| problems.0);
         problems
             .iter()
             .map(|problem| {
+                assert_eq!(problem.code, Code::TARGET_POLICY);
                 let column = masked
                     .iter()
-                    .find(|c| problem.contains(&format!("column {c} ")));
+                    .find(|c| problem.what.contains(&format!("column {c} ")));
                 column.copied().unwrap_or("rows")
             })
             .collect()
@@ -176,7 +178,7 @@ pub(crate) mod tests {
         );
         let checksum = Synchronization::Checksum { expression: None };
         assert_eq!(refused(checksum, replace), ["PART", "rows"]);
-        // Whether the target is empty tells whether earlier runs count.
+        // Whether the target is empty decides whether earlier runs count.
         assert_eq!(refused(watermark(false, false), append), ["rows"]);
         // The first run only adds rows; later ones do not.
         assert_eq!(refused(watermark(true, false), append), ["ID", "rows"]);

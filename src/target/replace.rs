@@ -4,6 +4,7 @@
 //! compared by its bytes on both sides ([`KeyColumn::bytewise`]), which is Snowflake's order without a collation.
 
 use super::merge::is_collated;
+use crate::domain::problem::{Code, Problems};
 use crate::domain::table::{Content, KeyColumn, KeyKind, KeyRange, KeyTuple};
 use crate::domain::table_plan::{ExtractColumn, LoadColumn, TablePlan};
 use crate::types::comparison::lexicographic;
@@ -22,26 +23,26 @@ pub struct TargetKey {
 /// The target's columns of the partition key.
 ///
 /// # Errors
-/// All columns whose ranges cannot be told in the target: why, and what to do.
-pub fn target_key(plan: &TablePlan) -> Result<Vec<TargetKey>, Vec<String>> {
+/// All columns whose ranges cannot be expressed in the target: why, and what to do.
+pub fn target_key(plan: &TablePlan) -> Result<Vec<TargetKey>, Problems> {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     let columns = plan.columns_of(Content::Rows);
     for key in &plan.extract.key {
         let of_key =
             |(extract, _): &&(&ExtractColumn, &LoadColumn)| extract.source.name == key.name;
         let Some((_, column)) = columns.iter().find(of_key) else {
-            problems.push(format!(
+            problems.push(Code::TARGET_KEY_ORDER.says(format!(
                 "the rows of a partition are replaced by its key, and the key column {} is not in the target; take it out of excludeSourceColumns, or partition by another column",
                 key.name
-            ));
+            )));
             continue;
         };
         let target = TargetType::parse(&column.target_type);
         if is_collated(&column.target_type) || !keeps_order(key, &target) {
-            problems.push(format!(
+            problems.push(Code::TARGET_KEY_ORDER.says(format!(
                 "the rows of a partition are replaced by its key, and the order of the key column {} is not kept in the target column {} of type {}; change its type, partition by another column, or write [] for one partition",
                 key.name, column.name, column.target_type
-            ));
+            )));
             continue;
         }
         found.push(TargetKey {
@@ -54,7 +55,7 @@ pub fn target_key(plan: &TablePlan) -> Result<Vec<TargetKey>, Vec<String>> {
     if problems.is_empty() {
         Ok(found)
     } else {
-        Err(problems)
+        Err(problems.into())
     }
 }
 
@@ -80,7 +81,7 @@ fn keeps_order(key: &KeyColumn, target: &TargetType) -> bool {
 /// `DELETE FROM table` of the rows in any of `ranges`.
 ///
 /// # Errors
-/// A bound that is no value of the target's type.
+/// A bound that is not a value of the target's type.
 pub fn delete_ranges(
     table: &str,
     key: &[TargetKey],
@@ -174,7 +175,7 @@ fn operand(column: &TargetKey) -> String {
 fn literal(column: &TargetKey, value: &str) -> Result<String, String> {
     let wrong = || {
         format!(
-            "the partition's bound {value} is no value of the target column {}",
+            "the partition's bound {value} is not a value of the target column {}",
             column.name
         )
     };

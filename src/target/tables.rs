@@ -83,12 +83,12 @@ impl Targets<'_> {
                     Some((name?, clause.unwrap_or_default()))
                 })
                 .collect()),
-            // What cannot be seen is told by COPY INTO itself.
+            // What cannot be seen is reported by COPY INTO itself.
             Err(error)
                 if is_of_statement(&error)
                     || matches!(error.kind, Kind::NoSuchObject | Kind::NoPrivilege) =>
             {
-                tracing::debug!(%error, "whether the target has CHECK constraints is not told");
+                tracing::debug!(%error, "whether the target has CHECK constraints is not known");
                 Ok(Vec::new())
             }
             Err(error) => Err(error),
@@ -145,7 +145,7 @@ impl Targets<'_> {
             masked: masked.collect(),
             hides_rows: cells.any(|cell| cell.contains("RowAccessPolicy")),
         };
-        // The policies of tags stand nowhere else, and here only for roles that may see policies.
+        // The policies of tags are shown nowhere else, and here only for roles that may see policies.
         let database = quote(&exact_name(&spec.target.database));
         let references = format!(
             "SELECT POLICY_KIND, POLICY_NAME, REF_COLUMN_NAME FROM TABLE({database}.INFORMATION_SCHEMA.POLICY_REFERENCES(\

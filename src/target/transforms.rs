@@ -33,7 +33,7 @@ fn exactness(
         exactness = 2 + of_type(dialect, column, data_type)?;
     }
     if let Some(text) = &rule.column_pattern {
-        // It was read before: what is no pattern matches nothing.
+        // It was read before: what is not a pattern matches nothing.
         pattern(text).ok()?.is_match(&column.name).then_some(())?;
         exactness = 1;
     }
@@ -79,7 +79,7 @@ pub fn refused(
     } else if analysis.primary_key.contains(name) {
         "rows are recognized in the target by its values (primaryKeyColumns); leave it as it is, or name other columns"
     } else if spec.continue_identity && column.identity {
-        "continueIdentityColumns goes on counting from its largest value; take one of the two away"
+        "continueIdentityColumns continues counting from its largest value; remove one of the two"
     } else {
         return None;
     };

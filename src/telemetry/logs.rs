@@ -57,7 +57,7 @@ impl<'a> MakeWriter<'a> for LogSink {
     }
 }
 
-/// What logs are told.
+/// The settings of logs.
 pub struct LogSettings<'a> {
     /// How lines look.
     pub format: LogFormat,
@@ -90,12 +90,12 @@ pub fn start(settings: LogSettings<'_>) {
             EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(settings.default))
         }
     };
-    // It repeats what drivers say in full, which may be pieces of a connection's secrets; errors tell it without.
+    // It repeats what drivers say in full, which may be pieces of a connection's secrets; errors say it without.
     if let Ok(silent) = "odbc_api=off".parse() {
         filter = filter.add_directive(silent);
     }
     let format = settings.format;
-    // Colours of the one would stand in the other: lines for people share what their spans say.
+    // Colours of the one would appear in the other: lines for people share what their spans say.
     let plain_file = settings.file.is_some() && format == LogFormat::Human;
     let console = settings.sink.map(|sink| {
         let terminal = match sink {

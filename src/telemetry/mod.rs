@@ -1,3 +1,3 @@
-//! What the processes tell about themselves: logs.
+//! What the processes report about themselves: logs.
 
 pub mod logs;

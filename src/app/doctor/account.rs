@@ -2,13 +2,14 @@
 
 use super::{Session, cause};
 use crate::app::doctor::finding::{Cause, Finding};
+use crate::domain::problem::Code;
 use crate::snowflake::connection::{Connection, Credentials};
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Answer, Row, SnowflakeClient};
 use crate::types::snowflake_name::{exact_name, quote, quote_text};
 use chrono::{DateTime, Utc};
 
-/// Clocks further apart than this are told: key-pair logins allow a minute.
+/// Clocks further apart than this are reported: key-pair logins allow a minute.
 const MOST_SKEW_SECONDS: f64 = 30.0;
 /// Tokens that end sooner are warned about: a migration runs for days.
 const SOON_DAYS: i64 = 14;
@@ -28,8 +29,7 @@ pub(super) fn describe(connection: &Connection, findings: &mut Vec<Finding>) {
     );
     findings.push(Finding::ok("connection", place));
     for warning in &connection.warnings {
-        let (what, remedy) = warning.split_once("; ").unwrap_or((warning, ""));
-        findings.push(Finding::warn("connection", what, remedy));
+        findings.push(Finding::noted("connection", warning));
     }
 }
 
@@ -74,16 +74,16 @@ pub(super) async fn log_in(
     ));
     findings.push(if role.is_empty() {
         Finding::fail(
-            "role",
+            "role", Code::ROLE_UNSUITABLE,
             Cause::Other,
             "the session has no role",
             "name a role in the connection: role = \"…\"",
         )
     } else if ADMINISTRATORS.contains(&role.as_str()) {
         Finding::warn(
-            "role",
-            format!("{role}, which may do far more than snowhaul needs"),
-            "make a role of its own (docs/security.md, \"Roles and grants\") and name it in the connection",
+            "role", Code::ROLE_UNSUITABLE,
+            format!("{role}, which has far more privileges than snowhaul needs"),
+            "create a role for it (docs/security.md, \"Roles and grants\") and name it in the connection",
         )
     } else {
         Finding::ok("role", role.clone())
@@ -103,14 +103,14 @@ fn refused_login(error: &crate::snowflake::SnowflakeError) -> Finding {
         Kind::Unreachable => {
             "check account, host and port of the connection, DNS, proxies, and the account's network policy"
         }
-        _ => "what the message says is to be put right in the connection",
+        _ => "fix in the connection what the message says",
     };
     // A key or token file that cannot be used is asked of no server.
     let cause = match error.kind {
         Kind::Refused if error.code.is_none() => Cause::Configuration,
         _ => cause(error),
     };
-    Finding::fail("login", cause, &error.message, remedy)
+    Finding::fail("login", error.kind.code(), cause, &error.message, remedy)
 }
 
 /// How far a server's clock is from this machine's, half of the round trip being uncertain.
@@ -123,7 +123,8 @@ pub(super) fn clock(
     let Some(server) = server_seconds else {
         return Finding::warn(
             "clock",
-            format!("{whose} clock was not told"),
+            Code::CLOCK_SKEW,
+            format!("{whose} clock could not be read"),
             "compare the clocks by hand",
         );
     };
@@ -134,18 +135,19 @@ pub(super) fn clock(
         let side = if skew > 0.0 { "ahead of" } else { "behind" };
         Finding::warn(
             "clock",
+            Code::CLOCK_SKEW,
             format!(
                 "this machine is {:.0} s {side} {whose} clock; leases do not depend on it, key-pair logins and the times of logs do",
                 skew.abs()
             ),
-            "let this machine keep time (chrony, systemd-timesyncd)",
+            "synchronize this machine's clock (chrony, systemd-timesyncd)",
         )
     } else {
         Finding::ok("clock", format!("{:.1} s from {whose}", skew.abs()))
     }
 }
 
-/// The warehouse, if there is one that runs, or starts by itself.
+/// The warehouse, if there is one that runs, or starts on demand.
 pub(super) async fn warehouse(
     session: &Session,
     connection: &Connection,
@@ -163,6 +165,7 @@ pub(super) async fn warehouse(
         Err(error) => {
             findings.push(Finding::fail(
                 "warehouse",
+                error.kind.code(),
                 cause(&error),
                 &error.message,
                 "try again",
@@ -187,7 +190,13 @@ pub(super) async fn warehouse(
                 "name one in the connection: warehouse = \"…\"".to_owned(),
             ),
         };
-        findings.push(Finding::fail("warehouse", Cause::Other, message, remedy));
+        findings.push(Finding::fail(
+            "warehouse",
+            Code::WAREHOUSE_UNAVAILABLE,
+            Cause::Other,
+            message,
+            remedy,
+        ));
         return None;
     };
     let sql = format!("SHOW WAREHOUSES LIKE {}", exactly(&current));
@@ -206,8 +215,9 @@ pub(super) async fn warehouse(
         Some((state, false)) if state == "SUSPENDED" => (
             Finding::fail(
                 "warehouse",
+                Code::WAREHOUSE_UNAVAILABLE,
                 Cause::Other,
-                format!("{current} is suspended and does not resume by itself"),
+                format!("{current} is suspended and does not resume automatically"),
                 format!("ALTER WAREHOUSE {} SET AUTO_RESUME = TRUE", quote(&current)),
             ),
             false,
@@ -230,7 +240,7 @@ pub(super) async fn tokens(
 ) {
     let is_token = match connection.credentials {
         Credentials::PatFile(_) => true,
-        // A token may stand in a password's place.
+        // A token may be in a password's place.
         Credentials::Password(_) => false,
         Credentials::KeyPair(..) | Credentials::OAuth(_) | Credentials::OAuthFile(_) => return,
     };
@@ -239,14 +249,15 @@ pub(super) async fn tokens(
         Ok(answer) => findings.extend(ends_of_tokens(&answer, Utc::now())),
         Err(error) if is_token => findings.push(Finding::warn(
             "token",
-            format!("it is not told when it ends: {}", error.message),
-            "see its expires_at yourself: SHOW USER PROGRAMMATIC ACCESS TOKENS",
+            Code::TOKEN_EXPIRY,
+            format!("its end could not be read: {}", error.message),
+            "check expires_at with SHOW USER PROGRAMMATIC ACCESS TOKENS",
         )),
         Err(_) => {}
     }
 }
 
-/// Which of several a connection has is told nowhere, so that all count.
+/// Nothing says which of several a connection has, so all count.
 fn ends_of_tokens(answer: &Answer, now: DateTime<Utc>) -> Option<Finding> {
     let active = |row: &&Row| answer.value(row, "status") == Some("ACTIVE");
     let (mut told, mut is_soon) = (Vec::new(), false);
@@ -266,8 +277,9 @@ fn ends_of_tokens(answer: &Answer, now: DateTime<Utc>) -> Option<Finding> {
     Some(if is_soon {
         Finding::warn(
             "token",
+            Code::TOKEN_EXPIRY,
             told,
-            "make the next one in time (docs/security.md, \"Programmatic access tokens\"); a file at token_file_path is read again at each login",
+            "create the next one in time (docs/security.md, \"Programmatic access tokens\"); a file at token_file_path is read again at each login",
         )
     } else {
         Finding::ok("token", told)

@@ -1,5 +1,6 @@
 //! What a check finds.
 
+use crate::domain::problem::{Code, Problem};
 use serde::Serialize;
 
 /// How a check ended.
@@ -34,6 +35,9 @@ pub struct Finding {
     pub check: &'static str,
     /// How it ended.
     pub status: Status,
+    /// What kind of problem was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
     /// What was found, on one line.
     pub message: String,
     /// What to do about it.
@@ -49,6 +53,7 @@ impl Finding {
         Self {
             check,
             status,
+            code: None,
             message,
             remedy,
             cause: Cause::Other,
@@ -63,22 +68,45 @@ impl Finding {
     /// It works, but.
     pub fn warn(
         check: &'static str,
+        code: Code,
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::new(check, Status::Warn, message.into(), Some(remedy.into()))
+        Self {
+            code: Some(code),
+            ..Self::new(check, Status::Warn, message.into(), Some(remedy.into()))
+        }
     }
 
     /// It does not work.
     pub fn fail(
         check: &'static str,
+        code: Code,
         cause: Cause,
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
         Self {
+            code: Some(code),
             cause,
             ..Self::new(check, Status::Fail, message.into(), Some(remedy.into()))
+        }
+    }
+
+    /// A file or an argument is refused.
+    pub fn refused(check: &'static str, problem: &Problem) -> Self {
+        Self {
+            code: Some(problem.code),
+            cause: Cause::Configuration,
+            ..Self::new(check, Status::Fail, placed(problem), problem.hint.clone())
+        }
+    }
+
+    /// A file or an argument is accepted, but.
+    pub fn noted(check: &'static str, problem: &Problem) -> Self {
+        Self {
+            code: Some(problem.code),
+            ..Self::new(check, Status::Warn, placed(problem), problem.hint.clone())
         }
     }
 
@@ -86,6 +114,14 @@ impl Finding {
     pub fn skipped(check: &'static str, needs: &str) -> Self {
         let message = format!("not asked: it needs `{needs}`");
         Self::new(check, Status::Skipped, message, None)
+    }
+}
+
+/// The problem with its place, without its code and its hint.
+fn placed(problem: &Problem) -> String {
+    match problem.place.as_str() {
+        "" => problem.what.clone(),
+        place => format!("{place}: {}", problem.what),
     }
 }
 

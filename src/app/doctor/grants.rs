@@ -37,7 +37,7 @@ impl Privilege {
 /// What a role does with one table of the metadata.
 pub(super) struct Need {
     pub(super) table: &'static str,
-    /// A column that is no key, for UPDATE.
+    /// A column outside the key, for UPDATE.
     column: &'static str,
     pub(super) privileges: &'static [Privilege],
 }
@@ -138,7 +138,7 @@ pub fn grants(role: Role, location: &MetadataLocation, to: &str) -> Vec<String> 
     let (database, schema) = (quote(&location.database), location.quoted());
     let to = quote(to);
     match role {
-        // Whoever creates the schema owns it and all in it.
+        // The role that creates the schema owns it and all in it.
         Role::Orchestrator => vec![format!(
             "GRANT USAGE, CREATE SCHEMA ON DATABASE {database} TO ROLE {to}"
         )],

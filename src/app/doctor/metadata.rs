@@ -6,6 +6,7 @@ use super::grants::{Need, Privilege, Role, grants};
 use super::{Examination, Session, cause, probe_name};
 use crate::app::doctor::finding::{Cause, Finding};
 use crate::checkpoint::{CheckpointError, HybridCheckpoint, METADATA_VERSION};
+use crate::domain::problem::Code;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Row, SnowflakeError};
 use crate::types::metadata_location::MetadataLocation;
@@ -48,7 +49,8 @@ pub(super) async fn check(
             };
             findings.push(Finding::warn(
                 "metadata",
-                format!("{schema} is not there in version {METADATA_VERSION}: {cause}"),
+                Code::METADATA_MISSING,
+                format!("{schema} does not exist in version {METADATA_VERSION}: {cause}"),
                 remedy,
             ));
             if is_orchestrator {
@@ -59,6 +61,7 @@ pub(super) async fn check(
         Err(CheckpointError::Store(error)) if error.unreachable => {
             findings.push(Finding::fail(
                 "metadata",
+                Code::SNOWFLAKE_UNREACHABLE,
                 Cause::Unreachable,
                 error.message,
                 "try again; Snowflake answered before",
@@ -68,6 +71,7 @@ pub(super) async fn check(
         Err(error @ CheckpointError::Foreign { .. }) => {
             findings.push(Finding::fail(
                 "metadata",
+                Code::METADATA_FOREIGN,
                 Cause::Other,
                 error.to_string(),
                 format!(
@@ -80,6 +84,7 @@ pub(super) async fn check(
         Err(error @ CheckpointError::Schema(_)) => {
             findings.push(Finding::fail(
                 "metadata",
+                Code::METADATA_VERSION,
                 Cause::Other,
                 error.to_string(),
                 "run the same version of snowhaul everywhere",
@@ -90,6 +95,7 @@ pub(super) async fn check(
             let grants = grants(Role::Worker, location, &session.role).join("; ");
             findings.push(Finding::fail(
                 "metadata",
+                error.problem().code,
                 Cause::Other,
                 error.to_string(),
                 grants,
@@ -149,7 +155,13 @@ async fn privileges(session: &Session, schema: &str, role: Role) -> Finding {
         );
         Finding::ok(check, message)
     } else {
-        Finding::fail(check, worst, missing.join("; "), remedies.join("; "))
+        Finding::fail(
+            check,
+            Code::PRIVILEGE_MISSING,
+            worst,
+            missing.join("; "),
+            remedies.join("; "),
+        )
     }
 }
 
@@ -159,9 +171,9 @@ async fn creation(session: &Session, examination: &Examination, findings: &mut V
     let (database, role) = (quote(&location.database), quote(&session.role));
     if let Some(what) = transient(session, location).await {
         findings.push(Finding::fail(
-            "hybrid_tables",
+            "hybrid_tables", Code::NO_HYBRID_TABLES,
             Cause::Other,
-            format!("{what} is transient, and takes no hybrid tables"),
+            format!("{what} is transient, and cannot hold hybrid tables"),
             "create another one, without TRANSIENT, and name it as the metadata's: CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA, CUSTOM_SNOWFLAKE_SCHEMA_FOR_DATA_MIGRATION_METADATA, or snowflake_database_for_metadata in the worker's file",
         ));
         return;
@@ -178,7 +190,7 @@ async fn creation(session: &Session, examination: &Examination, findings: &mut V
         }
         Err(error) if error.kind == Kind::NoSuchObject => {
             findings.push(Finding::warn(
-                "orchestrator_privileges",
+                "orchestrator_privileges", Code::OBJECT_NOT_FOUND,
                 format!(
                     "the database {database} does not exist, or {role} may not see it; the orchestrator creates it if it may"
                 ),
@@ -188,9 +200,16 @@ async fn creation(session: &Session, examination: &Examination, findings: &mut V
                 ),
             ));
             findings.push(match region_without(&session.region) {
-                Some(why) => Finding::fail("hybrid_tables", Cause::Other, why, ANOTHER_ACCOUNT),
+                Some(why) => Finding::fail(
+                    "hybrid_tables",
+                    Code::NO_HYBRID_TABLES,
+                    Cause::Other,
+                    why,
+                    ANOTHER_ACCOUNT,
+                ),
                 None => Finding::warn(
                     "hybrid_tables",
+                    Code::NO_HYBRID_TABLES,
                     "not tried: there is no database to try them in; trial accounts have none",
                     "run doctor again when the database is there",
                 ),
@@ -199,6 +218,7 @@ async fn creation(session: &Session, examination: &Examination, findings: &mut V
         Err(error) => {
             findings.push(Finding::fail(
                 "orchestrator_privileges",
+                error.kind.code(),
                 cause(&error),
                 format!("no schema can be created in {database}: {}", error.message),
                 grants(Role::Orchestrator, location, &session.role).join("; "),
@@ -228,7 +248,7 @@ async fn transient(session: &Session, location: &MetadataLocation) -> Option<Str
         ),
     ];
     for (sql, name, what) in questions {
-        // What is not there, or may not be seen, is told elsewhere.
+        // What does not exist, or may not be seen, is reported elsewhere.
         let Ok(answer) = session.client.query_named(&*sql).await else {
             continue;
         };
@@ -284,11 +304,16 @@ async fn hybrid_tables(session: &Session, schema: &str, findings: &mut Vec<Findi
             (_, Some(why)) => (format!("{why}: {}", error.message), ANOTHER_ACCOUNT.to_owned()),
             (_, None) => (
                 error.message.clone(),
-                "hybrid tables need a commercial AWS or Azure region and an account that is no trial: if this is a trial account, convert it; else ask Snowflake's support to enable them".to_owned(),
+                "hybrid tables need a commercial AWS or Azure region and an account that is not a trial: convert a trial account, or ask Snowflake's support to enable them".to_owned(),
             ),
+        };
+        let code = match error.kind {
+            Kind::NoPrivilege => Code::PRIVILEGE_MISSING,
+            _ => Code::NO_HYBRID_TABLES,
         };
         findings.push(Finding::fail(
             "hybrid_tables",
+            code,
             cause(&error),
             message,
             remedy,
@@ -320,6 +345,7 @@ async fn hybrid_tables(session: &Session, schema: &str, findings: &mut Vec<Findi
             Ok(_) => drop_probe(session, kind, &name, findings).await,
             Err(error) => findings.push(Finding::fail(
                 "orchestrator_privileges",
+                error.kind.code(),
                 cause(&error),
                 format!(
                     "no {} can be created in {schema}: {}",
@@ -334,9 +360,10 @@ async fn hybrid_tables(session: &Session, schema: &str, findings: &mut Vec<Findi
         None => Finding::ok("hybrid_tables", "created, written, read and dropped"),
         Some(error) => Finding::fail(
             "hybrid_tables",
+            Code::NO_HYBRID_TABLES,
             cause(&error),
             error.message,
-            "the account creates hybrid tables and does not serve them: ask Snowflake's support",
+            "the account creates hybrid tables but does not serve them: ask Snowflake's support",
         ),
     });
 }
@@ -353,7 +380,7 @@ pub(super) async fn create_schema_probe(
     Ok(probe)
 }
 
-/// Removes what a check made; what stays behind is told.
+/// Removes what a check made; what stays behind is reported.
 pub(super) async fn drop_probe(
     session: &Session,
     kind: &str,
@@ -364,7 +391,8 @@ pub(super) async fn drop_probe(
     if let Err(error) = session.client.query(&sql).await {
         findings.push(Finding::warn(
             "leftover",
-            format!("{name} could not be dropped again: {}", error.message),
+            Code::LEFTOVER,
+            format!("{name} could not be dropped: {}", error.message),
             sql,
         ));
     }

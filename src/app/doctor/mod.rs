@@ -28,11 +28,11 @@ use std::collections::BTreeMap;
 
 /// What is to be examined.
 pub struct Examination {
-    /// What the connection shall serve: one role, or both.
+    /// What the connection is for: one role, or both.
     pub roles: Vec<Role>,
-    /// The connection; `None`: it was refused, which is told already.
+    /// The connection; `None`: it was refused, which is reported already.
     pub connection: Option<Connection>,
-    /// Where the metadata are, or shall be.
+    /// Where the metadata is, or will be.
     pub metadata: MetadataLocation,
     /// The sources of the worker's file; `None`: no such file was given.
     pub sources: Option<BTreeMap<Platform, SourceSettings>>,
@@ -64,7 +64,7 @@ pub fn version() -> Finding {
     )
 }
 
-/// Runs all checks, one after another, and tells what they find.
+/// Runs all checks, one after another, and returns what they find.
 pub async fn examine(examination: &Examination) -> Vec<Finding> {
     let mut findings = Vec::new();
     snowflake(examination, &mut findings).await;

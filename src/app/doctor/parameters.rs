@@ -3,6 +3,7 @@
 
 use super::{Examination, Session};
 use crate::app::doctor::finding::{Cause, Finding};
+use crate::domain::problem::Code;
 use crate::snowflake::session_parameters::PINNED;
 use crate::snowflake::{Answer, Connection, SnowflakeClient};
 use crate::types::snowflake_name::quote;
@@ -13,7 +14,7 @@ const CHECK: &str = "session_parameters";
 pub(super) struct Difference {
     pub(super) name: &'static str,
     wanted: String,
-    /// `None`: the account does not know it, or does not tell.
+    /// `None`: the account does not know it, or does not say.
     found: Option<(String, String)>,
 }
 
@@ -26,7 +27,7 @@ impl Difference {
 
     pub(super) fn told(&self) -> String {
         match &self.found {
-            None => format!("{} is not told", self.name),
+            None => format!("{} is not shown", self.name),
             Some((value, level)) if self.is_of_value() => {
                 let level = if level.is_empty() {
                     "the default"
@@ -89,7 +90,8 @@ pub(super) async fn check(session: &Session, findings: &mut Vec<Finding>) {
         Ok(answer) => answer,
         Err(error) => {
             let message = format!("they cannot be read: {}", error.message);
-            findings.push(Finding::warn(CHECK, message, "try again"));
+            let code = error.kind.code();
+            findings.push(Finding::warn(CHECK, code, message, "try again"));
             return;
         }
     };
@@ -108,6 +110,7 @@ pub(super) async fn check(session: &Session, findings: &mut Vec<Finding>) {
             .collect();
         findings.push(Finding::fail(
             CHECK,
+            Code::SESSION_PARAMETERS,
             Cause::Other,
             format!(
                 "the account does not take what the login sets: {}",
@@ -122,6 +125,7 @@ pub(super) async fn check(session: &Session, findings: &mut Vec<Finding>) {
     if !odd.is_empty() {
         findings.push(Finding::warn(
             CHECK,
+            Code::SESSION_PARAMETERS,
             told(&odd),
             "nothing is wrong today; if the account's values change, these may",
         ));
@@ -142,7 +146,7 @@ pub(super) async fn warehouse(
 ) {
     let name = quote(name);
     let sql = format!("SHOW PARAMETERS IN WAREHOUSE {name}");
-    // Without a privilege on it, it tells nothing; neither does this.
+    // Without a privilege on it, nothing is shown, and nothing is said here.
     let Ok(of_warehouse) = session.client.query_named(&*sql).await else {
         return;
     };
@@ -153,21 +157,22 @@ pub(super) async fn warehouse(
     );
     let ours = loads.query_named(SESSION).await.ok();
     let ours = ours.and_then(|answer| seconds(&answer, timeout));
-    // 0 is no limit.
+    // 0 means no limit.
     let there = seconds(&of_warehouse, timeout).filter(|seconds| *seconds > 0);
     if let (Some(there), Some(ours)) = (there, ours)
         && there < ours
     {
         findings.push(Finding::warn(
             "warehouse",
+            Code::WAREHOUSE_SETTINGS,
             format!("{name} ends statements after {there} s, and a load may take {ours} s"),
             format!("ALTER WAREHOUSE {name} SET {timeout} = {ours}"),
         ));
     }
     if let Some(there) = seconds(&of_warehouse, queued).filter(|seconds| *seconds > 0) {
         findings.push(Finding::warn(
-            "warehouse",
-            format!("{name} gives up statements that wait in its queue for {there} s, renewals of leases among them"),
+            "warehouse", Code::WAREHOUSE_SETTINGS,
+            format!("{name} cancels statements that wait in its queue for {there} s, including renewals of leases"),
             format!("ALTER WAREHOUSE {name} SET {queued} = 0"),
         ));
     }
@@ -176,9 +181,9 @@ pub(super) async fn warehouse(
         && loads as u64 >= at_once
     {
         findings.push(Finding::warn(
-            "warehouse",
+            "warehouse", Code::WAREHOUSE_SETTINGS,
             format!("{name} runs {at_once} statements at once, and {loads} loads may fill it: renewals of leases wait behind them"),
-            "let loads have a warehouse of their own (load_warehouse of the orchestrator), or lower load_concurrency",
+            "give loads a warehouse of their own (load_warehouse of the orchestrator), or lower load_concurrency",
         ));
     }
 }
@@ -220,7 +225,7 @@ mod tests {
             told,
             [
                 (true, "TIMEZONE is Asia/Tokyo (SESSION), not UTC".to_owned()),
-                (false, "READ_LATEST_WRITES is not told".to_owned()),
+                (false, "READ_LATEST_WRITES is not shown".to_owned()),
                 (
                     false,
                     "LOCK_TIMEOUT has its value from ACCOUNT, not from the login".to_owned()

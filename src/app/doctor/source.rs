@@ -2,6 +2,8 @@
 
 use super::account::clock;
 use crate::app::doctor::finding::{Cause, Finding};
+use crate::app::source_code;
+use crate::domain::problem::Code;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::TableSpec;
 use crate::domain::table::Platform;
@@ -25,6 +27,7 @@ pub(super) async fn check(
         let Some(dialect) = platform::source(*platform) else {
             findings.push(Finding::fail(
                 "source",
+                Code::UNSUPPORTED_PLATFORM,
                 Cause::Configuration,
                 format!("[connections.source.{platform}]: this platform is not supported yet"),
                 "remove the section",
@@ -57,6 +60,7 @@ fn drivers(findings: &mut Vec<Finding>) -> bool {
             let message = "the driver manager works, and no driver is installed";
             findings.push(Finding::fail(
                 "odbc",
+                Code::SOURCE_DRIVER_MISSING,
                 Cause::Configuration,
                 message,
                 INSTALL,
@@ -73,6 +77,7 @@ fn drivers(findings: &mut Vec<Finding>) -> bool {
         Err(error) => {
             findings.push(Finding::fail(
                 "odbc",
+                source_code(error.kind),
                 Cause::Configuration,
                 error.message,
                 INSTALL,
@@ -120,6 +125,7 @@ async fn log_in(
             let message = format!("[connections.source.{platform}]: {}", error.message);
             findings.push(Finding::fail(
                 "source",
+                source_code(error.kind),
                 cause(&error),
                 message,
                 remedy(&error),
@@ -129,9 +135,10 @@ async fn log_in(
         Err(error) => {
             findings.push(Finding::fail(
                 "source",
+                Code::SOURCE_DRIVER_CRASHED,
                 Cause::Other,
                 format!("the driver ended unexpectedly: {error}"),
-                "install the driver anew, or another one",
+                "install the driver again, or another one",
             ));
             false
         }
@@ -148,6 +155,7 @@ fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
         ),
         Protection::Encrypted => Finding::warn(
             "source_encryption",
+            Code::SOURCE_UNENCRYPTED,
             format!("{place}: encrypted, and the server's certificate is not verified"),
             VERIFY,
         ),
@@ -157,6 +165,7 @@ fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
         ),
         Protection::Clear => Finding::warn(
             "source_encryption",
+            Code::SOURCE_UNENCRYPTED,
             format!("{place}: not encrypted: passwords and rows can be read on the way"),
             format!("let the server offer TLS; {VERIFY}"),
         ),
@@ -166,6 +175,7 @@ fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
 fn pooled(settings: &SourceSettings) -> Finding {
     Finding::warn(
         "source_pooler",
+        Code::SOURCE_POOLER,
         format!(
             "{}: a pooler gives each transaction whichever session of the server is free",
             settings.place()
@@ -208,6 +218,7 @@ async fn each_table(
                                     warning.split_once("; ").unwrap_or((warning, ""));
                                 Finding::warn(
                                     "source_table",
+                                    Code::SOURCE_PRIVILEGE_MISSING,
                                     format!("{}: {what}", spec.source),
                                     remedy,
                                 )
@@ -220,9 +231,10 @@ async fn each_table(
             Ok(Err(error)) => findings.push(unreadable(&error)),
             Err(error) => findings.push(Finding::fail(
                 "source_table",
+                Code::SOURCE_DRIVER_CRASHED,
                 Cause::Other,
                 format!("the driver ended unexpectedly: {error}"),
-                "install the driver anew, or another one",
+                "install the driver again, or another one",
             )),
         }
     }
@@ -238,7 +250,13 @@ fn cause(error: &SourceError) -> Cause {
 
 fn unreadable(error: &SourceError) -> Finding {
     let (what, remedy) = parts(error);
-    Finding::fail("source_table", cause(error), what, remedy)
+    Finding::fail(
+        "source_table",
+        source_code(error.kind),
+        cause(error),
+        what,
+        remedy,
+    )
 }
 
 /// What is wrong, and what to do: a server's failure comes with both.
@@ -265,6 +283,6 @@ fn remedy(error: &SourceError) -> &'static str {
             "GRANT USAGE on the schema and SELECT on the table to the user"
         }
         SourceErrorKind::Refused => "check whereClauseCriteria and queryModifiers of the table",
-        _ => "what the message says is to be put right at the source",
+        _ => "fix at the source what the message says",
     }
 }

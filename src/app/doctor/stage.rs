@@ -2,6 +2,7 @@
 
 use super::{Session, cause};
 use crate::app::doctor::finding::Finding;
+use crate::domain::problem::Code;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Connection, SnowflakeError};
 use crate::stage::internal::InternalStage;
@@ -29,10 +30,14 @@ pub(super) async fn check(
             Kind::Unreachable => {
                 "let this machine reach the storage behind the stage: SELECT SYSTEM$ALLOWLIST() lists its hosts (type STAGE)".to_owned()
             }
-            _ => "what the message says is to be put right".to_owned(),
+            _ => "fix what the message says".to_owned(),
+        };
+        let code = match error.kind.code() {
+            Code::SNOWFLAKE_UNREACHABLE | Code::STATEMENT_REFUSED => Code::STAGE_FAILED,
+            code => code,
         };
         let message = format!("{name}: a file cannot be {what}: {}", error.message);
-        Finding::fail("stage", cause(error), message, remedy)
+        Finding::fail("stage", code, cause(error), message, remedy)
     };
     let directory = format!("doctor/{}", uuid::Uuid::new_v4().simple());
     let stage = match InternalStage::new(connection.clone(), name.clone()) {

@@ -5,6 +5,7 @@ use super::metadata::{create_schema_probe, drop_probe};
 use super::{Session, cause, probe_name};
 use crate::app::doctor::finding::{Cause, Finding};
 use crate::domain::analysis::TableAnalysis;
+use crate::domain::problem::Code;
 use crate::domain::spec::TableSpec;
 use crate::domain::table_plan::{LoadMode, TargetKind};
 use crate::plan::synchronization::{load_mode, tracks_deletions};
@@ -49,6 +50,9 @@ pub(super) async fn check(session: &Session, tables: &[TableSpec], findings: &mu
             Found::Table(refused) => {
                 let names: Vec<&str> = refused.iter().map(|(p, _)| p.as_str()).collect();
                 let message = refused.first().map_or("", |(_, error)| &error.message);
+                let code = refused
+                    .first()
+                    .map_or(Code::PRIVILEGE_MISSING, |(_, error)| error.kind.code());
                 let cause = refused
                     .first()
                     .map_or(Cause::Other, |(_, error)| cause(error));
@@ -59,6 +63,7 @@ pub(super) async fn check(session: &Session, tables: &[TableSpec], findings: &mu
                 );
                 Finding::fail(
                     CHECK,
+                    code,
                     cause,
                     format!("{target}: {} is refused: {message}", names.join(", ")),
                     refused
@@ -68,6 +73,7 @@ pub(super) async fn check(session: &Session, tables: &[TableSpec], findings: &mu
             }
             Found::Error(error) => Finding::fail(
                 CHECK,
+                error.kind.code(),
                 cause(&error),
                 format!("{target}: {}", error.message),
                 remedy(
@@ -101,7 +107,7 @@ enum Place {
     Table {
         database: String,
         schema: String,
-        /// Whether the numbers of an identity column go on from a sequence.
+        /// Whether the numbers of an identity column continue from a sequence.
         with_sequence: bool,
         kind: TargetKind,
     },
@@ -179,7 +185,7 @@ fn privileges(spec: &TableSpec) -> Vec<Privilege> {
     }
     if tracks_deletions(spec) {
         all.push(Privilege::Delete);
-        // A source that was filled anew is merged.
+        // A source that was filled again is merged.
         if !all.contains(&Privilege::Update) {
             all.push(Privilege::Update);
         }
@@ -223,6 +229,7 @@ async fn dry_run_schema(session: &Session, database: &str, findings: &mut Vec<Fi
         }
         Err(error) => Finding::fail(
             CHECK,
+            error.kind.code(),
             cause(&error),
             format!("the dry run's schema cannot be created: {}", error.message),
             remedy(
@@ -256,6 +263,7 @@ async fn creatable(
                 if let Err(error) = session.client.query(&create).await {
                     return Finding::fail(
                         CHECK,
+                        error.kind.code(),
                         cause(&error),
                         format!(
                             "the sequence of its identity column cannot be created: {}",
@@ -277,6 +285,7 @@ async fn creatable(
         Err(error) => {
             return Finding::fail(
                 CHECK,
+                error.kind.code(),
                 cause(&error),
                 format!("it cannot be created: {}", error.message),
                 remedy(
@@ -301,6 +310,7 @@ async fn creatable(
         }
         Err(error) if error.kind == Kind::NoSuchObject => Finding::warn(
             CHECK,
+            Code::OBJECT_NOT_FOUND,
             format!(
                 "neither is its database {database}, or the role may not see it; all are created if the role may"
             ),
@@ -310,6 +320,7 @@ async fn creatable(
         ),
         Err(error) => Finding::fail(
             CHECK,
+            error.kind.code(),
             cause(&error),
             format!(
                 "its schema {database}.{schema} cannot be created: {}",

@@ -16,7 +16,14 @@ pub fn text(findings: &[Finding]) -> String {
             Status::Skipped => "skip",
         };
         let message = one_line(&finding.message);
-        let _ = writeln!(text, "{status:4}  {:width$}  {message}", finding.check);
+        let code = finding
+            .code
+            .map_or_else(String::new, |code| format!("{code} "));
+        let _ = writeln!(
+            text,
+            "{status:4}  {:width$}  {code}{message}",
+            finding.check
+        );
         if let Some(remedy) = &finding.remedy {
             let _ = writeln!(text, "      {:width$}  -> {}", "", one_line(remedy));
         }
@@ -43,37 +50,43 @@ pub fn json(findings: &[Finding], exit_code: u8) -> serde_json::Value {
 mod tests {
     use super::*;
     use crate::app::doctor::finding::{Cause, worst};
+    use crate::domain::problem::Code;
 
     fn findings() -> Vec<Finding> {
         vec![
             Finding::ok("login", "as U"),
-            Finding::warn("role", "it is\nACCOUNTADMIN", "take another"),
-            Finding::fail("stage", Cause::Other, "no", "grant"),
+            Finding::warn(
+                "role",
+                Code::ROLE_UNSUITABLE,
+                "it is\nACCOUNTADMIN",
+                "take another",
+            ),
+            Finding::fail("stage", Code::STAGE_FAILED, Cause::Other, "no", "grant"),
+            Finding::refused(
+                "workflow",
+                &Code::UNKNOWN_KEY
+                    .problem("unknown key")
+                    .at("tables[0].sourc")
+                    .at("w.json")
+                    .hint("did you mean `source`?"),
+            ),
             Finding::skipped("source_table", "source"),
         ]
     }
 
     #[test]
     fn each_finding_has_a_line_and_each_remedy_one_below_it() {
-        assert_eq!(
-            text(&findings()),
-            "ok    login         as U\n\
-             warn  role          it is ACCOUNTADMIN\n\
-             \x20                   -> take another\n\
-             FAIL  stage         no\n\
-             \x20                   -> grant\n\
-             skip  source_table  not asked: it needs `source`\n\
-             failed: 1, warnings: 1\n"
-        );
+        insta::assert_snapshot!(text(&findings()));
     }
 
     #[test]
     fn a_refused_configuration_weighs_more_than_what_cannot_be_reached() {
-        let fail = |cause| Finding::fail("x", cause, "", "");
+        let fail = |cause| Finding::fail("x", Code::INTERNAL, cause, "", "");
         let (a, b, c) = (Cause::Configuration, Cause::Unreachable, Cause::Other);
         assert_eq!(worst(&[fail(c), fail(b), fail(a)]), Some(a));
         assert_eq!(worst(&[fail(c), fail(b)]), Some(b));
-        assert_eq!(worst(&findings()), Some(c));
+        assert_eq!(worst(&findings()), Some(a));
+        assert_eq!(worst(&findings()[..3]), Some(c));
         assert_eq!(worst(&findings()[..2]), None);
     }
 
@@ -86,5 +99,6 @@ mod tests {
             json!({"check": "login", "status": "ok", "message": "as U"})
         );
         assert_eq!(value["checks"][2]["remedy"], "grant");
+        assert_eq!(value["checks"][2]["code"], "SH0322");
     }
 }

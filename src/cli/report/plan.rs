@@ -256,13 +256,7 @@ mod tests {
 
     #[test]
     fn a_table_is_told_from_its_key_to_its_statements() {
-        assert_eq!(
-            text(example()),
-            "d.s.t → D.S.T\n  key: id\n  synchronization: none: every run adds the whole table\n  estimate: 2,500 rows, 1 MB\n  \
-             partitions: 3 (size at most 1,000 rows)\n  because: the primary key\n  warning: beware\n  ranges:\n    0: id < 9\n    \
-             1: id >= 9\n    2: id with NULL\n  target, if it does not exist:\n    CREATE TABLE t\n  source, extraction of partition 0:\n    \
-             SELECT 1\n    FROM t\n  load, of the files:\n    COPY INTO t\n\n1 tables, 0 of them cannot be migrated like this\n"
-        );
+        insta::assert_snapshot!(text(example()));
     }
 
     #[test]
@@ -305,7 +299,7 @@ mod tests {
         ]);
         assert!(text.contains("  error: there is no such table\n"), "{text}");
         assert!(text.contains("  key: id\n"), "{text}");
-        assert!(text.ends_with("2 tables, 1 of them cannot be migrated like this\n"));
+        insta::assert_snapshot!(text);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum ProgressView {
     },
     /// Lines on standard error.
     Lines {
-        /// The last line, so that nothing is told twice.
+        /// The last line, so that nothing is printed twice.
         last: String,
         /// When it was printed.
         at: Instant,
@@ -186,7 +186,7 @@ fn ended_line(table: &TableProgress) -> String {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // A template that does not parse would be a mistake here, and a plain bar is no disaster.
+    // A template that does not parse would be a mistake here, and a plain bar is good enough.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")

@@ -4,7 +4,7 @@ use crate::checkpoint::{ErrorRow, TableProgress, Waiting, WorkerSummary, Workflo
 use crate::domain::quantity::{bytes_text, grouped};
 use std::fmt::Write;
 
-/// Rows in columns, the first row being the head; numbers (columns in `right`) stand to the right.
+/// Rows in columns, the first row being the head; numbers (columns in `right`) are aligned to the right.
 fn columns(rows: &[Vec<String>], right: &[usize]) -> String {
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len))
         .map(|i| {

@@ -133,7 +133,7 @@ pub(in crate::config) const TABLE: &[Key] = &[
     key(
         "partitionSize",
         Kind::PartitionSize,
-        "How large a partition shall be: \"auto\", or an object with one size.",
+        "How large a partition is to be: \"auto\", or an object with one size.",
     ),
     key(
         "targetPartitionSizeMb",
@@ -208,7 +208,7 @@ pub(in crate::config) const TABLE: &[Key] = &[
     key(
         "continueIdentityColumns",
         Kind::Switch,
-        "Whether identity columns go on counting in the target.",
+        "Whether identity columns continue counting in the target.",
     ),
 ];
 

@@ -5,6 +5,7 @@ mod values;
 
 use super::findings::{Findings, hint, inside};
 use super::schema::{Key, Kind, MAX_ROWS, PARTITION_SIZE, TABLE, size_key, snake_case};
+use crate::domain::problem::Code;
 use crate::domain::spelling::closest_match;
 use crate::domain::table::Platform;
 use serde_json::{Map, Value};
@@ -37,10 +38,9 @@ impl Shape<'_> {
             };
             let path = inside(path, key.name);
             if let Some(other) = spelled.insert(key.name, written) {
-                self.findings.problem(
-                    &path,
-                    format!("`{other}` and `{written}` are the same key; keep one"),
-                );
+                let what = format!("`{other}` and `{written}` are the same key");
+                let problem = Code::GIVEN_TWICE.problem(what).hint("keep one");
+                self.findings.problem(&path, problem);
                 continue;
             }
             if value.is_null() {
@@ -69,10 +69,9 @@ impl Shape<'_> {
             }
         }
         if let [(one, _), (other, _), ..] = sizes.as_slice() {
-            self.findings.problem(
-                &inside(path, other),
-                format!("the partition size is given twice, by `{one}` and `{other}`; keep one"),
-            );
+            let what = format!("the partition size is given twice, by `{one}` and `{other}`");
+            let problem = Code::CONFLICTING_SETTINGS.problem(what).hint("keep one");
+            self.findings.problem(&inside(path, other), problem);
         }
         if let Some((_, mut size)) = sizes.into_iter().next() {
             self.take_cap(&mut table, &mut size, path);
@@ -93,10 +92,9 @@ impl Shape<'_> {
             *size = "auto".into();
         }
         if table.insert(MAX_ROWS.to_owned(), cap).is_some() {
-            self.findings.problem(
-                &inside(path, MAX_ROWS),
-                "it is given twice, here and in `partitionSize`; keep one",
-            );
+            let problem = Code::CONFLICTING_SETTINGS
+                .says("it is given twice, here and in `partitionSize`; keep one");
+            self.findings.problem(&inside(path, MAX_ROWS), problem);
         }
     }
 
@@ -108,19 +106,19 @@ impl Shape<'_> {
         {
             self.findings.suppress_missing(inside(path, name));
         }
-        self.findings.problem(
-            &inside(path, written),
-            format!("unknown key{}", hint(written, names)),
-        );
+        let problem = Code::UNKNOWN_KEY
+            .problem("unknown key")
+            .hint(hint(written, names));
+        self.findings.problem(&inside(path, written), problem);
     }
 
     fn wrong_type(&mut self, path: &str, expected: &str, found: &Value) {
-        let remedy = match (expected, found) {
-            ("text", Value::Bool(_) | Value::Number(_)) => "; put it in quotes",
+        let hint = match (expected, found) {
+            ("text", Value::Bool(_) | Value::Number(_)) => Some("put it in quotes"),
             ("true or false" | "a whole number above 0", Value::String(_)) => {
-                "; write it without quotes"
+                Some("write it without quotes")
             }
-            _ => "",
+            _ => None,
         };
         let found = match found {
             Value::Null => "null",
@@ -130,8 +128,9 @@ impl Shape<'_> {
             Value::Array(_) => "a list",
             Value::Object(_) => "an object",
         };
-        self.findings
-            .problem(path, format!("expected {expected}, found {found}{remedy}"));
+        let mut problem = Code::WRONG_TYPE.problem(format!("expected {expected}, found {found}"));
+        problem.hint = hint.map(str::to_owned);
+        self.findings.problem(path, problem);
     }
 
     fn text<'v>(&mut self, value: &'v Value, path: &str) -> Option<&'v str> {
@@ -156,7 +155,8 @@ impl Shape<'_> {
             Kind::Objects(keys) => self.objects(value, keys, path),
             Kind::Transforms(keys) => self.transforms(value, keys, path),
             Kind::Refused(why) => {
-                self.findings.problem(path, why);
+                self.findings
+                    .problem(path, Code::UNSUPPORTED_SETTING.says(why));
                 None
             }
             Kind::Tables => match value {
@@ -211,8 +211,8 @@ impl Shape<'_> {
                 let text = self.text(value, path)?;
                 match self.check_text(text, kind) {
                     Ok(()) => Some(value.clone()),
-                    Err(message) => {
-                        self.findings.problem(path, message);
+                    Err(problem) => {
+                        self.findings.problem(path, problem);
                         None
                     }
                 }

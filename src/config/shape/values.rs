@@ -5,13 +5,28 @@ use crate::config::findings::{inside, shown};
 use crate::config::predicate::{self, Piece};
 use crate::config::schema::{Key, Kind, MAX_ROWS, PARTITION_SIZE, Side, size_key};
 use crate::config::{identifier, target_type, transforms};
+use crate::domain::problem::{Code, Problem};
 use crate::domain::spelling::closest_match;
 use crate::platform;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 impl Shape<'_> {
-    pub(super) fn check_text(&self, text: &str, kind: Kind) -> Result<(), String> {
+    pub(super) fn check_text(&self, text: &str, kind: Kind) -> Result<(), Problem> {
+        let code = match kind {
+            Kind::Name(_) => Code::INVALID_NAME,
+            Kind::Predicate
+            | Kind::Modifier
+            | Kind::Expression
+            | Kind::Encode
+            | Kind::Decode
+            | Kind::Pattern => Code::INVALID_SQL,
+            _ => Code::INVALID_VALUE,
+        };
+        self.checked_text(text, kind).map_err(|why| code.says(why))
+    }
+
+    fn checked_text(&self, text: &str, kind: Kind) -> Result<(), String> {
         match kind {
             Kind::Name(side) => identifier::check(
                 text,
@@ -53,16 +68,12 @@ impl Shape<'_> {
         let plain = |word: &str| word.trim().to_lowercase().replace('_', "-");
         let found = words.iter().find(|word| plain(word) == plain(text));
         if found.is_none() {
-            self.findings.problem(
-                path,
-                format!(
-                    "`{}` is none of {}{}",
-                    shown(text),
-                    words.join(", "),
-                    closest_match(text, words.iter().copied())
-                        .map_or_else(String::new, |word| format!("; did you mean `{word}`?"))
-                ),
-            );
+            let what = format!("`{}` is none of {}", shown(text), words.join(", "));
+            let mut problem = Code::INVALID_VALUE.problem(what);
+            if let Some(word) = closest_match(text, words.iter().copied()) {
+                problem = problem.hint(format!("did you mean `{word}`?"));
+            }
+            self.findings.problem(path, problem);
         }
         found.map(|word| (*word).into())
     }
@@ -78,10 +89,10 @@ impl Shape<'_> {
         match (value, whole) {
             (Value::Number(_), Some(n)) if n > 0 && i64::try_from(n).is_ok() => Some(n.into()),
             (Value::Number(n), _) => {
-                self.findings.problem(
-                    path,
-                    format!("{n} is out of range; write a whole number above 0"),
-                );
+                let problem = Code::OUT_OF_RANGE
+                    .problem(format!("{n} is out of range"))
+                    .hint("write a whole number above 0");
+                self.findings.problem(path, problem);
                 None
             }
             (other, _) => {
@@ -106,13 +117,10 @@ impl Shape<'_> {
                 continue;
             };
             if let Some(first) = seen.insert(identifier::folded(&name), index) {
-                self.findings.problem(
-                    &path,
-                    format!(
-                        "column `{}` is already item {first} of this list",
-                        shown(&name)
-                    ),
-                );
+                let name = shown(&name);
+                let what = format!("column `{name}` is already item {first} of this list");
+                self.findings
+                    .problem(&path, Code::GIVEN_TWICE.problem(what));
             }
             names.push(Value::String(name));
         }
@@ -131,7 +139,8 @@ impl Shape<'_> {
             for key in keys {
                 let path = inside(&path, key.name);
                 if !object.contains_key(key.name) && !self.findings.has_problem_at_or_above(&path) {
-                    self.findings.problem(&path, "this key is missing");
+                    let problem = Code::MISSING_KEY.problem("this key is missing");
+                    self.findings.problem(&path, problem);
                 }
             }
             objects.push(Value::Object(object));
@@ -152,7 +161,8 @@ impl Shape<'_> {
             if item.as_object().is_some_and(|o| o.len() == rule.len())
                 && let Err(message) = transforms::check_rule(&rule)
             {
-                self.findings.problem(&path, message);
+                self.findings
+                    .problem(&path, Code::MISSING_KEY.says(message));
             }
             rules.push(Value::Object(rule));
         }
@@ -174,10 +184,9 @@ impl Shape<'_> {
                     }
                     (None, _) if !normal.is_empty() => Some(Value::Object(normal)),
                     (Some((one, _)), Some((other, _))) => {
-                        self.findings.problem(
-                            path,
-                            format!("`{one}` and `{other}` are both given; keep one"),
-                        );
+                        let what = format!("`{one}` and `{other}` are both given");
+                        let problem = Code::CONFLICTING_SETTINGS.problem(what).hint("keep one");
+                        self.findings.problem(path, problem);
                         None
                     }
                     (None, _) => {
@@ -188,7 +197,7 @@ impl Shape<'_> {
                         {
                             self.findings.problem(
                                 path,
-                                "the size is missing; write \"auto\", {\"targetSizeMb\": n} or {\"maxRowsPerPartition\": n}",
+                                Code::MISSING_KEY.says("the size is missing; write \"auto\", {\"targetSizeMb\": n} or {\"maxRowsPerPartition\": n}"),
                             );
                         }
                         None

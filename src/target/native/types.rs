@@ -121,7 +121,7 @@ fn no_exact_form(target_type: &str) -> String {
 }
 
 /// The DDL of a target that does not exist, with what the source says of the table. Its text is compared exactly, whatever
-/// the defaults of account, database and schema are: the source tells values apart that a collation takes for one.
+/// the defaults of account, database and schema are: the source distinguishes values that a collation takes for one.
 pub fn create_table_ddl(target: &TableRef, columns: &[NewColumn], comment: Option<&str>) -> String {
     let list: Vec<String> = columns
         .iter()

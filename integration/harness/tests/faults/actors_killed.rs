@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 use snowhaul::config::{orchestrator, worker};
 use snowhaul::roles::orchestrator::Orchestrator;
 use snowhaul::roles::worker::Worker;
-use snowhaul::snowflake::connection::{Surroundings, find};
+use snowhaul::snowflake::connection::{Environment, find};
 use snowhaul_integration::{LocalRedshift, eventually};
 use std::thread;
 use std::time::Duration;
@@ -31,11 +31,11 @@ fn actors_of_each_kind_killed_one_after_the_other_change_nothing() {
         "CUSTOM_SNOWFLAKE_DATABASE_FOR_METADATA" => Some(migration.metadata.clone()),
         _ => None,
     };
-    let surroundings = Surroundings {
+    let environment = Environment {
         var: &var,
         home: None,
     };
-    let connection = find(Some("local"), &surroundings).unwrap();
+    let connection = find(Some("local"), &environment).unwrap();
     let orchestrator_file = migration.file("orchestrator.toml");
     let orchestrator_config = orchestrator::load(Some(&orchestrator_file), &var).unwrap();
     let worker_config = worker::load(&migration.file("configuration.toml"), &var).unwrap();

@@ -243,7 +243,7 @@ fn analyses_go_first_then_low_partitions_and_among_equals_the_earlier_workflow()
 }
 
 #[test]
-fn a_full_limit_holds_back_what_it_speaks_of_and_nothing_behind_it() {
+fn a_full_limit_holds_back_what_it_applies_to_and_nothing_behind_it() {
     let mut metadata = Metadata::new();
     // One candidate of each table is looked at: the second is behind the first.
     let tasks = [

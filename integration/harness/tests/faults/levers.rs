@@ -73,7 +73,7 @@ fn a_paused_workflow_stores_what_runs_begins_nothing_and_goes_on_when_it_is_resu
         beside, 2,
         "the analysis and the partition of the other workflow"
     );
-    assert_says(&migration.lever(server, "resume", &[]), 0, &["goes on"]);
+    assert_says(&migration.lever(server, "resume", &[]), 0, &["continues"]);
     let created = created.wait(DEADLINE);
     assert_eq!(
         created.code(),
@@ -190,7 +190,7 @@ fn a_workflow_that_nobody_owns_is_paused_resumed_and_cancelled_by_the_next_orche
         0,
         &["is paused"],
     );
-    assert_says(&migration.lever(server, "resume", &[]), 0, &["goes on"]);
+    assert_says(&migration.lever(server, "resume", &[]), 0, &["continues"]);
     assert_says(
         &migration.lever(server, "cancel", &["--table", "0"]),
         0,

@@ -46,7 +46,7 @@ fn a_worker_runs_more_or_fewer_tasks_at_once_as_its_configuration_says_now() {
         "max_parallel_tasks = 2\naffinity = 'other'\n{ALONE}"
     ));
     worker.signal(Signal::HUP);
-    wait_for(&worker, "need a restart");
+    wait_for(&worker, "take effect after a restart");
     drop(gate);
     migration.assert_ends_right(snowflake, created);
     assert_eq!(migration.count(&sql, "TASK_QUEUE", "ATTEMPT > 1"), 0);

@@ -238,7 +238,7 @@ fn a_run_says_which_open_workflows_it_goes_on_with() {
     let interrupted = two_tables(&database, &server);
     let (ended, _) = interrupted.run_with("plan.begin.before=1*return(term)");
     assert_eq!(ended.code(), Some(130), "{}", ended.stderr);
-    let says = "besides its own workflow, this run goes on with these open workflows: ";
+    let says = "besides its own workflow, this run continues these open workflows: ";
     assert!(!ended.stderr.contains(says), "{}", ended.stderr);
     let name = interrupted.metadata().workflows().remove(0);
 

@@ -27,7 +27,7 @@ fn run(arguments: &[&str], home: &Path) -> Ended {
 #[track_caller]
 fn assert_refused(ended: &Ended, parts: &[&str]) {
     assert_eq!(ended.code(), Some(2), "{}{}", ended.stdout, ended.stderr);
-    assert!(ended.stderr.starts_with("error: "), "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("error: SH"), "{}", ended.stderr);
     assert_says(&ended.stderr, parts);
 }
 

@@ -194,18 +194,28 @@ fn what_is_wrong_with_one_table_of_the_target_leaves_the_others_alone() {
     let counts = names.map(|name| site.rows_of(name));
     assert_eq!(counts, [2, 2, 0, 0, 0, 0, 0, 0]);
     let errors = site.errors();
-    for (table, parts) in [
-        ("LACKS", vec!["has no column", "D"]),
-        ("UNFILLED", vec!["K", "NOT NULL"]),
-        ("IMPOSSIBLE", vec!["d", "date", "BOOLEAN"]),
+    for (table, code, parts) in [
+        ("LACKS", "SH0402", vec!["has no column", "D"]),
+        ("UNFILLED", "SH0404", vec!["K", "NOT NULL"]),
+        ("IMPOSSIBLE", "SH0403", vec!["d", "date", "BOOLEAN"]),
         (
             "SMALL",
+            "SH0312",
             vec!["partition 0", "70000", "change the target column"],
         ),
-        ("SHORT", vec!["partition 0", "change the target column"]),
-        ("FILLED", vec!["partition 0", "change the target column"]),
+        (
+            "SHORT",
+            "SH0312",
+            vec!["partition 0", "change the target column"],
+        ),
+        (
+            "FILLED",
+            "SH0312",
+            vec!["partition 0", "change the target column"],
+        ),
     ] {
         let error = error_of(&errors, table);
+        assert!(error.starts_with(code), "{code}: {error}");
         assert_says(error, &parts);
         assert_says(error, &[&format!("target {}.PUBLIC.{table}", site.target)]);
     }
@@ -230,6 +240,7 @@ fn a_privilege_that_is_missing_in_snowflake_fails_its_table_only() {
     let errors = site.errors();
     for name in ["no_create", "no_copy"] {
         let parts = [
+            "SH0311 target ",
             "Insufficient privileges",
             "grant the privilege to the connection's role",
             "003001",

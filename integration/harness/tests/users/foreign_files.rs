@@ -42,7 +42,7 @@ fn a_task_that_ends_with_another_workflows_file_loads_nothing_and_says_so() {
     let errors = site.errors();
     assert_says(
         &errors[0].2,
-        &[stolen, "nothing of it is loaded", "partition 0"],
+        &["SH0507 partition 0", stolen, "nothing of it is loaded"],
     );
     assert_eq!(site.rows_of("guarded"), 0);
     assert_eq!(site.rows_of("plain"), 1);

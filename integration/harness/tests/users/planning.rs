@@ -159,7 +159,7 @@ fn a_table_that_cannot_be_planned_does_not_hide_the_others() {
     assert_says(
         &ended.stdout,
         &[
-            "missing\n  error: ",
+            "missing\n  error: SH0204 ",
             "there is no such table",
             "2 tables, 1 of them cannot be migrated like this",
             "CREATE TABLE IF NOT EXISTS",
@@ -321,7 +321,7 @@ fn what_the_catalog_is_asked_for_parses() {
         (Platform::Redshift, "redshift"),
         (Platform::Postgresql, "postgres"),
     ] {
-        let dialect = platform::source(platform).expect("a dialect");
+        let dialect = platform::source(platform).expect("a platform");
         let mut statements = vec![
             dialect.relations().sql,
             dialect.lookalikes(&table).sql,

@@ -52,7 +52,7 @@ fn commands(site: &Site<'_>) -> Vec<Vec<String>> {
 }
 
 #[track_caller]
-fn assert_all_unreachable(site: &Site<'_>, home: &Scratch, parts: &[&str]) {
+fn assert_all_unreachable(site: &Site<'_>, home: &Scratch, code: &str, parts: &[&str]) {
     let started: Vec<_> = commands(site)
         .into_iter()
         .map(|arguments| {
@@ -63,7 +63,10 @@ fn assert_all_unreachable(site: &Site<'_>, home: &Scratch, parts: &[&str]) {
     for running in started {
         let ended = running.wait(DEADLINE);
         assert_eq!(ended.code(), Some(3), "{}{}", ended.stdout, ended.stderr);
-        assert_says(&ended.stderr, &["error: connection `local`"]);
+        assert_says(
+            &ended.stderr,
+            &[&format!("error: {code} connection `local`")],
+        );
         assert_says(&ended.stderr, parts);
     }
 }
@@ -83,7 +86,7 @@ fn a_login_that_snowflake_refuses_ends_every_command_with_3() {
         "Incorrect username or password",
         "check the user",
     ];
-    assert_all_unreachable(&site, &home, &parts);
+    assert_all_unreachable(&site, &home, "SH0306", &parts);
 }
 
 #[test]
@@ -94,7 +97,8 @@ fn a_snowflake_that_does_not_answer_ends_every_command_with_3() {
         "Connection refused",
         "check account, host and port",
     ];
-    assert_all_unreachable(&site, &home("host = \"127.0.0.1\"\nport = 1\n"), &parts);
+    let nobody = home("host = \"127.0.0.1\"\nport = 1\n");
+    assert_all_unreachable(&site, &nobody, "SH0305", &parts);
     let unknown = home("host = \"no.such.host.invalid\"\n");
     let call = Snowhaul::new(["workflow", "list"]).env("SNOWFLAKE_HOME", unknown.path());
     let ended = call.env("SNOWFLAKE_CONNECTION_NAME", "local").run(DEADLINE);
@@ -158,7 +162,10 @@ fn a_source_that_does_not_answer_or_refuses_the_login_ends_the_worker_with_3() {
         assert_eq!(ended.code(), Some(3), "{key}: {}", ended.stderr);
         assert_says(
             &ended.stderr,
-            &["error: [connections.source.redshift]", "SQL state 08001"],
+            &[
+                "error: SH0202 [connections.source.redshift]",
+                "SQL state 08001",
+            ],
         );
         assert_says(&ended.stderr, &parts);
         let noise = ["Native error", "ODBC emitted", "[unixODBC]"];

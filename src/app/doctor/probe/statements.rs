@@ -79,7 +79,7 @@ pub(super) async fn compile(bench: &Bench) -> Answer {
     })
 }
 
-/// A column of IDENTITY is led on by a sequence, which only a table can tell.
+/// A column of IDENTITY continues from a sequence, which only a table can show.
 async fn identity(bench: &Bench) -> Option<String> {
     let (a, s) = (bench.session("a"), bench.s());
     let statements = [
@@ -89,7 +89,7 @@ async fn identity(bench: &Bench) -> Option<String> {
     ];
     let error = a.all(&statements).await.err()?;
     Some(format!(
-        "an identity column cannot be led on by a sequence: {}",
+        "an identity column cannot continue from a sequence: {}",
         error.message
     ))
 }

@@ -22,6 +22,12 @@ fn found(site: &Site<'_>, arguments: &[&str]) -> (Option<i32>, Vec<[String; 4]>)
         .unwrap_or_else(|error| panic!("{error}: {}{}", ended.stdout, ended.stderr));
     assert_eq!(answer["exit_code"].as_i64(), ended.code().map(i64::from));
     let checks = answer["checks"].as_array().unwrap().iter();
+    for check in checks.clone() {
+        let is_bad = ["fail", "warn"].contains(&check["status"].as_str().unwrap());
+        let code = check["code"].as_str();
+        let has_code = code.is_some_and(|code| code.starts_with("SH") && code.len() == 6);
+        assert_eq!(has_code, is_bad, "{check}");
+    }
     let word = |check: &Value, key: &str| check[key].as_str().unwrap_or_default().to_owned();
     let findings = checks
         .map(|check| ["check", "status", "message", "remedy"].map(|key| word(check, key)))
