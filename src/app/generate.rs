@@ -1,7 +1,7 @@
 //! Writes a workflow file from the source's catalog.
 
+use super::AppError;
 use super::sources::reach;
-use super::{AppError, source_code};
 use crate::config::generate::{FoundTable, GenerateOptions, selects, workflow_text};
 use crate::config::worker::WorkerConfig;
 use crate::domain::catalog::{Reading, Relation, RelationKind};
@@ -201,8 +201,9 @@ fn idle_patterns(
 
 impl From<SourceError> for AppError {
     fn from(error: SourceError) -> Self {
-        let problems = source_code(error.kind).problem(error.message).into();
-        match error.kind {
+        let kind = error.kind;
+        let problems = (*error.problem).into();
+        match kind {
             SourceErrorKind::Unreachable | SourceErrorKind::Login => Self::Unreachable(problems),
             _ => Self::Refused(problems),
         }

@@ -13,7 +13,6 @@ use crate::checkpoint::CheckpointError;
 use crate::domain::problem::{Code, Problems};
 use crate::snowflake::SnowflakeError;
 use crate::snowflake::error::Kind;
-use crate::source::SourceErrorKind;
 
 /// Why a command or a role could not start or continue, by what the user can do about it. Each has its exit code.
 #[derive(Debug, thiserror::Error)]
@@ -47,25 +46,6 @@ impl AppError {
                 problems
             }
         }
-    }
-}
-
-/// The code of errors of this kind at the source.
-pub fn source_code(kind: SourceErrorKind) -> Code {
-    match kind {
-        SourceErrorKind::DriverMissing => Code::SOURCE_DRIVER_MISSING,
-        SourceErrorKind::Unreachable => Code::SOURCE_UNREACHABLE,
-        SourceErrorKind::Login => Code::SOURCE_LOGIN,
-        SourceErrorKind::NoSuchObject => Code::SOURCE_OBJECT_NOT_FOUND,
-        SourceErrorKind::NoPrivilege => Code::SOURCE_PRIVILEGE_MISSING,
-        SourceErrorKind::Refused => Code::SOURCE_STATEMENT_REFUSED,
-        SourceErrorKind::Value => Code::SOURCE_VALUE,
-        SourceErrorKind::Moved => Code::SOURCE_VALUE_GREW,
-        SourceErrorKind::Encoding => Code::SOURCE_ENCODING,
-        SourceErrorKind::Changed => Code::SOURCE_TABLE_CHANGED,
-        SourceErrorKind::TimedOut => Code::SOURCE_TIMEOUT,
-        SourceErrorKind::Cancelled => Code::SOURCE_CANCELLED,
-        SourceErrorKind::Other => Code::SOURCE_OTHER,
     }
 }
 

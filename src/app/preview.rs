@@ -1,8 +1,8 @@
 //! What a workflow would do, without doing it: asks the source alone, and writes down the statements.
 
+use super::AppError;
 use super::planned_table::{Outcome, PlannedTable, Statement, TablePreview};
 use super::sources::reach;
-use super::{AppError, source_code};
 use crate::config::worker::WorkerConfig;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::problem::{Code, Problems};
@@ -50,7 +50,7 @@ pub async fn preview(
                 let database = dialect.exact_name(&spec.source.database);
                 let settings = platform::in_database(settings, &database);
                 let analysis = source::analyze(&settings, dialect, &spec, None)
-                    .map_err(|error| source_code(error.kind).problem(error.message).to_string())?;
+                    .map_err(|error| error.to_string())?;
                 let table = Table {
                     platform,
                     dialect,

@@ -1,6 +1,6 @@
 //! The sources that a worker's file names.
 
-use super::{AppError, source_code};
+use super::AppError;
 use crate::config::worker::WorkerConfig;
 use crate::domain::problem::Code;
 use crate::domain::source_settings::SourceSettings;
@@ -35,11 +35,7 @@ pub async fn check_sources(sources: &BTreeMap<Platform, SourceSettings>) -> Resu
                     error.kind,
                     SourceErrorKind::NoSuchObject | SourceErrorKind::DriverMissing
                 );
-                problems.push(
-                    source_code(error.kind)
-                        .problem(error.message)
-                        .at(format!("[connections.source.{platform}]")),
-                );
+                problems.push(error.problem.at(format!("[connections.source.{platform}]")));
             }
             Err(error) => return Err(AppError::internal(error.to_string())),
         }

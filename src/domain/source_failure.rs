@@ -1,5 +1,7 @@
 //! What kind of failure a source can answer with.
 
+use super::problem::Code;
+
 /// A failure's kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceErrorKind {
@@ -29,4 +31,25 @@ pub enum SourceErrorKind {
     Cancelled,
     /// Something else.
     Other,
+}
+
+impl SourceErrorKind {
+    /// The stable code of such a failure.
+    pub fn code(self) -> Code {
+        match self {
+            Self::DriverMissing => Code::SOURCE_DRIVER_MISSING,
+            Self::Unreachable => Code::SOURCE_UNREACHABLE,
+            Self::Login => Code::SOURCE_LOGIN,
+            Self::NoSuchObject => Code::SOURCE_OBJECT_NOT_FOUND,
+            Self::NoPrivilege => Code::SOURCE_PRIVILEGE_MISSING,
+            Self::Refused => Code::SOURCE_STATEMENT_REFUSED,
+            Self::Value => Code::SOURCE_VALUE,
+            Self::Moved => Code::SOURCE_VALUE_GREW,
+            Self::Encoding => Code::SOURCE_ENCODING,
+            Self::Changed => Code::SOURCE_TABLE_CHANGED,
+            Self::TimedOut => Code::SOURCE_TIMEOUT,
+            Self::Cancelled => Code::SOURCE_CANCELLED,
+            Self::Other => Code::SOURCE_OTHER,
+        }
+    }
 }

@@ -127,8 +127,8 @@ impl From<ExtractError> for TaskFailure {
 
 fn source_failure(error: SourceError) -> TaskFailure {
     match error.kind {
-        SourceErrorKind::Unreachable => TaskFailure::outage(error.message),
-        _ if error.is_retryable() => TaskFailure::passing(error.message),
-        _ => TaskFailure::last(error.message),
+        SourceErrorKind::Unreachable => TaskFailure::outage(error.to_string()),
+        _ if error.is_retryable() => TaskFailure::passing(error.to_string()),
+        _ => TaskFailure::last(error.to_string()),
     }
 }

@@ -85,12 +85,15 @@ pub(super) fn chosen_driver(
         SourceError::new(
             SourceErrorKind::DriverMissing,
             format!(
-                "no ODBC driver for {} is installed: wanted {}; installed: {installed} — {}; or name an installed driver with odbc_driver in the worker's configuration",
+                "no ODBC driver for {} is installed: wanted {}, installed: {installed}",
                 settings.platform,
                 wanted.join(" or "),
-                platform.driver_remedy()
             ),
         )
+        .hint(format!(
+            "{}; or name an installed driver with odbc_driver in the worker's configuration",
+            platform.driver_remedy()
+        ))
     })
 }
 

@@ -1,32 +1,45 @@
 //! What can go wrong at the source, and what the user can do about it.
 
+use crate::domain::problem::Problem;
 pub use crate::domain::source_failure::SourceErrorKind;
 use crate::platform::Connect;
 
 /// A failure at the source.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
+#[error("{problem}")]
 pub struct SourceError {
     /// Its kind.
     pub kind: SourceErrorKind,
-    /// What is wrong, where, and what to do; free of secrets.
-    pub message: String,
+    /// What is wrong, where, and what to do; free of secrets. Boxed, because errors of sources are passed far.
+    pub problem: Box<Problem>,
 }
 
 impl SourceError {
-    /// A failure of this kind.
-    pub fn new(kind: SourceErrorKind, message: impl Into<String>) -> Self {
+    /// A failure of this kind, from one of our own sentences: what is wrong, and after the first semicolon what to do.
+    pub fn new(kind: SourceErrorKind, sentence: impl AsRef<str>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            problem: Box::new(kind.code().says(sentence)),
         }
     }
 
     /// The same, and where.
-    pub(crate) fn at(self, place: &str) -> Self {
-        Self {
-            message: format!("{place}: {}", self.message),
-            ..self
+    pub(crate) fn at(mut self, place: &str) -> Self {
+        self.problem = Box::new(self.problem.at(place));
+        self
+    }
+
+    /// The same, and what to do.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.problem.hint = Some(hint.into());
+        self
+    }
+
+    /// What is wrong and where, without the code and without what to do.
+    pub fn cause(&self) -> String {
+        match self.problem.place.as_str() {
+            "" => self.problem.what.clone(),
+            place => format!("{place}: {}", self.problem.what),
         }
     }
 
@@ -64,7 +77,15 @@ impl SourceError {
             "" => String::new(),
             state => format!(" (SQL state {state})"),
         };
-        Self::new(kind, format!("{place}: {words}{state} — {remedy}"))
+        Self {
+            kind,
+            problem: Box::new(
+                kind.code()
+                    .problem(format!("{words}{state}"))
+                    .hint(remedy)
+                    .at(place),
+            ),
+        }
     }
 }
 

@@ -35,8 +35,9 @@ pub(super) fn no_such_table(
     }
     SourceError::new(
         SourceErrorKind::NoSuchObject,
-        format!("{place}: {}", explanation(platform, table, &found)),
+        explanation(platform, table, &found),
     )
+    .at(place)
 }
 
 /// Whether what is alike could have been meant.

@@ -20,13 +20,11 @@ pub(crate) fn refuse_policies(
         return Ok(());
     };
     if source.ask(&query)?.contains(&true) {
-        return Err(SourceError::new(
+        let error = SourceError::new(
             SourceErrorKind::NoPrivilege,
-            format!(
-                "{place}: row-level security hides rows of the table from this login — {}",
-                platform.row_security_remedy()
-            ),
-        ));
+            "row-level security hides rows of the table from this login",
+        );
+        return Err(error.hint(platform.row_security_remedy()).at(place));
     }
     Ok(())
 }

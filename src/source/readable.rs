@@ -56,7 +56,7 @@ impl Reader<'_> {
                 .flatten()
                 .and_then(|rows| missing_grants(platform, spec, &columns, &rows, user));
             return Err(match grants {
-                Some(what) => SourceError::new(error.kind, format!("{place}: {what}")),
+                Some(what) => SourceError::new(error.kind, what).at(place),
                 None => error,
             });
         }
@@ -128,12 +128,12 @@ fn missing_grants(
     let remedy = grants.join("; ");
     match lacking.as_slice() {
         _ if grants.is_empty() => None,
-        [] => Some(format!("permission denied for schema {schema} — {remedy}")),
+        [] => Some(format!("permission denied for schema {schema}; {remedy}")),
         lacking if lacking.len() == needed.len() => {
-            Some(format!("permission denied for the table — {remedy}"))
+            Some(format!("permission denied for the table; {remedy}"))
         }
         lacking => Some(format!(
-            "permission denied for the columns {} — {remedy}; or name them in excludeSourceColumns, and they stay behind",
+            "permission denied for the columns {}; {remedy}; or name them in excludeSourceColumns, and they stay behind",
             listed(lacking, 20)
         )),
     }

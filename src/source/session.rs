@@ -145,10 +145,10 @@ impl<'a> SourceSession<'a> {
         SourceError::new(
             SourceErrorKind::Other,
             format!(
-                "{}: statements of one transaction do not reach one session of the server ({what}) — something between the worker and the server gives each statement another session; connect to the server itself, or set the pooler to transaction or session mode",
-                self.source
+                "statements of one transaction do not reach one session of the server ({what}), because something between the worker and the server gives each statement another session; connect to the server itself, or set the pooler to transaction or session mode"
             ),
         )
+        .at(&self.source)
     }
 
     /// Ends the transaction, once it is sure that all of it was one.
@@ -185,10 +185,11 @@ impl<'a> SourceSession<'a> {
                     SourceError::new(
                         SourceErrorKind::Other,
                         format!(
-                            "{place}: the source answered a row of another form than its platform documents, to {}",
+                            "the source answered a row of another form than its platform documents, to {}",
                             shortened(&query.sql)
                         ),
                     )
+                    .at(place)
                 })
             })
             .collect()

@@ -2,7 +2,6 @@
 
 use super::account::clock;
 use crate::app::doctor::finding::{Cause, Finding};
-use crate::app::source_code;
 use crate::domain::problem::Code;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::spec::TableSpec;
@@ -77,9 +76,9 @@ fn drivers(findings: &mut Vec<Finding>) -> bool {
         Err(error) => {
             findings.push(Finding::fail(
                 "odbc",
-                source_code(error.kind),
+                error.kind.code(),
                 Cause::Configuration,
-                error.message,
+                error.cause(),
                 INSTALL,
             ));
             false
@@ -122,10 +121,10 @@ async fn log_in(
             true
         }
         Ok(Err(error)) => {
-            let message = format!("[connections.source.{platform}]: {}", error.message);
+            let message = format!("[connections.source.{platform}]: {}", error.cause());
             findings.push(Finding::fail(
                 "source",
-                source_code(error.kind),
+                error.kind.code(),
                 cause(&error),
                 message,
                 remedy(&error),
@@ -249,40 +248,17 @@ fn cause(error: &SourceError) -> Cause {
 }
 
 fn unreadable(error: &SourceError) -> Finding {
-    let (what, remedy) = parts(error);
     Finding::fail(
         "source_table",
-        source_code(error.kind),
+        error.kind.code(),
         cause(error),
-        what,
-        remedy,
+        error.cause(),
+        remedy(error),
     )
 }
 
-/// What is wrong, and what to do: a server's failure comes with both.
-fn parts(error: &SourceError) -> (&str, &str) {
-    error
-        .message
-        .rsplit_once(" — ")
-        .unwrap_or((&error.message, remedy(error)))
-}
-
-fn remedy(error: &SourceError) -> &'static str {
-    match error.kind {
-        SourceErrorKind::DriverMissing => {
-            "install the driver (on Debian: apt-get install odbc-postgresql), or name an installed one: odbc_driver = \"…\""
-        }
-        SourceErrorKind::Unreachable => {
-            "check host and port in the worker's configuration, and firewalls on the way"
-        }
-        SourceErrorKind::Login => "check username and password in the worker's configuration",
-        SourceErrorKind::NoSuchObject => {
-            "check the names in the files; names that need quotes carry them in the JSON"
-        }
-        SourceErrorKind::NoPrivilege => {
-            "GRANT USAGE on the schema and SELECT on the table to the user"
-        }
-        SourceErrorKind::Refused => "check whereClauseCriteria and queryModifiers of the table",
-        _ => "fix at the source what the message says",
-    }
+/// What to do: nearly every failure says it.
+fn remedy(error: &SourceError) -> &str {
+    let hint = error.problem.hint.as_deref();
+    hint.unwrap_or("fix at the source what the message says")
 }

@@ -48,10 +48,11 @@ pub(super) fn same_columns(job: &Job, session: &SourceSession<'_>) -> Result<(),
     Err(SourceError::new(
         SourceErrorKind::Changed,
         format!(
-            "{place}: the table has changed since its migration was planned: {}; nothing of this partition is moved — undo the change and let the table run again (`snowhaul workflow retry`), or cancel the workflow, empty the target (a table that is synchronized by full-replace or checksum needs no emptying), and create it anew under another name",
-            changes.join("; ")
+            "the table has changed since its migration was planned ({}), and nothing of this partition is moved; undo the change and let the table run again (`snowhaul workflow retry`), or cancel the workflow, empty the target (a table that is synchronized by full-replace or checksum needs no emptying), and create it again under another name",
+            changes.join(", ")
         ),
-    ))
+    )
+    .at(&place))
 }
 
 /// How the columns differ from those that were planned. New ones do no harm to what is read.
@@ -108,7 +109,7 @@ fn time_outside_years(job: &Job) -> Option<SourceError> {
 /// The column and the row of text that cannot be sent as UTF-8. The server tells the bytes alone.
 fn undecodable(job: &Job, error: &SourceError) -> Option<SourceError> {
     let place = job.request.place();
-    let hex = told_bytes(&error.message)?;
+    let hex = told_bytes(&error.problem.what)?;
     let session = ask(job).ok()?;
     let encoding = session.begin().ok()?.encoding;
     let is_text = |column: &&ColumnPlan| column.fetch.text_bound().is_some();
@@ -121,10 +122,11 @@ fn undecodable(job: &Job, error: &SourceError) -> Option<SourceError> {
         Some(SourceError::new(
             SourceErrorKind::Encoding,
             format!(
-                "{place}: column {}: a value{row} has the bytes {hex} (hexadecimal), which stand for no text in UTF-8, and the database's encoding {encoding} does not say what they are — mend the value, leave the row out with whereClauseCriteria, or migrate a view that reads the column in its true encoding, as convert_from(convert_to({}, '{encoding}'), 'LATIN1') does",
+                "column {}: a value{row} has the bytes {hex} (hexadecimal), which stand for no text in UTF-8, and the database's encoding {encoding} does not say what they are; correct the value, leave the row out with whereClauseCriteria, or migrate a view that reads the column in its true encoding, as convert_from(convert_to({}, '{encoding}'), 'LATIN1') does",
                 column.source_name, column.source_name
             ),
-        ))
+        )
+        .at(&place))
     })
 }
 

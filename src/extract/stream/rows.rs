@@ -74,8 +74,9 @@ impl Rows<'_> {
             convert.join().unwrap_or_else(|_| {
                 Err(SourceError::new(
                     SourceErrorKind::Other,
-                    format!("{}: the batch thread ended unexpectedly", self.place),
-                ))
+                    "the batch thread ended unexpectedly",
+                )
+                .at(self.place))
             })?;
             fetched
         })
@@ -101,8 +102,9 @@ impl Rows<'_> {
                     answer.map_err(fail)?.ok_or_else(|| {
                         SourceError::new(
                             SourceErrorKind::Other,
-                            format!("{}: the extraction statement gave no result", self.place),
+                            "the extraction statement gave no result",
                         )
+                        .at(self.place)
                     })?
                 }
             };

@@ -76,7 +76,7 @@ impl Relatives {
             Ok(self.warning())
         } else if self.kind == Some(RelationKind::PartitionedTable) {
             Err(
-                "the table is partitioned, and all its rows are in its partitions: with \"includeChildTables\": false nothing would be read — take that key away",
+                "the table is partitioned, and all its rows are in its partitions: with \"includeChildTables\": false nothing would be read; omit that key",
             )
         } else {
             Ok(None)

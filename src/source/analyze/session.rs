@@ -73,10 +73,11 @@ impl<'a> Session<'a> {
             SourceErrorKind::TimedOut => SourceError::new(
                 error.kind,
                 format!(
-                    "{place}: a statement of the analysis took longer than {} minutes, and the source ended it; raise the table's executionTimeoutMinutes, or help the source with an index on the columns that it is partitioned by",
+                    "a statement of the analysis took longer than {} minutes, and the source ended it; raise the table's executionTimeoutMinutes, or help the source with an index on the columns that it is partitioned by",
                     self.minutes
                 ),
-            ),
+            )
+            .at(&place),
             _ => error,
         })
     }
@@ -144,10 +145,7 @@ impl<'a> Subject<'a> {
 
     /// A failure that names the table.
     pub(super) fn error(&self, kind: SourceErrorKind, what: impl std::fmt::Display) -> SourceError {
-        SourceError::new(
-            kind,
-            format!("{}: {what}", self.session.place(&self.spec.source)),
-        )
+        SourceError::new(kind, what.to_string()).at(&self.session.place(&self.spec.source))
     }
 
     pub(super) fn column(&self, written: &str) -> Option<&'a SourceColumn> {

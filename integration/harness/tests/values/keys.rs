@@ -246,7 +246,7 @@ fn keys_that_cannot_be_are_refused_by_name() {
     let refused = |spec: &TableSpec| {
         try_analyze(&database, Platform::Postgresql, spec, None)
             .unwrap_err()
-            .message
+            .to_string()
     };
     let message = refused(&spec("t", Some(&["J", "nope", "id"]), 10));
     assert!(
@@ -303,9 +303,9 @@ fn a_statement_that_takes_too_long_is_ended_and_the_setting_named() {
     let error = try_analyze(&database, Platform::Postgresql, &spec, None).unwrap_err();
     assert!(
         error
-            .message
+            .to_string()
             .contains("raise the table's executionTimeoutMinutes")
-            && error.message.contains("20 minutes"),
+            && error.to_string().contains("20 minutes"),
         "{error}"
     );
     assert!(!error.is_retryable());

@@ -140,7 +140,7 @@ fn later_runs_move_what_is_above_and_nothing_twice() {
             sql.run("DELETE FROM t WHERE id > 2500");
             let message = try_analyze(&database, platform, &spec, Some(&state))
                 .unwrap_err()
-                .message;
+                .to_string();
             let moved = sixth.watermark.unwrap().upto;
             assert!(
                 message.contains(&format!("below {moved}"))
@@ -185,7 +185,7 @@ fn rows_without_a_watermark_are_moved_once_and_empty_tables_move_nothing() {
     sql.run("INSERT INTO t VALUES (5, 0)");
     let message = try_analyze(&database, platform, &spec, Some(&state))
         .unwrap_err()
-        .message;
+        .to_string();
     assert!(message.contains("is 0, below 1"), "{message}");
 }
 
@@ -197,7 +197,7 @@ fn a_watermark_that_cannot_be_is_refused_with_what_can() {
     let refused = |spec: &TableSpec, previous: Option<&SyncSnapshot>| {
         try_analyze(&database, Platform::Postgresql, spec, previous)
             .unwrap_err()
-            .message
+            .to_string()
     };
     for column in ["a", "nope"] {
         let message = refused(&watermark_spec(column), None);
@@ -262,7 +262,7 @@ fn what_was_moved_under_other_settings_is_told_apart_or_refused() {
     ] {
         let message = try_analyze(&database, platform, spec, Some(previous))
             .unwrap_err()
-            .message;
+            .to_string();
         assert!(
             message.contains(what) && message.contains("resetPartitions"),
             "{message}"
@@ -294,7 +294,7 @@ fn what_was_moved_under_other_settings_is_told_apart_or_refused() {
     failed.partitions[1].watermark = None;
     let message = try_analyze(&database, platform, &other_key, Some(&failed))
         .unwrap_err()
-        .message;
+        .to_string();
     assert!(message.contains("partition key has changed"), "{message}");
 }
 
