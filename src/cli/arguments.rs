@@ -1,6 +1,7 @@
 //! The command line's arguments.
 
 use super::logging::LogArguments;
+use crate::domain::problem::Code;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ impl Arguments {
     /// Reads the process's arguments, also as users of the reference tool write them after the name of its module: a worker's
     /// flags without a command, or after `run`. What is wrong ends the process.
     pub fn read(given: impl IntoIterator<Item = OsString>) -> Self {
-        Self::try_read(given.into_iter().collect()).unwrap_or_else(|error| error.exit())
+        Self::try_read(given.into_iter().collect()).unwrap_or_else(|error| refuse(&error))
     }
 
     fn try_read(given: Vec<OsString>) -> Result<Self, clap::Error> {
@@ -42,6 +43,17 @@ impl Arguments {
             parsed => parsed,
         }
     }
+}
+
+/// Ends the process: with what was asked for, such as the help, or with what is wrong.
+fn refuse(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let coded = format!("error: {} ", Code::USAGE);
+    let text = error.render().to_string();
+    eprint!("{}", text.replacen("error: ", &coded, 1));
+    std::process::exit(error.exit_code())
 }
 
 #[derive(Debug, Subcommand)]

@@ -124,6 +124,7 @@ codes! {
     FILE_EXISTS = 607, "The output file already exists.";
     FILE_NOT_WRITABLE = 608, "A file cannot be written.";
     NO_SOURCE_TABLES = 609, "No source table matches.";
+    USAGE = 610, "The command line is wrong.";
 }
 
 impl Code {

@@ -314,7 +314,7 @@ impl SnowflakeClient {
                 Ok(session)
             }
             Err(error) if error.kind != Kind::Unreachable && accepted.load(Ordering::Relaxed) => {
-                tracing::error!(%error, "Snowflake refuses a login that it accepted before; nothing is given up, and it is tried again until it is accepted");
+                tracing::error!(%error, "Snowflake refuses a login that it accepted before; retrying until it is accepted");
                 Err(SnowflakeError {
                     kind: Kind::Unreachable,
                     ..error

@@ -6,6 +6,7 @@
 pub mod internal;
 mod storage;
 
+use crate::domain::problem::{Code, Problem};
 use crate::domain::retry::Failure;
 use crate::domain::task::StageLocation;
 use crate::snowflake::SnowflakeError;
@@ -37,7 +38,7 @@ pub trait Stage: Send + Sync {
 pub struct StageError {
     /// Whether another attempt can help.
     pub failure: Failure,
-    /// What is wrong, and what to do; free of secrets.
+    /// What is wrong, and what to do, with its code; free of secrets.
     pub message: String,
 }
 
@@ -51,9 +52,18 @@ impl From<SnowflakeError> for StageError {
         };
         Self {
             failure,
-            message: error.message,
+            message: problem(&error).to_string(),
         }
     }
+}
+
+/// The problem that an error at a stage is: the storage behind it has hosts and rules of its own.
+pub fn problem(error: &SnowflakeError) -> Problem {
+    let mut problem = error.problem();
+    if let Code::SNOWFLAKE_UNREACHABLE | Code::STATEMENT_REFUSED = problem.code {
+        problem.code = Code::STAGE_FAILED;
+    }
+    problem
 }
 
 /// The name of a stage in COPY INTO, with `@`. `internal` is that of the stage in the metadata's schema.

@@ -281,7 +281,7 @@ impl TableLoader {
         };
         match granted.await {
             Err(error) if !error.is_retryable() => {
-                tracing::warn!(%target, sequence, %error, "roles that add rows may be unable to use the sequence that numbers them now; GRANT USAGE ON SEQUENCE … TO ROLE … lets them");
+                tracing::warn!(%target, sequence, %error, "roles that add rows may be unable to use the sequence that numbers them now; fix it with GRANT USAGE ON SEQUENCE … TO ROLE …");
                 Ok(())
             }
             result => result,

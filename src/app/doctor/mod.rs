@@ -6,6 +6,7 @@
 mod account;
 pub mod finding;
 mod grants;
+mod hybrid_tables;
 mod metadata;
 mod parameters;
 pub mod probe;

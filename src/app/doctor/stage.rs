@@ -2,10 +2,9 @@
 
 use super::{Session, cause};
 use crate::app::doctor::finding::Finding;
-use crate::domain::problem::Code;
 use crate::snowflake::error::Kind;
 use crate::snowflake::{Connection, SnowflakeError};
-use crate::stage::internal::InternalStage;
+use crate::stage::{self, internal::InternalStage};
 use crate::types::metadata_location::MetadataLocation;
 use crate::types::snowflake_name::quote;
 use bytes::Bytes;
@@ -32,10 +31,7 @@ pub(super) async fn check(
             }
             _ => "fix what the message says".to_owned(),
         };
-        let code = match error.kind.code() {
-            Code::SNOWFLAKE_UNREACHABLE | Code::STATEMENT_REFUSED => Code::STAGE_FAILED,
-            code => code,
-        };
+        let code = stage::problem(error).code;
         let message = format!("{name}: a file cannot be {what}: {}", error.message);
         Finding::fail("stage", code, cause(error), message, remedy)
     };

@@ -250,6 +250,6 @@ fn usage_that_is_wrong_ends_with_2_and_says_how_it_goes() {
     ] {
         let ended = run(arguments, Path::new("/nonexistent"));
         assert_eq!(ended.code(), Some(2), "{arguments:?} {}", ended.stderr);
-        assert_says(&ended.stderr, &["error: ", "--help"]);
+        assert_says(&ended.stderr, &["error: SH0610 ", "--help"]);
     }
 }

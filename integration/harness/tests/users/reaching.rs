@@ -134,8 +134,9 @@ fn with_line(key: &str, value: &str) -> impl Fn(&str) -> String {
 #[test]
 fn a_source_that_does_not_answer_or_refuses_the_login_ends_the_worker_with_3() {
     let site = Site::shared();
-    for (key, value, parts) in [
+    for (code, key, value, parts) in [
         (
+            "SH0203",
             "password",
             "\"wrong\"",
             [
@@ -144,6 +145,7 @@ fn a_source_that_does_not_answer_or_refuses_the_login_ends_the_worker_with_3() {
             ],
         ),
         (
+            "SH0203",
             "username",
             "\"nobody\"",
             [
@@ -151,8 +153,14 @@ fn a_source_that_does_not_answer_or_refuses_the_login_ends_the_worker_with_3() {
                 "check username and password",
             ],
         ),
-        ("port", "1", ["Connection refused", "check host and port"]),
         (
+            "SH0202",
+            "port",
+            "1",
+            ["Connection refused", "check host and port"],
+        ),
+        (
+            "SH0202",
             "host",
             "\"no.such.host.invalid\"",
             ["no.such.host.invalid", "check host and port"],
@@ -163,7 +171,7 @@ fn a_source_that_does_not_answer_or_refuses_the_login_ends_the_worker_with_3() {
         assert_says(
             &ended.stderr,
             &[
-                "error: SH0202 [connections.source.redshift]",
+                &format!("error: {code} [connections.source.redshift]"),
                 "SQL state 08001",
             ],
         );
