@@ -2,7 +2,8 @@
 
 use super::supervision::is_running;
 use crate::checkpoint::CheckpointError;
-use crate::domain::retry::RetryPolicy;
+use crate::domain::retry::{Failure, RetryPolicy};
+use crate::retry::retry;
 use ractor::{ActorCell, ActorRef, Message};
 use std::future::Future;
 use std::time::Duration;
@@ -89,25 +90,21 @@ pub(super) async fn answer_within<T>(
 pub(super) async fn ask_patiently<T, F, A>(
     asker: &ActorCell,
     what: &str,
-    mut ask: F,
+    ask: F,
 ) -> Result<T, CheckpointError>
 where
     F: FnMut() -> A,
     A: Future<Output = Result<T, CheckpointError>>,
 {
-    let mut failures: u32 = 0;
-    loop {
-        let error = match ask().await {
-            Err(error) if is_running(asker) => error,
-            answer => return answer,
-        };
-        failures = failures.saturating_add(1);
-        let policy = RetryPolicy::UNTIL_ANSWERED;
-        let decision = policy.decide(error.failure(), failures, rand::random());
-        let Some(pause) = decision.pause() else {
-            return Err(error);
-        };
+    let failure = |error: &CheckpointError| {
+        if is_running(asker) {
+            error.failure()
+        } else {
+            Failure::Final
+        }
+    };
+    retry(RetryPolicy::UNTIL_ANSWERED, ask, failure, |error, _| {
         tracing::warn!(%error, what, "the checkpoint could not be asked; asking again");
-        tokio::time::sleep(pause).await;
-    }
+    })
+    .await
 }

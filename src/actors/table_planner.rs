@@ -16,14 +16,16 @@ use crate::checkpoint::{
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::restart::RestartPolicy;
-use crate::domain::retry::RetryPolicy;
+use crate::domain::retry::{Failure, RetryPolicy};
 use crate::domain::table::Content;
 use crate::domain::table_plan::TablePlan;
-use crate::domain::task::TaskKind;
+use crate::domain::task::{TaskFailure, TaskKind};
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
+use crate::retry::retry;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A page of partitions is this many windows, and at least [`MIN_PAGE`] partitions.
 const PAGE_WINDOWS: usize = 4;
@@ -67,6 +69,25 @@ pub enum TablePlannerMsg {
     EndWritten(Written, TableEnd),
     /// A partition that was given up here was written as failed.
     GivenUp(PartitionNo, Written),
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+enum Unplanned {
+    #[error("{}", .0.message)]
+    Failed(TaskFailure),
+    #[error(transparent)]
+    Checkpoint(CheckpointError),
+}
+
+impl Unplanned {
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Failed(failure) => failure.kind(),
+            // It has been asked for as long as that may help.
+            Self::Checkpoint(_) => Failure::Final,
+        }
+    }
 }
 
 /// The actor.
@@ -335,24 +356,33 @@ impl TablePlannerState {
         );
         let (asker, outliving) = (myself.get_cell(), self.arguments.outliving.clone());
         effects::run(myself, async move {
-            let mut failures = 0;
-            let planned = loop {
-                let failure = match planner.plan(&owned, &spec, &analysis).await {
-                    Ok(planned) => break planned,
-                    Err(failure) => failure,
-                };
-                failures += 1;
-                let decision = RetryPolicy::PLAN.decide(failure.kind(), failures, rand::random());
-                let Some(pause) = decision.pause() else {
+            let has_failed = AtomicBool::new(false);
+            let attempt = async || {
+                if has_failed.load(Ordering::Relaxed) {
+                    // An outage gives nothing up: the next try counts only when the checkpoint answers.
+                    let answer = ask_patiently(&asker, "whether it answers", || {
+                        checkpoint.count_partitions(owned.id, table_no)
+                    });
+                    answer.await.map_err(Unplanned::Checkpoint)?;
+                }
+                let planned = planner.plan(&owned, &spec, &analysis).await;
+                planned.map_err(Unplanned::Failed)
+            };
+            let planned = retry(
+                RetryPolicy::PLAN,
+                attempt,
+                Unplanned::failure,
+                |unplanned, pause| {
+                    has_failed.store(true, Ordering::Relaxed);
+                    tracing::warn!(workflow = %owned.name, table = %spec.source, reason = %unplanned, ?pause, "the plan failed; making it again");
+                },
+            );
+            let planned = match planned.await {
+                Ok(planned) => planned,
+                Err(Unplanned::Failed(failure)) => {
                     return TablePlannerMsg::Impossible(failure.message);
-                };
-                tracing::warn!(workflow = %owned.name, table = %spec.source, reason = failure.message, ?pause, "the plan failed; making it again");
-                tokio::time::sleep(pause).await;
-                // An outage gives nothing up: the next try counts only when the checkpoint answers.
-                let answer = ask_patiently(&asker, "whether it answers", || {
-                    checkpoint.count_partitions(owned.id, table_no)
-                });
-                if let Err(error) = answer.await {
+                }
+                Err(Unplanned::Checkpoint(error)) => {
                     return TablePlannerMsg::Reload(error.to_string());
                 }
             };

@@ -13,6 +13,7 @@ use crate::domain::progress::TaskProgress;
 use crate::domain::retry::{RetryPolicy, TaskDecision, after_task};
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskFailure, TaskOutcome};
 use crate::domain::{TableNo, WorkflowId};
+use crate::retry::retry;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -492,21 +493,17 @@ async fn claim(
     if unknown.is_empty() {
         return Ok((tasks, Vec::new()));
     }
-    let mut failures = 0;
-    loop {
-        let error = match checkpoint.table_work(&unknown).await {
-            Ok(tables) => return Ok((tasks, tables)),
-            Err(error) => error,
-        };
-        failures += 1;
-        let decision =
-            RetryPolicy::CLAIMED_TABLES.decide(error.failure(), failures, rand::random());
-        match decision.pause() {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => {
-                hand_back(checkpoint, &tasks).await;
-                return Err(error);
-            }
+    let tables = retry(
+        RetryPolicy::CLAIMED_TABLES,
+        || checkpoint.table_work(&unknown),
+        CheckpointError::failure,
+        |_, _| {},
+    );
+    match tables.await {
+        Ok(tables) => Ok((tasks, tables)),
+        Err(error) => {
+            hand_back(checkpoint, &tasks).await;
+            Err(error)
         }
     }
 }

@@ -3,14 +3,16 @@
 use super::catalog_contract::*;
 use super::cells::{Cells, corrupt, to_json};
 use super::contract::*;
-use super::hybrid::{HybridCheckpoint, NO_SUCH_COLUMN, has_code, is_absence, is_refusal};
+use super::hybrid::HybridCheckpoint;
 use super::orchestrator::{of_affinity, open};
 use super::sql::{like, portions, text, text_opt, values};
+use super::statements::{NO_SUCH_COLUMN, has_code, is_absence, is_refusal};
 use crate::domain::WorkflowId;
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::phase::WorkflowPhase;
 use crate::domain::retry::RetryPolicy;
 use crate::failpoint::Step;
+use crate::retry::retry;
 use crate::snowflake::SnowflakeError;
 
 const SUMMARY: &str = "SELECT w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, \
@@ -223,20 +225,14 @@ impl HybridCheckpoint {
         workflow: &NewWorkflow,
     ) -> Result<WorkflowId, CheckpointError> {
         let token = uuid::Uuid::new_v4().to_string();
-        let mut failures = 0;
-        loop {
-            let error = match self.create_once(workflow, &token).await {
-                Err(error) => error,
-                created => return created,
-            };
-            failures += 1;
-            // An earlier try that was committed after all is known by its token.
-            let decision = RetryPolicy::STATEMENT.decide(error.failure(), failures, rand::random());
-            match decision.pause() {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(error),
-            }
-        }
+        // An earlier try that was committed after all is known by its token.
+        retry(
+            RetryPolicy::STATEMENT,
+            || self.create_once(workflow, &token),
+            CheckpointError::failure,
+            |_, _| {},
+        )
+        .await
     }
 
     /// All workflows, newest first. One statement.

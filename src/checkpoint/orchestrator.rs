@@ -354,6 +354,10 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         .await
     }
 
+    async fn return_permits(&self) -> usize {
+        self.limits().return_permits().await
+    }
+
     async fn load_waits(
         &self,
         owned: &OwnedWorkflow,

@@ -21,15 +21,6 @@ pub(super) fn request(stored: Option<String>) -> Result<Option<Request>, Checkpo
 }
 
 impl HybridCheckpoint {
-    /// The condition that neither the workflow nor the table of a task is paused or cancelled; `task` names its row.
-    pub(super) fn not_held(&self, task: &str) -> String {
-        let s = &self.s;
-        format!(
-            "NOT EXISTS (SELECT 1 FROM {s}.WORKFLOW_REQUEST x WHERE x.WORKFLOW_ID = {task}.WORKFLOW_ID AND x.REQUEST IN ('PAUSE', 'CANCEL')) \
-             AND NOT EXISTS (SELECT 1 FROM {s}.TABLE_REQUEST r WHERE r.WORKFLOW_ID = {task}.WORKFLOW_ID AND r.TABLE_NO = {task}.TABLE_NO AND r.REQUEST IN ('PAUSE', 'CANCEL'))"
-        )
-    }
-
     /// The query of those driven workflows of which something was asked that their owner does not know yet.
     pub(super) fn asked_of(&self, search: &WorkflowSearch<'_>) -> Option<String> {
         let rows: Vec<_> = search

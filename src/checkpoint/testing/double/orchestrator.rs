@@ -288,6 +288,12 @@ impl OrchestratorCheckpoint for Store {
         after.leave(Ok(reaped)).await
     }
 
+    async fn return_permits(&self) -> usize {
+        let left = self.rows().unreturned_permits.saturating_sub(1);
+        self.rows().unreturned_permits = left;
+        left
+    }
+
     async fn load_waits(
         &self,
         _: &OwnedWorkflow,
