@@ -36,6 +36,29 @@ pub(super) fn run<M: Message>(
     });
 }
 
+/// Sends the flush that a group commit wants to come, if it wants one.
+pub(super) fn flush_after<M: Message>(
+    myself: &ActorRef<M>,
+    due: Option<Duration>,
+    flush: impl FnOnce() -> M + Send + 'static,
+) {
+    if let Some(pause) = due {
+        myself.send_after(pause, flush);
+    }
+}
+
+/// Writes what was refused together one by one; `write` answers what is to be tried again.
+pub(super) async fn singly<T, F>(batch: Vec<T>, mut write: impl FnMut(T) -> F) -> Vec<T>
+where
+    F: Future<Output = Option<T>>,
+{
+    let mut again = Vec::new();
+    for item in batch {
+        again.extend(write(item).await);
+    }
+    again
+}
+
 /// The timer of whoever holds leases: it comes when the one that ends first does, whatever hangs.
 #[derive(Default)]
 pub(super) struct Expiry(Option<Instant>);
