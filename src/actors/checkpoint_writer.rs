@@ -21,16 +21,7 @@ const LINGER: Duration = Duration::from_millis(30);
 /// Changes in one batch at most; more wait for the next.
 const MAX_BATCH: usize = 1_000;
 
-/// What became of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// The checkpoint holds it.
-    Applied,
-    /// The state was another: reload.
-    Stale,
-    /// The workflow has another owner.
-    Fenced,
-}
+pub use crate::domain::phase::Written;
 
 /// A change, whose it is, and who wants to know.
 pub struct Change {

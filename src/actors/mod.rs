@@ -16,6 +16,7 @@ pub mod orchestrator_supervisor;
 pub mod partition;
 pub mod remote_extractor_pool;
 pub mod services;
+mod table_effects;
 pub mod table_gates;
 pub mod table_planner;
 pub mod workflow;

@@ -6,7 +6,7 @@ use super::lease_reaper::LeaseReaperMsg;
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::reply_to;
 use super::services::WorkflowServices;
-use super::supervision::{ChildEnd, Restarts, child_end};
+use super::supervision::Children;
 use super::workflow::{WorkflowActor, WorkflowArguments, WorkflowEnd};
 use super::workflow_reader::Outliving;
 use crate::checkpoint::{CheckpointError, OwnedWorkflow, WorkflowSearch};
@@ -16,7 +16,7 @@ use crate::domain::lease::renewed_again;
 use crate::domain::lease_book::{LeaseBook, Taken};
 use crate::domain::restart::RestartPolicy;
 use crate::domain::{OwnerEpoch, WorkflowId};
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,8 +99,6 @@ struct Driven {
     owned: Arc<OwnedWorkflow>,
     /// Whether nothing that a former owner writes matches a row any more. Until then it has no actor.
     is_fenced: bool,
-    actor: Option<ActorId>,
-    restarts: Restarts,
     /// See [`WorkflowArguments::outliving`].
     outliving: Arc<Outliving>,
 }
@@ -109,6 +107,8 @@ struct Driven {
 pub struct WorkflowDispatcherState {
     arguments: WorkflowDispatcherArguments,
     driven: HashMap<WorkflowId, Driven>,
+    /// Their actors.
+    actors: Children<WorkflowId>,
     /// The leases of all that is driven.
     leases: LeaseBook<WorkflowId, Instant>,
     /// Brings [`WorkflowDispatcherMsg::Expire`].
@@ -139,6 +139,7 @@ impl Actor for WorkflowDispatcher {
             leases: LeaseBook::new(arguments.lease),
             arguments,
             driven: HashMap::new(),
+            actors: Children::new(RestartPolicy::WORK),
             expiry: Expiry::default(),
             found: Instant::now(),
             look_ends: None,
@@ -181,7 +182,7 @@ impl Actor for WorkflowDispatcher {
             }
             WorkflowDispatcherMsg::Expire => {
                 state.expiry.came();
-                state.let_go_expired(&myself);
+                state.let_go_expired();
                 state.watch(&myself);
             }
             WorkflowDispatcherMsg::Ended(id, epoch, end) => {
@@ -193,7 +194,7 @@ impl Actor for WorkflowDispatcher {
                         // Found by a late write before the next renewal tells.
                         WorkflowEnd::Fenced => tell_lost(&driven.owned),
                     }
-                    state.let_go(&myself, id);
+                    state.let_go(id);
                 }
             }
             WorkflowDispatcherMsg::Restart(id, epoch) => state.spawn(&myself, id, epoch).await,
@@ -208,29 +209,20 @@ impl Actor for WorkflowDispatcher {
         event: SupervisionEvent,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(ChildEnd::Failed(actor, reason)) = child_end(&event) else {
+        let Some(failure) = state.actors.failed(&event) else {
             return Ok(());
         };
-        let Some((id, driven)) = state
-            .driven
-            .iter_mut()
-            .find(|(_, driven)| driven.actor == Some(actor))
-        else {
+        let Some(driven) = state.driven.get(&failure.key) else {
             return Ok(());
         };
-        let (id, epoch) = (*id, driven.owned.epoch);
-        driven.actor = None;
+        let (id, epoch) = (failure.key, driven.owned.epoch);
         // Its watchers died with it; whoever is started next watches anew.
-        let _ = state
-            .arguments
-            .pool
-            .cast(RemoteExtractorPoolMsg::Forget(id, epoch));
+        state.forget_watchers(id, epoch);
         // A workflow is never given up here: with the lease still held, nobody else would take it. The longest pause repeats.
-        let delay = driven
-            .restarts
-            .failed()
+        let delay = failure
+            .restart_after
             .unwrap_or(RestartPolicy::WORK.max_delay);
-        tracing::warn!(workflow = %driven.owned.name, reason, ?delay, "workflow is rebuilt from the checkpoint");
+        tracing::warn!(workflow = %driven.owned.name, reason = failure.reason, ?delay, "workflow is rebuilt from the checkpoint");
         myself.send_after(delay, move || WorkflowDispatcherMsg::Restart(id, epoch));
         Ok(())
     }
@@ -357,23 +349,23 @@ impl WorkflowDispatcherState {
             Some(lost) => (self.leases.renewed(asked, asked_at, &lost), interval),
             None => (Vec::new(), renewed_again(interval)),
         };
-        self.let_go_lost(myself, lost);
+        self.let_go_lost(lost);
         myself.send_after(pause, || WorkflowDispatcherMsg::Renew);
     }
 
-    fn let_go_lost(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, lost: Vec<WorkflowId>) {
+    fn let_go_lost(&mut self, lost: Vec<WorkflowId>) {
         for id in lost {
             if let Some(driven) = self.driven.get(&id) {
                 tell_lost(&driven.owned);
             }
-            self.let_go(myself, id);
+            self.let_go(id);
         }
     }
 
     /// Whatever a renewal that is under way may bring: others may have them from now on.
-    fn let_go_expired(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
+    fn let_go_expired(&mut self) {
         let over = self.leases.over(Instant::now());
-        self.let_go_lost(myself, over);
+        self.let_go_lost(over);
     }
 
     /// Sees to it that [`WorkflowDispatcherMsg::Expire`] comes when the lease that ends first does.
@@ -392,10 +384,10 @@ impl WorkflowDispatcherState {
         match self.leases.taken(id, epoch, asked_at, Instant::now()) {
             Taken::Again => return self.steer(myself, owned).await,
             // A workflow that is taken again while its old epoch is still driven here: the old one is fenced now.
-            Taken::New => self.stop_driving(myself, id),
+            Taken::New => self.stop_driving(id),
             Taken::TooLate => {
                 // The look took that long. Others may have it by now; if not, it is found again.
-                self.stop_driving(myself, id);
+                self.stop_driving(id);
                 return tell_lost(&owned);
             }
         }
@@ -405,8 +397,6 @@ impl WorkflowDispatcherState {
         let driven = Driven {
             owned,
             is_fenced: false,
-            actor: None,
-            restarts: Restarts::new(RestartPolicy::WORK),
             outliving: Arc::default(),
         };
         self.driven.insert(id, driven);
@@ -447,7 +437,7 @@ impl WorkflowDispatcherState {
             }
             Err(error) => {
                 tracing::error!(workflow = %driven.owned.name, %error, "the tables of a workflow could not be fenced; it is taken again when its lease has run out");
-                self.let_go(myself, id);
+                self.let_go(id);
             }
         }
     }
@@ -460,9 +450,9 @@ impl WorkflowDispatcherState {
             return;
         };
         tracing::info!(workflow = %owned.name, request = ?owned.request, "operators have asked something of the workflow");
-        let old = driven.actor.take();
         driven.owned = Arc::new(owned);
-        self.kill(myself, id, epoch, old);
+        self.forget_watchers(id, epoch);
+        self.actors.kill(id);
         self.spawn(myself, id, epoch).await;
     }
 
@@ -473,10 +463,8 @@ impl WorkflowDispatcherState {
         epoch: OwnerEpoch,
     ) {
         let Some(driven) = self
-            .driven
-            .get_mut(&id)
-            .filter(|driven| driven.owned.epoch == epoch && driven.actor.is_none())
-            .filter(|driven| driven.is_fenced)
+            .current(id, epoch)
+            .filter(|driven| driven.is_fenced && !self.actors.is_running(id))
         else {
             return;
         };
@@ -491,7 +479,7 @@ impl WorkflowDispatcherState {
             }),
         };
         match WorkflowActor::spawn_linked(None, WorkflowActor, arguments, myself.get_cell()).await {
-            Ok((actor, _)) => driven.actor = Some(actor.get_id()),
+            Ok((actor, _)) => self.actors.started(id, actor.get_cell()),
             Err(error) => {
                 tracing::error!(workflow = %driven.owned.name, %error, "workflow could not be started; trying again");
                 myself.send_after(RestartPolicy::WORK.max_delay, move || {
@@ -501,39 +489,23 @@ impl WorkflowDispatcherState {
         }
     }
 
-    fn let_go(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, id: WorkflowId) {
+    fn let_go(&mut self, id: WorkflowId) {
         self.leases.let_go(id);
-        self.stop_driving(myself, id);
+        self.stop_driving(id);
     }
 
-    fn stop_driving(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, id: WorkflowId) {
+    fn stop_driving(&mut self, id: WorkflowId) {
         let Some(driven) = self.driven.remove(&id) else {
             return;
         };
-        self.kill(myself, id, driven.owned.epoch, driven.actor);
+        self.forget_watchers(id, driven.owned.epoch);
+        self.actors.remove(id);
         self.tell_reaper();
     }
 
-    fn kill(
-        &self,
-        myself: &ActorRef<WorkflowDispatcherMsg>,
-        id: WorkflowId,
-        epoch: OwnerEpoch,
-        actor: Option<ActorId>,
-    ) {
-        let _ = self
-            .arguments
-            .pool
-            .cast(RemoteExtractorPoolMsg::Forget(id, epoch));
-        for child in myself
-            .get_cell()
-            .get_children()
-            .into_iter()
-            .filter(|child| Some(child.get_id()) == actor)
-        {
-            // Killed, with all below it: a stop would let its tables go on until its handler returns.
-            child.kill();
-        }
+    fn forget_watchers(&self, id: WorkflowId, epoch: OwnerEpoch) {
+        let forget = RemoteExtractorPoolMsg::Forget(id, epoch);
+        let _ = self.arguments.pool.cast(forget);
     }
 
     fn tell_reaper(&self) {

@@ -128,6 +128,17 @@ phase! {
     }
 }
 
+/// What became of a change of phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The checkpoint holds it.
+    Applied,
+    /// The phase was another: reload.
+    Stale,
+    /// The workflow has another owner.
+    Fenced,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
