@@ -25,6 +25,7 @@ pub mod workflow_reader;
 
 pub mod extractor;
 pub mod lease_keeper;
+mod task_claim;
 pub mod task_end_writer;
 pub mod task_puller;
 pub mod worker_supervisor;

@@ -3,6 +3,7 @@
 pub mod affinity;
 pub mod analysis;
 pub mod claim_ahead;
+pub mod claims;
 pub mod group_commit;
 pub mod id;
 pub mod idle;
