@@ -11,6 +11,9 @@ mod supervision;
 
 pub mod checkpoint_writer;
 pub mod copy_into;
+mod driven_workflows;
+mod handover;
+mod lease_effects;
 pub mod lease_reaper;
 pub mod orchestrator_supervisor;
 pub mod partition;

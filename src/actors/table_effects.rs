@@ -1,16 +1,23 @@
 //! What a table's actor does beside itself: each effect answers with a message of [`TablePlannerMsg`].
 
+use super::Reply;
+use super::copy_into::CopyIntoArguments;
 use super::effects::ask_patiently;
+use super::remote_extractor_pool::Submission;
 use super::services::WorkflowServices;
 use super::supervision::is_running;
 use super::table_planner::TablePlannerMsg;
-use super::workflow_reader::Outliving;
-use crate::checkpoint::{Applied, CheckpointError, OwnedWorkflow};
+use super::workflow_reader::InFlightEffects;
+use crate::checkpoint::{
+    Applied, CheckpointError, EndedTask, NewTask, OwnedWorkflow, PartitionState,
+};
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::phase::PartitionPhase;
 use crate::domain::retry::{Failure, RetryPolicy};
 use crate::domain::spec::TableSpec;
-use crate::domain::task::TaskFailure;
+use crate::domain::table_life::{OpenPartition, Problem};
+use crate::domain::table_plan::TablePlan;
+use crate::domain::task::{TaskFailure, TaskKind};
 use crate::domain::{PartitionNo, TableNo};
 use crate::retry::retry;
 use ractor::ActorCell;
@@ -66,7 +73,7 @@ impl TableEffects {
         self,
         spec: TableSpec,
         analysis: Box<TableAnalysis>,
-        outliving: Arc<Outliving>,
+        in_flight: Arc<InFlightEffects>,
     ) -> TablePlannerMsg {
         let has_failed = AtomicBool::new(false);
         let attempt = || async {
@@ -95,7 +102,7 @@ impl TableEffects {
             Err(Unplanned::Failed(failure)) => return TablePlannerMsg::Impossible(failure.message),
             Err(Unplanned::Checkpoint(error)) => return TablePlannerMsg::Reload(error.to_string()),
         };
-        let _writing = outliving.whole.read().await;
+        let _writing = in_flight.plan_lock.read().await;
         if !is_running(&self.asker) {
             // Whoever has read the table since then waits for its analysis, which the plan would take away.
             return TablePlannerMsg::Reload("the table's actor is gone".to_owned());
@@ -139,6 +146,33 @@ impl TableEffects {
         TablePlannerMsg::Reloaded(no, found)
     }
 
+    /// The analysis of the table as a task; `ended` hears of its end.
+    pub fn analysis(&self, ended: Reply<EndedTask>) -> Submission {
+        Submission {
+            owned: self.owned.clone(),
+            task: NewTask {
+                kind: TaskKind::Analyze,
+                table_no: self.table_no,
+                partition: None,
+                priority: -1,
+            },
+            ended,
+        }
+    }
+
+    /// What the table's loader starts with.
+    pub fn loader(self, plan: Arc<TablePlan>) -> CopyIntoArguments {
+        CopyIntoArguments {
+            owned: self.owned,
+            table_no: self.table_no,
+            plan,
+            loader: self.services.loader,
+            checkpoint: self.services.checkpoint,
+            permits: self.services.load_permits,
+            gates: self.services.load_gates,
+        }
+    }
+
     /// Counts the partitions by phase.
     pub async fn count(self) -> TablePlannerMsg {
         let counts = ask_patiently(&self.asker, "how the partitions ended", || {
@@ -149,5 +183,27 @@ impl TableEffects {
             Ok(counts) => TablePlannerMsg::Counted(counts),
             Err(error) => TablePlannerMsg::Reload(error.to_string()),
         }
+    }
+}
+
+/// What the operator is told of a table of this workflow.
+pub(super) fn explained(problem: &Problem, workflow: &str) -> String {
+    match problem {
+        Problem::StateHeld(holder) => format!(
+            "the workflow {holder} synchronizes the same source table into the same target and has not ended: let an orchestrator and its workers finish it (`snowhaul workflow status {holder}` tells how far it is) or cancel it, then let this table run again with `snowhaul workflow retry {workflow}`"
+        ),
+        Problem::Cancelled(count) => format!(
+            "{count} of its partitions were cancelled before they were loaded; `snowhaul workflow retry {workflow}` loads them"
+        ),
+        Problem::Impossible(error) => error.clone(),
+    }
+}
+
+/// A partition as the table's life sees it.
+pub(super) fn open(partition: PartitionState) -> OpenPartition<PartitionState> {
+    OpenPartition {
+        partition_no: partition.partition_no,
+        content: partition.slice.content,
+        what: partition,
     }
 }

@@ -2,23 +2,22 @@
 //! follows from what is decided by its [`TableLife`].
 
 use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written, settled_writes};
-use super::copy_into::{CopyIntoActor, CopyIntoArguments, CopyIntoMsg};
+use super::copy_into::{CopyIntoActor, CopyIntoMsg};
 use super::effects;
 use super::partition::{PartitionActor, PartitionArguments, PartitionEnd};
-use super::remote_extractor_pool::{RemoteExtractorPoolMsg, Submission};
+use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::services::WorkflowServices;
 use super::supervision::{ChildEnd, Children, child_end};
-use super::table_effects::TableEffects;
-use super::workflow_reader::Outliving;
+use super::table_effects::{TableEffects, explained, open};
+use super::workflow_reader::InFlightEffects;
 use super::{Reply, reply_to};
 use crate::checkpoint::{
-    EndedTask, NewTask, OwnedWorkflow, PartitionKey, PartitionState, StateChange, TableState,
+    EndedTask, OwnedWorkflow, PartitionKey, PartitionState, StateChange, TableState,
 };
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::restart::RestartPolicy;
-use crate::domain::table_life::{Command, Event, OpenPartition, Problem, TableLife};
+use crate::domain::table_life::{Command, Event, Problem, TableLife};
 use crate::domain::table_plan::TablePlan;
-use crate::domain::task::TaskKind;
 use crate::domain::{PartitionNo, TableNo};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::sync::Arc;
@@ -73,7 +72,7 @@ pub struct TablePlannerArguments {
     /// Runs tasks.
     pub pool: ActorRef<RemoteExtractorPoolMsg>,
     /// Shared while a plan is written, alone while the workflow or one of its tables is read to be rebuilt.
-    pub outliving: Arc<Outliving>,
+    pub in_flight: Arc<InFlightEffects>,
     /// Told when the table has ended.
     pub ended: Reply<TableEnd>,
 }
@@ -208,14 +207,6 @@ impl Actor for TablePlannerActor {
     }
 }
 
-fn open(partition: PartitionState) -> OpenPartition<PartitionState> {
-    OpenPartition {
-        partition_no: partition.partition_no,
-        content: partition.slice.content,
-        what: partition,
-    }
-}
-
 impl TablePlannerState {
     fn table_no(&self) -> TableNo {
         self.arguments.table.table_no
@@ -270,10 +261,14 @@ impl TablePlannerState {
                 let key = self.state_key.clone().unwrap_or_default();
                 effects::run(myself, effects.claim_state(spec.clone(), key));
             }
-            Command::Analyze => self.submit_analysis(myself),
+            Command::Analyze => {
+                let submission = effects.analysis(reply_to(myself, TablePlannerMsg::Analyzed));
+                let submit = RemoteExtractorPoolMsg::Submit(submission);
+                let _ = self.arguments.pool.cast(submit);
+            }
             Command::Plan(analysis) => {
-                let outliving = self.arguments.outliving.clone();
-                effects::run(myself, effects.plan(spec.clone(), analysis, outliving));
+                let in_flight = self.arguments.in_flight.clone();
+                effects::run(myself, effects.plan(spec.clone(), analysis, in_flight));
             }
             Command::StartLoader => {
                 self.spawn_loader(myself).await?;
@@ -307,38 +302,12 @@ impl TablePlannerState {
         Ok(None)
     }
 
-    fn submit_analysis(&self, myself: &ActorRef<TablePlannerMsg>) {
-        let task = NewTask {
-            kind: TaskKind::Analyze,
-            table_no: self.table_no(),
-            partition: None,
-            priority: -1,
-        };
-        let submission = Submission {
-            owned: self.arguments.owned.clone(),
-            task,
-            ended: reply_to(myself, TablePlannerMsg::Analyzed),
-        };
-        let _ = self
-            .arguments
-            .pool
-            .cast(RemoteExtractorPoolMsg::Submit(submission));
-    }
-
     async fn spawn_loader(
         &mut self,
         myself: &ActorRef<TablePlannerMsg>,
     ) -> Result<(), ActorProcessingErr> {
-        let services = &self.arguments.services;
-        let arguments = CopyIntoArguments {
-            owned: self.arguments.owned.clone(),
-            table_no: self.table_no(),
-            plan: self.plan.clone().ok_or("the table has no plan")?,
-            loader: services.loader.clone(),
-            checkpoint: services.checkpoint.clone(),
-            permits: services.load_permits.clone(),
-            gates: services.load_gates.clone(),
-        };
+        let plan = self.plan.clone().ok_or("the table has no plan")?;
+        let arguments = self.effects(myself).loader(plan);
         let loader = CopyIntoActor::spawn_linked(None, CopyIntoActor, arguments, myself.get_cell());
         self.copy_into = Some(loader.await?.0);
         Ok(())
@@ -424,18 +393,5 @@ impl TablePlannerState {
             .arguments
             .writer
             .cast(CheckpointWriterMsg::Write(change));
-    }
-}
-
-/// What the operator is told of a table of this workflow.
-fn explained(problem: &Problem, workflow: &str) -> String {
-    match problem {
-        Problem::StateHeld(holder) => format!(
-            "the workflow {holder} synchronizes the same source table into the same target and has not ended: let an orchestrator and its workers finish it (`snowhaul workflow status {holder}` tells how far it is) or cancel it, then let this table run again with `snowhaul workflow retry {workflow}`"
-        ),
-        Problem::Cancelled(count) => format!(
-            "{count} of its partitions were cancelled before they were loaded; `snowhaul workflow retry {workflow}` loads them"
-        ),
-        Problem::Impossible(error) => error.clone(),
     }
 }

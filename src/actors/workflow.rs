@@ -6,7 +6,7 @@ use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::services::WorkflowServices;
 use super::supervision::{Children, is_running};
 use super::table_planner::{TableEnd, TablePlannerActor, TablePlannerArguments};
-use super::workflow_reader::{Outliving, Reader, Started};
+use super::workflow_reader::{InFlightEffects, Reader, Started};
 use super::{Reply, reply_to};
 use crate::checkpoint::{Applied, CheckpointError, OwnedWorkflow, StateChange, TableState};
 use crate::domain::TableNo;
@@ -63,7 +63,7 @@ pub struct WorkflowArguments {
     /// Runs tasks.
     pub pool: ActorRef<RemoteExtractorPoolMsg>,
     /// What its predecessor still does is waited for by this.
-    pub outliving: Arc<Outliving>,
+    pub in_flight: Arc<InFlightEffects>,
     /// Told when driving has ended.
     pub ended: Reply<WorkflowEnd>,
 }
@@ -195,7 +195,7 @@ fn reader(arguments: &WorkflowArguments, myself: &ActorRef<WorkflowMsg>) -> Read
         asker: myself.get_cell(),
         checkpoint: arguments.services.checkpoint.clone(),
         writer: arguments.writer.clone(),
-        outliving: arguments.outliving.clone(),
+        in_flight: arguments.in_flight.clone(),
     }
 }
 
@@ -246,7 +246,7 @@ impl WorkflowState {
             );
             tokio::spawn(async move {
                 if let Err(error) = checkpoint.start_analysis(&owned, &fresh).await {
-                    tracing::warn!(workflow = %owned.name, %error, "tables are analyzed without their phase saying so");
+                    tracing::warn!(workflow = %owned.name, %error, "could not set the phase ANALYZING; the analysis continues");
                 }
             });
         }
@@ -264,11 +264,11 @@ impl WorkflowState {
                 self.arguments.services.clone(),
                 self.arguments.owned.clone(),
             );
-            let (asker, outliving) = (myself.get_cell(), self.arguments.outliving.clone());
+            let (asker, in_flight) = (myself.get_cell(), self.arguments.in_flight.clone());
             effects::run(myself, async move {
                 // Whoever drives the workflow after this actor waits until this is over: what it lets run again must neither
                 // lose its files nor end with the workflow.
-                let _ending = outliving.whole.read().await;
+                let _ending = in_flight.plan_lock.read().await;
                 let is_wanted = || is_running(&asker);
                 let not_wanted = || WorkflowMsg::Reload("the workflow's actor is gone".to_owned());
                 if !is_wanted() {
@@ -311,7 +311,7 @@ impl WorkflowState {
             services: self.arguments.services.clone(),
             writer: self.arguments.writer.clone(),
             pool: self.arguments.pool.clone(),
-            outliving: self.arguments.outliving.clone(),
+            in_flight: self.arguments.in_flight.clone(),
             ended: reply_to(myself, move |end| WorkflowMsg::TableEnded(no, end)),
         };
         match TablePlannerActor::spawn_linked(None, TablePlannerActor, arguments, myself.get_cell())

@@ -358,7 +358,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         self.limits().return_permits().await
     }
 
-    async fn load_waits(
+    async fn record_load_retry(
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,

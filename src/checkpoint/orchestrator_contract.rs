@@ -132,7 +132,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     async fn return_permits(&self) -> usize;
     /// Tells operators that a table's load failed so many times in a row, why, and when it is tried again; the load that
     /// commits takes it back. Fenced. One statement that is not repeated: nothing depends on it.
-    async fn load_waits(
+    async fn record_load_retry(
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,

@@ -2,7 +2,7 @@
 
 use super::contract::{CheckpointError, StoreError, StoreFailure};
 use super::shown::shown;
-use crate::domain::retry::RetryPolicy;
+use crate::domain::retry::{Failure, RetryPolicy};
 use crate::failpoint::Step;
 use crate::retry::retry;
 use crate::snowflake::error::Kind;
@@ -80,7 +80,7 @@ impl Statements {
 fn given_up(error: CheckpointError) -> CheckpointError {
     match error {
         CheckpointError::Store(error) if error.what == StoreFailure::Unknown => StoreError {
-            retryable: false,
+            failure: Failure::Final,
             what: StoreFailure::Refused,
             ..error
         }
@@ -123,7 +123,7 @@ impl From<SnowflakeError> for CheckpointError {
     fn from(error: SnowflakeError) -> Self {
         Self::Store(StoreError {
             message: error.message.clone(),
-            retryable: error.is_retryable(),
+            failure: error.failure(),
             unreachable: matches!(error.kind, Kind::Unreachable | Kind::Login | Kind::Held),
             what: match error.kind {
                 Kind::Locked => StoreFailure::Locked,

@@ -3,7 +3,7 @@
 //!
 //! `K` names a claim: a task that is lost and claimed again is two. `T` is the moment of a clock.
 
-use super::claim_ahead::{AHEAD, room};
+use super::claim_ahead::{PREFETCH, claim_limit};
 use super::idle::IdlePolicy;
 use std::collections::BTreeMap;
 use std::ops::{Add, Sub};
@@ -16,7 +16,7 @@ const FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// How long a drain waits for tasks to notice that they are cancelled, before they are released over their heads.
 pub const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
 /// What was claimed ahead and has not started after this long is released.
-const LONGEST_WAIT: Duration = Duration::from_secs(2 * AHEAD.as_secs());
+const LONGEST_WAIT: Duration = Duration::from_secs(2 * PREFETCH.as_secs());
 
 /// What of a worker can change while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub struct Claims<K, T> {
     /// When there was work the last time.
     worked: T,
     draining: bool,
-    usual_duration: Duration,
+    typical_duration: Duration,
 }
 
 impl<K, T> Claims<K, T>
@@ -118,7 +118,7 @@ where
             worked: now,
             draining: false,
             // Nothing is known yet: nothing is claimed ahead.
-            usual_duration: LONGEST_WAIT,
+            typical_duration: LONGEST_WAIT,
         };
         let mut commands = Vec::new();
         claims.arm(Duration::ZERO, now, &mut commands);
@@ -158,6 +158,10 @@ where
                 if self.running.len() > self.tuning.capacity {
                     commands.push(Command::AheadAfter(LONGEST_WAIT));
                 }
+                if self.draining && !self.running.is_empty() {
+                    // The time of the drain may be over already.
+                    commands.push(Command::ReleaseAfter(CANCEL_PATIENCE));
+                }
                 self.arm(pause, now, &mut commands);
                 self.stop_if_drained(&mut commands);
             }
@@ -171,7 +175,7 @@ where
                 // Unknown when it was released over its head.
                 if self.running.remove(&claim).is_some() {
                     if let Some(ran_for) = ran_for {
-                        self.usual_duration = (self.usual_duration + ran_for) / 2;
+                        self.typical_duration = (self.typical_duration + ran_for) / 2;
                     }
                     self.settling += 1;
                     commands.push(Command::Settle(claim));
@@ -219,7 +223,7 @@ where
 
     fn claim(&mut self, commands: &mut Vec<Command<K>>) {
         let (capacity, held) = (self.tuning.capacity, self.running.len());
-        let limit = room(capacity, held, self.usual_duration);
+        let limit = claim_limit(capacity, held, self.typical_duration);
         if self.claiming || self.draining || limit == 0 {
             return;
         }
@@ -242,7 +246,7 @@ where
             }
         }
         if released {
-            self.usual_duration = self.usual_duration.max(LONGEST_WAIT);
+            self.typical_duration = self.typical_duration.max(LONGEST_WAIT);
             self.arm(BUSY_PAUSE, now, commands);
         }
     }

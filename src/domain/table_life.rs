@@ -321,3 +321,65 @@ impl<P> TableLife<P> {
 #[cfg(test)]
 #[path = "table_life_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    use super::*;
+
+    fn rows(no: u32) -> OpenPartition<()> {
+        OpenPartition {
+            partition_no: PartitionNo(no),
+            content: Content::Rows,
+            what: (),
+        }
+    }
+
+    #[test]
+    fn pages_are_read_before_the_window_runs_dry() {
+        let (mut life, first) = TableLife::begin(TablePhase::Executing, true, false, 2);
+        assert!(matches!(first, Command::StartLoader));
+        let commands = life.step(Event::LoaderStarted);
+        assert!(matches!(
+            commands[..],
+            [Command::ReadPage(PartitionNo(0), MIN_PAGE)]
+        ));
+        let commands = life.step(Event::Page((0..4).map(rows).collect(), false));
+        assert!(matches!(
+            commands[..],
+            [Command::Start(_), Command::Start(_)]
+        ));
+        let commands = life.step(Event::PartitionEnded(PartitionNo(0)));
+        assert!(matches!(
+            commands[..],
+            [Command::Start(_), Command::ReadPage(PartitionNo(4), _)]
+        ));
+    }
+
+    #[test]
+    fn what_is_cancelled_or_left_over_is_no_completed_table() {
+        let counted = |counts: &[(PartitionPhase, u64)]| {
+            let (mut life, _) = TableLife::<()>::begin(TablePhase::Executing, true, false, 2);
+            life.step(Event::Counted(counts.to_vec())).remove(0)
+        };
+        let cancelled = counted(&[(PartitionPhase::Loaded, 1), (PartitionPhase::Cancelled, 2)]);
+        let problem = Some(Problem::Cancelled(2));
+        assert!(matches!(cancelled, Command::WriteEnd(TableEnd::Failed, p) if p == problem));
+        let failed = counted(&[(PartitionPhase::Loaded, 1), (PartitionPhase::Failed, 1)]);
+        assert!(matches!(failed, Command::WriteEnd(TableEnd::Failed, None)));
+        let left_over = counted(&[(PartitionPhase::Staged, 1), (PartitionPhase::Failed, 1)]);
+        assert!(matches!(left_over, Command::Rebuild(_)));
+        let done = counted(&[(PartitionPhase::Loaded, 1), (PartitionPhase::Unchanged, 1)]);
+        assert!(matches!(done, Command::WriteEnd(TableEnd::Completed, None)));
+    }
+
+    #[test]
+    fn a_table_whose_state_another_workflow_has_names_it() {
+        let (mut life, first) = TableLife::<()>::begin(TablePhase::Pending, false, true, 2);
+        assert!(matches!(first, Command::ClaimState));
+        let held = life
+            .step(Event::StateClaimed(Some("other".to_owned())))
+            .remove(0);
+        let problem = Some(Problem::StateHeld("other".to_owned()));
+        assert!(matches!(held, Command::WriteEnd(TableEnd::Failed, p) if p == problem));
+    }
+}

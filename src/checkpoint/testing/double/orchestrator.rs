@@ -294,7 +294,7 @@ impl OrchestratorCheckpoint for Store {
         left
     }
 
-    async fn load_waits(
+    async fn record_load_retry(
         &self,
         _: &OwnedWorkflow,
         _: TableNo,
@@ -302,7 +302,7 @@ impl OrchestratorCheckpoint for Store {
         _: Duration,
         _: &str,
     ) -> Result<(), CheckpointError> {
-        let after = self.faults.enter("load_waits").await?;
+        let after = self.faults.enter("record_load_retry").await?;
         after.leave(Ok(())).await
     }
 }
