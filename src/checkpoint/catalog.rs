@@ -5,6 +5,7 @@ use super::cells::{Cells, corrupt, to_json};
 use super::contract::*;
 use super::hybrid::HybridCheckpoint;
 use super::orchestrator::{of_affinity, open};
+use super::phase_sql::{TABLE_PENDING, WORKFLOW_PENDING};
 use super::sql::{like, portions, text, text_opt, values};
 use super::statements::{NO_SUCH_COLUMN, has_code, is_absence, is_refusal};
 use crate::domain::WorkflowId;
@@ -159,7 +160,7 @@ impl HybridCheckpoint {
         let transaction = self.client.begin(Step::CreateBegin).await?;
         let created: Result<(), CheckpointError> = async {
             let insert = format!(
-                "INSERT INTO {s}.WORKFLOW (NAME, SOURCE_PLATFORM, AFFINITY, CONFIGURATION, STATUS, CREATION_TOKEN) VALUES ({}, {}, {}, {}, 'PENDING', {})",
+                "INSERT INTO {s}.WORKFLOW (NAME, SOURCE_PLATFORM, AFFINITY, CONFIGURATION, STATUS, CREATION_TOKEN) VALUES ({}, {}, {}, {}, {WORKFLOW_PENDING}, {})",
                 text(&workflow.name),
                 text(workflow.platform.as_str()),
                 text_opt(workflow.affinity.as_deref()),
@@ -176,7 +177,7 @@ impl HybridCheckpoint {
             transaction.execute(Step::CreateTables, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
             for chunk in portions(&tables) {
                 let rows = values(&["N", "S", "T", "J"], chunk);
-                let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, 'PENDING', v.S, v.T, v.J FROM ({rows}) v");
+                let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, {TABLE_PENDING}, v.S, v.T, v.J FROM ({rows}) v");
                 transaction.execute(Step::CreateTables, &insert).await?;
             }
             Ok(())

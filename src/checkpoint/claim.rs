@@ -1,5 +1,6 @@
 //! Pieces of the statements that claim tasks. Pure.
 
+use super::phase_sql::{TASK_CLAIMED, TASK_PENDING};
 use super::sql::{from_now, text, text_list};
 use super::worker_contract::ClaimRequest;
 use crate::domain::ClaimToken;
@@ -26,7 +27,7 @@ pub(super) fn claimable(s: &str, request: &ClaimRequest) -> String {
     });
     let platforms = text_list(request.platforms.iter().map(|platform| platform.as_str()));
     format!(
-        "q.STATUS = 'PENDING' AND (q.NOT_BEFORE IS NULL OR q.NOT_BEFORE <= SYSDATE()) AND (q.LEASE_UNTIL IS NULL OR q.LEASE_UNTIL <= SYSDATE()) AND q.SOURCE_PLATFORM IN {platforms}{affinity} AND {}",
+        "q.STATUS = {TASK_PENDING} AND (q.NOT_BEFORE IS NULL OR q.NOT_BEFORE <= SYSDATE()) AND (q.LEASE_UNTIL IS NULL OR q.LEASE_UNTIL <= SYSDATE()) AND q.SOURCE_PLATFORM IN {platforms}{affinity} AND {}",
         not_held(s)
     )
 }
@@ -34,7 +35,7 @@ pub(super) fn claimable(s: &str, request: &ClaimRequest) -> String {
 /// The claim up to its condition, and its values so far.
 pub(super) fn claim_sql(s: &str, request: &ClaimRequest, token: ClaimToken) -> (String, Vec<Bind>) {
     let sql = format!(
-        "UPDATE {s}.TASK_QUEUE SET STATUS = 'CLAIMED', WORKER_ID = ?, CLAIM_TOKEN = ?, LEASE_UNTIL = {lease}, ATTEMPT = ATTEMPT + 1, \
+        "UPDATE {s}.TASK_QUEUE SET STATUS = {TASK_CLAIMED}, WORKER_ID = ?, CLAIM_TOKEN = ?, LEASE_UNTIL = {lease}, ATTEMPT = ATTEMPT + 1, \
          CLAIMED_AT = SYSDATE(), ROWS_DONE = 0, BYTES_DONE = 0",
         lease = from_now(request.lease),
     );

@@ -3,6 +3,7 @@
 use super::contract::*;
 use super::hybrid::HybridCheckpoint;
 use super::limits::Admission;
+use super::phase_sql::{PARTITION_LOADED, PARTITION_STAGED};
 use super::requests::NO_LOAD_FAILURES;
 use super::sql::{number_list, values};
 use crate::domain::table_plan::TablePlan;
@@ -50,8 +51,8 @@ impl HybridCheckpoint {
             ),
             (
                 format!(
-                    "UPDATE {s}.\"PARTITION\" p SET PHASE = 'LOADED', ROWS_LOADED = v.R, LOADED_AT = SYSDATE() FROM ({}) v \
-                     WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = {table_no} AND p.PARTITION_NO = v.P AND p.ATTEMPT = v.A AND p.PHASE = 'STAGED' AND p.PARTITION_NO IN {}",
+                    "UPDATE {s}.\"PARTITION\" p SET PHASE = {PARTITION_LOADED}, ROWS_LOADED = v.R, LOADED_AT = SYSDATE() FROM ({}) v \
+                     WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = {table_no} AND p.PARTITION_NO = v.P AND p.ATTEMPT = v.A AND p.PHASE = {PARTITION_STAGED} AND p.PARTITION_NO IN {}",
                     values(&["P", "A", "R"], &rows),
                     number_list(units.iter().map(|unit| unit.key.partition_no))
                 ),

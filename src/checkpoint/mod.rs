@@ -21,6 +21,7 @@ mod migration_status;
 mod orchestrator;
 mod orchestrator_contract;
 mod ownership;
+mod phase_sql;
 mod plan;
 mod procedures;
 mod purge;

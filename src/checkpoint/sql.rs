@@ -43,11 +43,6 @@ pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     filled
 }
 
-/// A phase as text: `'PENDING'`.
-pub(super) fn phase(phase: impl std::fmt::Display) -> String {
-    text(&phase.to_string())
-}
-
 /// A list of numbers for IN.
 pub(super) fn number_list<T: std::fmt::Display>(values: impl IntoIterator<Item = T>) -> String {
     format!(

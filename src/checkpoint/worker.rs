@@ -4,6 +4,7 @@ use super::cells::{Cells, parse_kind, parse_platform};
 use super::claim::{TASK_ORDER, claim_sql, claimable};
 use super::contract::*;
 use super::hybrid::HybridCheckpoint;
+use super::phase_sql::{TASK_CLAIMED, TASK_COMPLETED, TASK_FAILED, TASK_PENDING};
 use super::sql::{bound_values, from_now, list_of, marks, text, text_list, text_opt, values};
 use super::worker_contract::*;
 use crate::domain::table_plan::TablePlan;
@@ -27,7 +28,7 @@ impl HybridCheckpoint {
         let (claim, binds) = claim_sql(&self.s, request, token);
         let claim = format!(
             "{claim} WHERE TASK_ID IN (SELECT q.TASK_ID FROM {s}.TASK_QUEUE q JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = q.WORKFLOW_ID WHERE {claimable} ORDER BY {TASK_ORDER} LIMIT {limit}) \
-             AND STATUS = 'PENDING' AND {no_limits}",
+             AND STATUS = {TASK_PENDING} AND {no_limits}",
             s = self.s,
             claimable = claimable(&self.s, request),
             limit = request.limit,
@@ -134,7 +135,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
         let ids = leases.iter().map(|l| Bind::from(l.task_id.as_str()));
         let binds: Vec<Bind> = rows.chain(ids).collect();
         let sql = format!(
-            "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = {}, ROWS_DONE = v.R, BYTES_DONE = v.B FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED' AND q.TASK_ID IN {}",
+            "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = {}, ROWS_DONE = v.R, BYTES_DONE = v.B FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = {TASK_CLAIMED} AND q.TASK_ID IN {}",
             from_now(lease),
             bound_values(&["I", "C", "R", "B"], leases.len()),
             marks(leases.len()),
@@ -146,7 +147,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
         }
         let ids = text_list(leases.iter().map(|l| l.task_id.as_str()));
         let held: HashMap<String, String> = self
-            .query(&format!("SELECT TASK_ID, CLAIM_TOKEN FROM {}.TASK_QUEUE WHERE TASK_ID IN {ids} AND STATUS = 'CLAIMED' AND CLAIM_TOKEN IS NOT NULL", self.s))
+            .query(&format!("SELECT TASK_ID, CLAIM_TOKEN FROM {}.TASK_QUEUE WHERE TASK_ID IN {ids} AND STATUS = {TASK_CLAIMED} AND CLAIM_TOKEN IS NOT NULL", self.s))
             .await?
             .iter()
             .map(|row| {
@@ -168,8 +169,8 @@ impl WorkerCheckpoint for HybridCheckpoint {
         // with a cancelled task it stays, because its worker may go on until then.
         let sql = format!(
             "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
-             ROWS_DONE = v.N, BYTES_DONE = v.B, LEASE_UNTIL = NULL, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
-             FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED' AND q.TASK_ID IN {}",
+             ROWS_DONE = v.N, BYTES_DONE = v.B, LEASE_UNTIL = NULL, ENDED_AT = IFF(v.S IN ({TASK_COMPLETED}, {TASK_FAILED}), SYSDATE(), NULL) \
+             FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = {TASK_CLAIMED} AND q.TASK_ID IN {}",
             bound_values(
                 &["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"],
                 ends.len()

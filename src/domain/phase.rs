@@ -14,7 +14,7 @@ macro_rules! phase {
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The form in the checkpoint.
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
 

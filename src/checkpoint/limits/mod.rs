@@ -18,6 +18,7 @@ use super::contract::CheckpointError;
 use super::sql::marks;
 use super::statements::Statements;
 use super::worker_contract::ClaimRequest;
+use crate::checkpoint::phase_sql::TASK_PENDING;
 use crate::domain::ClaimToken;
 use crate::domain::retry::{Failure, RetryPolicy};
 use crate::failpoint::Step;
@@ -145,7 +146,7 @@ impl Limiter {
             let (claim, mut binds) = claim_sql(self.s(), request, token);
             binds.extend(chosen.iter().copied().map(Bind::from));
             let sql = format!(
-                "{claim} WHERE TASK_ID IN {} AND STATUS = 'PENDING'",
+                "{claim} WHERE TASK_ID IN {} AND STATUS = {TASK_PENDING}",
                 marks(chosen.len())
             );
             let sql = Statement::bound(sql, binds);

@@ -4,10 +4,10 @@ use super::Limiter;
 use crate::checkpoint::cells::{Cells, corrupt, parse_kind};
 use crate::checkpoint::claim::{TASK_ORDER, claimable};
 use crate::checkpoint::contract::CheckpointError;
-use crate::checkpoint::sql::{fill, phase, text};
+use crate::checkpoint::phase_sql::{TABLE_EXECUTING, TASK_CANCELLED, TASK_CLAIMED, TASK_PENDING};
+use crate::checkpoint::sql::{fill, text};
 use crate::checkpoint::worker_contract::ClaimRequest;
 use crate::domain::limits::{Activity, RateLimit, Scope, admit, full};
-use crate::domain::phase::{TablePhase, TaskPhase};
 use crate::domain::task::TaskKind;
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
 use crate::snowflake::Row;
@@ -152,10 +152,10 @@ impl Limiter {
                 ("s", self.s()),
                 ("is_set", IS_SET),
                 ("any_set", &self.any_set()),
-                ("claimed", &phase(TaskPhase::Claimed)),
-                ("cancelled", &phase(TaskPhase::Cancelled)),
-                ("pending", &phase(TaskPhase::Pending)),
-                ("executing", &phase(TablePhase::Executing)),
+                ("claimed", &TASK_CLAIMED.to_string()),
+                ("cancelled", &TASK_CANCELLED.to_string()),
+                ("pending", &TASK_PENDING.to_string()),
+                ("executing", &TABLE_EXECUTING.to_string()),
                 ("abandoned", &ABANDONED.as_secs().to_string()),
             ],
         );
