@@ -6,7 +6,7 @@
 //! [`checkpoint`] (the hybrid tables). What comes in kinds has a folder per kind: routes out of a source in [`extract`],
 //! places of files in [`stage`], target tables in [`target`]. [`actors`] decide and delegate. [`app`] has what commands do, [`roles`]
 //! put the processes together.
-//! [`failpoint`] names each step that changes something outside.
+//! [`failpoint`] names each step that changes something outside; [`retry`](mod@retry) is the one loop of attempts.
 
 #[cfg(test)]
 mod arrows_tests;
@@ -24,6 +24,7 @@ pub mod failpoint;
 pub mod file;
 pub mod plan;
 pub mod platform;
+pub mod retry;
 pub mod roles;
 pub mod snowflake;
 pub mod source;

@@ -4,14 +4,15 @@
 //! under way at a time: with Snowflake's latency that alone groups what many partitions do at once. Workflows do not wait
 //! for each other: a batch may meet rows that a load holds for long.
 
-use super::{Reply, effects};
+use super::Reply;
+use super::effects::{self, flush_after, singly};
 use crate::checkpoint::{
     Applied, CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange,
 };
 use crate::domain::WorkflowId;
-use crate::domain::retry::RetryPolicy;
+use crate::domain::group_commit::GroupCommit;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,16 +21,7 @@ const LINGER: Duration = Duration::from_millis(30);
 /// Changes in one batch at most; more wait for the next.
 const MAX_BATCH: usize = 1_000;
 
-/// What became of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// The checkpoint holds it.
-    Applied,
-    /// The state was another: reload.
-    Stale,
-    /// The workflow has another owner.
-    Fenced,
-}
+pub use crate::domain::phase::Written;
 
 /// A change, whose it is, and who wants to know.
 pub struct Change {
@@ -66,8 +58,8 @@ pub struct CheckpointWriter;
 /// Its state.
 pub struct CheckpointWriterState {
     checkpoint: Arc<dyn OrchestratorCheckpoint>,
-    /// Workflows with open changes.
-    lanes: HashMap<WorkflowId, Lane>,
+    /// By workflow.
+    changes: GroupCommit<WorkflowId, Numbered>,
     /// The next change's number.
     next_no: u64,
     /// Answered when no change with a smaller number is open.
@@ -78,16 +70,6 @@ struct Barrier {
     no: u64,
     workflow: Option<WorkflowId>,
     reply: Reply<()>,
-}
-
-/// The changes of one workflow.
-#[derive(Default)]
-struct Lane {
-    waiting: Vec<Numbered>,
-    flush_due: bool,
-    in_flight: bool,
-    /// Batches in a row that could not be written.
-    failures: u32,
 }
 
 impl Actor for CheckpointWriter {
@@ -102,7 +84,7 @@ impl Actor for CheckpointWriter {
     ) -> Result<Self::State, ActorProcessingErr> {
         Ok(CheckpointWriterState {
             checkpoint,
-            lanes: HashMap::new(),
+            changes: GroupCommit::new(LINGER, MAX_BATCH),
             next_no: 0,
             barriers: Vec::new(),
         })
@@ -118,9 +100,8 @@ impl Actor for CheckpointWriter {
             CheckpointWriterMsg::Write(change) => {
                 let (no, id) = (state.next_no, change.owned.id);
                 state.next_no += 1;
-                let lane = state.lanes.entry(id).or_default();
-                lane.waiting.push(Numbered { no, change });
-                lane.arm(&myself, id, LINGER);
+                let due = state.changes.push(id, Numbered { no, change });
+                flush_after(&myself, due, move || CheckpointWriterMsg::Flush(id));
             }
             CheckpointWriterMsg::Barrier(workflow, reply) => {
                 state.barriers.push(Barrier {
@@ -130,84 +111,37 @@ impl Actor for CheckpointWriter {
                 });
                 state.open_barriers();
             }
-            CheckpointWriterMsg::Flush(id) => state.flush(&myself, id),
-            CheckpointWriterMsg::Flushed(id, again) => state.flushed(&myself, id, again),
+            CheckpointWriterMsg::Flush(id) => {
+                if let Some(batch) = state.changes.flush(id) {
+                    let checkpoint = state.checkpoint.clone();
+                    effects::run(&myself, async move {
+                        CheckpointWriterMsg::Flushed(
+                            id,
+                            write_batch(checkpoint.as_ref(), batch).await,
+                        )
+                    });
+                }
+            }
+            CheckpointWriterMsg::Flushed(id, again) => {
+                let due = state.changes.flushed(id, again, rand::random());
+                flush_after(&myself, due, move || CheckpointWriterMsg::Flush(id));
+                state.open_barriers();
+            }
         }
         Ok(())
-    }
-}
-
-impl Lane {
-    fn arm(&mut self, myself: &ActorRef<CheckpointWriterMsg>, id: WorkflowId, after: Duration) {
-        if !self.flush_due && !self.in_flight {
-            self.flush_due = true;
-            myself.send_after(after, move || CheckpointWriterMsg::Flush(id));
-        }
-    }
-
-    /// Whether a change that came before this number may be open.
-    fn is_behind(&self, no: u64) -> bool {
-        self.in_flight || self.waiting.iter().any(|change| change.no < no)
     }
 }
 
 impl CheckpointWriterState {
     fn open_barriers(&mut self) {
         for barrier in std::mem::take(&mut self.barriers) {
-            let mut lanes = self.lanes.iter();
-            let waits = match barrier.workflow {
-                Some(id) => (self.lanes.get(&id)).is_some_and(|lane| lane.is_behind(barrier.no)),
-                None => lanes.any(|(_, lane)| lane.is_behind(barrier.no)),
-            };
-            if waits {
+            let came_before = |change: &Numbered| change.no < barrier.no;
+            if self.changes.is_open(barrier.workflow, came_before) {
                 self.barriers.push(barrier);
             } else {
                 (barrier.reply)(());
             }
         }
-    }
-
-    fn flush(&mut self, myself: &ActorRef<CheckpointWriterMsg>, id: WorkflowId) {
-        let Some(lane) = self.lanes.get_mut(&id) else {
-            return;
-        };
-        lane.flush_due = false;
-        if lane.in_flight || lane.waiting.is_empty() {
-            return;
-        }
-        let rest = lane.waiting.split_off(lane.waiting.len().min(MAX_BATCH));
-        let batch = std::mem::replace(&mut lane.waiting, rest);
-        lane.in_flight = true;
-        let checkpoint = self.checkpoint.clone();
-        effects::run(myself, async move {
-            CheckpointWriterMsg::Flushed(id, write_batch(checkpoint.as_ref(), batch).await)
-        });
-    }
-
-    fn flushed(
-        &mut self,
-        myself: &ActorRef<CheckpointWriterMsg>,
-        id: WorkflowId,
-        mut again: Vec<Numbered>,
-    ) {
-        if let Some(lane) = self.lanes.get_mut(&id) {
-            lane.in_flight = false;
-            let pause = if again.is_empty() {
-                lane.failures = 0;
-                LINGER
-            } else {
-                lane.failures = lane.failures.saturating_add(1);
-                RetryPolicy::UNTIL_ANSWERED.pause(lane.failures, rand::random())
-            };
-            again.append(&mut lane.waiting);
-            lane.waiting = again;
-            if lane.waiting.is_empty() {
-                self.lanes.remove(&id);
-            } else {
-                lane.arm(myself, id, pause);
-            }
-        }
-        self.open_barriers();
     }
 }
 
@@ -264,37 +198,34 @@ async fn write_batch(
             }
             Err(error) => {
                 tracing::error!(workflow = %owned.name, %error, changes = changes.len(), "state changes were refused; writing them one by one");
-                again.extend(write_singly(checkpoint, &owned, changes).await);
+                again.extend(singly(changes, |change| write_alone(checkpoint, change)).await);
             }
         }
     }
     again
 }
 
-/// Writes changes one by one, so that one which is refused does not hold up the others. Who asked for the refused one
-/// is told to reload, and gives up in the end.
-async fn write_singly(
+/// Writes a change that was refused together with others, so that one which is refused does not hold up the others. Who asked
+/// for the refused one is told to reload, and gives up in the end. Answers the change when it is to be tried again.
+async fn write_alone(
     checkpoint: &dyn OrchestratorCheckpoint,
-    owned: &OwnedWorkflow,
-    changes: Vec<Numbered>,
-) -> Vec<Numbered> {
-    let mut again = Vec::new();
-    for change in changes {
-        match checkpoint
-            .apply(owned, std::slice::from_ref(&change.change.change))
-            .await
-        {
-            Ok(outcomes) if outcomes.first() == Some(&Applied::Yes) => {
-                (change.change.reply)(Written::Applied)
-            }
-            Ok(_) => (change.change.reply)(Written::Stale),
-            Err(CheckpointError::Fenced(_)) => (change.change.reply)(Written::Fenced),
-            Err(error) if error.is_retryable() => again.push(change),
-            Err(error) => {
-                tracing::error!(workflow = %owned.name, %error, "a state change was refused");
-                (change.change.reply)(Written::Stale);
-            }
+    change: Numbered,
+) -> Option<Numbered> {
+    let Change {
+        owned,
+        change: what,
+        ..
+    } = &change.change;
+    let written = match checkpoint.apply(owned, std::slice::from_ref(what)).await {
+        Ok(outcomes) if outcomes.first() == Some(&Applied::Yes) => Written::Applied,
+        Ok(_) => Written::Stale,
+        Err(CheckpointError::Fenced(_)) => Written::Fenced,
+        Err(error) if error.is_retryable() => return Some(change),
+        Err(error) => {
+            tracing::error!(workflow = %owned.name, %error, "a state change was refused");
+            Written::Stale
         }
-    }
-    again
+    };
+    (change.change.reply)(written);
+    None
 }

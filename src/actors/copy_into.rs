@@ -11,7 +11,7 @@ use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow};
 use crate::domain::idle::IdlePolicy;
 use crate::domain::load_queue::{Command, Ended, Event, Item, LoadQueue, Pause};
 use crate::domain::phase::PartitionPhase;
-use crate::domain::retry::RetryPolicy;
+use crate::domain::retry::{Failure, RetryPolicy};
 use crate::domain::table_plan::TablePlan;
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
@@ -160,14 +160,18 @@ impl CopyIntoState {
                 tracing::warn!(%workflow, %table, reason, "the load is held back");
                 Ended::HeldBack
             }
-            LoadOutcome::TryAgain(ref reason) | LoadOutcome::AskCheckpoint(ref reason) => {
-                tracing::warn!(%workflow, %table, reason, "load failed or is in doubt; asking the checkpoint");
-                Ended::Failed {
-                    reason: reason.clone(),
-                    in_doubt: matches!(outcome, LoadOutcome::AskCheckpoint(_)),
-                }
-            }
+            LoadOutcome::TryAgain(reason) => self.failed(reason, Failure::Passing),
+            LoadOutcome::AskCheckpoint(reason) => self.failed(reason, Failure::InDoubt),
         }
+    }
+
+    fn failed(&self, reason: String, failure: Failure) -> Ended {
+        let (workflow, table) = (
+            &self.arguments.owned.name,
+            &self.arguments.plan.extract.source,
+        );
+        tracing::warn!(%workflow, %table, reason, "load failed or is in doubt; asking the checkpoint");
+        Ended::Failed { reason, failure }
     }
 
     fn carry_out(&self, myself: &ActorRef<CopyIntoMsg>, command: Command<LoadRequest>) {
@@ -185,8 +189,8 @@ impl CopyIntoState {
             Command::Settle {
                 reason,
                 failures,
-                in_doubt,
-            } => self.settle(myself, reason, failures, in_doubt),
+                failure,
+            } => self.settle(myself, reason, failures, failure),
             Command::Tell(request, loaded) => (request.reply)(loaded),
         }
     }
@@ -227,7 +231,7 @@ impl CopyIntoState {
         myself: &ActorRef<CopyIntoMsg>,
         reason: String,
         failures: u32,
-        in_doubt: bool,
+        failure: Failure,
     ) {
         // Also when this was the last try: what it did is to be known.
         let pause = RetryPolicy::LOAD.pause(failures, rand::random());
@@ -237,8 +241,8 @@ impl CopyIntoState {
         let asker = myself.get_cell();
         effects::run(myself, async move {
             // Not in doubt: its transaction may still hold the table's row.
-            if !in_doubt {
-                let told = checkpoint.load_waits(&owned, table_no, failures, pause, &reason);
+            if failure != Failure::InDoubt {
+                let told = checkpoint.record_load_retry(&owned, table_no, failures, pause, &reason);
                 if let Err(error) = told.await {
                     tracing::debug!(%error, "it could not be written that a load waits");
                 }

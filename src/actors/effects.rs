@@ -2,7 +2,8 @@
 
 use super::supervision::is_running;
 use crate::checkpoint::CheckpointError;
-use crate::domain::retry::RetryPolicy;
+use crate::domain::retry::{Failure, RetryPolicy};
+use crate::retry::retry;
 use ractor::{ActorCell, ActorRef, Message};
 use std::future::Future;
 use std::time::Duration;
@@ -33,6 +34,29 @@ pub(super) fn run<M: Message>(
         guard.0 = None;
         let _ = actor.cast(message);
     });
+}
+
+/// Sends the flush that a group commit wants to come, if it wants one.
+pub(super) fn flush_after<M: Message>(
+    myself: &ActorRef<M>,
+    due: Option<Duration>,
+    flush: impl FnOnce() -> M + Send + 'static,
+) {
+    if let Some(pause) = due {
+        myself.send_after(pause, flush);
+    }
+}
+
+/// Writes what was refused together one by one; `write` answers what is to be tried again.
+pub(super) async fn singly<T, F>(batch: Vec<T>, mut write: impl FnMut(T) -> F) -> Vec<T>
+where
+    F: Future<Output = Option<T>>,
+{
+    let mut again = Vec::new();
+    for item in batch {
+        again.extend(write(item).await);
+    }
+    again
 }
 
 /// The timer of whoever holds leases: it comes when the one that ends first does, whatever hangs.
@@ -89,25 +113,21 @@ pub(super) async fn answer_within<T>(
 pub(super) async fn ask_patiently<T, F, A>(
     asker: &ActorCell,
     what: &str,
-    mut ask: F,
+    ask: F,
 ) -> Result<T, CheckpointError>
 where
     F: FnMut() -> A,
     A: Future<Output = Result<T, CheckpointError>>,
 {
-    let mut failures: u32 = 0;
-    loop {
-        let error = match ask().await {
-            Err(error) if is_running(asker) => error,
-            answer => return answer,
-        };
-        failures = failures.saturating_add(1);
-        let policy = RetryPolicy::UNTIL_ANSWERED;
-        let decision = policy.decide(error.failure(), failures, rand::random());
-        let Some(pause) = decision.pause() else {
-            return Err(error);
-        };
+    let failure = |error: &CheckpointError| {
+        if is_running(asker) {
+            error.failure()
+        } else {
+            Failure::Final
+        }
+    };
+    retry(RetryPolicy::UNTIL_ANSWERED, ask, failure, |error, _| {
         tracing::warn!(%error, what, "the checkpoint could not be asked; asking again");
-        tokio::time::sleep(pause).await;
-    }
+    })
+    .await
 }

@@ -4,7 +4,7 @@
 use super::effects::{self, Expiry, answer_within};
 use crate::checkpoint::{LeaseRenewal, WorkerCheckpoint, WorkerInfo};
 use crate::domain::ClaimToken;
-use crate::domain::lease::{relied_on, renewed_again};
+use crate::domain::lease::{renewal_retry_after, trusted_for};
 use crate::domain::progress::TaskProgress;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::HashMap;
@@ -116,7 +116,7 @@ impl Actor for LeaseKeeper {
                 let held = Held {
                     progress,
                     span,
-                    until: asked_at + relied_on(state.arguments.lease),
+                    until: asked_at + trusted_for(state.arguments.lease),
                     ending: None,
                 };
                 state.held.insert(claim, held);
@@ -146,7 +146,7 @@ impl Actor for LeaseKeeper {
                 let interval = state.arguments.interval;
                 let pause = match &answer {
                     Some(_) => interval,
-                    None => renewed_again(interval),
+                    None => renewal_retry_after(interval),
                 };
                 state.settle(&asked, answer);
                 myself.send_after(pause, || LeaseKeeperMsg::Renew);
@@ -246,7 +246,7 @@ impl LeaseKeeperState {
             return;
         };
         // Counted from the question, not from the answer: the server's clock started no later.
-        let until = self.asked_at + relied_on(self.arguments.lease);
+        let until = self.asked_at + trusted_for(self.arguments.lease);
         for claim in asked {
             if !lost.contains(&claim.0) {
                 if let Some(held) = self.held.get_mut(claim) {

@@ -1,11 +1,15 @@
-//! LeaseReaper: returns tasks whose worker went silent to the queue.
+//! LeaseReaper: returns tasks whose worker went silent to the queue, and permits of loads that could not return their own.
 
 use super::effects;
 use crate::checkpoint::OrchestratorCheckpoint;
 use crate::domain::WorkflowId;
+use crate::domain::retry::RetryPolicy;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Pause between two looks for permits to return; a look without any asks nobody.
+const PERMITS_POLL: Duration = Duration::from_secs(1);
 
 /// Messages.
 pub enum LeaseReaperMsg {
@@ -15,6 +19,10 @@ pub enum LeaseReaperMsg {
     Reap,
     /// The look is over.
     Reaped,
+    /// Return permits that are left over.
+    ReturnPermits,
+    /// So many are left.
+    PermitsReturned(usize),
 }
 
 /// The actor.
@@ -34,6 +42,8 @@ pub struct LeaseReaperArguments {
 pub struct LeaseReaperState {
     arguments: LeaseReaperArguments,
     driving: Vec<WorkflowId>,
+    /// Times in a row that permits were left.
+    failures: u32,
 }
 
 impl Actor for LeaseReaper {
@@ -47,9 +57,11 @@ impl Actor for LeaseReaper {
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.send_after(arguments.interval, || LeaseReaperMsg::Reap);
+        myself.send_after(PERMITS_POLL, || LeaseReaperMsg::ReturnPermits);
         Ok(LeaseReaperState {
             arguments,
             driving: Vec::new(),
+            failures: 0,
         })
     }
 
@@ -84,6 +96,22 @@ impl Actor for LeaseReaper {
             }
             LeaseReaperMsg::Reaped => {
                 myself.send_after(state.arguments.interval, || LeaseReaperMsg::Reap);
+            }
+            LeaseReaperMsg::ReturnPermits => {
+                let checkpoint = state.arguments.checkpoint.clone();
+                effects::run(&myself, async move {
+                    LeaseReaperMsg::PermitsReturned(checkpoint.return_permits().await)
+                });
+            }
+            LeaseReaperMsg::PermitsReturned(left) => {
+                let pause = if left == 0 {
+                    state.failures = 0;
+                    PERMITS_POLL
+                } else {
+                    state.failures = state.failures.saturating_add(1);
+                    RetryPolicy::UNTIL_ANSWERED.pause(state.failures, rand::random())
+                };
+                myself.send_after(pause, || LeaseReaperMsg::ReturnPermits);
             }
         }
         Ok(())

@@ -11,11 +11,15 @@ mod supervision;
 
 pub mod checkpoint_writer;
 pub mod copy_into;
+mod driven_workflows;
+mod handover;
+mod lease_effects;
 pub mod lease_reaper;
 pub mod orchestrator_supervisor;
 pub mod partition;
 pub mod remote_extractor_pool;
 pub mod services;
+mod table_effects;
 pub mod table_gates;
 pub mod table_planner;
 pub mod workflow;
@@ -24,6 +28,7 @@ pub mod workflow_reader;
 
 pub mod extractor;
 pub mod lease_keeper;
+mod task_claim;
 pub mod task_end_writer;
 pub mod task_puller;
 pub mod worker_supervisor;

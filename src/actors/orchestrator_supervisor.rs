@@ -101,7 +101,7 @@ impl Actor for OrchestratorSupervisor {
                     let _ = pool.cast(RemoteExtractorPoolMsg::PollEvery(poll));
                 }
                 if let Some(dispatcher) = &state.dispatcher {
-                    let _ = dispatcher.cast(WorkflowDispatcherMsg::LookEvery(poll));
+                    let _ = dispatcher.cast(WorkflowDispatcherMsg::PollEvery(poll));
                 }
             }
             OrchestratorSupervisorMsg::Drain => {

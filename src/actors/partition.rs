@@ -1,5 +1,5 @@
-//! PartitionActor: leads one partition from its range to its rows in the target. Its state is the partition's phase in
-//! the checkpoint; when anything is not as it thought, it fails, and is rebuilt from there.
+//! PartitionActor: leads one partition from its range to its rows in the target. What follows from what is decided by its
+//! [`PartitionLife`]; when anything is not as that expects, the actor fails, and is rebuilt from the checkpoint.
 
 use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written};
 use super::copy_into::{CopyIntoMsg, LoadRequest, Loaded};
@@ -9,30 +9,21 @@ use super::{Reply, reply_to};
 use crate::checkpoint::{
     EndedTask, LoadUnit, NewTask, OwnedWorkflow, PartitionKey, PartitionState, StateChange,
 };
-use crate::domain::phase::PartitionPhase;
+use crate::domain::partition_life::{Command, Event, PartitionLife};
 use crate::domain::table::{Content, TableRef};
 use crate::domain::task::{Manifest, TaskKind};
 use crate::domain::{Attempt, TableNo};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 
-/// How a partition ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PartitionEnd {
-    /// Its rows are in the target.
-    Loaded,
-    /// It was given up, and the checkpoint says why; or an operator has cancelled it.
-    Failed,
-    /// Somebody else drives the workflow.
-    Fenced,
-}
+pub use crate::domain::partition_life::PartitionEnd;
 
 /// Messages.
 pub enum PartitionMsg {
     /// The extraction task ended.
     Ended(EndedTask),
     /// Staged was written (or not).
-    StagedWritten(Written, Attempt, Manifest),
+    StagedWritten(Written),
     /// The load ended.
     Loaded(Loaded),
     /// Failed was written (or not).
@@ -65,6 +56,7 @@ pub struct PartitionArguments {
 /// Its state.
 pub struct PartitionActorState {
     arguments: PartitionArguments,
+    life: PartitionLife,
     /// The last attempt that ended.
     attempt: Option<Attempt>,
     ended: Option<Reply<PartitionEnd>>,
@@ -81,33 +73,16 @@ impl Actor for PartitionActor {
         mut arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         let ended = std::mem::replace(&mut arguments.ended, Box::new(|_| {}));
+        let partition = &arguments.partition;
+        let staged = partition.attempt.zip(partition.manifest.clone());
+        let (life, first) = PartitionLife::begin(partition.phase, staged);
         let mut state = PartitionActorState {
-            attempt: arguments.partition.attempt,
+            attempt: partition.attempt,
             arguments,
+            life,
             ended: Some(ended),
         };
-        let partition = &state.arguments.partition;
-        match (
-            partition.phase,
-            partition.attempt,
-            partition.manifest.clone(),
-        ) {
-            (PartitionPhase::Pending, _, _) => state.submit(&myself),
-            (PartitionPhase::Staged, Some(attempt), Some(manifest)) => {
-                state.load(&myself, attempt, manifest)
-            }
-            (PartitionPhase::Staged, _, _) => {
-                return Err(
-                    "the checkpoint has a staged partition without attempt or manifest".into(),
-                );
-            }
-            (PartitionPhase::Loaded | PartitionPhase::Unchanged, _, _) => {
-                state.end(&myself, PartitionEnd::Loaded)
-            }
-            (PartitionPhase::Failed | PartitionPhase::Cancelled, _, _) => {
-                state.end(&myself, PartitionEnd::Failed)
-            }
-        }
+        state.carry_out(&myself, first)?;
         Ok(state)
     }
 
@@ -117,57 +92,60 @@ impl Actor for PartitionActor {
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        match message {
+        let event = match message {
             PartitionMsg::Ended(task) => {
                 state.attempt = Some(task.attempt);
-                match task.result {
-                    Ok(json) => {
-                        let manifest: Manifest = serde_json::from_str(&json).map_err(|e| {
-                            format!(
-                                "task {} has a result that is no manifest: {e}",
-                                task.task_id
-                            )
-                        })?;
-                        let change = StateChange::PartitionStaged {
-                            key: state.key(),
-                            attempt: task.attempt,
-                            manifest: manifest.clone(),
-                        };
-                        state.write(
-                            change,
-                            reply_to(&myself, move |written| {
-                                PartitionMsg::StagedWritten(written, task.attempt, manifest)
-                            }),
-                        )?;
-                    }
-                    Err(error) => state.fail(&myself, error)?,
-                }
+                let staged = match task.result {
+                    Ok(json) => Ok(serde_json::from_str::<Manifest>(&json).map_err(|e| {
+                        format!(
+                            "task {} has a result that is no manifest: {e}",
+                            task.task_id
+                        )
+                    })?),
+                    Err(error) => Err(error),
+                };
+                Event::Extracted(task.attempt, staged)
             }
-            PartitionMsg::StagedWritten(Written::Applied, attempt, manifest) => {
-                state.load(&myself, attempt, manifest)
-            }
-            PartitionMsg::Loaded(Loaded::Committed) => state.end(&myself, PartitionEnd::Loaded),
-            PartitionMsg::Loaded(Loaded::Rejected(error)) => state.fail(&myself, error)?,
-            PartitionMsg::FailedWritten(Written::Applied) => {
-                state.end(&myself, PartitionEnd::Failed)
-            }
-            PartitionMsg::StagedWritten(Written::Fenced, ..)
-            | PartitionMsg::FailedWritten(Written::Fenced) => {
-                state.end(&myself, PartitionEnd::Fenced)
-            }
-            PartitionMsg::StagedWritten(Written::Stale, ..)
-            | PartitionMsg::FailedWritten(Written::Stale)
-            | PartitionMsg::Loaded(Loaded::Stale) => {
-                return Err(
-                    "the partition's phase in the checkpoint is not the expected one".into(),
-                );
-            }
+            PartitionMsg::StagedWritten(written) => Event::StagedWritten(written),
+            PartitionMsg::Loaded(loaded) => Event::Loaded(loaded),
+            PartitionMsg::FailedWritten(written) => Event::FailedWritten(written),
+        };
+        match state.life.step(event) {
+            Some(command) => state.carry_out(&myself, command),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
 impl PartitionActorState {
+    fn carry_out(
+        &mut self,
+        myself: &ActorRef<PartitionMsg>,
+        command: Command,
+    ) -> Result<(), ActorProcessingErr> {
+        match command {
+            Command::Extract => self.submit(myself),
+            Command::WriteStaged(attempt, manifest) => {
+                let change = StateChange::PartitionStaged {
+                    key: self.key(),
+                    attempt,
+                    manifest,
+                };
+                self.write(change, reply_to(myself, PartitionMsg::StagedWritten))?;
+            }
+            Command::Load(attempt, manifest) => self.load(myself, attempt, manifest),
+            Command::WriteFailed(error) => self.fail(myself, error)?,
+            Command::End(end) => {
+                if let Some(ended) = self.ended.take() {
+                    ended(end);
+                }
+                myself.stop(None);
+            }
+            Command::Rebuild(reason) => return Err(reason.into()),
+        }
+        Ok(())
+    }
+
     fn key(&self) -> PartitionKey {
         PartitionKey {
             table_no: self.arguments.table_no,
@@ -241,12 +219,5 @@ impl PartitionActorState {
             reply: reply_to(myself, PartitionMsg::Loaded),
         };
         let _ = self.arguments.copy_into.cast(CopyIntoMsg::Load(request));
-    }
-
-    fn end(&mut self, myself: &ActorRef<PartitionMsg>, end: PartitionEnd) {
-        if let Some(ended) = self.ended.take() {
-            ended(end);
-        }
-        myself.stop(None);
     }
 }

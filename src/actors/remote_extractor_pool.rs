@@ -1,14 +1,15 @@
 //! RemoteExtractorPool: the workers' extractor pools as the orchestrator sees them. Queues tasks in bulk, and watches
 //! them end with one question for all.
 
-use super::{Reply, effects};
+use super::Reply;
+use super::effects::{self, flush_after};
 use crate::checkpoint::{EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow};
+use crate::domain::group_commit::GroupCommit;
 use crate::domain::idle::IdlePolicy;
-use crate::domain::retry::RetryPolicy;
 use crate::domain::task::TaskKind;
 use crate::domain::{OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -35,6 +36,11 @@ pub struct TaskKey {
     pub partition_no: Option<PartitionNo>,
 }
 
+/// Whose tasks are queued together. By epoch too: under an older one nothing would be queued, and nobody told.
+pub type Lane = (WorkflowId, OwnerEpoch);
+/// A task to queue.
+pub type ToQueue = (Arc<OwnedWorkflow>, NewTask);
+
 /// A task to queue and to watch. Queueing one that is queued already only watches it.
 pub struct Submission {
     /// The workflow with the epoch that fences the task.
@@ -49,10 +55,10 @@ pub struct Submission {
 pub enum RemoteExtractorPoolMsg {
     /// Queue this and watch it.
     Submit(Submission),
-    /// The linger is over.
-    Queue,
+    /// The linger of this owner's tasks is over.
+    Queue(Lane),
     /// Queueing has ended: these could not be queued.
-    QueueAgain(Vec<(Arc<OwnedWorkflow>, NewTask)>),
+    QueueAgain(Lane, Vec<ToQueue>),
     /// Ask which tasks have ended.
     Poll,
     /// The answer; `None`: it could not be asked.
@@ -77,10 +83,7 @@ pub struct RemoteExtractorPoolArguments {
 /// Its state.
 pub struct RemoteExtractorPoolState {
     arguments: RemoteExtractorPoolArguments,
-    to_queue: Vec<(Arc<OwnedWorkflow>, NewTask)>,
-    queue_due: bool,
-    /// Times in a row that tasks could not be queued.
-    failures: u32,
+    to_queue: GroupCommit<Lane, ToQueue>,
     watched: HashMap<TaskKey, Watcher>,
     /// Ended tasks of the last answer that nobody waited for.
     unwatched: usize,
@@ -106,9 +109,7 @@ impl Actor for RemoteExtractorPool {
     ) -> Result<Self::State, ActorProcessingErr> {
         Ok(RemoteExtractorPoolState {
             arguments,
-            to_queue: Vec::new(),
-            queue_due: false,
-            failures: 0,
+            to_queue: GroupCommit::new(LINGER, usize::MAX),
             watched: HashMap::new(),
             unwatched: 0,
             polling: false,
@@ -124,29 +125,20 @@ impl Actor for RemoteExtractorPool {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             RemoteExtractorPoolMsg::Submit(submission) => {
-                state.submit(submission);
+                state.submit(&myself, submission);
                 state.moved = Instant::now();
-                state.arm_queue(&myself, LINGER);
                 state.arm_poll(&myself, BUSY_POLL);
             }
-            RemoteExtractorPoolMsg::Queue => {
-                state.queue_due = false;
-                state.queue(&myself);
-            }
-            RemoteExtractorPoolMsg::QueueAgain(tasks) => {
+            RemoteExtractorPoolMsg::Queue(lane) => state.queue(&myself, lane),
+            RemoteExtractorPoolMsg::QueueAgain(lane, tasks) => {
                 let watched = &state.watched;
-                let of_interest = |(owned, task): &(Arc<OwnedWorkflow>, NewTask)| {
+                let of_interest = |(owned, task): &ToQueue| {
                     let watcher = watched.get(&TaskKey::of(owned.id, task));
                     watcher.is_some_and(|watcher| watcher.epoch == owned.epoch)
                 };
-                state.to_queue.extend(tasks.into_iter().filter(of_interest));
-                state.failures = if state.to_queue.is_empty() {
-                    0
-                } else {
-                    state.failures.saturating_add(1)
-                };
-                let pause = RetryPolicy::UNTIL_ANSWERED.pause(state.failures, rand::random());
-                state.arm_queue(&myself, pause);
+                let again = tasks.into_iter().filter(of_interest).collect();
+                let due = state.to_queue.flushed(lane, again, rand::random());
+                flush_after(&myself, due, move || RemoteExtractorPoolMsg::Queue(lane));
             }
             RemoteExtractorPoolMsg::Poll => state.poll(&myself),
             RemoteExtractorPoolMsg::Ended(answer) => {
@@ -171,7 +163,7 @@ impl Actor for RemoteExtractorPool {
                     .retain(|key, watcher| key.workflow_id != id || watcher.epoch > epoch);
                 state
                     .to_queue
-                    .retain(|(owned, _)| owned.id != id || owned.epoch > epoch);
+                    .retain_lanes(|(other, other_epoch)| other != id || other_epoch > epoch);
             }
         }
         Ok(())
@@ -190,7 +182,7 @@ impl TaskKey {
 }
 
 impl RemoteExtractorPoolState {
-    fn submit(&mut self, submission: Submission) {
+    fn submit(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>, submission: Submission) {
         let key = TaskKey::of(submission.owned.id, &submission.task);
         let epoch = submission.owned.epoch;
         if self.watched.get(&key).is_some_and(|now| now.epoch > epoch) {
@@ -199,14 +191,10 @@ impl RemoteExtractorPoolState {
         }
         let ended = submission.ended;
         self.watched.insert(key, Watcher { epoch, ended });
-        self.to_queue.push((submission.owned, submission.task));
-    }
-
-    fn arm_queue(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>, after: Duration) {
-        if !self.queue_due && !self.to_queue.is_empty() {
-            self.queue_due = true;
-            myself.send_after(after, || RemoteExtractorPoolMsg::Queue);
-        }
+        let lane = (submission.owned.id, epoch);
+        let task = (submission.owned, submission.task);
+        let due = self.to_queue.push(lane, task);
+        flush_after(myself, due, move || RemoteExtractorPoolMsg::Queue(lane));
     }
 
     fn arm_poll(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>, after: Duration) {
@@ -216,28 +204,22 @@ impl RemoteExtractorPoolState {
         }
     }
 
-    fn queue(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>) {
-        // By epoch too: under an older one nothing would be queued, and nobody told.
-        let mut by_workflow: BTreeMap<_, (Arc<OwnedWorkflow>, Vec<NewTask>)> = BTreeMap::new();
-        for (owned, task) in self.to_queue.drain(..) {
-            by_workflow
-                .entry((owned.id, owned.epoch))
-                .or_insert_with(|| (owned, Vec::new()))
-                .1
-                .push(task);
-        }
-        for (owned, tasks) in by_workflow.into_values() {
-            let checkpoint = self.arguments.checkpoint.clone();
-            effects::run(myself, async move {
-                let Err(error) = checkpoint.enqueue(&owned, &tasks).await else {
-                    return RemoteExtractorPoolMsg::QueueAgain(Vec::new());
-                };
-                // A fenced enqueue ends here too: the dispatcher learns of the lost lease and sends Forget.
-                tracing::warn!(workflow = %owned.name, %error, tasks = tasks.len(), "tasks could not be queued; trying again");
-                let again = tasks.into_iter().map(|task| (owned.clone(), task));
-                RemoteExtractorPoolMsg::QueueAgain(again.collect())
-            });
-        }
+    fn queue(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>, lane: Lane) {
+        let Some(batch) = self.to_queue.flush(lane) else {
+            return;
+        };
+        let checkpoint = self.arguments.checkpoint.clone();
+        effects::run(myself, async move {
+            // All of one workflow and epoch.
+            let owned = batch[0].0.clone();
+            let tasks: Vec<NewTask> = batch.iter().map(|(_, task)| task.clone()).collect();
+            let Err(error) = checkpoint.enqueue(&owned, &tasks).await else {
+                return RemoteExtractorPoolMsg::QueueAgain(lane, Vec::new());
+            };
+            // A fenced enqueue ends here too: the dispatcher learns of the lost lease and sends Forget.
+            tracing::warn!(workflow = %owned.name, %error, tasks = tasks.len(), "tasks could not be queued; trying again");
+            RemoteExtractorPoolMsg::QueueAgain(lane, batch)
+        });
     }
 
     fn poll(&mut self, myself: &ActorRef<RemoteExtractorPoolMsg>) {

@@ -1,48 +1,33 @@
-//! TablePlannerActor: leads one table from its specification to its end: analysis, plan, and a window of partitions.
+//! TablePlannerActor: leads one table from its specification to its end: analysis, plan, and a window of partitions. What
+//! follows from what is decided by its [`TableLife`].
 
 use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written, settled_writes};
-use super::copy_into::{CopyIntoActor, CopyIntoArguments, CopyIntoMsg};
-use super::effects::{self, ask_patiently};
+use super::copy_into::{CopyIntoActor, CopyIntoMsg};
+use super::effects;
 use super::partition::{PartitionActor, PartitionArguments, PartitionEnd};
-use super::remote_extractor_pool::{RemoteExtractorPoolMsg, Submission};
+use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::services::WorkflowServices;
-use super::supervision::{ChildEnd, Restarts, child_end, is_running};
-use super::workflow_reader::Outliving;
+use super::supervision::{ChildEnd, Children, child_end};
+use super::table_effects::{TableEffects, explained, open};
+use super::workflow_reader::InFlightEffects;
 use super::{Reply, reply_to};
 use crate::checkpoint::{
-    Applied, CheckpointError, EndedTask, NewTask, OrchestratorCheckpoint, OwnedWorkflow,
-    PartitionKey, PartitionState, StateChange, TableState,
+    EndedTask, OwnedWorkflow, PartitionKey, PartitionState, StateChange, TableState,
 };
-use crate::domain::analysis::TableAnalysis;
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::restart::RestartPolicy;
-use crate::domain::retry::RetryPolicy;
-use crate::domain::table::Content;
+use crate::domain::table_life::{Command, Event, Problem, TableLife};
 use crate::domain::table_plan::TablePlan;
-use crate::domain::task::TaskKind;
-use crate::domain::{PartitionNo, TableNo, WorkflowId};
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use std::collections::{HashMap, HashSet, VecDeque};
+use crate::domain::{PartitionNo, TableNo};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::sync::Arc;
 
-/// A page of partitions is this many windows, and at least [`MIN_PAGE`] partitions.
-const PAGE_WINDOWS: usize = 4;
-/// A small window must not cost a statement for each partition.
-const MIN_PAGE: usize = 200;
-
-/// How a table ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableEnd {
-    /// All partitions are loaded.
-    Completed,
-    /// It failed, and the checkpoint says why; or an operator has cancelled it.
-    Failed,
-    /// Somebody else drives the workflow.
-    Fenced,
-}
+pub use crate::domain::table_life::TableEnd;
 
 /// Messages.
 pub enum TablePlannerMsg {
+    /// The table is planned already: go on with that.
+    Executing,
     /// The state that earlier runs left belongs to this workflow, or to the one of this name.
     Claimed(Option<String>),
     /// The analysis ended.
@@ -67,6 +52,8 @@ pub enum TablePlannerMsg {
     EndWritten(Written, TableEnd),
     /// A partition that was given up here was written as failed.
     GivenUp(PartitionNo, Written),
+    /// Somebody else drives the workflow.
+    Fenced,
 }
 
 /// The actor.
@@ -85,7 +72,7 @@ pub struct TablePlannerArguments {
     /// Runs tasks.
     pub pool: ActorRef<RemoteExtractorPoolMsg>,
     /// Shared while a plan is written, alone while the workflow or one of its tables is read to be rebuilt.
-    pub outliving: Arc<Outliving>,
+    pub in_flight: Arc<InFlightEffects>,
     /// Told when the table has ended.
     pub ended: Reply<TableEnd>,
 }
@@ -94,19 +81,14 @@ pub struct TablePlannerArguments {
 pub struct TablePlannerState {
     arguments: TablePlannerArguments,
     ended: Option<Reply<TableEnd>>,
+    life: TableLife<PartitionState>,
+    /// Names the state that the table's runs leave behind, if they leave any.
+    state_key: Option<String>,
+    /// Once it is written.
+    plan: Option<Arc<TablePlan>>,
     /// Once it is planned.
     copy_into: Option<ActorRef<CopyIntoMsg>>,
-    /// Loaded from the checkpoint, not started.
-    backlog: VecDeque<PartitionState>,
-    /// The next page starts here; `None`: all pages are read.
-    next_page: Option<PartitionNo>,
-    paging: bool,
-    in_flight: HashMap<ActorId, PartitionNo>,
-    restarting: usize,
-    /// Given up here, not yet written as failed.
-    giving_up: HashSet<PartitionNo>,
-    restarts: HashMap<PartitionNo, Restarts>,
-    counting: bool,
+    partitions: Children<PartitionNo>,
 }
 
 impl Actor for TablePlannerActor {
@@ -120,32 +102,33 @@ impl Actor for TablePlannerActor {
         mut arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         let ended = std::mem::replace(&mut arguments.ended, Box::new(|_| {}));
+        let (services, table) = (&arguments.services, &arguments.table);
+        let state_key = match table.phase {
+            TablePhase::Pending | TablePhase::Analyzing => {
+                services.planner.state_key(&arguments.owned, &table.spec)?
+            }
+            _ => None,
+        };
+        let plan = table.plan.clone().map(Arc::new);
+        let (life, first) = TableLife::begin(
+            table.phase,
+            plan.is_some(),
+            state_key.is_some(),
+            services.partition_window,
+        );
         let mut state = TablePlannerState {
             arguments,
             ended: Some(ended),
+            life,
+            state_key,
+            plan,
             copy_into: None,
-            backlog: VecDeque::new(),
-            next_page: Some(PartitionNo(0)),
-            paging: false,
-            in_flight: HashMap::new(),
-            restarting: 0,
-            giving_up: HashSet::new(),
-            restarts: HashMap::new(),
-            counting: false,
+            partitions: Children::new(RestartPolicy::WORK),
         };
-        match (
-            state.arguments.table.phase,
-            state.arguments.table.plan.clone(),
-        ) {
-            (TablePhase::Pending | TablePhase::Analyzing, _) => state.claim_or_submit(&myself)?,
-            (TablePhase::Executing, Some(plan)) => {
-                myself.cast(TablePlannerMsg::Planned(Arc::new(plan)))?;
-            }
-            (TablePhase::Executing, None) => {
-                return Err("the checkpoint has an executing table without its extraction".into());
-            }
-            (TablePhase::Completed, _) => state.end(&myself, TableEnd::Completed),
-            (TablePhase::Failed | TablePhase::Cancelled, _) => state.end(&myself, TableEnd::Failed),
+        match first {
+            // Children are started by an actor that runs.
+            Command::StartLoader => myself.cast(TablePlannerMsg::Executing)?,
+            first => state.carry_out(&myself, vec![first]).await?,
         }
         Ok(state)
     }
@@ -156,82 +139,47 @@ impl Actor for TablePlannerActor {
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        match message {
-            TablePlannerMsg::Claimed(None) => state.submit_analysis(&myself),
-            TablePlannerMsg::Claimed(Some(holder)) => {
-                let error = format!(
-                    "the workflow {holder} synchronizes the same source table into the same target and has not ended: let an orchestrator and its workers finish it (`snowhaul workflow status {holder}` tells how far it is) or cancel it, then let this table run again with `snowhaul workflow retry {}`",
-                    state.arguments.owned.name
-                );
-                state.write_end(&myself, TableEnd::Failed, Some(error));
+        let event = match message {
+            TablePlannerMsg::Executing => {
+                return state.carry_out(&myself, vec![Command::StartLoader]).await;
             }
-            TablePlannerMsg::Analyzed(task) => match task.result {
-                Ok(json) => state.plan(&myself, &json)?,
-                Err(error) => state.write_end(&myself, TableEnd::Failed, Some(error)),
-            },
+            TablePlannerMsg::Claimed(holder) => Event::StateClaimed(holder),
+            TablePlannerMsg::Analyzed(task) => Event::Analyzed(match task.result {
+                Ok(json) => Ok(serde_json::from_str(&json).map_err(|error| {
+                    format!("the analysis in the checkpoint does not read: {error}")
+                })?),
+                Err(error) => Err(error),
+            }),
             TablePlannerMsg::Planned(plan) => {
-                state.spawn_loader(&myself, plan).await?;
-                state.advance(&myself).await;
+                state.plan = Some(plan);
+                Event::Planned
             }
-            TablePlannerMsg::Impossible(error) => {
-                state.write_end(&myself, TableEnd::Failed, Some(error))
-            }
+            TablePlannerMsg::Impossible(error) => Event::Unplannable(error),
             TablePlannerMsg::Reload(reason) => return Err(reason.into()),
-            TablePlannerMsg::Page(partitions, last) => {
-                state.paging = false;
-                state.next_page = match partitions.last() {
-                    Some(partition) if !last => Some(PartitionNo(partition.partition_no.0 + 1)),
-                    _ => None,
-                };
-                state.backlog.extend(partitions);
-                state.advance(&myself).await;
+            TablePlannerMsg::Page(partitions, is_last) => {
+                Event::Page(partitions.into_iter().map(open).collect(), is_last)
             }
             TablePlannerMsg::PartitionEnded(_, PartitionEnd::Fenced)
             | TablePlannerMsg::EndWritten(Written::Fenced, _)
-            | TablePlannerMsg::GivenUp(_, Written::Fenced) => {
-                state.end(&myself, TableEnd::Fenced);
+            | TablePlannerMsg::GivenUp(_, Written::Fenced)
+            | TablePlannerMsg::Fenced => Event::Fenced,
+            TablePlannerMsg::PartitionEnded(no, PartitionEnd::Loaded | PartitionEnd::Failed) => {
+                state.partitions.ended(no);
+                Event::PartitionEnded(no)
             }
-            TablePlannerMsg::PartitionEnded(no, PartitionEnd::Loaded | PartitionEnd::Failed)
-            | TablePlannerMsg::GivenUp(no, _) => {
-                state.in_flight.retain(|_, other| *other != no);
-                state.giving_up.remove(&no);
-                state.restarts.remove(&no);
-                state.advance(&myself).await;
+            TablePlannerMsg::GivenUp(no, Written::Applied | Written::Stale) => {
+                state.partitions.ended(no);
+                Event::GivenUp(no)
             }
-            TablePlannerMsg::Restart(no) => state.reload(&myself, no),
-            TablePlannerMsg::Reloaded(no, answer) => state.reloaded(&myself, no, answer).await,
-            TablePlannerMsg::Counted(counts) => {
-                let count = |phase| {
-                    counts
-                        .iter()
-                        .filter(|(p, _)| *p == phase)
-                        .map(|(_, n)| n)
-                        .sum::<u64>()
-                };
-                if count(PartitionPhase::Pending) + count(PartitionPhase::Staged) > 0 {
-                    return Err("partitions were left over".into());
-                }
-                // A table that goes on has none; whatever it comes from, their rows are not in the target.
-                let cancelled = count(PartitionPhase::Cancelled);
-                let (end, error) = if cancelled > 0 {
-                    let error = format!(
-                        "{cancelled} of its partitions were cancelled before they were loaded; `snowhaul workflow retry {}` loads them",
-                        state.arguments.owned.name
-                    );
-                    (TableEnd::Failed, Some(error))
-                } else if count(PartitionPhase::Failed) > 0 {
-                    (TableEnd::Failed, None)
-                } else {
-                    (TableEnd::Completed, None)
-                };
-                state.write_end(&myself, end, error);
+            TablePlannerMsg::Restart(no) => Event::RestartDue(no),
+            TablePlannerMsg::Reloaded(no, answer) => {
+                Event::Reread(no, answer.map(|partition| partition.map(open)))
             }
-            TablePlannerMsg::EndWritten(Written::Applied, end) => state.end(&myself, end),
-            TablePlannerMsg::EndWritten(Written::Stale, _) => {
-                return Err("the table's phase in the checkpoint is not the expected one".into());
-            }
-        }
-        Ok(())
+            TablePlannerMsg::Counted(counts) => Event::Counted(counts),
+            TablePlannerMsg::EndWritten(Written::Applied, end) => Event::EndWritten(end),
+            TablePlannerMsg::EndWritten(Written::Stale, _) => Event::EndStale,
+        };
+        state.happened(&myself, event).await
     }
 
     async fn handle_supervisor_evt(
@@ -240,28 +188,22 @@ impl Actor for TablePlannerActor {
         event: SupervisionEvent,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(ChildEnd::Failed(id, reason)) = child_end(&event) else {
-            return Ok(());
-        };
-        if state.copy_into.as_ref().map(|loader| loader.get_id()) == Some(id) {
+        if let Some(ChildEnd::Failed(id, reason)) = child_end(&event)
+            && state.copy_into.as_ref().map(|loader| loader.get_id()) == Some(id)
+        {
             // The partitions that wait for it would wait for ever: the table starts again with a new one.
             return Err(format!("the loader of the table failed: {reason}").into());
         }
-        if let Some(no) = state.in_flight.remove(&id) {
-            let restarts = state
-                .restarts
-                .entry(no)
-                .or_insert_with(|| Restarts::new(RestartPolicy::WORK));
-            match restarts.failed() {
-                Some(delay) => {
-                    tracing::warn!(workflow = %state.arguments.owned.name, table = %state.arguments.table.spec.source, partition = no.0, reason, ?delay, "partition is rebuilt from the checkpoint");
-                    state.restarting += 1;
-                    myself.send_after(delay, move || TablePlannerMsg::Restart(no));
-                }
-                None => state.give_up(&myself, no, reason),
-            }
+        let Some(failure) = state.partitions.failed(&event) else {
+            return Ok(());
+        };
+        let (no, reason, delay) = (failure.key, failure.reason, failure.restart_after);
+        if let Some(delay) = delay {
+            tracing::warn!(workflow = %state.arguments.owned.name, table = %state.arguments.table.spec.source, partition = no.0, reason, ?delay, "partition is rebuilt from the checkpoint");
+            myself.send_after(delay, move || TablePlannerMsg::Restart(no));
         }
-        Ok(())
+        let failed = Event::PartitionFailed(no, reason, delay.is_some());
+        state.happened(&myself, failed).await
     }
 }
 
@@ -270,205 +212,112 @@ impl TablePlannerState {
         self.arguments.table.table_no
     }
 
-    /// What earlier runs left behind is read by the analysis, and moved on by the loads: nobody else may in between.
-    fn claim_or_submit(
-        &self,
-        myself: &ActorRef<TablePlannerMsg>,
-    ) -> Result<(), ActorProcessingErr> {
-        let owned = self.arguments.owned.clone();
-        let spec = self.arguments.table.spec.clone();
-        let Some(key) = self.arguments.services.planner.state_key(&owned, &spec)? else {
-            self.submit_analysis(myself);
-            return Ok(());
-        };
-        let (checkpoint, table_no) = (self.arguments.services.checkpoint.clone(), self.table_no());
-        let asker = myself.get_cell();
-        effects::run(myself, async move {
-            let tables = (&spec.source, &spec.target);
-            let claim = ask_patiently(&asker, "for the state of earlier runs", || {
-                checkpoint.claim_synchronization(&owned, table_no, &key, tables)
-            });
-            match claim.await {
-                Ok(holder) => TablePlannerMsg::Claimed(holder),
-                Err(CheckpointError::Fenced(_)) => {
-                    TablePlannerMsg::EndWritten(Written::Fenced, TableEnd::Fenced)
-                }
-                Err(error) => TablePlannerMsg::Reload(error.to_string()),
-            }
-        });
-        Ok(())
-    }
-
-    fn submit_analysis(&self, myself: &ActorRef<TablePlannerMsg>) {
-        let task = NewTask {
-            kind: TaskKind::Analyze,
-            table_no: self.table_no(),
-            partition: None,
-            priority: -1,
-        };
-        let submission = Submission {
+    fn effects(&self, myself: &ActorRef<TablePlannerMsg>) -> TableEffects {
+        TableEffects {
+            asker: myself.get_cell(),
             owned: self.arguments.owned.clone(),
-            task,
-            ended: reply_to(myself, TablePlannerMsg::Analyzed),
-        };
-        let _ = self
-            .arguments
-            .pool
-            .cast(RemoteExtractorPoolMsg::Submit(submission));
+            table_no: self.table_no(),
+            services: self.arguments.services.clone(),
+        }
     }
 
-    fn plan(
-        &self,
+    /// Carries out all that follows from an event.
+    async fn happened(
+        &mut self,
         myself: &ActorRef<TablePlannerMsg>,
-        json: &str,
+        event: Event<PartitionState>,
     ) -> Result<(), ActorProcessingErr> {
-        let analysis: TableAnalysis = serde_json::from_str(json)
-            .map_err(|e| format!("the analysis in the checkpoint does not read: {e}"))?;
-        let (owned, table_no, spec) = (
-            self.arguments.owned.clone(),
-            self.table_no(),
-            self.arguments.table.spec.clone(),
-        );
-        let (planner, checkpoint) = (
-            self.arguments.services.planner.clone(),
-            self.arguments.services.checkpoint.clone(),
-        );
-        let (asker, outliving) = (myself.get_cell(), self.arguments.outliving.clone());
-        effects::run(myself, async move {
-            let mut failures = 0;
-            let planned = loop {
-                let failure = match planner.plan(&owned, &spec, &analysis).await {
-                    Ok(planned) => break planned,
-                    Err(failure) => failure,
-                };
-                failures += 1;
-                let decision = RetryPolicy::PLAN.decide(failure.kind(), failures, rand::random());
-                let Some(pause) = decision.pause() else {
-                    return TablePlannerMsg::Impossible(failure.message);
-                };
-                tracing::warn!(workflow = %owned.name, table = %spec.source, reason = failure.message, ?pause, "the plan failed; making it again");
-                tokio::time::sleep(pause).await;
-                // An outage gives nothing up: the next try counts only when the checkpoint answers.
-                let answer = ask_patiently(&asker, "whether it answers", || {
-                    checkpoint.count_partitions(owned.id, table_no)
-                });
-                if let Err(error) = answer.await {
-                    return TablePlannerMsg::Reload(error.to_string());
+        let commands = self.life.step(event);
+        self.carry_out(myself, commands).await
+    }
+
+    async fn carry_out(
+        &mut self,
+        myself: &ActorRef<TablePlannerMsg>,
+        mut commands: Vec<Command<PartitionState>>,
+    ) -> Result<(), ActorProcessingErr> {
+        while !commands.is_empty() {
+            let mut more = Vec::new();
+            for command in commands {
+                if let Some(event) = self.carry_out_one(myself, command).await? {
+                    more.extend(self.life.step(event));
                 }
-            };
-            let _writing = outliving.whole.read().await;
-            if !is_running(&asker) {
-                // Whoever has read the table since then waits for its analysis, which the plan would take away.
-                return TablePlannerMsg::Reload("the table's actor is gone".to_owned());
             }
-            let written = ask_patiently(&asker, "to write a plan", || {
-                checkpoint.write_plan(&owned, table_no, &planned)
-            });
-            match written.await {
-                Ok(Applied::Yes) => TablePlannerMsg::Planned(Arc::new(planned.plan)),
-                Ok(Applied::No) => {
-                    TablePlannerMsg::Reload("the table was planned already".to_owned())
-                }
-                Err(CheckpointError::Fenced(_)) => {
-                    TablePlannerMsg::EndWritten(Written::Fenced, TableEnd::Fenced)
-                }
-                Err(error) => TablePlannerMsg::Reload(error.to_string()),
-            }
-        });
+            commands = more;
+        }
         Ok(())
+    }
+
+    /// Carries out one command, and answers what has happened by that at once.
+    async fn carry_out_one(
+        &mut self,
+        myself: &ActorRef<TablePlannerMsg>,
+        command: Command<PartitionState>,
+    ) -> Result<Option<Event<PartitionState>>, ActorProcessingErr> {
+        let effects = self.effects(myself);
+        let spec = &self.arguments.table.spec;
+        match command {
+            Command::ClaimState => {
+                let key = self.state_key.clone().unwrap_or_default();
+                effects::run(myself, effects.claim_state(spec.clone(), key));
+            }
+            Command::Analyze => {
+                let submission = effects.analysis(reply_to(myself, TablePlannerMsg::Analyzed));
+                let submit = RemoteExtractorPoolMsg::Submit(submission);
+                let _ = self.arguments.pool.cast(submit);
+            }
+            Command::Plan(analysis) => {
+                let in_flight = self.arguments.in_flight.clone();
+                effects::run(myself, effects.plan(spec.clone(), analysis, in_flight));
+            }
+            Command::StartLoader => {
+                self.spawn_loader(myself).await?;
+                return Ok(Some(Event::LoaderStarted));
+            }
+            Command::Start(partition) => return self.spawn(myself, partition.what).await,
+            Command::ReadPage(from, limit) => {
+                effects::run(myself, effects.read_page(from, limit));
+            }
+            Command::Reread(no) => {
+                let (writer, id) = (self.arguments.writer.clone(), self.arguments.owned.id);
+                effects::run(myself, async move {
+                    // After the changes that its actor may have sent.
+                    match settled_writes(&writer, Some(id)).await {
+                        Ok(()) => effects.reread(no).await,
+                        Err(gone) => TablePlannerMsg::Reload(gone.to_owned()),
+                    }
+                });
+            }
+            Command::GiveUp(no, reason) => self.give_up(myself, no, &reason),
+            Command::Count => effects::run(myself, effects.count()),
+            Command::WriteEnd(end, problem) => self.write_end(myself, end, problem),
+            Command::End(end) => {
+                if let Some(ended) = self.ended.take() {
+                    ended(end);
+                }
+                myself.stop(None);
+            }
+            Command::Rebuild(reason) => return Err(reason.into()),
+        }
+        Ok(None)
     }
 
     async fn spawn_loader(
         &mut self,
         myself: &ActorRef<TablePlannerMsg>,
-        plan: Arc<TablePlan>,
     ) -> Result<(), ActorProcessingErr> {
-        let services = &self.arguments.services;
-        let arguments = CopyIntoArguments {
-            owned: self.arguments.owned.clone(),
-            table_no: self.table_no(),
-            plan,
-            loader: services.loader.clone(),
-            checkpoint: services.checkpoint.clone(),
-            permits: services.load_permits.clone(),
-            gates: services.load_gates.clone(),
-        };
+        let plan = self.plan.clone().ok_or("the table has no plan")?;
+        let arguments = self.effects(myself).loader(plan);
         let loader = CopyIntoActor::spawn_linked(None, CopyIntoActor, arguments, myself.get_cell());
         self.copy_into = Some(loader.await?.0);
         Ok(())
     }
 
-    /// Partitions that are not ended: in flight, in a restart pause, or being given up.
-    fn at_work(&self) -> usize {
-        self.in_flight.len() + self.restarting + self.giving_up.len()
-    }
-
-    /// Fills the window, reads the next page when the backlog is short, and counts when nothing is left.
-    async fn advance(&mut self, myself: &ActorRef<TablePlannerMsg>) {
-        let window = self.arguments.services.partition_window.max(1);
-        while self.at_work() < window
-            && let Some(partition) = self.backlog.front()
-        {
-            // The keys tell what is gone from the source: they are read when no row is on its way any more, or a row that
-            // came in between would be taken for one that is gone.
-            if partition.slice.content == Content::Keys && self.at_work() > 0 {
-                break;
-            }
-            if let Some(partition) = self.backlog.pop_front() {
-                self.spawn(myself, partition).await;
-            }
-        }
-        if let Some(from) = self.next_page
-            && !self.paging
-            && self.backlog.len() < window
-        {
-            self.paging = true;
-            let (checkpoint, id, table_no) = self.source();
-            let limit = (window * PAGE_WINDOWS).max(MIN_PAGE);
-            let asker = myself.get_cell();
-            effects::run(myself, async move {
-                let open = [PartitionPhase::Pending, PartitionPhase::Staged];
-                let page = ask_patiently(&asker, "which partitions are open", || {
-                    checkpoint.load_partitions(id, table_no, &open, from, limit)
-                });
-                match page.await {
-                    Ok(page) => {
-                        let last = page.len() < limit;
-                        TablePlannerMsg::Page(page, last)
-                    }
-                    Err(error) => TablePlannerMsg::Reload(error.to_string()),
-                }
-            });
-        }
-        let idle = self.at_work() == 0 && self.backlog.is_empty();
-        if idle && self.next_page.is_none() && !self.paging && !self.counting {
-            self.counting = true;
-            let (checkpoint, id, table_no) = self.source();
-            let asker = myself.get_cell();
-            effects::run(myself, async move {
-                let counts = ask_patiently(&asker, "how the partitions ended", || {
-                    checkpoint.count_partitions(id, table_no)
-                });
-                match counts.await {
-                    Ok(counts) => TablePlannerMsg::Counted(counts),
-                    Err(error) => TablePlannerMsg::Reload(error.to_string()),
-                }
-            });
-        }
-    }
-
-    fn source(&self) -> (Arc<dyn OrchestratorCheckpoint>, WorkflowId, TableNo) {
-        (
-            self.arguments.services.checkpoint.clone(),
-            self.arguments.owned.id,
-            self.table_no(),
-        )
-    }
-
-    async fn spawn(&mut self, myself: &ActorRef<TablePlannerMsg>, partition: PartitionState) {
-        let Some(copy_into) = self.copy_into.clone() else {
-            return;
-        };
+    async fn spawn(
+        &mut self,
+        myself: &ActorRef<TablePlannerMsg>,
+        partition: PartitionState,
+    ) -> Result<Option<Event<PartitionState>>, ActorProcessingErr> {
         let no = partition.partition_no;
         let arguments = PartitionArguments {
             owned: self.arguments.owned.clone(),
@@ -477,57 +326,23 @@ impl TablePlannerState {
             partition,
             writer: self.arguments.writer.clone(),
             pool: self.arguments.pool.clone(),
-            copy_into,
+            copy_into: self.copy_into.clone().ok_or("the table has no loader")?,
             ended: reply_to(myself, move |end| TablePlannerMsg::PartitionEnded(no, end)),
         };
-        match PartitionActor::spawn_linked(None, PartitionActor, arguments, myself.get_cell()).await
-        {
+        let spawned =
+            PartitionActor::spawn_linked(None, PartitionActor, arguments, myself.get_cell());
+        Ok(match spawned.await {
             Ok((actor, _)) => {
-                self.in_flight.insert(actor.get_id(), no);
+                self.partitions.started(no, actor.get_cell());
+                None
             }
-            Err(error) => self.give_up(myself, no, error.to_string()),
-        }
-    }
-
-    /// Reads a partition whose actor failed, after the changes that the actor may have sent.
-    fn reload(&self, myself: &ActorRef<TablePlannerMsg>, no: PartitionNo) {
-        let (checkpoint, id, table_no) = self.source();
-        let (asker, writer) = (myself.get_cell(), self.arguments.writer.clone());
-        effects::run(myself, async move {
-            if let Err(gone) = settled_writes(&writer, Some(id)).await {
-                return TablePlannerMsg::Reload(gone.to_owned());
-            }
-            let answer = ask_patiently(&asker, "how far a partition is", || {
-                checkpoint.load_partitions(id, table_no, PartitionPhase::ALL, no, 1)
-            });
-            let answer = answer.await.map_err(|error| error.to_string());
-            TablePlannerMsg::Reloaded(
-                no,
-                answer.map(|rows| rows.into_iter().find(|row| row.partition_no == no)),
-            )
-        });
-    }
-
-    async fn reloaded(
-        &mut self,
-        myself: &ActorRef<TablePlannerMsg>,
-        no: PartitionNo,
-        answer: Result<Option<PartitionState>, String>,
-    ) {
-        self.restarting = self.restarting.saturating_sub(1);
-        match answer {
-            Ok(Some(partition)) => self.spawn(myself, partition).await,
-            Ok(None) => {
-                let reason = "the checkpoint has no such partition".to_owned();
-                self.give_up(myself, no, reason);
-            }
-            Err(reason) => self.give_up(myself, no, reason),
-        }
+            Err(error) => Some(Event::PartitionNotStarted(no, error.to_string())),
+        })
     }
 
     /// The failure of a partition's actor becomes the partition's.
-    fn give_up(&mut self, myself: &ActorRef<TablePlannerMsg>, no: PartitionNo, reason: String) {
-        self.giving_up.insert(no);
+    fn give_up(&mut self, myself: &ActorRef<TablePlannerMsg>, no: PartitionNo, reason: &str) {
+        self.partitions.give_up(no);
         let key = PartitionKey {
             table_no: self.table_no(),
             partition_no: no,
@@ -542,12 +357,16 @@ impl TablePlannerState {
         );
     }
 
-    fn write_end(&self, myself: &ActorRef<TablePlannerMsg>, end: TableEnd, error: Option<String>) {
-        let phase = if end == TableEnd::Completed {
-            TablePhase::Completed
-        } else {
-            TablePhase::Failed
+    fn write_end(
+        &self,
+        myself: &ActorRef<TablePlannerMsg>,
+        end: TableEnd,
+        problem: Option<Problem>,
+    ) {
+        let Some(phase) = end.phase() else {
+            return;
         };
+        let error = problem.map(|problem| explained(&problem, &self.arguments.owned.name));
         if let Some(error) = &error {
             tracing::error!(workflow = %self.arguments.owned.name, table = %self.arguments.table.spec.source, error, "table failed");
         }
@@ -574,12 +393,5 @@ impl TablePlannerState {
             .arguments
             .writer
             .cast(CheckpointWriterMsg::Write(change));
-    }
-
-    fn end(&mut self, myself: &ActorRef<TablePlannerMsg>, end: TableEnd) {
-        if let Some(ended) = self.ended.take() {
-            ended(end);
-        }
-        myself.stop(None);
     }
 }

@@ -1,32 +1,26 @@
-//! TaskPuller: claims as many tasks as there is room for, and settles each one's end.
+//! TaskPuller: claims as many tasks as there is room for, and settles each one's end. What follows from what is decided by its
+//! [`Claims`].
 
 use super::effects;
 use super::extractor::{ExtractorJob, ExtractorPool, JobEnd, JobGuard, dispatch, task_span};
 use super::lease_keeper::{Claim, LeaseKeeperMsg};
-use super::ports::TaskResult;
 use super::reply_to;
+use super::task_claim::{TableKey, claim, claim_of, outcome, table_key};
 use super::task_end_writer::TaskEndWriterMsg;
 use crate::checkpoint::{Applied, CheckpointError, ClaimRequest, TableWork, WorkerCheckpoint};
-use crate::domain::claim_ahead::{AHEAD, room};
-use crate::domain::idle::IdlePolicy;
+use crate::domain::claims::{Claims, Command, Event};
 use crate::domain::progress::TaskProgress;
-use crate::domain::retry::{RetryPolicy, TaskDecision, after_task};
-use crate::domain::task::{ClaimedTask, TaskEnd, TaskFailure, TaskOutcome};
-use crate::domain::{TableNo, WorkflowId};
+use crate::domain::retry::RetryPolicy;
+use crate::domain::task::{ClaimedTask, TaskEnd, TaskOutcome};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Pause between two claims while there is work.
-const BUSY_PAUSE: Duration = Duration::from_millis(200);
 /// Tables whose specification is remembered.
 const TABLE_CACHE: usize = 1_024;
-/// How long a drain waits for tasks to notice that they are cancelled, before they are given back over their heads.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
 
-type TableKey = (WorkflowId, TableNo, bool);
 type Tables = HashMap<TableKey, Arc<TableWork>>;
 
 /// Messages.
@@ -54,14 +48,7 @@ pub enum TaskPullerMsg {
     Tune(WorkerTuning),
 }
 
-/// What of a worker can change while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WorkerTuning {
-    /// Tasks at once.
-    pub capacity: usize,
-    /// Pauses between two claims while there is no work.
-    pub fetch: IdlePolicy,
-}
+pub use crate::domain::claims::WorkerTuning;
 
 /// The actor. It stops by itself when it is drained.
 pub struct TaskPuller;
@@ -89,28 +76,17 @@ struct Running {
     /// What its lines in the log carry.
     span: tracing::Span,
     progress: Arc<TaskProgress>,
-    claimed: Instant,
     started: Arc<OnceLock<Instant>>,
 }
 
 /// Its state.
 pub struct TaskPullerState {
     arguments: TaskPullerArguments,
-    /// Claimed and not ended in the pool.
+    claims: Claims<Claim, Instant>,
+    /// Claimed and not ended in the pool: what `claims` calls running.
     running: HashMap<Claim, Running>,
-    /// Ended in the pool, end not yet certain.
-    settling: usize,
     /// Of tables that are planned: these do not change any more. What an analysis starts from does.
     tables: Tables,
-    pulling: bool,
-    /// The number of the next pull: one that comes under another number is out of date.
-    next_pull: u64,
-    /// When it is due.
-    pull_due: Option<Instant>,
-    /// When there was work the last time.
-    worked: Instant,
-    draining: bool,
-    usual_duration: Duration,
 }
 
 impl Actor for TaskPuller {
@@ -123,20 +99,16 @@ impl Actor for TaskPuller {
         myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
+        let (claims, first) = Claims::begin(arguments.tuning, Instant::now());
         let mut state = TaskPullerState {
             arguments,
+            claims,
             running: HashMap::new(),
-            settling: 0,
             tables: HashMap::new(),
-            pulling: false,
-            next_pull: 0,
-            pull_due: None,
-            worked: Instant::now(),
-            draining: false,
-            // Nothing is known yet: nothing is claimed ahead.
-            usual_duration: AHEAD * 2,
         };
-        state.arm(&myself, Duration::ZERO);
+        first
+            .into_iter()
+            .for_each(|command| state.carry_out(&myself, command));
         Ok(state)
     }
 
@@ -147,64 +119,37 @@ impl Actor for TaskPuller {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            TaskPullerMsg::Pull(number) if number == state.next_pull => {
-                state.pull_due = None;
-                state.pull(&myself);
-            }
-            TaskPullerMsg::Pull(_) => {}
-            TaskPullerMsg::Tune(tuning) => {
-                state.arguments.tuning = tuning;
-                state.arm(&myself, Duration::ZERO);
-            }
+            TaskPullerMsg::Pull(number) => state.happened(&myself, Event::ClaimDue(number)),
+            TaskPullerMsg::Tune(tuning) => state.happened(&myself, Event::Tuned(tuning)),
             TaskPullerMsg::Pulled(answer, asked_at) => state.pulled(&myself, answer, asked_at),
-            TaskPullerMsg::Ended(task, end) => {
-                // Unknown when it was given back over its head.
-                if let Some(running) = state.running.remove(&claim_of(&task)) {
-                    if let Some(started) = running.started.get() {
-                        state.usual_duration = (state.usual_duration + started.elapsed()) / 2;
-                    }
-                    let outcome = state.outcome(&running, end);
-                    state.settle(&myself, running, outcome);
-                    state.worked = Instant::now();
-                    state.arm(&myself, BUSY_PAUSE);
-                }
-            }
+            TaskPullerMsg::Ended(task, end) => state.ended(&myself, &claim_of(&task), end),
             TaskPullerMsg::Settled(claim, span, applied) => {
                 let _ = state.arguments.leases.cast(LeaseKeeperMsg::Release(claim));
-                state.settling = state.settling.saturating_sub(1);
                 if applied == Applied::No {
                     tracing::warn!(
                         parent: &span,
                         "the claim was lost before its end: what was done for it does not count"
                     );
                 }
-                state.stop_if_drained(&myself);
+                state.happened(&myself, Event::Settled);
             }
             TaskPullerMsg::Drain(patience) => {
-                state.draining = true;
-                let waiting = state.running.values();
-                waiting
-                    .filter(|running| running.started.get().is_none())
-                    .for_each(|running| running.progress.cancel());
-                myself.send_after(patience, || TaskPullerMsg::CancelAll);
-                state.stop_if_drained(&myself);
+                let waiting = state.waiting();
+                state.happened(&myself, Event::Drain(waiting, patience));
             }
-            TaskPullerMsg::CancelAll => {
-                let running = state.running.values();
-                running.for_each(|running| running.progress.cancel());
-                myself.send_after(CANCEL_PATIENCE, || TaskPullerMsg::HandBackAll);
+            TaskPullerMsg::CancelAll => state.happened(&myself, Event::CancelDue),
+            TaskPullerMsg::GiveBackWaiting => {
+                let waiting = state.waiting();
+                state.happened(&myself, Event::AheadDue(waiting));
             }
-            TaskPullerMsg::GiveBackWaiting => state.give_back_waiting(&myself),
             TaskPullerMsg::HandBackAll => {
-                // Their claims end here, so whatever they still do counts for nothing.
-                for (_, running) in std::mem::take(&mut state.running) {
+                for running in state.running.values() {
                     tracing::warn!(
                         parent: &running.span,
                         "the task does not notice that it is cancelled; it is given back"
                     );
-                    state.settle(&myself, running, TaskOutcome::HandedBack);
                 }
-                state.stop_if_drained(&myself);
+                state.happened(&myself, Event::ReleaseDue);
             }
         }
         Ok(())
@@ -212,32 +157,62 @@ impl Actor for TaskPuller {
 }
 
 impl TaskPullerState {
-    fn arm(&mut self, myself: &ActorRef<TaskPullerMsg>, after: Duration) {
-        let due = Instant::now() + after;
-        // A pull that is due later gives way: it may wait for long.
-        let is_sooner = self.pull_due.is_none_or(|other| due < other);
-        if is_sooner && !self.pulling && !self.draining {
-            self.pull_due = Some(due);
-            self.next_pull += 1;
-            let number = self.next_pull;
-            myself.send_after(after, move || TaskPullerMsg::Pull(number));
+    fn happened(&mut self, myself: &ActorRef<TaskPullerMsg>, event: Event<Claim>) {
+        for command in self.claims.step(event, Instant::now()) {
+            self.carry_out(myself, command);
         }
     }
 
-    fn pull(&mut self, myself: &ActorRef<TaskPullerMsg>) {
-        let capacity = self.arguments.tuning.capacity;
-        let limit = room(capacity, self.running.len(), self.usual_duration);
-        if self.pulling || self.draining || limit == 0 {
-            return;
+    fn carry_out(&mut self, myself: &ActorRef<TaskPullerMsg>, command: Command<Claim>) {
+        match command {
+            Command::ClaimAfter(number, pause) => {
+                myself.send_after(pause, move || TaskPullerMsg::Pull(number));
+            }
+            Command::Claim { limit, slots } => self.claim(myself, limit, slots),
+            Command::Release(claim) => {
+                if let Some(running) = self.running.remove(&claim) {
+                    // Should it come to its turn in this moment, it ends at once, and its claim is no longer known here.
+                    running.progress.cancel();
+                    self.settle(myself, running, TaskOutcome::HandedBack);
+                }
+            }
+            Command::Cancel(claim) => {
+                if let Some(running) = self.running.get(&claim) {
+                    running.progress.cancel();
+                }
+            }
+            Command::AheadAfter(pause) => {
+                myself.send_after(pause, || TaskPullerMsg::GiveBackWaiting);
+            }
+            Command::CancelAfter(pause) => {
+                myself.send_after(pause, || TaskPullerMsg::CancelAll);
+            }
+            Command::ReleaseAfter(pause) => {
+                myself.send_after(pause, || TaskPullerMsg::HandBackAll);
+            }
+            Command::Stop => myself.stop(None),
+            // They follow from what a claim brings and from the end of a task alone, and are carried out there.
+            Command::Start(_) | Command::Settle(_) => {}
         }
-        self.pulling = true;
+    }
+
+    /// Claims that have not come to their turn in the pool.
+    fn waiting(&self) -> Vec<Claim> {
+        let waiting = self.running.iter();
+        waiting
+            .filter(|(_, running)| running.started.get().is_none())
+            .map(|(claim, _)| claim.clone())
+            .collect()
+    }
+
+    fn claim(&mut self, myself: &ActorRef<TaskPullerMsg>, limit: usize, slots: usize) {
         if self.tables.len() > TABLE_CACHE {
             // Before the claim, which reads the tables that are not known.
             self.tables.clear();
         }
         let request = ClaimRequest {
             limit,
-            slots: capacity.saturating_sub(self.running.len()),
+            slots,
             ..self.arguments.request.clone()
         };
         let known: Vec<TableKey> = self.tables.keys().copied().collect();
@@ -255,65 +230,53 @@ impl TaskPullerState {
         answer: Result<(Vec<ClaimedTask>, Vec<TableWork>), CheckpointError>,
         asked_at: Instant,
     ) {
-        self.pulling = false;
-        let pause = match answer {
-            Ok((tasks, tables)) => {
-                let keyed = tables.into_iter().map(|work| {
-                    let key = (work.workflow_id, work.table_no, work.extract.is_some());
-                    (key, Arc::new(work))
-                });
-                let (planned, fresh): (Tables, Tables) = keyed.partition(|(key, _)| key.2);
-                self.tables.extend(planned);
-                let pause = if tasks.is_empty() {
-                    self.arguments.tuning.fetch.pause(self.worked.elapsed())
-                } else {
-                    self.worked = Instant::now();
-                    BUSY_PAUSE
-                };
-                for task in tasks {
-                    let key = table_key(&task);
-                    let work = self.tables.get(&key).or_else(|| fresh.get(&key)).cloned();
-                    self.start(myself, task, work, asked_at);
-                }
-                if self.running.len() > self.arguments.tuning.capacity {
-                    myself.send_after(AHEAD * 2, || TaskPullerMsg::GiveBackWaiting);
-                }
-                pause
-            }
+        let (tasks, tables) = match answer {
+            Ok(brought) => brought,
             Err(error) => {
                 tracing::warn!(%error, "tasks could not be claimed; trying again");
-                self.arguments.tuning.fetch.base.max(Duration::from_secs(1))
+                return self.happened(myself, Event::ClaimFailed);
             }
         };
-        self.arm(myself, pause);
-        self.stop_if_drained(myself);
+        let keyed = tables.into_iter().map(|work| {
+            let key = (work.workflow_id, work.table_no, work.extract.is_some());
+            (key, Arc::new(work))
+        });
+        let (planned, fresh): (Tables, Tables) = keyed.partition(|(key, _)| key.2);
+        self.tables.extend(planned);
+        let claims = tasks.iter().map(claim_of).collect();
+        let mut tasks: HashMap<_, _> = tasks.into_iter().map(|t| (claim_of(&t), t)).collect();
+        for command in self.claims.step(Event::Claimed(claims), Instant::now()) {
+            match command {
+                Command::Start(claim) => {
+                    if let Some(task) = tasks.remove(&claim) {
+                        let key = table_key(&task);
+                        let work = self.tables.get(&key).or_else(|| fresh.get(&key));
+                        let work = work.cloned();
+                        self.start(myself, task, work, asked_at);
+                    }
+                }
+                command => self.carry_out(myself, command),
+            }
+        }
     }
 
-    /// Tasks that were claimed ahead because others were short, and wait behind long ones now: another worker may have
-    /// a slot for them.
-    fn give_back_waiting(&mut self, myself: &ActorRef<TaskPullerMsg>) {
-        let waiting: Vec<Claim> = self
-            .running
-            .iter()
-            .filter(|(_, running)| {
-                running.started.get().is_none() && running.claimed.elapsed() >= AHEAD * 2
-            })
-            .map(|(claim, _)| claim.clone())
-            .collect();
-        if waiting.is_empty() {
-            return;
+    fn ended(&mut self, myself: &ActorRef<TaskPullerMsg>, claim: &Claim, end: JobEnd) {
+        let started = self.running.get(claim).map(|r| r.started.get().copied());
+        let ran_for = started.flatten().map(|at| at.elapsed());
+        let mut end = Some(end);
+        let ended = Event::Ended(claim.clone(), ran_for);
+        for command in self.claims.step(ended, Instant::now()) {
+            match command {
+                Command::Settle(claim) => {
+                    if let (Some(running), Some(end)) = (self.running.remove(&claim), end.take()) {
+                        let outcome =
+                            outcome(&running.task, &running.span, end, &self.arguments.retry);
+                        self.settle(myself, running, outcome);
+                    }
+                }
+                command => self.carry_out(myself, command),
+            }
         }
-        self.usual_duration = self.usual_duration.max(AHEAD * 2);
-        for running in waiting
-            .iter()
-            .filter_map(|claim| self.running.remove(claim))
-            .collect::<Vec<_>>()
-        {
-            // Should it come to its turn in this moment, it ends at once, and its claim is no longer known here.
-            running.progress.cancel();
-            self.settle(myself, running, TaskOutcome::HandedBack);
-        }
-        self.arm(myself, BUSY_PAUSE);
     }
 
     fn start(
@@ -332,7 +295,6 @@ impl TaskPullerState {
                 task: task.clone(),
                 span: span.clone(),
                 progress: progress.clone(),
-                claimed: Instant::now(),
                 started: started.clone(),
             },
         );
@@ -342,7 +304,7 @@ impl TaskPullerState {
             progress.clone(),
             span,
         ));
-        if self.draining {
+        if self.claims.is_draining() {
             progress.cancel();
         }
         let guard = JobGuard::new({
@@ -373,7 +335,6 @@ impl TaskPullerState {
         Running { task, span, .. }: Running,
         outcome: TaskOutcome,
     ) {
-        self.settling += 1;
         let claim = claim_of(&task);
         let _ = self
             .arguments
@@ -392,137 +353,5 @@ impl TaskPullerState {
             .arguments
             .ends
             .cast(TaskEndWriterMsg::Write(end, reply));
-    }
-
-    fn outcome(&self, Running { task, span, .. }: &Running, end: JobEnd) -> TaskOutcome {
-        let failure = match end {
-            JobEnd::Ran(Ok(TaskResult::Cancelled)) => return TaskOutcome::HandedBack,
-            JobEnd::Ran(Ok(TaskResult::Analysis(analysis))) => {
-                match serde_json::to_string(&analysis) {
-                    Ok(result) => {
-                        return TaskOutcome::Completed {
-                            result,
-                            rows: 0,
-                            bytes: 0,
-                        };
-                    }
-                    Err(error) => TaskFailure::last(error.to_string()),
-                }
-            }
-            JobEnd::Ran(Ok(TaskResult::Staged(manifest))) => match serde_json::to_string(&manifest)
-            {
-                Ok(result) => {
-                    return TaskOutcome::Completed {
-                        result,
-                        rows: manifest.rows(),
-                        bytes: manifest.bytes(),
-                    };
-                }
-                Err(error) => TaskFailure::last(error.to_string()),
-            },
-            JobEnd::Ran(Err(failure)) => failure,
-            JobEnd::Lost => {
-                TaskFailure::passing("the task ended unexpectedly inside the worker (see its log)")
-            }
-        };
-        let counts = (task.failures, task.postponed);
-        let decision = after_task(
-            &self.arguments.retry,
-            failure.kind(),
-            counts,
-            rand::random(),
-        );
-        tracing::warn!(
-            parent: span,
-            kind = ?task.kind,
-            error = failure.message,
-            ?decision,
-            "task failed"
-        );
-        match decision {
-            TaskDecision::PostponedFor(retry_after) => TaskOutcome::Postponed {
-                failure,
-                retry_after,
-            },
-            TaskDecision::FailedFor(retry_after) => TaskOutcome::Failed {
-                failure,
-                retry_after: Some(retry_after),
-            },
-            TaskDecision::GiveUp => TaskOutcome::Failed {
-                failure,
-                retry_after: None,
-            },
-        }
-    }
-
-    fn stop_if_drained(&self, myself: &ActorRef<TaskPullerMsg>) {
-        if self.draining && !self.pulling && self.running.is_empty() && self.settling == 0 {
-            myself.stop(None);
-        }
-    }
-}
-
-fn claim_of(task: &ClaimedTask) -> Claim {
-    (task.task_id.clone(), task.token)
-}
-
-fn table_key(task: &ClaimedTask) -> TableKey {
-    (
-        task.workflow_id,
-        task.table_no,
-        task.kind == crate::domain::task::TaskKind::Extract,
-    )
-}
-
-/// Claims, and reads the tables that are not known yet.
-async fn claim(
-    checkpoint: &dyn WorkerCheckpoint,
-    request: &ClaimRequest,
-    known: &[TableKey],
-) -> Result<(Vec<ClaimedTask>, Vec<TableWork>), CheckpointError> {
-    let tasks = checkpoint.claim(request).await?;
-    let mut unknown: Vec<_> = tasks
-        .iter()
-        .map(table_key)
-        .filter(|key| !known.contains(key))
-        .map(|(id, no, _)| (id, no))
-        .collect();
-    unknown.sort_unstable();
-    unknown.dedup();
-    if unknown.is_empty() {
-        return Ok((tasks, Vec::new()));
-    }
-    let mut failures = 0;
-    loop {
-        let error = match checkpoint.table_work(&unknown).await {
-            Ok(tables) => return Ok((tasks, tables)),
-            Err(error) => error,
-        };
-        failures += 1;
-        let decision =
-            RetryPolicy::CLAIMED_TABLES.decide(error.failure(), failures, rand::random());
-        match decision.pause() {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => {
-                hand_back(checkpoint, &tasks).await;
-                return Err(error);
-            }
-        }
-    }
-}
-
-/// Gives claimed tasks back that nobody will run. When even that fails, their leases run out.
-async fn hand_back(checkpoint: &dyn WorkerCheckpoint, tasks: &[ClaimedTask]) {
-    let ends: Vec<TaskEnd> = tasks
-        .iter()
-        .map(|task| TaskEnd {
-            task_id: task.task_id.clone(),
-            token: task.token,
-            attempt: task.attempt,
-            outcome: TaskOutcome::HandedBack,
-        })
-        .collect();
-    if let Err(error) = checkpoint.finish(&ends).await {
-        tracing::warn!(%error, tasks = ends.len(), "claimed tasks could not be given back; their leases run out");
     }
 }

@@ -4,17 +4,17 @@ use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written};
 use super::effects::{self, ask_patiently};
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::services::WorkflowServices;
-use super::supervision::{ChildEnd, Restarts, child_end, is_running};
+use super::supervision::{Children, is_running};
 use super::table_planner::{TableEnd, TablePlannerActor, TablePlannerArguments};
-use super::workflow_reader::{Outliving, Reader, Started};
+use super::workflow_reader::{InFlightEffects, Reader, Started};
 use super::{Reply, reply_to};
 use crate::checkpoint::{Applied, CheckpointError, OwnedWorkflow, StateChange, TableState};
 use crate::domain::TableNo;
 use crate::domain::phase::TablePhase;
 use crate::domain::request::{Request, ended_as};
 use crate::domain::restart::RestartPolicy;
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Tables of one workflow that are worked on at once; the others wait their turn.
@@ -63,7 +63,7 @@ pub struct WorkflowArguments {
     /// Runs tasks.
     pub pool: ActorRef<RemoteExtractorPoolMsg>,
     /// What its predecessor still does is waited for by this.
-    pub outliving: Arc<Outliving>,
+    pub in_flight: Arc<InFlightEffects>,
     /// Told when driving has ended.
     pub ended: Reply<WorkflowEnd>,
 }
@@ -78,12 +78,8 @@ pub struct WorkflowState {
     paused: HashSet<TableNo>,
     /// Tables of which something is being carried out.
     ordered: HashSet<TableNo>,
-    planners: HashMap<ActorId, TableNo>,
-    /// Planners that are to be started again after a pause.
-    restarting: usize,
-    /// Given up here, not yet written as failed.
-    giving_up: HashSet<TableNo>,
-    restarts: HashMap<TableNo, Restarts>,
+    /// Those too that are to be started again after a pause, or that were given up and are not yet written as failed.
+    planners: Children<TableNo>,
     completing: bool,
 }
 
@@ -115,10 +111,7 @@ impl Actor for WorkflowActor {
             waiting: BTreeMap::new(),
             paused: HashSet::new(),
             ordered: HashSet::new(),
-            planners: HashMap::new(),
-            restarting: 0,
-            giving_up: HashSet::new(),
-            restarts: HashMap::new(),
+            planners: Children::new(RestartPolicy::WORK),
             completing: false,
         })
     }
@@ -160,8 +153,7 @@ impl Actor for WorkflowActor {
             WorkflowMsg::TableEnded(_, TableEnd::Fenced)
             | WorkflowMsg::GivenUp(_, Written::Fenced) => state.end(&myself, WorkflowEnd::Fenced),
             WorkflowMsg::TableEnded(no, _) | WorkflowMsg::GivenUp(no, _) => {
-                state.planners.retain(|_, other| *other != no);
-                state.giving_up.remove(&no);
+                state.planners.ended(no);
                 state.advance(&myself).await;
             }
             WorkflowMsg::RestartTable(no) => state.reload_table(&myself, no),
@@ -183,22 +175,16 @@ impl Actor for WorkflowActor {
         event: SupervisionEvent,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(ChildEnd::Failed(id, reason)) = child_end(&event) else {
+        let Some(failure) = state.planners.failed(&event) else {
             return Ok(());
         };
-        if let Some(no) = state.planners.remove(&id) {
-            let restarts = state
-                .restarts
-                .entry(no)
-                .or_insert_with(|| Restarts::new(RestartPolicy::WORK));
-            match restarts.failed() {
-                Some(delay) => {
-                    tracing::warn!(workflow = %state.arguments.owned.name, table = no.0, reason, ?delay, "table is rebuilt from the checkpoint");
-                    state.restarting += 1;
-                    myself.send_after(delay, move || WorkflowMsg::RestartTable(no));
-                }
-                None => state.give_up(&myself, no, &reason),
+        let (no, reason) = (failure.key, failure.reason);
+        match failure.restart_after {
+            Some(delay) => {
+                tracing::warn!(workflow = %state.arguments.owned.name, table = no.0, reason, ?delay, "table is rebuilt from the checkpoint");
+                myself.send_after(delay, move || WorkflowMsg::RestartTable(no));
             }
+            None => state.give_up(&myself, no, &reason),
         }
         Ok(())
     }
@@ -209,7 +195,7 @@ fn reader(arguments: &WorkflowArguments, myself: &ActorRef<WorkflowMsg>) -> Read
         asker: myself.get_cell(),
         checkpoint: arguments.services.checkpoint.clone(),
         writer: arguments.writer.clone(),
-        outliving: arguments.outliving.clone(),
+        in_flight: arguments.in_flight.clone(),
     }
 }
 
@@ -240,8 +226,7 @@ impl WorkflowState {
     }
 
     async fn advance(&mut self, myself: &ActorRef<WorkflowMsg>) {
-        let busy = self.planners.len() + self.restarting + self.giving_up.len();
-        let room = MAX_ACTIVE_TABLES.saturating_sub(busy);
+        let room = MAX_ACTIVE_TABLES.saturating_sub(self.planners.len());
         let numbers: Vec<TableNo> = self.waiting.keys().take(room).copied().collect();
         let tables: Vec<TableState> = numbers
             .iter()
@@ -261,7 +246,7 @@ impl WorkflowState {
             );
             tokio::spawn(async move {
                 if let Err(error) = checkpoint.start_analysis(&owned, &fresh).await {
-                    tracing::warn!(workflow = %owned.name, %error, "tables are analyzed without their phase saying so");
+                    tracing::warn!(workflow = %owned.name, %error, "could not set the phase ANALYZING; the analysis continues");
                 }
             });
         }
@@ -272,8 +257,6 @@ impl WorkflowState {
             && self.paused.is_empty()
             && self.ordered.is_empty()
             && self.planners.is_empty()
-            && self.restarting == 0
-            && self.giving_up.is_empty()
             && !self.completing
         {
             self.completing = true;
@@ -281,11 +264,11 @@ impl WorkflowState {
                 self.arguments.services.clone(),
                 self.arguments.owned.clone(),
             );
-            let (asker, outliving) = (myself.get_cell(), self.arguments.outliving.clone());
+            let (asker, in_flight) = (myself.get_cell(), self.arguments.in_flight.clone());
             effects::run(myself, async move {
                 // Whoever drives the workflow after this actor waits until this is over: what it lets run again must neither
                 // lose its files nor end with the workflow.
-                let _ending = outliving.whole.read().await;
+                let _ending = in_flight.plan_lock.read().await;
                 let is_wanted = || is_running(&asker);
                 let not_wanted = || WorkflowMsg::Reload("the workflow's actor is gone".to_owned());
                 if !is_wanted() {
@@ -328,15 +311,13 @@ impl WorkflowState {
             services: self.arguments.services.clone(),
             writer: self.arguments.writer.clone(),
             pool: self.arguments.pool.clone(),
-            outliving: self.arguments.outliving.clone(),
+            in_flight: self.arguments.in_flight.clone(),
             ended: reply_to(myself, move |end| WorkflowMsg::TableEnded(no, end)),
         };
         match TablePlannerActor::spawn_linked(None, TablePlannerActor, arguments, myself.get_cell())
             .await
         {
-            Ok((actor, _)) => {
-                self.planners.insert(actor.get_id(), no);
-            }
+            Ok((actor, _)) => self.planners.started(no, actor.get_cell()),
             Err(error) => self.give_up(myself, no, &error.to_string()),
         }
     }
@@ -361,7 +342,6 @@ impl WorkflowState {
         no: TableNo,
         answer: Result<Option<Box<TableState>>, String>,
     ) {
-        self.restarting = self.restarting.saturating_sub(1);
         match answer {
             Ok(Some(table)) => self.spawn_planner(myself, *table).await,
             Ok(None) => self.give_up(myself, no, "the checkpoint has no such table"),
@@ -371,7 +351,7 @@ impl WorkflowState {
 
     /// The failure of a table's actor becomes the table's; the workflow goes on.
     fn give_up(&mut self, myself: &ActorRef<WorkflowMsg>, no: TableNo, reason: &str) {
-        self.giving_up.insert(no);
+        self.planners.give_up(no);
         let error = Some(format!(
             "given up after repeated failures inside the orchestrator: {reason}"
         ));

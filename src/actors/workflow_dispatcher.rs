@@ -1,23 +1,21 @@
 //! WorkflowDispatcher: finds workflows, owns them by lease, starts their actors, and lets go of those it has lost.
 
-use super::checkpoint_writer::{CheckpointWriterMsg, settled_writes};
-use super::effects::{self, Expiry, answer_within, ask_patiently};
+use super::checkpoint_writer::CheckpointWriterMsg;
+use super::driven_workflows::DrivenWorkflows;
+use super::effects::{self, Expiry};
+use super::handover::Handover;
+use super::lease_effects::{LeaseEffects, renew_interval};
 use super::lease_reaper::LeaseReaperMsg;
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
-use super::reply_to;
 use super::services::WorkflowServices;
-use super::supervision::{ChildEnd, Restarts, child_end};
-use super::workflow::{WorkflowActor, WorkflowArguments, WorkflowEnd};
-use super::workflow_reader::Outliving;
-use crate::checkpoint::{CheckpointError, OwnedWorkflow, WorkflowSearch};
+use super::workflow::WorkflowEnd;
+use crate::checkpoint::{CheckpointError, OwnedWorkflow};
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::idle::IdlePolicy;
-use crate::domain::lease::renewed_again;
+use crate::domain::lease::renewal_retry_after;
 use crate::domain::lease_book::{LeaseBook, Taken};
-use crate::domain::restart::RestartPolicy;
 use crate::domain::{OwnerEpoch, WorkflowId};
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use std::collections::HashMap;
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
@@ -30,28 +28,16 @@ pub const MAX_WORKFLOWS: usize = 64;
 const MAX_FENCES: usize = 4;
 
 /// Looks for workflows within a lease, at least, unless they are to be rarer by configuration.
-const LOOKS_PER_LEASE: u32 = 4;
+const POLLS_PER_LEASE: u32 = 4;
 /// Longest pause between looks while workflows are driven: a look also tells what operators ask of them.
-const LONGEST_DRIVING_LOOK: Duration = Duration::from_secs(5);
-
-/// How long a stop waits for the workflows' actors.
-const STOP_CHILDREN: Duration = Duration::from_secs(2);
-/// How long a stop waits for loads that run, before they are rolled back: for that it waits as long again.
-const LOAD_PATIENCE: Duration = Duration::from_secs(4);
-/// How long a stop waits for state changes that are on their way.
-const SETTLE_WRITES: Duration = Duration::from_secs(5);
-
-/// Three renewals may be tried before a lease runs out.
-fn renew_interval(lease: Duration) -> Duration {
-    lease / 3
-}
+const LONGEST_DRIVING_POLL: Duration = Duration::from_secs(5);
 
 /// Messages.
 pub enum WorkflowDispatcherMsg {
     /// Look for work.
-    Look,
+    Poll,
     /// What the look brought, and when it began.
-    Looked(Result<Vec<OwnedWorkflow>, CheckpointError>, Instant),
+    Polled(Result<Vec<OwnedWorkflow>, CheckpointError>, Instant),
     /// Renew what is held.
     Renew,
     /// The renewal of these, when it began, and those of them that are lost; `None`: it was not answered.
@@ -69,7 +55,7 @@ pub enum WorkflowDispatcherMsg {
     /// Start a workflow's actor again, if it is still driven with this epoch.
     Restart(WorkflowId, OwnerEpoch),
     /// Pause like this between looks from now on.
-    LookEvery(IdlePolicy),
+    PollEvery(IdlePolicy),
 }
 
 /// The actor.
@@ -95,28 +81,18 @@ pub struct WorkflowDispatcherArguments {
     pub reaper: ActorRef<LeaseReaperMsg>,
 }
 
-struct Driven {
-    owned: Arc<OwnedWorkflow>,
-    /// Whether nothing that a former owner writes matches a row any more. Until then it has no actor.
-    is_fenced: bool,
-    actor: Option<ActorId>,
-    restarts: Restarts,
-    /// See [`WorkflowArguments::outliving`].
-    outliving: Arc<Outliving>,
-}
-
 /// Its state.
 pub struct WorkflowDispatcherState {
     arguments: WorkflowDispatcherArguments,
-    driven: HashMap<WorkflowId, Driven>,
+    driven: DrivenWorkflows,
     /// The leases of all that is driven.
-    leases: LeaseBook<WorkflowId, Instant>,
+    held: LeaseBook<WorkflowId, Instant>,
     /// Brings [`WorkflowDispatcherMsg::Expire`].
     expiry: Expiry,
     /// When a look brought something the last time.
     found: Instant,
     /// Of the look that is under way, or whose answer has not been handled: ends when it is answered.
-    look_ends: Option<oneshot::Receiver<()>>,
+    poll_ends: Option<oneshot::Receiver<()>>,
     /// Fences under way.
     fences: Arc<Semaphore>,
 }
@@ -131,17 +107,22 @@ impl Actor for WorkflowDispatcher {
         myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        myself.cast(WorkflowDispatcherMsg::Look)?;
+        myself.cast(WorkflowDispatcherMsg::Poll)?;
         myself.send_after(renew_interval(arguments.lease), || {
             WorkflowDispatcherMsg::Renew
         });
         Ok(WorkflowDispatcherState {
-            leases: LeaseBook::new(arguments.lease),
+            held: LeaseBook::new(arguments.lease),
+            driven: DrivenWorkflows::new(
+                arguments.services.clone(),
+                arguments.writer.clone(),
+                arguments.pool.clone(),
+                arguments.reaper.clone(),
+            ),
             arguments,
-            driven: HashMap::new(),
             expiry: Expiry::default(),
             found: Instant::now(),
-            look_ends: None,
+            poll_ends: None,
             fences: Arc::new(Semaphore::new(MAX_FENCES)),
         })
     }
@@ -153,9 +134,9 @@ impl Actor for WorkflowDispatcher {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            WorkflowDispatcherMsg::Look => state.look(&myself),
-            WorkflowDispatcherMsg::Looked(taken, asked_at) => {
-                state.look_ends = None;
+            WorkflowDispatcherMsg::Poll => state.poll(&myself),
+            WorkflowDispatcherMsg::Polled(taken, asked_at) => {
+                state.poll_ends = None;
                 match taken {
                     Ok(taken) => {
                         if !taken.is_empty() {
@@ -169,8 +150,8 @@ impl Actor for WorkflowDispatcher {
                         tracing::warn!(%error, "could not look for workflows; looking again")
                     }
                 }
-                state.tell_reaper();
-                myself.send_after(state.look_pause(), || WorkflowDispatcherMsg::Look);
+                state.driven.notify_reaper();
+                myself.send_after(state.poll_delay(), || WorkflowDispatcherMsg::Poll);
             }
             WorkflowDispatcherMsg::Renew => state.renew(&myself),
             WorkflowDispatcherMsg::Renewed(asked, asked_at, lost) => {
@@ -181,23 +162,25 @@ impl Actor for WorkflowDispatcher {
             }
             WorkflowDispatcherMsg::Expire => {
                 state.expiry.came();
-                state.let_go_expired(&myself);
+                state.let_go_expired();
                 state.watch(&myself);
             }
             WorkflowDispatcherMsg::Ended(id, epoch, end) => {
-                if let Some(driven) = state.current(id, epoch) {
+                if let Some(owned) = state.driven.current(id, epoch) {
                     match end {
                         WorkflowEnd::Completed => {
-                            tracing::info!(workflow = %driven.owned.name, "workflow ended");
+                            tracing::info!(workflow = %owned.name, "workflow ended");
                         }
                         // Found by a late write before the next renewal tells.
-                        WorkflowEnd::Fenced => tell_lost(&driven.owned),
+                        WorkflowEnd::Fenced => warn_lease_lost(owned),
                     }
-                    state.let_go(&myself, id);
+                    state.let_go(id);
                 }
             }
-            WorkflowDispatcherMsg::Restart(id, epoch) => state.spawn(&myself, id, epoch).await,
-            WorkflowDispatcherMsg::LookEvery(poll) => state.arguments.poll = poll,
+            WorkflowDispatcherMsg::Restart(id, epoch) => {
+                state.driven.spawn(&myself, id, epoch).await
+            }
+            WorkflowDispatcherMsg::PollEvery(poll) => state.arguments.poll = poll,
         }
         Ok(())
     }
@@ -208,30 +191,9 @@ impl Actor for WorkflowDispatcher {
         event: SupervisionEvent,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(ChildEnd::Failed(actor, reason)) = child_end(&event) else {
-            return Ok(());
-        };
-        let Some((id, driven)) = state
-            .driven
-            .iter_mut()
-            .find(|(_, driven)| driven.actor == Some(actor))
-        else {
-            return Ok(());
-        };
-        let (id, epoch) = (*id, driven.owned.epoch);
-        driven.actor = None;
-        // Its watchers died with it; whoever is started next watches anew.
-        let _ = state
-            .arguments
-            .pool
-            .cast(RemoteExtractorPoolMsg::Forget(id, epoch));
-        // A workflow is never given up here: with the lease still held, nobody else would take it. The longest pause repeats.
-        let delay = driven
-            .restarts
-            .failed()
-            .unwrap_or(RestartPolicy::WORK.max_delay);
-        tracing::warn!(workflow = %driven.owned.name, reason, ?delay, "workflow is rebuilt from the checkpoint");
-        myself.send_after(delay, move || WorkflowDispatcherMsg::Restart(id, epoch));
+        if let Some((id, epoch, delay)) = state.driven.failed(&event) {
+            myself.send_after(delay, move || WorkflowDispatcherMsg::Restart(id, epoch));
+        }
         Ok(())
     }
 
@@ -240,109 +202,58 @@ impl Actor for WorkflowDispatcher {
         myself: ActorRef<Self::Msg>,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let look_ends = state.look_ends.take();
-        if look_ends.is_some() || !state.driven.is_empty() {
-            // Nothing may be on its way when the leases are given back: the next owner reads at once, and would wait for the
-            // locks of a load that nobody ends. A look would take again what has just been given back.
-            let cell = myself.get_cell();
-            let looked = async {
-                if let Some(ends) = look_ends {
-                    let _ = tokio::time::timeout(SETTLE_WRITES, ends).await;
-                }
+        let poll_ends = state.poll_ends.take();
+        if poll_ends.is_some() || !state.driven.is_empty() {
+            let arguments = &state.arguments;
+            let stop = Handover {
+                dispatcher: myself.get_cell(),
+                owner: &arguments.owner,
+                services: &arguments.services,
+                writer: &arguments.writer,
             };
-            let settled = async {
-                cell.stop_children_and_wait(None, Some(STOP_CHILDREN)).await;
-                let settled = settled_writes(&state.arguments.writer, None);
-                tokio::time::timeout(SETTLE_WRITES, settled).await
-            };
-            let loader = &state.arguments.services.loader;
-            let (settled, (), ()) = tokio::join!(settled, loader.stop(LOAD_PATIENCE), looked);
-            if settled.is_err() {
-                tracing::warn!(
-                    "state changes are still on their way; the leases run out by themselves"
-                );
-                return Ok(());
-            }
-            // A standby need not wait for the leases to run out.
-            if let Err(error) = state
-                .arguments
-                .services
-                .checkpoint
-                .release_workflows(&state.arguments.owner)
-                .await
-            {
-                tracing::warn!(%error, "leases could not be given back; they run out by themselves");
-            }
+            stop.run(poll_ends).await;
         }
         Ok(())
     }
 }
 
 impl WorkflowDispatcherState {
-    /// The workflow, if it is driven with this epoch: what an older one's actor has to say does not count.
-    fn current(&self, id: WorkflowId, epoch: OwnerEpoch) -> Option<&Driven> {
-        self.driven
-            .get(&id)
-            .filter(|driven| driven.owned.epoch == epoch)
-    }
-
     /// Not much of a lease: another's that has run out is to be found soon. And soon what is asked of workflows that
     /// are driven here.
-    fn look_pause(&self) -> Duration {
+    fn poll_delay(&self) -> Duration {
         let (poll, lease) = (self.arguments.poll, self.arguments.lease);
         let longest = if self.driven.is_empty() {
-            lease / LOOKS_PER_LEASE
+            lease / POLLS_PER_LEASE
         } else {
-            LONGEST_DRIVING_LOOK.min(lease / LOOKS_PER_LEASE)
+            LONGEST_DRIVING_POLL.min(lease / POLLS_PER_LEASE)
         };
         poll.pause(self.found.elapsed()).min(longest.max(poll.base))
     }
 
-    fn look(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
+    fn leases(&self) -> LeaseEffects {
+        LeaseEffects {
+            checkpoint: self.arguments.services.checkpoint.clone(),
+            owner: self.arguments.owner.clone(),
+            lease: self.arguments.lease,
+        }
+    }
+
+    fn poll(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
         let room = MAX_WORKFLOWS.saturating_sub(self.driven.len());
-        let driven: Vec<_> = self
-            .driven
-            .values()
-            .map(|d| (d.owned.id, d.owned.epoch, d.owned.request_seq))
-            .collect();
-        let (owner, affinity, lease) = (
-            self.arguments.owner.clone(),
-            self.arguments.affinity.clone(),
-            self.arguments.lease,
-        );
-        let checkpoint = self.arguments.services.checkpoint.clone();
-        let (answered, look_ends) = oneshot::channel();
-        self.look_ends = Some(look_ends);
+        let driven = self.driven.all();
+        let driven = driven.map(|owned| (owned.id, owned.epoch, owned.request_seq));
+        let affinity = self.arguments.affinity.clone();
+        let poll = self.leases().poll(affinity, room, driven.collect());
+        let (answered, poll_ends) = oneshot::channel();
+        self.poll_ends = Some(poll_ends);
         effects::run(myself, async move {
             let _answered: oneshot::Sender<()> = answered;
-            let asked_at = Instant::now();
-            let search = WorkflowSearch {
-                owner: &owner,
-                affinity: affinity.as_ref(),
-                lease,
-                limit: room,
-                driven: &driven,
-            };
-            let taken = checkpoint.take_workflows(&search).await;
-            WorkflowDispatcherMsg::Looked(taken, asked_at)
+            poll.await
         });
     }
 
     fn renew(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
-        let held = self.leases.held();
-        let (owner, lease) = (self.arguments.owner.clone(), self.arguments.lease);
-        let checkpoint = self.arguments.services.checkpoint.clone();
-        effects::run(myself, async move {
-            let asked_at = Instant::now();
-            let lost = if held.is_empty() {
-                Some(Vec::new())
-            } else {
-                // One that hangs leaves time for another, which takes another session.
-                let renewal = checkpoint.renew_workflows(&owner, &held, lease);
-                answer_within(renew_interval(lease), renewal).await
-            };
-            WorkflowDispatcherMsg::Renewed(held, asked_at, lost)
-        });
+        effects::run(myself, self.leases().renew(self.held.held()));
     }
 
     fn settle_renewal(
@@ -354,32 +265,32 @@ impl WorkflowDispatcherState {
     ) {
         let interval = renew_interval(self.arguments.lease);
         let (lost, pause) = match answer {
-            Some(lost) => (self.leases.renewed(asked, asked_at, &lost), interval),
-            None => (Vec::new(), renewed_again(interval)),
+            Some(lost) => (self.held.renewed(asked, asked_at, &lost), interval),
+            None => (Vec::new(), renewal_retry_after(interval)),
         };
-        self.let_go_lost(myself, lost);
+        self.let_go_lost(lost);
         myself.send_after(pause, || WorkflowDispatcherMsg::Renew);
     }
 
-    fn let_go_lost(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, lost: Vec<WorkflowId>) {
+    fn let_go_lost(&mut self, lost: Vec<WorkflowId>) {
         for id in lost {
-            if let Some(driven) = self.driven.get(&id) {
-                tell_lost(&driven.owned);
+            if let Some(owned) = self.driven.get(id) {
+                warn_lease_lost(owned);
             }
-            self.let_go(myself, id);
+            self.let_go(id);
         }
     }
 
     /// Whatever a renewal that is under way may bring: others may have them from now on.
-    fn let_go_expired(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
-        let over = self.leases.over(Instant::now());
-        self.let_go_lost(myself, over);
+    fn let_go_expired(&mut self) {
+        let over = self.held.over(Instant::now());
+        self.let_go_lost(over);
     }
 
     /// Sees to it that [`WorkflowDispatcherMsg::Expire`] comes when the lease that ends first does.
     fn watch(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>) {
         self.expiry
-            .watch(myself, self.leases.ends(), || WorkflowDispatcherMsg::Expire);
+            .watch(myself, self.held.ends(), || WorkflowDispatcherMsg::Expire);
     }
 
     async fn drive(
@@ -389,45 +300,27 @@ impl WorkflowDispatcherState {
         asked_at: Instant,
     ) {
         let (id, epoch) = (owned.id, owned.epoch);
-        match self.leases.taken(id, epoch, asked_at, Instant::now()) {
-            Taken::Again => return self.steer(myself, owned).await,
+        match self.held.taken(id, epoch, asked_at, Instant::now()) {
+            Taken::Again => return self.driven.steer(myself, owned).await,
             // A workflow that is taken again while its old epoch is still driven here: the old one is fenced now.
-            Taken::New => self.stop_driving(myself, id),
+            Taken::New => self.driven.stop(id),
             Taken::TooLate => {
                 // The look took that long. Others may have it by now; if not, it is found again.
-                self.stop_driving(myself, id);
-                return tell_lost(&owned);
+                self.driven.stop(id);
+                return warn_lease_lost(&owned);
             }
         }
         tracing::info!(workflow = %owned.name, epoch = epoch.0, "workflow taken");
         let owned = Arc::new(owned);
         self.fence(myself, owned.clone());
-        let driven = Driven {
-            owned,
-            is_fenced: false,
-            actor: None,
-            restarts: Restarts::new(RestartPolicy::WORK),
-            outliving: Arc::default(),
-        };
-        self.driven.insert(id, driven);
+        self.driven.taken(owned);
         self.watch(myself);
     }
 
     /// Fences a workflow's tables, beside everything else: a load of the former owner may hold one of them for long.
     fn fence(&self, myself: &ActorRef<WorkflowDispatcherMsg>, owned: Arc<OwnedWorkflow>) {
-        let (checkpoint, fences) = (
-            self.arguments.services.checkpoint.clone(),
-            self.fences.clone(),
-        );
-        let asker = myself.get_cell();
-        effects::run(myself, async move {
-            let fenced = ask_patiently(&asker, "to fence a workflow's tables", || async {
-                let _turn = fences.acquire().await;
-                checkpoint.fence_tables(&owned).await
-            });
-            let fenced = fenced.await;
-            WorkflowDispatcherMsg::Fenced(owned.id, owned.epoch, fenced)
-        });
+        let (asker, fences) = (myself.get_cell(), self.fences.clone());
+        effects::run(myself, self.leases().fence(owned, asker, fences));
     }
 
     async fn fenced(
@@ -436,114 +329,25 @@ impl WorkflowDispatcherState {
         (id, epoch): (WorkflowId, OwnerEpoch),
         fenced: Result<(), CheckpointError>,
     ) {
-        let current = self.driven.get_mut(&id);
-        let Some(driven) = current.filter(|driven| driven.owned.epoch == epoch) else {
+        let Some(owned) = self.driven.current(id, epoch) else {
             return;
         };
         match fenced {
-            Ok(()) => {
-                driven.is_fenced = true;
-                self.spawn(myself, id, epoch).await;
-            }
+            Ok(()) => self.driven.fenced(myself, id, epoch).await,
             Err(error) => {
-                tracing::error!(workflow = %driven.owned.name, %error, "the tables of a workflow could not be fenced; it is taken again when its lease has run out");
-                self.let_go(myself, id);
+                tracing::error!(workflow = %owned.name, %error, "the tables of a workflow could not be fenced; it is taken again when its lease has run out");
+                self.let_go(id);
             }
         }
     }
 
-    /// Operators have asked something of a workflow that is driven here: its actor is started anew, and carries it out
-    /// before it drives on from the checkpoint. Loads that have begun end by themselves, as tasks do; what they did is found there.
-    async fn steer(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, owned: OwnedWorkflow) {
-        let (id, epoch) = (owned.id, owned.epoch);
-        let Some(driven) = self.driven.get_mut(&id) else {
-            return;
-        };
-        tracing::info!(workflow = %owned.name, request = ?owned.request, "operators have asked something of the workflow");
-        let old = driven.actor.take();
-        driven.owned = Arc::new(owned);
-        self.kill(myself, id, epoch, old);
-        self.spawn(myself, id, epoch).await;
-    }
-
-    async fn spawn(
-        &mut self,
-        myself: &ActorRef<WorkflowDispatcherMsg>,
-        id: WorkflowId,
-        epoch: OwnerEpoch,
-    ) {
-        let Some(driven) = self
-            .driven
-            .get_mut(&id)
-            .filter(|driven| driven.owned.epoch == epoch && driven.actor.is_none())
-            .filter(|driven| driven.is_fenced)
-        else {
-            return;
-        };
-        let arguments = WorkflowArguments {
-            owned: driven.owned.clone(),
-            services: self.arguments.services.clone(),
-            writer: self.arguments.writer.clone(),
-            pool: self.arguments.pool.clone(),
-            outliving: driven.outliving.clone(),
-            ended: reply_to(myself, move |end| {
-                WorkflowDispatcherMsg::Ended(id, epoch, end)
-            }),
-        };
-        match WorkflowActor::spawn_linked(None, WorkflowActor, arguments, myself.get_cell()).await {
-            Ok((actor, _)) => driven.actor = Some(actor.get_id()),
-            Err(error) => {
-                tracing::error!(workflow = %driven.owned.name, %error, "workflow could not be started; trying again");
-                myself.send_after(RestartPolicy::WORK.max_delay, move || {
-                    WorkflowDispatcherMsg::Restart(id, epoch)
-                });
-            }
-        }
-    }
-
-    fn let_go(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, id: WorkflowId) {
-        self.leases.let_go(id);
-        self.stop_driving(myself, id);
-    }
-
-    fn stop_driving(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, id: WorkflowId) {
-        let Some(driven) = self.driven.remove(&id) else {
-            return;
-        };
-        self.kill(myself, id, driven.owned.epoch, driven.actor);
-        self.tell_reaper();
-    }
-
-    fn kill(
-        &self,
-        myself: &ActorRef<WorkflowDispatcherMsg>,
-        id: WorkflowId,
-        epoch: OwnerEpoch,
-        actor: Option<ActorId>,
-    ) {
-        let _ = self
-            .arguments
-            .pool
-            .cast(RemoteExtractorPoolMsg::Forget(id, epoch));
-        for child in myself
-            .get_cell()
-            .get_children()
-            .into_iter()
-            .filter(|child| Some(child.get_id()) == actor)
-        {
-            // Killed, with all below it: a stop would let its tables go on until its handler returns.
-            child.kill();
-        }
-    }
-
-    fn tell_reaper(&self) {
-        let _ = self.arguments.reaper.cast(LeaseReaperMsg::Driving(
-            self.driven.keys().copied().collect(),
-        ));
+    fn let_go(&mut self, id: WorkflowId) {
+        self.held.let_go(id);
+        self.driven.stop(id);
     }
 }
 
 /// However it was found.
-fn tell_lost(owned: &OwnedWorkflow) {
+fn warn_lease_lost(owned: &OwnedWorkflow) {
     tracing::warn!(workflow = %owned.name, "the lease is lost; another orchestrator may drive it now");
 }

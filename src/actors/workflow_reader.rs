@@ -15,12 +15,12 @@ use tokio::sync::{RwLock, RwLockWriteGuard};
 /// What the effects of a workflow's actors hold while they run, and whoever drives it after them waits for: effects outlive
 /// their actors, and this outlives both.
 #[derive(Default)]
-pub struct Outliving {
+pub struct InFlightEffects {
     /// Shared while a plan is written and while the workflow's end is taken, alone while the workflow or one of its tables is
     /// read to be rebuilt.
-    pub whole: RwLock<()>,
+    pub plan_lock: RwLock<()>,
     /// Entered while what operators asked of a table is carried out, which may wait for a load.
-    orders: TableGates,
+    table_gates: TableGates,
 }
 
 /// A workflow's tables at its actor's start.
@@ -36,7 +36,7 @@ pub(super) struct Reader {
     pub asker: ActorCell,
     pub checkpoint: Arc<dyn OrchestratorCheckpoint>,
     pub writer: ActorRef<CheckpointWriterMsg>,
-    pub outliving: Arc<Outliving>,
+    pub in_flight: Arc<InFlightEffects>,
 }
 
 impl Reader {
@@ -87,7 +87,7 @@ impl Reader {
         owned: &OwnedWorkflow,
         table_no: TableNo,
     ) -> Result<Option<TableState>, CheckpointError> {
-        let _alone = self.outliving.orders.enter(owned.id, table_no).await;
+        let _alone = self.in_flight.table_gates.enter(owned.id, table_no).await;
         let table = self.load_table(owned, table_no).await?;
         // Whoever has asked for a new actor waits for nothing that this one begins.
         if !is_running(&self.asker) {
@@ -111,7 +111,7 @@ impl Reader {
 
     /// Until the guard goes, no plan is written and no end is taken; no other change is on its way that was sent before.
     async fn alone(&self, id: WorkflowId) -> Result<RwLockWriteGuard<'_, ()>, &'static str> {
-        let alone = self.outliving.whole.write().await;
+        let alone = self.in_flight.plan_lock.write().await;
         settled_writes(&self.writer, Some(id)).await?;
         Ok(alone)
     }

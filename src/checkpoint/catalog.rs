@@ -3,14 +3,17 @@
 use super::catalog_contract::*;
 use super::cells::{Cells, corrupt, to_json};
 use super::contract::*;
-use super::hybrid::{HybridCheckpoint, NO_SUCH_COLUMN, has_code, is_absence, is_refusal};
+use super::hybrid::HybridCheckpoint;
 use super::orchestrator::{of_affinity, open};
+use super::phase_sql::{TABLE_PENDING, WORKFLOW_PENDING};
 use super::sql::{like, portions, text, text_opt, values};
+use super::statements::{NO_SUCH_COLUMN, has_code, is_absence, is_refusal};
 use crate::domain::WorkflowId;
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::phase::WorkflowPhase;
 use crate::domain::retry::RetryPolicy;
 use crate::failpoint::Step;
+use crate::retry::retry;
 use crate::snowflake::SnowflakeError;
 
 const SUMMARY: &str = "SELECT w.WORKFLOW_ID, w.NAME, w.SOURCE_PLATFORM, w.AFFINITY, \
@@ -157,7 +160,7 @@ impl HybridCheckpoint {
         let transaction = self.client.begin(Step::CreateBegin).await?;
         let created: Result<(), CheckpointError> = async {
             let insert = format!(
-                "INSERT INTO {s}.WORKFLOW (NAME, SOURCE_PLATFORM, AFFINITY, CONFIGURATION, STATUS, CREATION_TOKEN) VALUES ({}, {}, {}, {}, 'PENDING', {})",
+                "INSERT INTO {s}.WORKFLOW (NAME, SOURCE_PLATFORM, AFFINITY, CONFIGURATION, STATUS, CREATION_TOKEN) VALUES ({}, {}, {}, {}, {WORKFLOW_PENDING}, {})",
                 text(&workflow.name),
                 text(workflow.platform.as_str()),
                 text_opt(workflow.affinity.as_deref()),
@@ -174,7 +177,7 @@ impl HybridCheckpoint {
             transaction.execute(Step::CreateTables, &format!("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) VALUES ({id}, 0)")).await?;
             for chunk in portions(&tables) {
                 let rows = values(&["N", "S", "T", "J"], chunk);
-                let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, 'PENDING', v.S, v.T, v.J FROM ({rows}) v");
+                let insert = format!("INSERT INTO {s}.TABLE_STATE (WORKFLOW_ID, TABLE_NO, PHASE, SOURCE_TABLE, TARGET_TABLE, SPEC) SELECT {id}, v.N, {TABLE_PENDING}, v.S, v.T, v.J FROM ({rows}) v");
                 transaction.execute(Step::CreateTables, &insert).await?;
             }
             Ok(())
@@ -223,20 +226,14 @@ impl HybridCheckpoint {
         workflow: &NewWorkflow,
     ) -> Result<WorkflowId, CheckpointError> {
         let token = uuid::Uuid::new_v4().to_string();
-        let mut failures = 0;
-        loop {
-            let error = match self.create_once(workflow, &token).await {
-                Err(error) => error,
-                created => return created,
-            };
-            failures += 1;
-            // An earlier try that was committed after all is known by its token.
-            let decision = RetryPolicy::STATEMENT.decide(error.failure(), failures, rand::random());
-            match decision.pause() {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(error),
-            }
-        }
+        // An earlier try that was committed after all is known by its token.
+        retry(
+            RetryPolicy::STATEMENT,
+            || self.create_once(workflow, &token),
+            CheckpointError::failure,
+            |_, _| {},
+        )
+        .await
     }
 
     /// All workflows, newest first. One statement.

@@ -3,7 +3,11 @@
 use super::cells::{Cells, task_id, to_json};
 use super::contract::*;
 use super::hybrid::HybridCheckpoint;
-use super::requests::{ENDED_TABLE, NO_LOAD_FAILURES};
+use super::phase_sql::{
+    CANCELLED_TASK, ENDED_TABLE, PARTITION_FAILED, PARTITION_STAGED, TASK_CLAIMED, TASK_COMPLETED,
+    TASK_FAILED, TASK_PENDING,
+};
+use super::requests::NO_LOAD_FAILURES;
 use super::sql::{before, list_of, number_list, portions, text, text_list, text_opt, values};
 use crate::domain::phase::{PartitionPhase, TablePhase};
 use crate::domain::task::TaskKind;
@@ -95,7 +99,7 @@ impl HybridCheckpoint {
         let mut changed = 0;
         for rows in portions(&rows) {
             changed += self.execute(Step::PartitionStaged, &format!(
-                "UPDATE {s}.\"PARTITION\" p SET PHASE = 'STAGED', ATTEMPT = v.A, MANIFEST = v.M, ROWS_STAGED = v.R, BYTES = v.B, STAGED_AT = SYSDATE() FROM ({}) v \
+                "UPDATE {s}.\"PARTITION\" p SET PHASE = {PARTITION_STAGED}, ATTEMPT = v.A, MANIFEST = v.M, ROWS_STAGED = v.R, BYTES = v.B, STAGED_AT = SYSDATE() FROM ({}) v \
                  WHERE {} AND p.PHASE IN {} AND {}",
                 values(&["T", "P", "A", "M", "R", "B"], rows),
                 self.of_partitions(owned, rows),
@@ -140,7 +144,7 @@ impl HybridCheckpoint {
             })
             .collect();
         self.execute(Step::PartitionFailed, &format!(
-            "UPDATE {s}.\"PARTITION\" p SET PHASE = 'FAILED', ERROR = v.E, FAILED_AT = SYSDATE() FROM ({}) v \
+            "UPDATE {s}.\"PARTITION\" p SET PHASE = {PARTITION_FAILED}, ERROR = v.E, FAILED_AT = SYSDATE() FROM ({}) v \
              WHERE {} AND p.PHASE IN {} AND {}",
             values(&["T", "P", "E"], &rows),
             self.of_partitions(owned, &rows),
@@ -186,8 +190,8 @@ impl HybridCheckpoint {
             return Ok(());
         }
         let sql = format!(
-            "UPDATE {s}.TASK_QUEUE q SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
-             WHERE q.WORKFLOW_ID = {id} AND q.TABLE_NO IN {} AND q.STATUS IN ('PENDING', 'CLAIMED') AND {} \
+            "UPDATE {s}.TASK_QUEUE q SET {CANCELLED_TASK} \
+             WHERE q.WORKFLOW_ID = {id} AND q.TABLE_NO IN {} AND q.STATUS IN ({TASK_PENDING}, {TASK_CLAIMED}) AND {} \
              AND EXISTS (SELECT 1 FROM {s}.TABLE_STATE t WHERE t.WORKFLOW_ID = {id} AND t.TABLE_NO = q.TABLE_NO AND t.PHASE IN {ENDED_TABLE})",
             number_list(tables),
             self.fence(owned),
@@ -208,7 +212,7 @@ impl HybridCheckpoint {
             return Ok(());
         }
         let sql = format!(
-            "UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID IN {} AND COLLECTED_AT IS NULL AND STATUS IN ('COMPLETED', 'FAILED') AND {}",
+            "UPDATE {}.TASK_QUEUE SET COLLECTED_AT = SYSDATE() WHERE TASK_ID IN {} AND COLLECTED_AT IS NULL AND STATUS IN ({TASK_COMPLETED}, {TASK_FAILED}) AND {}",
             self.s,
             text_list(task_ids.iter().map(String::as_str)),
             self.fence(owned)

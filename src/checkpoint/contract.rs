@@ -67,17 +67,13 @@ pub enum CheckpointError {
 impl CheckpointError {
     /// Whether waiting may help.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Store(error) if error.retryable)
+        self.failure() != Failure::Final
     }
 
     /// What it says about another attempt. A change whose reply was lost may be repeated (see above): it counts as not done.
     pub fn failure(&self) -> Failure {
         match self {
-            Self::Store(error) if error.retryable && error.unreachable => Failure::Outage,
-            Self::Store(error) if error.retryable && error.what == StoreFailure::Unknown => {
-                Failure::Unexplained
-            }
-            Self::Store(error) if error.retryable => Failure::Passing,
+            Self::Store(error) => error.failure,
             _ => Failure::Final,
         }
     }
@@ -117,8 +113,8 @@ pub enum StoreFailure {
 pub struct StoreError {
     /// What failed, with its remedy; free of secrets.
     pub message: String,
-    /// Whether waiting may help.
-    pub retryable: bool,
+    /// What it says about another attempt.
+    pub failure: Failure,
     /// Whether Snowflake could not be reached, refused the login, or has no warehouse that runs (exit code 3).
     pub unreachable: bool,
     /// What kind of failure, where somebody asks.

@@ -1,25 +1,21 @@
 //! The checkpoint in hybrid tables.
 
 use super::cells::Cells;
-use super::contract::{CheckpointError, StoreError, StoreFailure};
-use super::limits::KnownLimits;
+use super::contract::{CheckpointError, StoreError};
+use super::limits::Limiter;
 use super::schema;
-use super::shown::shown;
-use crate::domain::retry::RetryPolicy;
+use super::statements::{NO_SUCH_COLUMN, Statements, has_code, is_absence, is_refusal};
 use crate::failpoint::Step;
-use crate::snowflake::error::Kind;
-use crate::snowflake::{Row, SnowflakeClient, SnowflakeError, Statement};
+use crate::snowflake::{Row, SnowflakeClient, Statement};
 use crate::types::metadata_location::MetadataLocation;
 use crate::types::snowflake_name;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Before an object whose creation was refused is created again.
 const CREATED_BY_ANOTHER: Duration = Duration::from_millis(500);
 
-/// Snowflake's codes of "object already exists" and "invalid identifier".
+/// Snowflake's code of "object already exists".
 const ALREADY_EXISTS: &str = "002002";
-pub(super) const NO_SUCH_COLUMN: &str = "000904";
 
 /// What stands where the metadata's version is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,19 +40,30 @@ pub struct HybridCheckpoint {
     pub(super) location: MetadataLocation,
     /// The quoted schema.
     pub(super) s: String,
-    pub(super) limits: Arc<KnownLimits>,
+    statements: Statements,
+    limits: Limiter,
 }
 
 impl HybridCheckpoint {
     /// The checkpoint at `location`.
     pub fn new(client: SnowflakeClient, location: MetadataLocation) -> Self {
         let s = location.quoted();
+        let statements = Statements {
+            client: client.clone(),
+            s: s.clone(),
+        };
         Self {
             client,
             location,
             s,
-            limits: Arc::default(),
+            limits: Limiter::new(statements.clone()),
+            statements,
         }
+    }
+
+    /// Rate limits.
+    pub fn limits(&self) -> &Limiter {
+        &self.limits
     }
 
     /// As [`SnowflakeClient::end_transactions`].
@@ -177,127 +184,29 @@ impl HybridCheckpoint {
         }))
     }
 
-    /// Runs a statement that may be repeated.
+    /// As [`Statements::query`].
     pub(super) async fn query<'a>(
         &self,
         statement: impl Into<Statement<'a>>,
     ) -> Result<Vec<Row>, CheckpointError> {
-        let statement = statement.into();
-        self.repeat(|| self.client.query(statement.clone())).await
+        self.statements.query(statement).await
     }
 
-    /// Runs a SHOW command as [`shown`] says.
+    /// As [`Statements::show`].
     pub(super) async fn show(
         &self,
         sql: &str,
         columns: &[&str],
     ) -> Result<Vec<Vec<String>>, CheckpointError> {
-        self.repeat(|| shown(&self.client, sql, columns)).await
+        self.statements.show(sql, columns).await
     }
 
-    async fn repeat<T, F>(&self, mut statement: impl FnMut() -> F) -> Result<T, CheckpointError>
-    where
-        F: Future<Output = Result<T, SnowflakeError>>,
-    {
-        let mut failures = 0;
-        loop {
-            match statement().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => {
-                    failures += 1;
-                    let error = CheckpointError::from(error);
-                    let decision =
-                        RetryPolicy::STATEMENT.decide(error.failure(), failures, rand::random());
-                    match decision.pause() {
-                        Some(pause) => tokio::time::sleep(pause).await,
-                        None => return Err(given_up(error)),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Runs a change that may be repeated, and answers how many rows it changed the last time.
+    /// As [`Statements::execute`].
     pub(super) async fn execute<'a>(
         &self,
         at: Step,
         statement: impl Into<Statement<'a>>,
     ) -> Result<u64, CheckpointError> {
-        let statement = statement.into();
-        self.repeat(|| self.client.execute(at, statement.clone()))
-            .await
-    }
-
-    /// The same, but a row that is locked is not waited for again: whoever was left behind may hold it for minutes.
-    pub(super) async fn execute_unless_locked(
-        &self,
-        at: Step,
-        sql: &str,
-    ) -> Result<u64, CheckpointError> {
-        let change = async || match self.client.execute(at, sql).await {
-            Err(error) if error.kind == Kind::Locked => Ok(Err(error)),
-            answer => answer.map(Ok),
-        };
-        Ok(self.repeat(change).await??)
-    }
-}
-
-/// What nobody can explain has been tried for long enough: now it counts as refused.
-fn given_up(error: CheckpointError) -> CheckpointError {
-    match error {
-        CheckpointError::Store(error) if error.what == StoreFailure::Unknown => StoreError {
-            retryable: false,
-            what: StoreFailure::Refused,
-            ..error
-        }
-        .into(),
-        error => error,
-    }
-}
-
-/// Whether Snowflake answered that there is no such object, or none that the role may see.
-pub(super) fn is_absence(error: &CheckpointError) -> bool {
-    kind(error) == Some(&Kind::NoSuchObject)
-}
-
-/// Whether Snowflake refused a statement for a reason that has no name here.
-pub(super) fn is_refusal(error: &CheckpointError) -> bool {
-    kind(error) == Some(&Kind::Refused)
-}
-
-/// Whether Snowflake answered with this code.
-pub(super) fn has_code(error: &CheckpointError, code: &str) -> bool {
-    answer(error).and_then(|error| error.code.as_deref()) == Some(code)
-}
-
-fn kind(error: &CheckpointError) -> Option<&Kind> {
-    answer(error).map(|error| &error.kind)
-}
-
-fn answer(error: &CheckpointError) -> Option<&SnowflakeError> {
-    let CheckpointError::Store(StoreError {
-        source: Some(source),
-        ..
-    }) = error
-    else {
-        return None;
-    };
-    source.downcast_ref::<SnowflakeError>()
-}
-
-impl From<SnowflakeError> for CheckpointError {
-    fn from(error: SnowflakeError) -> Self {
-        Self::Store(StoreError {
-            message: error.message.clone(),
-            retryable: error.is_retryable(),
-            unreachable: matches!(error.kind, Kind::Unreachable | Kind::Login | Kind::Held),
-            what: match error.kind {
-                Kind::Locked => StoreFailure::Locked,
-                Kind::Refused | Kind::Rejected => StoreFailure::Refused,
-                Kind::Unknown => StoreFailure::Unknown,
-                _ => StoreFailure::Other,
-            },
-            source: Some(Box::new(error)),
-        })
+        self.statements.execute(at, statement).await
     }
 }

@@ -1,5 +1,9 @@
 //! The statements that a lever is: the command line sends them, and the procedures of the worksheet consist of them. Pure.
 
+use super::phase_sql::{
+    CANCELLED_TASK, TASK_CLAIMED, TASK_PENDING, WORKFLOW_CANCELLED, WORKFLOW_COMPLETED,
+    WORKFLOW_EXECUTING, WORKFLOW_PENDING,
+};
 use crate::domain::phase::WorkflowPhase;
 use crate::domain::request::{Lever, Request};
 
@@ -40,7 +44,7 @@ pub(super) fn statements(lever: Lever, operands: &Operands<'_>) -> Vec<String> {
     };
     let still = match phase {
         Some(phase) => format!("w.STATUS = '{phase}'"),
-        None => "w.STATUS IN ('PENDING', 'EXECUTING')".to_owned(),
+        None => format!("w.STATUS IN ({WORKFLOW_PENDING}, {WORKFLOW_EXECUTING})"),
     };
     let mut statements = vec![format!(
         "UPDATE {s}.WORKFLOW_REQUEST SET {set}REQUEST_SEQ = REQUEST_SEQ + {step}, REQUESTED_AT = SYSDATE() WHERE WORKFLOW_ID = {id} AND REQUEST_SEQ = {seq} \
@@ -76,12 +80,12 @@ pub(super) fn statements(lever: Lever, operands: &Operands<'_>) -> Vec<String> {
         // Whoever runs one learns at its next renewal, also while no orchestrator is there. Until its lease is past it may
         // run on: LEASE_UNTIL stays.
         Lever::Cancel => statements.push(format!(
-            "UPDATE {s}.TASK_QUEUE SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
-             WHERE {of} AND STATUS IN ('PENDING', 'CLAIMED')"
+            "UPDATE {s}.TASK_QUEUE SET {CANCELLED_TASK} \
+             WHERE {of} AND STATUS IN ({TASK_PENDING}, {TASK_CLAIMED})"
         )),
         // ENDED_AT stays: what was completed before has been ended already.
         Lever::Retry => statements.push(format!(
-            "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING' WHERE WORKFLOW_ID = {id} AND STATUS IN ('COMPLETED', 'CANCELLED')"
+            "UPDATE {s}.WORKFLOW SET STATUS = {WORKFLOW_EXECUTING} WHERE WORKFLOW_ID = {id} AND STATUS IN ({WORKFLOW_COMPLETED}, {WORKFLOW_CANCELLED})"
         )),
         Lever::Pause | Lever::Resume => {}
     }

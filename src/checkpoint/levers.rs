@@ -7,6 +7,7 @@ use super::fence::unique_step;
 use super::hybrid::HybridCheckpoint;
 use super::lever_contract::*;
 use super::lever_sql::{Operands, statements};
+use super::phase_sql::{PARTITION_FAILED, TABLE_CANCELLED, TABLE_FAILED};
 use super::requests::{request, state_taken};
 use super::sql::text;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
@@ -98,7 +99,7 @@ impl HybridCheckpoint {
         let sql = format!(
             "SELECT t.TABLE_NO, t.SOURCE_TABLE, t.PHASE, r.REQUEST, COALESCE(f.FAILED, 0), t.SPEC FROM {s}.TABLE_STATE t \
              LEFT JOIN {s}.TABLE_REQUEST r ON r.WORKFLOW_ID = t.WORKFLOW_ID AND r.TABLE_NO = t.TABLE_NO \
-             LEFT JOIN (SELECT TABLE_NO, COUNT(*) AS FAILED FROM {s}.\"PARTITION\" WHERE WORKFLOW_ID = {id} AND PHASE = 'FAILED' GROUP BY TABLE_NO) f ON f.TABLE_NO = t.TABLE_NO \
+             LEFT JOIN (SELECT TABLE_NO, COUNT(*) AS FAILED FROM {s}.\"PARTITION\" WHERE WORKFLOW_ID = {id} AND PHASE = {PARTITION_FAILED} GROUP BY TABLE_NO) f ON f.TABLE_NO = t.TABLE_NO \
              WHERE t.WORKFLOW_ID = {id} ORDER BY t.TABLE_NO"
         );
         let read = |row: &Row| {
@@ -122,7 +123,7 @@ impl HybridCheckpoint {
             .map(read)
             .collect::<Result<_, CheckpointError>>()?;
         if lever == Lever::Retry {
-            let not_loaded = "PHASE IN ('FAILED', 'CANCELLED')";
+            let not_loaded = format!("PHASE IN ({TABLE_FAILED}, {TABLE_CANCELLED})");
             let of = format!("WORKFLOW_ID = {id} AND {not_loaded}");
             let taken = self.taken_states(id, &of).await?;
             for table in &mut tables {

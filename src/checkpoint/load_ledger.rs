@@ -1,8 +1,9 @@
-//! What a load writes into the checkpoint, in its own transaction. Whether it may start is in `load_permit`.
+//! What a load writes into the checkpoint, in its own transaction. Whether it may start is in `limits`.
 
 use super::contract::*;
 use super::hybrid::HybridCheckpoint;
-use super::load_permit::Admission;
+use super::limits::Admission;
+use super::phase_sql::{PARTITION_LOADED, PARTITION_STAGED};
 use super::requests::NO_LOAD_FAILURES;
 use super::sql::{number_list, values};
 use crate::domain::table_plan::TablePlan;
@@ -25,8 +26,8 @@ impl HybridCheckpoint {
         admission: Admission,
     ) -> Vec<(String, u64)> {
         let (s, id) = (&self.s, owned.id);
-        let unasked = match admission {
-            Admission::Unasked => format!(" AND {}", self.no_limits()),
+        let unless_limited = match admission {
+            Admission::NoLimitsKnown => format!(" AND {}", self.limits().none_set()),
             Admission::Permitted | Admission::Forbidden => String::new(),
         };
         let rows: Vec<_> = units
@@ -43,15 +44,15 @@ impl HybridCheckpoint {
             (
                 format!(
                     "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = {load}, LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND OWNER_EPOCH = {epoch} \
-                     AND LOAD_PERMIT = {epoch}{unasked}",
+                     AND LOAD_PERMIT = {epoch}{unless_limited}",
                     epoch = owned.epoch,
                 ),
                 1,
             ),
             (
                 format!(
-                    "UPDATE {s}.\"PARTITION\" p SET PHASE = 'LOADED', ROWS_LOADED = v.R, LOADED_AT = SYSDATE() FROM ({}) v \
-                     WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = {table_no} AND p.PARTITION_NO = v.P AND p.ATTEMPT = v.A AND p.PHASE = 'STAGED' AND p.PARTITION_NO IN {}",
+                    "UPDATE {s}.\"PARTITION\" p SET PHASE = {PARTITION_LOADED}, ROWS_LOADED = v.R, LOADED_AT = SYSDATE() FROM ({}) v \
+                     WHERE p.WORKFLOW_ID = {id} AND p.TABLE_NO = {table_no} AND p.PARTITION_NO = v.P AND p.ATTEMPT = v.A AND p.PHASE = {PARTITION_STAGED} AND p.PARTITION_NO IN {}",
                     values(&["P", "A", "R"], &rows),
                     number_list(units.iter().map(|unit| unit.key.partition_no))
                 ),

@@ -5,7 +5,10 @@ use super::contract::*;
 use super::fence::unique_step;
 use super::hybrid::HybridCheckpoint;
 use super::orchestrator_contract::*;
-use super::requests::ENDED_TABLE;
+use super::phase_sql::{
+    ENDED_TABLE, TABLE_ANALYZING, TABLE_PENDING, TASK_CLAIMED, TASK_COMPLETED, TASK_FAILED,
+    TASK_PENDING, WORKFLOW_EXECUTING, WORKFLOW_PENDING,
+};
 use super::rows::{ended_task, owned_workflow, partition_state, phase_count, table_state};
 use super::sql::{
     bound_values, from_now, like, marks, number_list, portions, text, text_list, text_opt, values,
@@ -61,7 +64,7 @@ impl HybridCheckpoint {
 /// the workflow ends.
 pub(super) fn open(s: &str) -> String {
     format!(
-        "(STATUS IN ('PENDING', 'EXECUTING') OR WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.TABLE_REQUEST WHERE REQUEST = 'RETRY'))"
+        "(STATUS IN ({WORKFLOW_PENDING}, {WORKFLOW_EXECUTING}) OR WORKFLOW_ID IN (SELECT WORKFLOW_ID FROM {s}.TABLE_REQUEST WHERE REQUEST = 'RETRY'))"
     )
 }
 
@@ -218,7 +221,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         self.change_workflow(
             Step::WorkflowStart,
             owned,
-            "STATUS = 'EXECUTING', STARTED_AT = SYSDATE()",
+            &format!("STATUS = {WORKFLOW_EXECUTING}, STARTED_AT = SYSDATE()"),
             WorkflowPhase::Pending,
         )
         .await
@@ -246,7 +249,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         tables: &[TableNo],
     ) -> Result<(), CheckpointError> {
         let sql = format!(
-            "UPDATE {}.TABLE_STATE SET PHASE = 'ANALYZING', STARTED_AT = SYSDATE() WHERE WORKFLOW_ID = {} AND TABLE_NO IN {} AND PHASE = 'PENDING' AND OWNER_EPOCH = {}",
+            "UPDATE {}.TABLE_STATE SET PHASE = {TABLE_ANALYZING}, STARTED_AT = SYSDATE() WHERE WORKFLOW_ID = {} AND TABLE_NO IN {} AND PHASE = {TABLE_PENDING} AND OWNER_EPOCH = {}",
             self.s,
             owned.id,
             number_list(tables),
@@ -301,7 +304,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         for chunk in portions(&rows) {
             let sql = format!(
                 "INSERT INTO {s}.TASK_QUEUE (TASK_ID, WORKFLOW_ID, TABLE_NO, PARTITION_NO, KIND, SOURCE_PLATFORM, AFFINITY, PRIORITY, STATUS, KEY_RANGE) \
-                 SELECT v.I, {id}, v.T, v.P, v.K, {platform}, {affinity}, v.O, 'PENDING', v.R FROM ({v}) v \
+                 SELECT v.I, {id}, v.T, v.P, v.K, {platform}, {affinity}, v.O, {TASK_PENDING}, v.R FROM ({v}) v \
                  WHERE NOT EXISTS (SELECT 1 FROM {s}.TASK_QUEUE q WHERE q.TASK_ID = v.I) \
                  AND EXISTS (SELECT 1 FROM {s}.TABLE_STATE t WHERE t.WORKFLOW_ID = {id} AND t.TABLE_NO = v.T AND t.PHASE NOT IN {ENDED_TABLE}) AND {fence}",
                 s = self.s,
@@ -323,7 +326,7 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
     ) -> Result<Vec<EndedTask>, CheckpointError> {
         let sql = format!(
             "SELECT TASK_ID, KIND, WORKFLOW_ID, TABLE_NO, PARTITION_NO, ATTEMPT, STATUS, RESULT, ERROR FROM {}.TASK_QUEUE \
-             WHERE WORKFLOW_ID IN {} AND STATUS IN ('COMPLETED', 'FAILED') AND COLLECTED_AT IS NULL ORDER BY ENDED_AT LIMIT {limit}",
+             WHERE WORKFLOW_ID IN {} AND STATUS IN ({TASK_COMPLETED}, {TASK_FAILED}) AND COLLECTED_AT IS NULL ORDER BY ENDED_AT LIMIT {limit}",
             self.s,
             number_list(workflows)
         );
@@ -344,17 +347,21 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         max_failures: u32,
     ) -> Result<u64, CheckpointError> {
         self.execute(Step::TaskReap, &format!(
-            "UPDATE {}.TASK_QUEUE SET STATUS = IFF(FAILURES + 1 >= {max_failures}, 'FAILED', 'PENDING'), FAILURES = FAILURES + 1, CLAIM_TOKEN = NULL, \
+            "UPDATE {}.TASK_QUEUE SET STATUS = IFF(FAILURES + 1 >= {max_failures}, {TASK_FAILED}, {TASK_PENDING}), FAILURES = FAILURES + 1, CLAIM_TOKEN = NULL, \
              ENDED_AT = IFF(FAILURES + 1 >= {max_failures}, SYSDATE(), NULL), \
              ERROR = 'the worker ' || COALESCE(WORKER_ID, '?') || ' went silent while it ran this task; see its log' \
-             WHERE WORKFLOW_ID IN {} AND STATUS = 'CLAIMED' AND LEASE_UNTIL < SYSDATE()",
+             WHERE WORKFLOW_ID IN {} AND STATUS = {TASK_CLAIMED} AND LEASE_UNTIL < SYSDATE()",
             self.s,
             number_list(workflows)
         ))
         .await
     }
 
-    async fn load_waits(
+    async fn return_permits(&self) -> usize {
+        self.limits().return_permits().await
+    }
+
+    async fn record_load_retry(
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,

@@ -127,9 +127,12 @@ pub trait OrchestratorCheckpoint: Send + Sync {
         workflows: &[WorkflowId],
         max_failures: u32,
     ) -> Result<u64, CheckpointError>;
+    /// Returns the permits of this process's loads that have ended without being able to return their own, and answers how
+    /// many are left. One statement for each; none while there is nothing to return.
+    async fn return_permits(&self) -> usize;
     /// Tells operators that a table's load failed so many times in a row, why, and when it is tried again; the load that
     /// commits takes it back. Fenced. One statement that is not repeated: nothing depends on it.
-    async fn load_waits(
+    async fn record_load_retry(
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,

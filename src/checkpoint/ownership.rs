@@ -13,7 +13,8 @@
 //! Without a version nothing of ours is there but what an interrupted creation has left, and that has our comment.
 
 use super::contract::CheckpointError;
-use super::hybrid::{HybridCheckpoint, is_absence};
+use super::hybrid::HybridCheckpoint;
+use super::statements::is_absence;
 use super::tables::{SCHEMA_VERSION, TABLES};
 use super::views::VIEWS;
 use crate::types::snowflake_name;

@@ -4,7 +4,7 @@ use super::cells::{task_id, to_json};
 use super::contract::*;
 use super::hybrid::HybridCheckpoint;
 use super::orchestrator_contract::*;
-use super::requests::QUEUED_AGAIN;
+use super::phase_sql::{QUEUED_AGAIN, TABLE_EXECUTING, TASK_COMPLETED};
 use super::sql::{before, portions, text, values};
 use crate::domain::TableNo;
 use crate::domain::phase::{PartitionPhase, TablePhase};
@@ -35,7 +35,7 @@ impl HybridCheckpoint {
         let transaction = self.client.begin(Step::PlanBegin).await?;
         let written: Result<bool, CheckpointError> = async {
             let update = format!(
-                "UPDATE {s}.TABLE_STATE SET PHASE = 'EXECUTING', EXTRACTION = {}, NUM_PARTITIONS = {}, ROW_ESTIMATE = {}, BYTE_ESTIMATE = {} \
+                "UPDATE {s}.TABLE_STATE SET PHASE = {TABLE_EXECUTING}, EXTRACTION = {}, NUM_PARTITIONS = {}, ROW_ESTIMATE = {}, BYTE_ESTIMATE = {} \
                  WHERE WORKFLOW_ID = {id} AND TABLE_NO = {table_no} AND PHASE IN {} AND OWNER_EPOCH = {}",
                 text(&to_json(&planned.plan)?),
                 planned.partitions.len(),
@@ -105,7 +105,7 @@ impl HybridCheckpoint {
     ) -> Result<(), CheckpointError> {
         tracing::warn!(workflow = %owned.name, table = table_no.0, "the analysis started from another state of earlier runs than the one that is stored; the table is analyzed again");
         let sql = format!(
-            "UPDATE {s}.TASK_QUEUE q SET {QUEUED_AGAIN} WHERE q.TASK_ID = {} AND q.STATUS = 'COMPLETED' AND {}",
+            "UPDATE {s}.TASK_QUEUE q SET {QUEUED_AGAIN} WHERE q.TASK_ID = {} AND q.STATUS = {TASK_COMPLETED} AND {}",
             text(&task_id(owned.id, TaskKind::Analyze, table_no, None)),
             self.fence(owned),
             s = self.s

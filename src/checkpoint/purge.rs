@@ -2,6 +2,7 @@
 
 use super::cells::Cells;
 use super::hybrid::HybridCheckpoint;
+use super::phase_sql::{TABLE_COMPLETED, WORKFLOW_CANCELLED, WORKFLOW_COMPLETED};
 use super::sql::number_list;
 use crate::failpoint::Step;
 
@@ -20,8 +21,8 @@ impl HybridCheckpoint {
     pub(super) async fn purge_tasks(&self) {
         let s = &self.s;
         let old = format!(
-            "SELECT w.WORKFLOW_ID FROM {s}.WORKFLOW w WHERE w.STATUS IN ('COMPLETED', 'CANCELLED') AND w.ENDED_AT < DATEADD('day', -{KEPT_DAYS}, SYSDATE()) \
-             AND NOT EXISTS (SELECT 1 FROM {s}.TABLE_STATE t WHERE t.WORKFLOW_ID = w.WORKFLOW_ID AND t.PHASE <> 'COMPLETED') \
+            "SELECT w.WORKFLOW_ID FROM {s}.WORKFLOW w WHERE w.STATUS IN ({WORKFLOW_COMPLETED}, {WORKFLOW_CANCELLED}) AND w.ENDED_AT < DATEADD('day', -{KEPT_DAYS}, SYSDATE()) \
+             AND NOT EXISTS (SELECT 1 FROM {s}.TABLE_STATE t WHERE t.WORKFLOW_ID = w.WORKFLOW_ID AND t.PHASE <> {TABLE_COMPLETED}) \
              AND EXISTS (SELECT 1 FROM {s}.TASK_QUEUE q WHERE q.WORKFLOW_ID = w.WORKFLOW_ID) ORDER BY w.WORKFLOW_ID LIMIT {WORKFLOWS}"
         );
         let purged = async {

@@ -5,6 +5,11 @@
 use super::cells::{Cells, corrupt};
 use super::contract::*;
 use super::hybrid::HybridCheckpoint;
+use super::phase_sql::{
+    CANCELLED_TASK, ENDED_TABLE, PARTITION_CANCELLED, PARTITION_FAILED, PARTITION_PENDING,
+    PARTITION_STAGED, QUEUED_AGAIN, TABLE_CANCELLED, TABLE_EXECUTING, TABLE_FAILED, TABLE_PENDING,
+    WORKFLOW_CANCELLED, WORKFLOW_COMPLETED, WORKFLOW_EXECUTING,
+};
 use super::sql::{number_list, text, text_list, values};
 use crate::domain::request::{Orders, Request};
 use crate::domain::table_plan::TablePlan;
@@ -21,15 +26,6 @@ pub(super) fn request(stored: Option<String>) -> Result<Option<Request>, Checkpo
 }
 
 impl HybridCheckpoint {
-    /// The condition that neither the workflow nor the table of a task is paused or cancelled; `task` names its row.
-    pub(super) fn not_held(&self, task: &str) -> String {
-        let s = &self.s;
-        format!(
-            "NOT EXISTS (SELECT 1 FROM {s}.WORKFLOW_REQUEST x WHERE x.WORKFLOW_ID = {task}.WORKFLOW_ID AND x.REQUEST IN ('PAUSE', 'CANCEL')) \
-             AND NOT EXISTS (SELECT 1 FROM {s}.TABLE_REQUEST r WHERE r.WORKFLOW_ID = {task}.WORKFLOW_ID AND r.TABLE_NO = {task}.TABLE_NO AND r.REQUEST IN ('PAUSE', 'CANCEL'))"
-        )
-    }
-
     /// The query of those driven workflows of which something was asked that their owner does not know yet.
     pub(super) fn asked_of(&self, search: &WorkflowSearch<'_>) -> Option<String> {
         let rows: Vec<_> = search
@@ -106,17 +102,15 @@ impl HybridCheckpoint {
         let (s, of, fence) = (&self.s, of_tables(owned.id, tables), self.fence(owned));
         vec![
             format!(
-                "UPDATE {s}.TABLE_STATE SET PHASE = 'CANCELLED', ENDED_AT = SYSDATE(), LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE {of} \
+                "UPDATE {s}.TABLE_STATE SET PHASE = {TABLE_CANCELLED}, ENDED_AT = SYSDATE(), LOAD_PERMIT = NULL, {NO_LOAD_FAILURES} WHERE {of} \
                  AND OWNER_EPOCH = {} AND PHASE NOT IN {ENDED_TABLE}",
                 owned.epoch
             ),
             format!(
-                "UPDATE {s}.\"PARTITION\" SET PHASE = 'CANCELLED' WHERE {of} AND PHASE IN ('PENDING', 'STAGED') AND {fence}"
+                "UPDATE {s}.\"PARTITION\" SET PHASE = {PARTITION_CANCELLED} WHERE {of} AND PHASE IN ({PARTITION_PENDING}, {PARTITION_STAGED}) AND {fence}"
             ),
-            // The token goes, so that an end that comes later does not take itself for one that was written before. LEASE_UNTIL
-            // stays: until then the worker may run on.
             format!(
-                "UPDATE {s}.TASK_QUEUE SET STATUS = 'CANCELLED', CLAIM_TOKEN = NULL, ENDED_AT = SYSDATE(), COLLECTED_AT = SYSDATE() \
+                "UPDATE {s}.TASK_QUEUE SET {CANCELLED_TASK} \
                  WHERE {of} AND COLLECTED_AT IS NULL AND {fence}"
             ),
             // Whatever was asked: it is cancelled.
@@ -131,7 +125,9 @@ impl HybridCheckpoint {
         let open = format!(
             "SELECT p.PARTITION_NO FROM {s}.\"PARTITION\" p JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = p.WORKFLOW_ID AND t.TABLE_NO = p.TABLE_NO"
         );
-        let again = "(p.PHASE IN ('FAILED', 'CANCELLED') OR (t.PHASE IN ('FAILED', 'CANCELLED') AND p.PHASE IN ('PENDING', 'STAGED')))";
+        let again = format!(
+            "(p.PHASE IN ({PARTITION_FAILED}, {PARTITION_CANCELLED}) OR (t.PHASE IN ({TABLE_FAILED}, {TABLE_CANCELLED}) AND p.PHASE IN ({PARTITION_PENDING}, {PARTITION_STAGED})))"
+        );
         vec![
             format!(
                 "UPDATE {s}.TABLE_STATE SET LOAD_SEQ = 0 WHERE {of} AND OWNER_EPOCH = {}",
@@ -140,7 +136,7 @@ impl HybridCheckpoint {
             // The analysis, where there is no plan yet.
             format!(
                 "UPDATE {s}.TASK_QUEUE q SET {QUEUED_AGAIN} WHERE {} AND q.PARTITION_NO IS NULL AND {fence} AND EXISTS (SELECT 1 FROM {s}.TABLE_STATE t \
-                 WHERE t.WORKFLOW_ID = q.WORKFLOW_ID AND t.TABLE_NO = q.TABLE_NO AND t.EXTRACTION IS NULL AND t.PHASE IN ('FAILED', 'CANCELLED'))",
+                 WHERE t.WORKFLOW_ID = q.WORKFLOW_ID AND t.TABLE_NO = q.TABLE_NO AND t.EXTRACTION IS NULL AND t.PHASE IN ({TABLE_FAILED}, {TABLE_CANCELLED}))",
                 qualified(&of, "q")
             ),
             format!(
@@ -149,18 +145,18 @@ impl HybridCheckpoint {
                 qualified(&of, "q")
             ),
             format!(
-                "UPDATE {s}.\"PARTITION\" p SET PHASE = 'PENDING', ATTEMPT = NULL, MANIFEST = NULL, ROWS_STAGED = NULL, BYTES = NULL, STAGED_AT = NULL, \
+                "UPDATE {s}.\"PARTITION\" p SET PHASE = {PARTITION_PENDING}, ATTEMPT = NULL, MANIFEST = NULL, ROWS_STAGED = NULL, BYTES = NULL, STAGED_AT = NULL, \
                  FAILED_AT = NULL, ERROR = NULL FROM {s}.TABLE_STATE t WHERE t.WORKFLOW_ID = p.WORKFLOW_ID AND t.TABLE_NO = p.TABLE_NO AND {} AND {again} AND {fence}",
                 qualified(&of, "p")
             ),
             format!(
-                "UPDATE {s}.TABLE_STATE SET PHASE = IFF(EXTRACTION IS NULL, 'PENDING', 'EXECUTING'), ERROR = NULL, ENDED_AT = NULL, {NO_LOAD_FAILURES} \
-                 WHERE {of} AND OWNER_EPOCH = {} AND PHASE IN ('FAILED', 'CANCELLED')",
+                "UPDATE {s}.TABLE_STATE SET PHASE = IFF(EXTRACTION IS NULL, {TABLE_PENDING}, {TABLE_EXECUTING}), ERROR = NULL, ENDED_AT = NULL, {NO_LOAD_FAILURES} \
+                 WHERE {of} AND OWNER_EPOCH = {} AND PHASE IN ({TABLE_FAILED}, {TABLE_CANCELLED})",
                 owned.epoch
             ),
             // Usually done already by whoever asked; not when the workflow ended in that moment.
             format!(
-                "UPDATE {s}.WORKFLOW SET STATUS = 'EXECUTING' WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND STATUS IN ('COMPLETED', 'CANCELLED')",
+                "UPDATE {s}.WORKFLOW SET STATUS = {WORKFLOW_EXECUTING} WHERE WORKFLOW_ID = {} AND OWNER_EPOCH = {} AND STATUS IN ({WORKFLOW_COMPLETED}, {WORKFLOW_CANCELLED})",
                 owned.id, owned.epoch
             ),
             self.withdrawal(&of, &fence),
@@ -173,7 +169,7 @@ impl HybridCheckpoint {
         let error = state_taken(holder);
         vec![
             format!(
-                "UPDATE {}.TABLE_STATE SET ERROR = {} WHERE {of} AND OWNER_EPOCH = {} AND PHASE IN ('FAILED', 'CANCELLED')",
+                "UPDATE {}.TABLE_STATE SET ERROR = {} WHERE {of} AND OWNER_EPOCH = {} AND PHASE IN ({TABLE_FAILED}, {TABLE_CANCELLED})",
                 self.s,
                 text(&error),
                 owned.epoch
@@ -258,13 +254,6 @@ pub(super) fn state_taken(holder: &str) -> String {
         "the workflow {holder} has synchronized the same source table into the same target since, so that this run cannot go on: create a new workflow, which moves what is missing"
     )
 }
-
-/// The phases of a table that has ended.
-pub(super) const ENDED_TABLE: &str = "('COMPLETED', 'FAILED', 'CANCELLED')";
-
-/// Back to the queue, attempts counted anew; their numbers go on.
-pub(super) const QUEUED_AGAIN: &str = "STATUS = 'PENDING', FAILURES = 0, POSTPONED = 0, NOT_BEFORE = NULL, CLAIM_TOKEN = NULL, RESULT = NULL, ERROR = NULL, \
-     ROWS_DONE = 0, BYTES_DONE = 0, ENDED_AT = NULL, COLLECTED_AT = NULL";
 
 /// No load has failed since the last one that committed.
 pub(super) const NO_LOAD_FAILURES: &str =

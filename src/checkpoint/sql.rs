@@ -23,6 +23,26 @@ macro_rules! before {
 }
 pub(super) use before;
 
+/// A statement from a file: its lines joined by blanks, without its comments, and each `{name}` replaced by what stands
+/// for it. What is filled in is not looked through again.
+pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let lines = template.lines().map(str::trim);
+    let lines: Vec<&str> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with("--"))
+        .collect();
+    let template = lines.join(" ");
+    let mut pieces = template.split('{');
+    let mut filled = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (name, rest) = piece.split_once('}').unwrap_or((piece, ""));
+        let value = values.iter().find(|(other, _)| *other == name);
+        debug_assert!(value.is_some(), "nothing stands for {name}");
+        filled.push_str(value.map_or("", |(_, value)| value));
+        filled.push_str(rest);
+    }
+    filled
+}
+
 /// A list of numbers for IN.
 pub(super) fn number_list<T: std::fmt::Display>(values: impl IntoIterator<Item = T>) -> String {
     format!(

@@ -8,6 +8,7 @@ use super::cells::{Cells, corrupt, to_json};
 use super::contract::*;
 use super::hybrid::HybridCheckpoint;
 use super::orchestrator_contract::*;
+use super::phase_sql::{TABLE_CANCELLED, WORKFLOW_EXECUTING, WORKFLOW_PENDING};
 use super::sql::{list_of, number_list, portions, text, text_opt, values};
 use crate::domain::analysis::{SyncPartition, SyncSnapshot, fingerprint};
 use crate::domain::planned::SyncPlan;
@@ -39,8 +40,8 @@ impl HybridCheckpoint {
             .execute(Step::SyncClaim, &format!(
                 "UPDATE {s}.SYNCHRONIZATION y SET WORKFLOW_ID = {id}, TABLE_NO = {table_no} WHERE y.SYNC_KEY = {key} AND {fence} AND NOT EXISTS \
                  (SELECT 1 FROM {s}.WORKFLOW h JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = h.WORKFLOW_ID JOIN {s}.TABLE_STATE t ON t.WORKFLOW_ID = h.WORKFLOW_ID \
-                 WHERE h.WORKFLOW_ID = y.WORKFLOW_ID AND t.TABLE_NO = y.TABLE_NO AND h.WORKFLOW_ID <> {id} AND h.STATUS IN ('PENDING', 'EXECUTING') \
-                 AND COALESCE(x.REQUEST, '') <> 'CANCEL' AND t.PHASE <> 'CANCELLED')"
+                 WHERE h.WORKFLOW_ID = y.WORKFLOW_ID AND t.TABLE_NO = y.TABLE_NO AND h.WORKFLOW_ID <> {id} AND h.STATUS IN ({WORKFLOW_PENDING}, {WORKFLOW_EXECUTING}) \
+                 AND COALESCE(x.REQUEST, '') <> 'CANCEL' AND t.PHASE <> {TABLE_CANCELLED})"
             ))
             .await?;
         if taken == 1 {

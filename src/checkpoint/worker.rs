@@ -1,8 +1,10 @@
 //! What a worker asks of the hybrid tables.
 
 use super::cells::{Cells, parse_kind, parse_platform};
+use super::claim::{TASK_ORDER, claim_sql, claimable};
 use super::contract::*;
 use super::hybrid::HybridCheckpoint;
+use super::phase_sql::{TASK_CLAIMED, TASK_COMPLETED, TASK_FAILED, TASK_PENDING};
 use super::sql::{bound_values, from_now, list_of, marks, text, text_list, text_opt, values};
 use super::worker_contract::*;
 use crate::domain::table_plan::TablePlan;
@@ -14,25 +16,7 @@ use async_trait::async_trait;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// The order in which tasks are taken: `q` a task, `w` its workflow. Ids of workflows are not in the order of their creation:
-/// AUTOINCREMENT of a hybrid table is NOORDER.
-pub(super) const TASK_ORDER: &str =
-    "q.PRIORITY, w.CREATED_AT, q.WORKFLOW_ID, q.TABLE_NO, q.TASK_ID";
-
 impl HybridCheckpoint {
-    /// The condition of a task `q` that the worker may claim. One that was cancelled and is to run again may still be
-    /// running under its old lease.
-    pub(super) fn claimable(&self, request: &ClaimRequest) -> String {
-        let affinity = request.affinity.as_deref().map_or_else(String::new, |a| {
-            format!(" AND (q.AFFINITY IS NULL OR q.AFFINITY = {})", text(a))
-        });
-        let platforms = text_list(request.platforms.iter().map(|platform| platform.as_str()));
-        format!(
-            "q.STATUS = 'PENDING' AND (q.NOT_BEFORE IS NULL OR q.NOT_BEFORE <= SYSDATE()) AND (q.LEASE_UNTIL IS NULL OR q.LEASE_UNTIL <= SYSDATE()) AND q.SOURCE_PLATFORM IN {platforms}{affinity} AND {}",
-            self.not_held("q")
-        )
-    }
-
     /// In one statement: what is chosen by one and taken by the next, all other workers choose as well in the meantime. An index
     /// does not serve `IN (SELECT …)`, but it does serve the condition on `STATUS` beside it, so that only tasks that wait are
     /// read, and of those there are never more than the windows of the tables at work.
@@ -41,20 +25,20 @@ impl HybridCheckpoint {
         request: &ClaimRequest,
         token: ClaimToken,
     ) -> Result<u64, CheckpointError> {
-        let (claim, binds) = self.claim_sql(request, token);
+        let (claim, binds) = claim_sql(&self.s, request, token);
         let claim = format!(
             "{claim} WHERE TASK_ID IN (SELECT q.TASK_ID FROM {s}.TASK_QUEUE q JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = q.WORKFLOW_ID WHERE {claimable} ORDER BY {TASK_ORDER} LIMIT {limit}) \
-             AND STATUS = 'PENDING' AND {no_limits}",
+             AND STATUS = {TASK_PENDING} AND {no_limits}",
             s = self.s,
-            claimable = self.claimable(request),
+            claimable = claimable(&self.s, request),
             limit = request.limit,
-            no_limits = self.no_limits(),
+            no_limits = self.limits().none_set(),
         );
         // A lost reply loses at most a lease's time: the claim is never repeated under another token.
         let claim = Statement::bound(claim, binds);
         let claimed = self.client.execute(Step::TaskClaim, claim).await?;
         if claimed == 0 {
-            self.limits.claimed_nothing();
+            self.limits().claimed_nothing();
         }
         Ok(claimed)
     }
@@ -65,12 +49,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedTask>, CheckpointError> {
         let s = &self.s;
         let token = ClaimToken::generate();
-        let within_limits = if self.limits.wants_a_look() {
-            self.claim_within_limits(request, token).await?
-        } else {
-            None
-        };
-        let claimed = match within_limits {
+        let claimed = match self.limits().claim(request, token).await? {
             Some(claimed) => claimed,
             None => self.claim_without_limits(request, token).await?,
         };
@@ -156,7 +135,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
         let ids = leases.iter().map(|l| Bind::from(l.task_id.as_str()));
         let binds: Vec<Bind> = rows.chain(ids).collect();
         let sql = format!(
-            "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = {}, ROWS_DONE = v.R, BYTES_DONE = v.B FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED' AND q.TASK_ID IN {}",
+            "UPDATE {s}.TASK_QUEUE q SET LEASE_UNTIL = {}, ROWS_DONE = v.R, BYTES_DONE = v.B FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = {TASK_CLAIMED} AND q.TASK_ID IN {}",
             from_now(lease),
             bound_values(&["I", "C", "R", "B"], leases.len()),
             marks(leases.len()),
@@ -168,7 +147,7 @@ impl WorkerCheckpoint for HybridCheckpoint {
         }
         let ids = text_list(leases.iter().map(|l| l.task_id.as_str()));
         let held: HashMap<String, String> = self
-            .query(&format!("SELECT TASK_ID, CLAIM_TOKEN FROM {}.TASK_QUEUE WHERE TASK_ID IN {ids} AND STATUS = 'CLAIMED' AND CLAIM_TOKEN IS NOT NULL", self.s))
+            .query(&format!("SELECT TASK_ID, CLAIM_TOKEN FROM {}.TASK_QUEUE WHERE TASK_ID IN {ids} AND STATUS = {TASK_CLAIMED} AND CLAIM_TOKEN IS NOT NULL", self.s))
             .await?
             .iter()
             .map(|row| {
@@ -190,8 +169,8 @@ impl WorkerCheckpoint for HybridCheckpoint {
         // with a cancelled task it stays, because its worker may go on until then.
         let sql = format!(
             "UPDATE {s}.TASK_QUEUE q SET STATUS = v.S, RESULT = v.R, ERROR = v.E, FAILURES = q.FAILURES + v.F, POSTPONED = COALESCE(q.POSTPONED, 0) + v.P, NOT_BEFORE = DATEADD('millisecond', v.D, SYSDATE()), \
-             ROWS_DONE = v.N, BYTES_DONE = v.B, LEASE_UNTIL = NULL, ENDED_AT = IFF(v.S IN ('COMPLETED', 'FAILED'), SYSDATE(), NULL) \
-             FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = 'CLAIMED' AND q.TASK_ID IN {}",
+             ROWS_DONE = v.N, BYTES_DONE = v.B, LEASE_UNTIL = NULL, ENDED_AT = IFF(v.S IN ({TASK_COMPLETED}, {TASK_FAILED}), SYSDATE(), NULL) \
+             FROM ({}) v WHERE q.TASK_ID = v.I AND q.CLAIM_TOKEN = v.C AND q.STATUS = {TASK_CLAIMED} AND q.TASK_ID IN {}",
             bound_values(
                 &["I", "C", "S", "R", "E", "F", "P", "D", "N", "B"],
                 ends.len()

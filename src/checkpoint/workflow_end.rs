@@ -3,7 +3,7 @@
 use super::cells::{Cells, corrupt};
 use super::contract::*;
 use super::hybrid::HybridCheckpoint;
-use super::requests::ENDED_TABLE;
+use super::phase_sql::{ENDED_TABLE, TABLE_COMPLETED, TASK_CANCELLED, TASK_CLAIMED, TASK_PENDING};
 use crate::domain::TableNo;
 use crate::domain::phase::WorkflowPhase;
 use crate::domain::request::Request;
@@ -29,8 +29,8 @@ impl HybridCheckpoint {
         // Who dies between a change of phase and the collection of its tasks leaves these behind, and nobody asks for
         // them again: the partitions are past them. Nobody wants those that have not ended either.
         let leftover = format!(
-            "UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE(), ENDED_AT = COALESCE(ENDED_AT, SYSDATE()), STATUS = IFF(STATUS IN ('PENDING', 'CLAIMED'), 'CANCELLED', STATUS), \
-             CLAIM_TOKEN = IFF(STATUS = 'CLAIMED', NULL, CLAIM_TOKEN) WHERE WORKFLOW_ID = {id} AND COLLECTED_AT IS NULL AND {fence}"
+            "UPDATE {s}.TASK_QUEUE SET COLLECTED_AT = SYSDATE(), ENDED_AT = COALESCE(ENDED_AT, SYSDATE()), STATUS = IFF(STATUS IN ({TASK_PENDING}, {TASK_CLAIMED}), {TASK_CANCELLED}, STATUS), \
+             CLAIM_TOKEN = IFF(STATUS = {TASK_CLAIMED}, NULL, CLAIM_TOKEN) WHERE WORKFLOW_ID = {id} AND COLLECTED_AT IS NULL AND {fence}"
         );
         let complete = format!(
             "UPDATE {s}.WORKFLOW SET STATUS = '{end}', ENDED_AT = SYSDATE(), OWNER = NULL WHERE WORKFLOW_ID = {id} AND OWNER_EPOCH = {} AND STATUS = '{}' \
@@ -109,7 +109,7 @@ impl HybridCheckpoint {
     ) -> Result<BTreeSet<TableNo>, SnowflakeError> {
         let sql = format!(
             "SELECT t.TABLE_NO FROM {s}.TABLE_STATE t JOIN {s}.WORKFLOW w ON w.WORKFLOW_ID = t.WORKFLOW_ID \
-             WHERE t.WORKFLOW_ID = {} AND t.PHASE = 'COMPLETED' AND (w.ENDED_AT IS NULL OR t.ENDED_AT > w.ENDED_AT)",
+             WHERE t.WORKFLOW_ID = {} AND t.PHASE = {TABLE_COMPLETED} AND (w.ENDED_AT IS NULL OR t.ENDED_AT > w.ENDED_AT)",
             owned.id,
             s = self.s
         );
@@ -129,7 +129,7 @@ impl HybridCheckpoint {
         owned: &OwnedWorkflow,
     ) -> Result<Option<Duration>, SnowflakeError> {
         let sql = format!(
-            "SELECT TIMESTAMPDIFF('millisecond', SYSDATE(), MAX(LEASE_UNTIL)) FROM {}.TASK_QUEUE WHERE WORKFLOW_ID = {} AND STATUS = 'CANCELLED' AND LEASE_UNTIL > SYSDATE()",
+            "SELECT TIMESTAMPDIFF('millisecond', SYSDATE(), MAX(LEASE_UNTIL)) FROM {}.TASK_QUEUE WHERE WORKFLOW_ID = {} AND STATUS = {TASK_CANCELLED} AND LEASE_UNTIL > SYSDATE()",
             self.s, owned.id
         );
         let rows = self.client.query(&sql).await?;

@@ -41,7 +41,7 @@ number_id! {
 }
 
 /// Proof of one claim of a task: every later write about the task must carry it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClaimToken(pub uuid::Uuid);
 

@@ -7,12 +7,12 @@ const MARGIN: u32 = 10;
 
 /// How long its holder relies on a lease, measured from before the moment in which it was asked for: the server counts
 /// from no earlier.
-pub fn relied_on(lease: Duration) -> Duration {
+pub fn trusted_for(lease: Duration) -> Duration {
     lease - lease / MARGIN
 }
 
 /// The pause before a renewal that was not answered is tried again, on another session.
-pub fn renewed_again(interval: Duration) -> Duration {
+pub fn renewal_retry_after(interval: Duration) -> Duration {
     (interval / 8).min(Duration::from_secs(1))
 }
 
@@ -27,8 +27,8 @@ mod tests {
             let lease = Duration::from_millis(millis);
             // As configurations allow at most; the first renewal is never answered.
             let interval = lease / 3;
-            prop_assert!(relied_on(lease) < lease);
-            prop_assert!(interval * 2 + renewed_again(interval) < relied_on(lease));
+            prop_assert!(trusted_for(lease) < lease);
+            prop_assert!(interval * 2 + renewal_retry_after(interval) < trusted_for(lease));
         }
     }
 }

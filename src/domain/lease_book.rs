@@ -1,10 +1,10 @@
 //! What an owner holds by lease, and until when it may rely on that. Pure.
 //!
 //! The server's clock is another: a lease is counted from the moment before it was asked for, and let go before the server
-//! gives it to others ([`relied_on`]). An answer about an epoch that is not held any more changes nothing.
+//! gives it to others ([`trusted_for`]). An answer about an epoch that is not held any more changes nothing.
 
 use super::OwnerEpoch;
-use super::lease::relied_on;
+use super::lease::trusted_for;
 use std::collections::BTreeMap;
 use std::ops::Add;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl<K: Copy + Ord, T: Copy + Ord + Add<Duration, Output = T>> LeaseBook<K, T> {
 
     /// Until when a lease may be relied on that was asked for at this moment.
     fn until(&self, asked_at: T) -> T {
-        asked_at + relied_on(self.lease)
+        asked_at + trusted_for(self.lease)
     }
 
     /// A lease was taken, or renewed because its owner asked for what is new.

@@ -53,8 +53,8 @@ pub enum Ended {
     Failed {
         /// Why.
         reason: String,
-        /// Whether its transaction may still be open or have been committed.
-        in_doubt: bool,
+        /// What it says about another attempt; [`Failure::InDoubt`]: its transaction may still be open or have been committed.
+        failure: Failure,
     },
 }
 
@@ -89,8 +89,8 @@ pub enum Command<T> {
         reason: String,
         /// Loads that have failed in a row, with this one.
         failures: u32,
-        /// Whether its transaction may still be open or have been committed.
-        in_doubt: bool,
+        /// What it says about another attempt; [`Failure::InDoubt`]: its transaction may still be open or have been committed.
+        failure: Failure,
     },
     /// Answer.
     Tell(T, Loaded),
@@ -189,11 +189,11 @@ impl<T> LoadQueue<T> {
     }
 
     fn ended(&mut self, ended: Ended, commands: &mut Vec<Command<T>>) {
-        if let Ended::Failed { reason, in_doubt } = ended {
+        if let Ended::Failed { reason, failure } = ended {
             commands.push(Command::Settle {
                 reason,
                 failures: self.failures + 1,
-                in_doubt,
+                failure,
             });
             return;
         }

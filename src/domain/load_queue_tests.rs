@@ -145,9 +145,9 @@ impl World {
     /// Lets happen what the queue waits for. Answers the requests that were committed by it.
     fn goes(&mut self, way: &Way) -> Vec<usize> {
         let batch: Vec<_> = self.queue.loading().map(|item| item.what).collect();
-        let failed = |in_doubt| Ended::Failed {
+        let failed = |failure| Ended::Failed {
             reason: "as planned".to_owned(),
-            in_doubt,
+            failure,
         };
         match self.model.waits_for.take() {
             None => Vec::new(),
@@ -160,8 +160,8 @@ impl World {
                 let (ended, commits) = match way {
                     Way::Commits => (Ended::Committed, true),
                     Way::IsHeldBack => (Ended::HeldBack, false),
-                    Way::Fails | Way::IsGone => (failed(false), false),
-                    Way::LosesReply => (failed(true), true),
+                    Way::Fails | Way::IsGone => (failed(Failure::Passing), false),
+                    Way::LosesReply => (failed(Failure::InDoubt), true),
                     Way::IsImpossible => (Ended::Impossible("no".to_owned()), false),
                     Way::Refuses(culprits, told) => {
                         let refused: Vec<_> = places

@@ -14,7 +14,7 @@ macro_rules! phase {
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The form in the checkpoint.
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
 
@@ -126,6 +126,17 @@ phase! {
         /// Nobody wants its result any more; whoever runs it learns that its lease is lost.
         Cancelled = "CANCELLED" -> [] or [Pending],
     }
+}
+
+/// What became of a change of phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The checkpoint holds it.
+    Applied,
+    /// The phase was another: reload.
+    Stale,
+    /// The workflow has another owner.
+    Fenced,
 }
 
 #[cfg(test)]

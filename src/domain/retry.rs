@@ -89,6 +89,13 @@ impl RetryPolicy {
         cap: Duration::from_secs(5),
     };
 
+    /// The choice of what may start under rate limits, which others make at the same time: for about a second.
+    pub const LIMITS: Self = Self {
+        max_failures: 7,
+        base: Duration::from_millis(50),
+        cap: Duration::from_millis(250),
+    };
+
     /// What a worker needs to know of tasks that it has claimed already, before it gives them back.
     pub const CLAIMED_TABLES: Self = Self {
         max_failures: 4,

@@ -53,7 +53,12 @@ impl Loader for TableLoader {
         batch: &[StagedPartition],
     ) -> LoadOutcome {
         let source = plan.extract.source.to_string();
-        let admission = match self.checkpoint.admit_load(owned, table_no, &source).await {
+        let admission = match self
+            .checkpoint
+            .limits()
+            .admit_load(owned, table_no, &source)
+            .await
+        {
             Ok(Admission::Forbidden) => return LoadOutcome::Limited,
             Ok(admission) => admission,
             Err(CheckpointError::Fenced(_)) => {
@@ -64,7 +69,7 @@ impl Loader for TableLoader {
             }
             Err(error) => {
                 // The reply may be what was lost, and not the permit.
-                self.checkpoint.end_load(owned, table_no).await;
+                self.checkpoint.limits().end_load(owned, table_no).await;
                 return if error.is_unreachable() {
                     LoadOutcome::Held(error.problem().to_string())
                 } else {
@@ -76,7 +81,7 @@ impl Loader for TableLoader {
             .load_batch(owned, table_no, plan, batch, admission)
             .await;
         if !matches!(outcome, LoadOutcome::Committed) {
-            self.checkpoint.end_load(owned, table_no).await;
+            self.checkpoint.limits().end_load(owned, table_no).await;
         }
         outcome
     }
@@ -176,8 +181,8 @@ impl TableLoader {
         };
         let outcome = if load.is_by_key() {
             // What fills the staging table comes before the statement that carries the condition.
-            if admission == Admission::Unasked {
-                match self.checkpoint.limits_are_set().await {
+            if admission == Admission::NoLimitsKnown {
+                match self.checkpoint.limits().are_set().await {
                     Ok(false) => {}
                     Ok(true) => return LoadOutcome::Limited,
                     Err(error) => return LoadOutcome::TryAgain(error.problem().to_string()),
@@ -322,7 +327,7 @@ impl TableLoader {
             Err(Early::Outcome(outcome)) => outcome,
             // One that has been set just now is asked for before the next try.
             Err(Early::Unexpected { is_first: true, .. })
-                if matches!(self.checkpoint.limits_are_set().await, Ok(true)) =>
+                if matches!(self.checkpoint.limits().are_set().await, Ok(true)) =>
             {
                 LoadOutcome::Limited
             }

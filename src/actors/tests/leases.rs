@@ -109,6 +109,20 @@ async fn an_end_that_hangs_for_longer_than_the_lease_loses_nothing_of_what_was_d
 }
 
 #[tokio::test(start_paused = true)]
+async fn permits_that_loads_could_not_return_are_returned_also_after_the_reaper_was_killed() {
+    let world = World::new(WorldSettings::default());
+    world.store.leave_permits(4);
+    let orchestrator = world.orchestrator("one").await;
+    let returned_by = |w: &World| w.store.num_unreturned_permits() <= 2;
+    world.until("some are returned", returned_by).await;
+    for child in orchestrator.get_cell().get_children() {
+        child.kill();
+    }
+    let all = |w: &World| w.store.num_unreturned_permits() == 0;
+    world.until("all are returned", all).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_workflow_is_let_go_before_its_lease_ends_though_no_renewal_is_ever_answered() {
     let world = World::new(WorldSettings {
         tables: vec![("a", 500)],

@@ -10,4 +10,5 @@ mod many;
 mod operations;
 mod outcomes;
 mod pool;
+mod retries;
 mod synchronization;

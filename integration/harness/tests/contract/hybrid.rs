@@ -128,8 +128,12 @@ impl Bench for HybridBench {
         units: &[LoadUnit],
     ) -> bool {
         let source = plan.extract.source.to_string();
-        let admission = self.checkpoint.admit_load(owned, table_no, &source).await;
-        let Ok(admission @ (Admission::Unasked | Admission::Permitted)) = admission else {
+        let admission = self
+            .checkpoint
+            .limits()
+            .admit_load(owned, table_no, &source)
+            .await;
+        let Ok(admission @ (Admission::NoLimitsKnown | Admission::Permitted)) = admission else {
             return false;
         };
         let transaction = self.client.begin(Step::LoadBegin).await.unwrap();
@@ -140,7 +144,7 @@ impl Bench for HybridBench {
             let changed = transaction.execute(Step::LoadCheckpoint, &sql).await;
             if changed.unwrap() != expected {
                 transaction.rollback().await;
-                self.checkpoint.end_load(owned, table_no).await;
+                self.checkpoint.limits().end_load(owned, table_no).await;
                 return false;
             }
         }

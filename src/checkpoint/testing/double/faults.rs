@@ -1,6 +1,7 @@
 //! Faults that a test plans for the calls.
 
 use crate::checkpoint::{CheckpointError, StoreError, StoreFailure};
+use crate::domain::retry::Failure;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -132,7 +133,11 @@ impl After {
 pub(super) fn store_error(message: &str, retryable: bool) -> CheckpointError {
     CheckpointError::Store(StoreError {
         message: message.to_owned(),
-        retryable,
+        failure: if retryable {
+            Failure::Passing
+        } else {
+            Failure::Final
+        },
         unreachable: false,
         what: if retryable {
             StoreFailure::Other

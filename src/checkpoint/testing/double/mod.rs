@@ -106,6 +106,8 @@ pub(super) struct Rows {
     pub synchronizations: BTreeMap<String, SyncRow>,
     /// What the loads committed, in order: partition, attempt, rows.
     pub target: BTreeMap<TableKey, Vec<(PartitionNo, Attempt, u64)>>,
+    /// Permits that loads could not return.
+    pub unreturned_permits: usize,
 }
 
 /// The checkpoint in memory, with what the loads commit.

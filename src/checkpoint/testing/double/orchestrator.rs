@@ -288,7 +288,13 @@ impl OrchestratorCheckpoint for Store {
         after.leave(Ok(reaped)).await
     }
 
-    async fn load_waits(
+    async fn return_permits(&self) -> usize {
+        let left = self.rows().unreturned_permits.saturating_sub(1);
+        self.rows().unreturned_permits = left;
+        left
+    }
+
+    async fn record_load_retry(
         &self,
         _: &OwnedWorkflow,
         _: TableNo,
@@ -296,7 +302,7 @@ impl OrchestratorCheckpoint for Store {
         _: Duration,
         _: &str,
     ) -> Result<(), CheckpointError> {
-        let after = self.faults.enter("load_waits").await?;
+        let after = self.faults.enter("record_load_retry").await?;
         after.leave(Ok(())).await
     }
 }

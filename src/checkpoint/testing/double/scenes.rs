@@ -37,6 +37,16 @@ impl Store {
         change(&mut rows.tables.get_mut(&(id, TableNo(table))).unwrap().spec);
     }
 
+    /// So many loads could not return their permits.
+    pub fn leave_permits(&self, count: usize) {
+        self.rows().unreturned_permits = count;
+    }
+
+    /// Permits that are left.
+    pub fn num_unreturned_permits(&self) -> usize {
+        self.rows().unreturned_permits
+    }
+
     /// Other runs of a table, whose state has this key, have moved its rows up to this watermark.
     pub fn leave_behind(&self, id: WorkflowId, table: u32, key: &str, watermark: &str) {
         let mut rows = self.rows();

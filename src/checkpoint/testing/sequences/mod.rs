@@ -80,6 +80,26 @@ pub enum Step {
     CarryOut { owner: usize },
 }
 
+impl Step {
+    /// Which owner takes it, counted backwards from the newest.
+    fn owner(&self) -> usize {
+        match *self {
+            Self::Start { owner }
+            | Self::Analyze { owner, .. }
+            | Self::ClaimState { owner, .. }
+            | Self::Plan { owner, .. }
+            | Self::Extract { owner, .. }
+            | Self::Collect { owner, .. }
+            | Self::Stage { owner, .. }
+            | Self::EndTable { owner, .. }
+            | Self::Load { owner, .. }
+            | Self::Complete { owner, .. }
+            | Self::CarryOut { owner } => owner,
+            _ => 0,
+        }
+    }
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let (owner, table, who) = (0..3_usize, 0..2_u32, any::<bool>());
     let of_table = (owner.clone(), table.clone());

@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
                 }
                 None => String::new(),
             },
-            _ => match self.owner(step_owner(step)).cloned() {
+            _ => match self.owner(step.owner()).cloned() {
                 Some(owned) => self.step_of_owner(step, &owned).await,
                 None => String::new(),
             },
@@ -356,23 +356,6 @@ impl<'a> Run<'a> {
         }
         let is_loaded = self.bench.load(owned, no, &plan, &units).await;
         format!("{is_loaded}")
-    }
-}
-
-fn step_owner(step: &Step) -> usize {
-    match *step {
-        Step::Start { owner }
-        | Step::Analyze { owner, .. }
-        | Step::ClaimState { owner, .. }
-        | Step::Plan { owner, .. }
-        | Step::Extract { owner, .. }
-        | Step::Collect { owner, .. }
-        | Step::Stage { owner, .. }
-        | Step::EndTable { owner, .. }
-        | Step::Load { owner, .. }
-        | Step::Complete { owner, .. }
-        | Step::CarryOut { owner } => owner,
-        _ => 0,
     }
 }
 
