@@ -18,7 +18,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a running task looks whether it shall end.
+/// How often a running task looks whether it is to end.
 const CANCEL_POLL: Duration = Duration::from_millis(200);
 /// How long a cancelled task may take to end by itself. After that it is left behind: what it still stages lies in the
 /// directory of an attempt that nobody will load.

@@ -148,7 +148,7 @@ pub fn start_over(analysis: &TableAnalysis) -> Option<TableAnalysis> {
     Some(anew)
 }
 
-/// What the next run shall find of this one.
+/// What the next run is to find of this one.
 pub fn sync_plan(
     key: Option<String>,
     spec: &TableSpec,

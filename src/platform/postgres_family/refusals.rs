@@ -79,7 +79,7 @@ pub(super) fn refusal(state: &str, words: &str) -> Option<(SourceErrorKind, &'st
     {
         (
             SourceErrorKind::Encoding,
-            "mend the value, leave its row out with whereClauseCriteria, or migrate a view that reads the column in its true encoding",
+            "correct the value, leave its row out with whereClauseCriteria, or migrate a view that reads the column in its true encoding",
         )
     } else if says(&["canceling statement due to user request"]) {
         (

@@ -32,7 +32,7 @@ pub(super) struct Bound {
     pub(super) has_nulls: bool,
     /// Whether every run merges, so that it does no harm to move a row again.
     pub(super) merges: bool,
-    /// What the next run shall know.
+    /// What the next run is to know.
     pub(super) untold: Untold,
 }
 
@@ -107,7 +107,7 @@ impl Subject<'_> {
             return Err(self.error(
                 SourceErrorKind::Refused,
                 format_args!(
-                    "the largest value of the watermark column {} is {largest}, and no later row would ever be above it; mend that row, or leave it out with whereClauseCriteria",
+                    "the largest value of the watermark column {} is {largest}, and no later row would ever be above it; correct that row, or leave it out with whereClauseCriteria",
                     bound.column.name
                 ),
             ));
@@ -193,7 +193,7 @@ impl Subject<'_> {
             return Err(self.error(
                 SourceErrorKind::Refused,
                 format_args!(
-                    "the watermark column {name} is later than the source's clock ({now}) in every row, so that nothing would tell which rows are new; choose another watermarkColumn, mend the rows, or set trackModifications with primaryKeyColumns, by which every run moves them"
+                    "the watermark column {name} is later than the source's clock ({now}) in every row, so that nothing would tell which rows are new; choose another watermarkColumn, correct the rows, or set trackModifications with primaryKeyColumns, by which every run moves them"
                 ),
             ));
         }
@@ -206,11 +206,11 @@ impl Subject<'_> {
             let rows = rows_text(future);
             self.warnings.push(if bound.merges {
                 format!(
-                    "the watermark {name} is later than the source's clock ({now}) in {rows}, up to {largest}: every run moves these rows again until the clock has passed them; mend them if they are mistakes{zone}"
+                    "the watermark {name} is later than the source's clock ({now}) in {rows}, up to {largest}: every run moves these rows again until the clock has passed them; correct them if they are mistakes{zone}"
                 )
             } else {
                 format!(
-                    "the watermark {name} is later than the source's clock ({now}) in {rows}, up to {largest}: these rows wait, and the first run after the clock has passed them moves them; mend them if they are mistakes, or set trackModifications with primaryKeyColumns, by which every run moves them{zone}"
+                    "the watermark {name} is later than the source's clock ({now}) in {rows}, up to {largest}: these rows wait, and the first run after the clock has passed them moves them; correct them if they are mistakes, or set trackModifications with primaryKeyColumns, by which every run moves them{zone}"
                 )
             });
         }

@@ -12,7 +12,7 @@ use crate::source::{SourceError, SourceErrorKind};
 use crate::types::key_text;
 
 impl Subject<'_> {
-    /// The first keys of the second, third, … partition of a table that is cut anew. Rows are counted by the way, so that the
+    /// The first keys of the second, third, … partition of a table that is cut again. Rows are counted by the way, so that the
     /// size does not rest on the catalog's estimate.
     pub(super) fn dated_boundaries(
         &mut self,

@@ -49,7 +49,7 @@ impl Subject<'_> {
         sizing(table, self.spec.partition_size)
     }
 
-    /// The ranges of a table that is cut anew, of the rows in the window.
+    /// The ranges of a table that is cut again, of the rows in the window.
     pub(super) fn fresh_ranges(
         &mut self,
         key: &[KeyColumn],

@@ -105,7 +105,7 @@ impl Ask for AtTable<'_, '_> {
     }
 }
 
-/// The analysis of one table: its session, its columns, and what users shall know of it.
+/// The analysis of one table: its session, its columns, and what users should know of it.
 pub(super) struct Subject<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) spec: &'a TableSpec,

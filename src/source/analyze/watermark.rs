@@ -154,7 +154,7 @@ impl Subject<'_> {
             Some(Ordering::Greater) | None => return Ok(false),
         }
         let what = format!(
-            "the largest value of the watermark {} is {largest}, below {moved}, up to which earlier runs have moved the rows: rows were deleted or mended, or the table was filled anew",
+            "the largest value of the watermark {} is {largest}, below {moved}, up to which earlier runs have moved the rows: rows were deleted or corrected, or the table was filled again",
             bound.column.name
         );
         if tracks_deletions(self.spec) {
