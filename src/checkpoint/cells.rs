@@ -29,7 +29,7 @@ impl Cells<'_> {
         whole.parse().map_err(|_| {
             corrupt(
                 &format!("column {}", index + 1),
-                &format!("`{text}` is no number of its kind"),
+                &format!("`{text}` is not a number of its kind"),
             )
         })
     }

@@ -37,7 +37,7 @@ pub fn dated_key(mut key: Vec<KeyColumn>) -> Result<Vec<KeyColumn>, String> {
             Ok(key)
         }
         [] => Err(
-            "partitionByDate cuts at units of a date, and no column in columnNamesToPartitionBy is a date or a timestamp; name one there, or take partitionByDate away"
+            "partitionByDate cuts at units of a date, and no column in columnNamesToPartitionBy is a date or a timestamp; name one there, or omit partitionByDate"
                 .to_owned(),
         ),
         several => {

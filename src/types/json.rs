@@ -37,12 +37,12 @@ pub fn check(text: &str, root: Root) -> Result<(), String> {
 /// As for [`check`].
 pub fn check_shape(text: &str, root: Root) -> Result<(), String> {
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
-        return Err(format!("is no JSON document ({error})"));
+        return Err(format!("is not a JSON document ({error})"));
     }
     let first = text.trim_start().bytes().next();
     match root {
-        Root::Array if first != Some(b'[') => return Err("is no JSON array".to_owned()),
-        Root::Object if first != Some(b'{') => return Err("is no JSON object".to_owned()),
+        Root::Array if first != Some(b'[') => return Err("is not a JSON array".to_owned()),
+        Root::Object if first != Some(b'{') => return Err("is not a JSON object".to_owned()),
         _ => {}
     }
     Ok(())

@@ -174,7 +174,7 @@ fn array(
                 decode_hex(bytes, &mut decoded)?;
                 array_value::text(&decoded, *element, *form)
             };
-            made_texts(column, slice, rows, array, "is no array of its type")
+            made_texts(column, slice, rows, array, "is not an array of its type")
         }
     }
 }
@@ -307,7 +307,7 @@ fn parsed_texts(
         DataType::Boolean => {
             let mut builder = BooleanBuilder::with_capacity(rows);
             for text in texts {
-                let read = |text| parsed(column, text, text_value::boolean, "is no boolean");
+                let read = |text| parsed(column, text, text_value::boolean, "is not a boolean");
                 builder.append_option(text?.map(read).transpose()?);
             }
             Ok(Arc::new(builder.finish()))
@@ -315,7 +315,7 @@ fn parsed_texts(
         DataType::Float64 => {
             let mut builder = Float64Builder::with_capacity(rows);
             for text in texts {
-                let why = "is no number that a double comes near";
+                let why = "is out of range for a double";
                 let read = |text| parsed(column, text, text_value::double, why);
                 builder.append_option(text?.map(read).transpose()?);
             }
@@ -323,15 +323,15 @@ fn parsed_texts(
         }
         kind => {
             let (parse, why): (fn(&str) -> Option<i64>, _) = match kind {
-                DataType::Date32 => (text_value::date, "is no date like 2024-12-31"),
-                DataType::Time64(_) => (text_value::time, "is no time like 23:59:59.999999"),
+                DataType::Date32 => (text_value::date, "is not a date like 2024-12-31"),
+                DataType::Time64(_) => (text_value::time, "is not a time like 23:59:59.999999"),
                 DataType::Timestamp(_, None) => (
                     text_value::timestamp,
-                    "is no timestamp like 2024-12-31 23:59:59.999999",
+                    "is not a timestamp like 2024-12-31 23:59:59.999999",
                 ),
                 DataType::Timestamp(_, Some(_)) => (
                     text_value::timestamp_with_offset,
-                    "is no timestamp with offset like 2024-12-31 23:59:59.999999+00",
+                    "is not a timestamp with offset like 2024-12-31 23:59:59.999999+00",
                 ),
                 _ => return Err(internal(column)),
             };
@@ -354,7 +354,7 @@ fn parsed<T>(
 /// What the source declares tells the type that would do; where it does not, the value does.
 fn no_decimal(column: &ColumnPlan, text: &str, size: (u8, u8)) -> SourceError {
     let (precision, scale) = size;
-    let why = format!("is no decimal of {precision} digits, {scale} of them after the point");
+    let why = format!("is not a decimal of {precision} digits, {scale} of them after the point");
     let by_value = wider_for_value(text, size);
     // No decimal at all fits no NUMBER, whatever is declared.
     let wider = by_value

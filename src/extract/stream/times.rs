@@ -89,7 +89,7 @@ fn time(column: &ColumnPlan, micros: i64) -> Result<i64, SourceError> {
         return Err(too_fine(column, &time_text(micros)));
     }
     if !(0..MICROS_PER_DAY).contains(&micros) {
-        let why = "is no time of a day in Snowflake";
+        let why = "is not a time of a day in Snowflake";
         return Err(unfit_value(column, &time_text(micros), why));
     }
     Ok(micros)

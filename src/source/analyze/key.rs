@@ -189,7 +189,7 @@ impl Subject<'_> {
         };
         let Some(kind) = self.platform().key_kind(column) else {
             return Err(format!(
-                "columnNamesToPartitionBy names {written} of type {}, whose values have no order that a range could speak of; choose a column of numbers, text, dates, times or booleans, or [] for one partition",
+                "columnNamesToPartitionBy names {written} of type {}, whose values have no order that a range could use; choose a column of numbers, text, dates, times or booleans, or [] for one partition",
                 column.type_name
             ));
         };

@@ -166,7 +166,7 @@ impl Subject<'_> {
         Err(self.error(
             SourceErrorKind::Refused,
             format_args!(
-                "{what}, and nothing tells which of its rows have been moved; set resetPartitions to enabledWithDedup, with primaryKeyColumns, for one run that moves the whole table again and replaces what is there, or empty the target and set resetPartitions to enabled for one run; if nothing but the newest rows were deleted, a run goes on as soon as there is a newer one"
+                "{what}, and nothing tells which of its rows have been moved; set resetPartitions to enabledWithDedup, with primaryKeyColumns, for one run that moves the whole table again and replaces what is there, or empty the target and set resetPartitions to enabled for one run; if nothing but the newest rows were deleted, runs continue as soon as there is a newer one"
             ),
         ))
     }

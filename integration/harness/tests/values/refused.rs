@@ -177,7 +177,7 @@ const CASES: &[Case] = &[
         "varchar(20)",
         "'1,5'",
         Some("NUMBER(10,2)"),
-        &["column v:", "1,5", "is no decimal"],
+        &["column v:", "1,5", "is not a decimal"],
     ),
     case(
         "text_too_fine",
@@ -205,7 +205,7 @@ const CASES: &[Case] = &[
         "varchar(20)",
         "'01/02/2024'",
         Some("DATE"),
-        &["column v:", "01/02/2024", "is no date"],
+        &["column v:", "01/02/2024", "is not a date"],
     ),
     case(
         "text_date_outside",
@@ -219,14 +219,14 @@ const CASES: &[Case] = &[
         "text",
         "'24:00:00'",
         Some("TIME(6)"),
-        &["column v:", "24:00:00", "is no time"],
+        &["column v:", "24:00:00", "is not a time"],
     ),
     case(
         "text_no_timestamp",
         "text",
         "'2024-01-01'",
         Some("TIMESTAMP_NTZ(9)"),
-        &["column v:", "2024-01-01", "is no timestamp"],
+        &["column v:", "2024-01-01", "is not a timestamp"],
     ),
     case(
         "text_no_offset",
@@ -240,28 +240,28 @@ const CASES: &[Case] = &[
         "text",
         "'maybe'",
         Some("BOOLEAN"),
-        &["column v:", "maybe", "is no boolean"],
+        &["column v:", "maybe", "is not a boolean"],
     ),
     case(
         "text_no_json",
         "text",
         "''",
         Some("VARIANT"),
-        &["column v:", "is no JSON"],
+        &["column v:", "is not a JSON"],
     ),
     case(
         "json_no_array",
         "json",
         "'{\"a\": 1}'",
         Some("ARRAY"),
-        &["column v:", "is no JSON array"],
+        &["column v:", "is not a JSON array"],
     ),
     case(
         "json_no_object",
         "jsonb",
         "'null'",
         Some("OBJECT"),
-        &["column v:", "is no JSON object"],
+        &["column v:", "is not a JSON object"],
     ),
 ];
 
