@@ -6,6 +6,7 @@
 
 mod bits;
 mod columns;
+mod decimals;
 mod diagnosis;
 mod fetch;
 mod rows;
