@@ -66,7 +66,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_pauses_between_attempts_until_one_succeeds() {
-        let (done, pauses) = fail(3, Failure::Passing).await;
+        let (done, pauses) = fail(3, Failure::Transient).await;
         assert_eq!(done, Ok(4));
         assert_eq!(pauses.len(), 3);
         assert!(pauses.is_sorted());
@@ -74,9 +74,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_answers_the_last_error_when_the_policy_gives_up() {
-        let (done, pauses) = fail(9, Failure::Passing).await;
+        let (done, pauses) = fail(9, Failure::Transient).await;
         assert_eq!((done, pauses.len()), (Err(4), 3));
-        let (done, pauses) = fail(9, Failure::Final).await;
+        let (done, pauses) = fail(9, Failure::Permanent).await;
         assert_eq!((done, pauses.len()), (Err(1), 0));
     }
 }

@@ -146,7 +146,7 @@ impl CopyIntoState {
             &self.arguments.owned.name,
             &self.arguments.plan.extract.source,
         );
-        if let LoadOutcome::Limited | LoadOutcome::Held(_) = &outcome {
+        if let LoadOutcome::RateLimited | LoadOutcome::Blocked(_) = &outcome {
             self.held_back.get_or_insert_with(Instant::now);
         } else {
             self.held_back = None;
@@ -154,14 +154,14 @@ impl CopyIntoState {
         match outcome {
             LoadOutcome::Committed => Ended::Committed,
             LoadOutcome::Rejected(culprits) => Ended::Rejected(culprits),
-            LoadOutcome::Impossible(error) => Ended::Impossible(error),
-            LoadOutcome::Limited => Ended::HeldBack,
-            LoadOutcome::Held(reason) => {
+            LoadOutcome::Fatal(error) => Ended::Impossible(error),
+            LoadOutcome::RateLimited => Ended::HeldBack,
+            LoadOutcome::Blocked(reason) => {
                 tracing::warn!(%workflow, %table, reason, "the load is held back");
                 Ended::HeldBack
             }
-            LoadOutcome::TryAgain(reason) => self.failed(reason, Failure::Passing),
-            LoadOutcome::AskCheckpoint(reason) => self.failed(reason, Failure::InDoubt),
+            LoadOutcome::Retryable(reason) => self.failed(reason, Failure::Transient),
+            LoadOutcome::InDoubt(reason) => self.failed(reason, Failure::InDoubt),
         }
     }
 
@@ -217,7 +217,7 @@ impl CopyIntoState {
             if !is_running(&asker) {
                 // Its table was paused, cancelled or rebuilt while it waited.
                 let gone = "the load's actor is gone".to_owned();
-                return CopyIntoMsg::Ended(LoadOutcome::AskCheckpoint(gone));
+                return CopyIntoMsg::Ended(LoadOutcome::InDoubt(gone));
             }
             let outcome = loader.load(&owned, table_no, &plan, &batch).await;
             CopyIntoMsg::Ended(outcome)

@@ -123,7 +123,7 @@ where
         if is_running(asker) {
             error.failure()
         } else {
-            Failure::Final
+            Failure::Permanent
         }
     };
     retry(RetryPolicy::UNTIL_ANSWERED, ask, failure, |error, _| {

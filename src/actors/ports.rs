@@ -32,17 +32,17 @@ pub enum LoadOutcome {
     /// the others can be tried again.
     Rejected(Vec<(usize, String)>),
     /// Nothing was committed, for a passing reason.
-    TryAgain(String),
+    Retryable(String),
     /// Nothing was tried: a rate limit forbids it now.
-    Limited,
+    RateLimited,
     /// Nothing was committed, and the load is not to blame: another transaction, which may take a load's time, holds rows of the
     /// checkpoint that the load has to lock; or Snowflake is away, or refuses the login for now; or no warehouse runs.
-    Held(String),
+    Blocked(String),
     /// Nothing was committed: none of them can be loaded, and trying again will not help.
-    Impossible(String),
+    Fatal(String),
     /// Somebody else has loaded some of them, or owns the workflow, or the reply to the commit was lost: ask the
     /// checkpoint.
-    AskCheckpoint(String),
+    InDoubt(String),
 }
 
 /// Loads staged partitions of one table in one transaction together with their checkpoint.
@@ -52,7 +52,7 @@ pub trait Loader: Send + Sync {
     fn max_files(&self) -> usize;
 
     /// Loads `batch` into the target of `plan`. Never both answers an error and commits, except as
-    /// [`LoadOutcome::AskCheckpoint`].
+    /// [`LoadOutcome::InDoubt`].
     async fn load(
         &self,
         owned: &OwnedWorkflow,

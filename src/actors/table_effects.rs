@@ -38,7 +38,7 @@ impl Unplanned {
         match self {
             Self::Failed(failure) => failure.kind(),
             // It has been asked for as long as that may help.
-            Self::Checkpoint(_) => Failure::Final,
+            Self::Checkpoint(_) => Failure::Permanent,
         }
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn outcome(
                     bytes: 0,
                 };
             }
-            Err(error) => TaskFailure::last(error.to_string()),
+            Err(error) => TaskFailure::permanent(error.to_string()),
         },
         JobEnd::Ran(Ok(TaskResult::Staged(manifest))) => match serde_json::to_string(&manifest) {
             Ok(result) => {
@@ -100,11 +100,11 @@ pub(super) fn outcome(
                     bytes: manifest.bytes(),
                 };
             }
-            Err(error) => TaskFailure::last(error.to_string()),
+            Err(error) => TaskFailure::permanent(error.to_string()),
         },
         JobEnd::Ran(Err(failure)) => failure,
         JobEnd::Lost => {
-            TaskFailure::passing("the task ended unexpectedly inside the worker (see its log)")
+            TaskFailure::transient("the task ended unexpectedly inside the worker (see its log)")
         }
     };
     let counts = (task.failures, task.postponed);

@@ -112,7 +112,9 @@ async fn write_alone(
     {
         tracing::error!(task_id = end.task_id, %error, "a task's result was refused; the task fails");
         end.outcome = TaskOutcome::Failed {
-            failure: TaskFailure::last(format!("the result of the task cannot be stored: {error}")),
+            failure: TaskFailure::permanent(format!(
+                "the result of the task cannot be stored: {error}"
+            )),
             retry_after: None,
         };
         answer = checkpoint.finish(std::slice::from_ref(&end)).await;

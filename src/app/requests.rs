@@ -6,7 +6,7 @@ use crate::domain::TableNo;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::request::Request;
-use crate::domain::request::{Grant, Lever, TableStanding, grant_table, grant_workflow};
+use crate::domain::request::{Lever, TableStanding, Verdict, grant_table, grant_workflow};
 use crate::domain::spelling::closest_match;
 use std::time::Duration;
 
@@ -98,12 +98,12 @@ fn decide(
         workflow,
     };
     match whole {
-        Grant::Refuse(reason) => {
+        Verdict::Reject(reason) => {
             let what = format!("the workflow {name} {reason}");
             return Err(vec![Code::REQUEST_REFUSED.says(what)]);
         }
-        Grant::Already(reason) if steered.is_whole => steered.already.push((None, reason)),
-        Grant::Already(_) | Grant::Ask => {}
+        Verdict::NoOp(reason) if steered.is_whole => steered.already.push((None, reason)),
+        Verdict::NoOp(_) | Verdict::Accept => {}
     }
     if steered.is_whole {
         return Ok(steered);
@@ -122,11 +122,11 @@ fn decide(
         };
         let place = format!("the table {} of the workflow {name}", table.source_table);
         match grant_table(lever, standing) {
-            Grant::Refuse(reason) => {
+            Verdict::Reject(reason) => {
                 problems.push(Code::REQUEST_REFUSED.says(format!("{place} {reason}")));
             }
-            Grant::Already(reason) => steered.already.push((Some(table), reason)),
-            Grant::Ask => match &table.cannot_retry {
+            Verdict::NoOp(reason) => steered.already.push((Some(table), reason)),
+            Verdict::Accept => match &table.cannot_retry {
                 Some(reason) => {
                     let what = format!("{place} cannot run again: {reason}");
                     problems.push(Code::REQUEST_REFUSED.says(what));

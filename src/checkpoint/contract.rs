@@ -67,14 +67,14 @@ pub enum CheckpointError {
 impl CheckpointError {
     /// Whether waiting may help.
     pub fn is_retryable(&self) -> bool {
-        self.failure() != Failure::Final
+        self.failure() != Failure::Permanent
     }
 
     /// What it says about another attempt. A change whose reply was lost may be repeated (see above): it counts as not done.
     pub fn failure(&self) -> Failure {
         match self {
             Self::Store(error) => error.failure,
-            _ => Failure::Final,
+            _ => Failure::Permanent,
         }
     }
 

@@ -7,7 +7,7 @@ use super::fence::step_expression;
 use super::lever_sql::{Operands, statements as lever_statements};
 use super::sql::text;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
-use crate::domain::request::{Grant, Lever, Request, TableStanding, grant_table, grant_workflow};
+use crate::domain::request::{Lever, Request, TableStanding, Verdict, grant_table, grant_workflow};
 
 /// A procedure or view for worksheets.
 pub(super) struct WorksheetObject {
@@ -158,7 +158,7 @@ fn grants_of_workflow(
                     continue;
                 };
                 let grant = grant_workflow(lever, phase, *request, any_paused);
-                if refusals_alone && matches!(grant, Grant::Already(_)) {
+                if refusals_alone && matches!(grant, Verdict::NoOp(_)) {
                     continue;
                 }
                 let Some(says) = says(grant, "the workflow", "w.NAME") else {
@@ -200,11 +200,11 @@ fn table_grant(lever: Lever) -> String {
 }
 
 /// What stands against asking, as an expression: of `what`, whose name is the expression `name`.
-fn says(grant: Grant, what: &str, name: &str) -> Option<String> {
+fn says(grant: Verdict, what: &str, name: &str) -> Option<String> {
     let (refused, reason) = match grant {
-        Grant::Ask => return None,
-        Grant::Already(reason) => ("", reason.to_owned()),
-        Grant::Refuse(reason) => ("refused: ", reason),
+        Verdict::Accept => return None,
+        Verdict::NoOp(reason) => ("", reason.to_owned()),
+        Verdict::Reject(reason) => ("refused: ", reason),
     };
     let reason = text(&format!(" {reason}"));
     Some(format!("'{refused}{what} ' || {name} || {reason}"))

@@ -80,7 +80,7 @@ impl Statements {
 fn given_up(error: CheckpointError) -> CheckpointError {
     match error {
         CheckpointError::Store(error) if error.what == StoreFailure::Unknown => StoreError {
-            failure: Failure::Final,
+            failure: Failure::Permanent,
             what: StoreFailure::Refused,
             ..error
         }

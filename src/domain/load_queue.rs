@@ -266,7 +266,7 @@ impl<T> LoadQueue<T> {
         } else {
             self.failures + 1
         };
-        let decision = RetryPolicy::LOAD.decide(Failure::Passing, self.failures, 0.0);
+        let decision = RetryPolicy::LOAD.decide(Failure::Transient, self.failures, 0.0);
         if !again.is_empty() && decision == Decision::GiveUp {
             let error = format!(
                 "the load failed {} times, the last time with: {reason}",

@@ -160,7 +160,7 @@ impl World {
                 let (ended, commits) = match way {
                     Way::Commits => (Ended::Committed, true),
                     Way::IsHeldBack => (Ended::HeldBack, false),
-                    Way::Fails | Way::IsGone => (failed(Failure::Passing), false),
+                    Way::Fails | Way::IsGone => (failed(Failure::Transient), false),
                     Way::LosesReply => (failed(Failure::InDoubt), true),
                     Way::IsImpossible => (Ended::Impossible("no".to_owned()), false),
                     Way::Refuses(culprits, told) => {

@@ -49,17 +49,17 @@ pub enum Lever {
 
 /// What becomes of a lever.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Grant {
+pub enum Verdict {
     /// The request is written.
-    Ask,
+    Accept,
     /// Nothing is to be done, for this reason (follows the name: `is paused already`).
-    Already(&'static str),
+    NoOp(&'static str),
     /// It cannot be, for this reason and with this remedy.
-    Refuse(String),
+    Reject(String),
 }
 
-fn refuse(reason: impl Into<String>) -> Grant {
-    Grant::Refuse(reason.into())
+fn refuse(reason: impl Into<String>) -> Verdict {
+    Verdict::Reject(reason.into())
 }
 
 /// Whether a lever can be pulled on a workflow as a whole. [`Lever::Retry`] is decided table by table; this says whether it may
@@ -69,16 +69,16 @@ pub fn grant_workflow(
     phase: WorkflowPhase,
     request: Option<Request>,
     any_table_paused: bool,
-) -> Grant {
+) -> Verdict {
     if lever == Lever::Retry {
         return if request == Some(Request::Cancel) && !phase.is_terminal() {
             refuse("is being cancelled; wait until it has ended, then it can run again")
         } else {
-            Grant::Ask
+            Verdict::Accept
         };
     }
     match (phase, lever) {
-        (WorkflowPhase::Cancelled, Lever::Cancel) => return Grant::Already("is cancelled already"),
+        (WorkflowPhase::Cancelled, Lever::Cancel) => return Verdict::NoOp("is cancelled already"),
         (WorkflowPhase::Cancelled, _) => {
             return refuse("was cancelled; `snowhaul workflow retry` runs it again");
         }
@@ -90,11 +90,11 @@ pub fn grant_workflow(
         (WorkflowPhase::Pending | WorkflowPhase::Executing, _) => {}
     }
     match (lever, request) {
-        (Lever::Cancel, Some(Request::Cancel)) => Grant::Already("is being cancelled already"),
+        (Lever::Cancel, Some(Request::Cancel)) => Verdict::NoOp("is being cancelled already"),
         (_, Some(Request::Cancel)) => refuse("is being cancelled, which cannot be taken back"),
-        (Lever::Pause, Some(Request::Pause)) => Grant::Already("is paused already"),
-        (Lever::Resume, None) if !any_table_paused => Grant::Already("is not paused"),
-        _ => Grant::Ask,
+        (Lever::Pause, Some(Request::Pause)) => Verdict::NoOp("is paused already"),
+        (Lever::Resume, None) if !any_table_paused => Verdict::NoOp("is not paused"),
+        _ => Verdict::Accept,
     }
 }
 
@@ -112,41 +112,41 @@ pub struct TableStanding {
 }
 
 /// Whether a lever can be pulled on one table of a workflow that has not refused it.
-pub fn grant_table(lever: Lever, table: TableStanding) -> Grant {
+pub fn grant_table(lever: Lever, table: TableStanding) -> Verdict {
     if lever == Lever::Retry {
         return grant_retry(table);
     }
     match (table.phase, lever) {
-        (TablePhase::Cancelled, Lever::Cancel) => return Grant::Already("is cancelled already"),
+        (TablePhase::Cancelled, Lever::Cancel) => return Verdict::NoOp("is cancelled already"),
         (TablePhase::Completed | TablePhase::Failed | TablePhase::Cancelled, _) => {
             return refuse(format!("has ended ({})", table.phase));
         }
         (TablePhase::Pending | TablePhase::Analyzing | TablePhase::Executing, _) => {}
     }
     match (lever, table.request) {
-        (Lever::Cancel, Some(Request::Cancel)) => Grant::Already("is being cancelled already"),
+        (Lever::Cancel, Some(Request::Cancel)) => Verdict::NoOp("is being cancelled already"),
         (_, Some(Request::Cancel)) => refuse("is being cancelled, which cannot be taken back"),
-        (Lever::Pause, Some(Request::Pause)) => Grant::Already("is paused already"),
+        (Lever::Pause, Some(Request::Pause)) => Verdict::NoOp("is paused already"),
         // A table has one request at a time, and what failed would stay failed.
         (Lever::Pause, Some(Request::Retry)) => refuse(
             "is about to run again what failed of it; pause it once its orchestrator has begun with that, or pause the whole workflow",
         ),
-        (Lever::Resume, None | Some(Request::Retry)) => Grant::Already("is not paused by itself"),
-        _ => Grant::Ask,
+        (Lever::Resume, None | Some(Request::Retry)) => Verdict::NoOp("is not paused by itself"),
+        _ => Verdict::Accept,
     }
 }
 
-fn grant_retry(table: TableStanding) -> Grant {
+fn grant_retry(table: TableStanding) -> Verdict {
     if table.is_dry_run {
         return refuse("belongs to a dry run, whose schema is dropped at its end; create it again");
     }
     match (table.request, table.phase) {
-        (Some(Request::Retry), _) => Grant::Already("is about to run again already"),
-        (_, TablePhase::Failed | TablePhase::Cancelled) => Grant::Ask,
-        (_, TablePhase::Completed) => Grant::Already("is loaded: nothing of it failed"),
+        (Some(Request::Retry), _) => Verdict::NoOp("is about to run again already"),
+        (_, TablePhase::Failed | TablePhase::Cancelled) => Verdict::Accept,
+        (_, TablePhase::Completed) => Verdict::NoOp("is loaded: nothing of it failed"),
         (Some(_), _) => refuse("is paused or being cancelled; resume it first"),
-        (None, _) if table.has_failed_partitions => Grant::Ask,
-        (None, _) => Grant::Already("is at work, and nothing of it failed"),
+        (None, _) if table.has_failed_partitions => Verdict::Accept,
+        (None, _) => Verdict::NoOp("is at work, and nothing of it failed"),
     }
 }
 
@@ -224,7 +224,7 @@ mod tests {
     fn a_workflow_that_has_ended_cannot_be_paused_resumed_or_cancelled() {
         for lever in [Lever::Pause, Lever::Resume, Lever::Cancel] {
             let grant = grant_workflow(lever, WorkflowPhase::Completed, None, false);
-            assert!(matches!(grant, Grant::Refuse(_)), "{lever:?}: {grant:?}");
+            assert!(matches!(grant, Verdict::Reject(_)), "{lever:?}: {grant:?}");
         }
         assert_eq!(
             grant_workflow(
@@ -233,7 +233,7 @@ mod tests {
                 Some(Request::Cancel),
                 false
             ),
-            Grant::Already("is cancelled already")
+            Verdict::NoOp("is cancelled already")
         );
     }
 
@@ -246,9 +246,9 @@ mod tests {
             (Lever::Cancel, Some(Request::Cancel)),
         ] {
             let grant = grant_workflow(lever, running, request, false);
-            assert!(matches!(grant, Grant::Already(_)), "{lever:?}: {grant:?}");
+            assert!(matches!(grant, Verdict::NoOp(_)), "{lever:?}: {grant:?}");
             let grant = grant_table(lever, table(TablePhase::Executing, request));
-            assert!(matches!(grant, Grant::Already(_)), "{lever:?}: {grant:?}");
+            assert!(matches!(grant, Verdict::NoOp(_)), "{lever:?}: {grant:?}");
         }
     }
 
@@ -257,7 +257,7 @@ mod tests {
         let asked = Some(Request::Cancel);
         for lever in [Lever::Pause, Lever::Resume, Lever::Retry] {
             let grant = grant_workflow(lever, WorkflowPhase::Executing, asked, true);
-            assert!(matches!(grant, Grant::Refuse(_)), "{lever:?}: {grant:?}");
+            assert!(matches!(grant, Verdict::Reject(_)), "{lever:?}: {grant:?}");
         }
     }
 
@@ -265,7 +265,7 @@ mod tests {
     fn a_pause_of_tables_is_ended_by_resuming_the_workflow() {
         assert_eq!(
             grant_workflow(Lever::Resume, WorkflowPhase::Executing, None, true),
-            Grant::Ask
+            Verdict::Accept
         );
     }
 
@@ -278,28 +278,31 @@ mod tests {
             (TablePhase::Executing, false),
         ] {
             let grant = grant_table(Lever::Retry, table(phase, None));
-            assert_eq!(grant == Grant::Ask, expected, "{phase}");
+            assert_eq!(grant == Verdict::Accept, expected, "{phase}");
         }
         let open = TableStanding {
             has_failed_partitions: true,
             ..table(TablePhase::Executing, None)
         };
-        assert_eq!(grant_table(Lever::Retry, open), Grant::Ask);
+        assert_eq!(grant_table(Lever::Retry, open), Verdict::Accept);
         let dry_run = TableStanding {
             is_dry_run: true,
             ..table(TablePhase::Failed, None)
         };
         assert!(matches!(
             grant_table(Lever::Retry, dry_run),
-            Grant::Refuse(_)
+            Verdict::Reject(_)
         ));
     }
 
     #[test]
     fn a_pause_of_a_table_does_not_take_away_that_it_runs_again() {
         let again = table(TablePhase::Executing, Some(Request::Retry));
-        assert!(matches!(grant_table(Lever::Pause, again), Grant::Refuse(_)));
-        assert_eq!(grant_table(Lever::Cancel, again), Grant::Ask);
+        assert!(matches!(
+            grant_table(Lever::Pause, again),
+            Verdict::Reject(_)
+        ));
+        assert_eq!(grant_table(Lever::Cancel, again), Verdict::Accept);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Failure {
     /// Nothing was done, and another attempt may help: a lock, an expired session, a deadlock.
-    Passing,
+    Transient,
     /// Nothing was done, because something outside is away: waiting helps, and what was tried is not to blame.
     Outage,
     /// The reply is lost: it may have been done. Only the truth tells.
@@ -17,7 +17,7 @@ pub enum Failure {
     /// Nobody knows what it means. It may pass, and is tried again, but not for ever.
     Unexplained,
     /// Another attempt cannot help before somebody mends what the error names.
-    Final,
+    Permanent,
 }
 
 /// What to do about a failure.
@@ -130,9 +130,11 @@ impl RetryPolicy {
         }
         let pause = policy.pause(failures, chance);
         match failure {
-            Failure::Passing | Failure::Outage | Failure::Unexplained => Decision::TryAgain(pause),
+            Failure::Transient | Failure::Outage | Failure::Unexplained => {
+                Decision::TryAgain(pause)
+            }
             Failure::InDoubt => Decision::AskWhatHappened(pause),
-            Failure::Final => Decision::GiveUp,
+            Failure::Permanent => Decision::GiveUp,
         }
     }
 
@@ -169,7 +171,7 @@ pub fn after_task(
             .pause()
             .map_or(TaskDecision::GiveUp, TaskDecision::PostponedFor),
         // A task that is claimed anew stages under a new attempt, so that nothing needs to be asked.
-        Failure::Passing | Failure::InDoubt | Failure::Unexplained | Failure::Final => policy
+        Failure::Transient | Failure::InDoubt | Failure::Unexplained | Failure::Permanent => policy
             .decide(failure, failures.saturating_add(1), chance)
             .pause()
             .map_or(TaskDecision::GiveUp, TaskDecision::FailedFor),
@@ -191,16 +193,16 @@ mod tests {
     fn each_kind_of_failure_has_its_decision() {
         let seconds = Duration::from_secs;
         for (failure, failures, expected) in [
-            (Failure::Passing, 1, Decision::TryAgain(seconds(2))),
-            (Failure::Passing, 2, Decision::TryAgain(seconds(3))),
-            (Failure::Passing, 3, Decision::GiveUp),
+            (Failure::Transient, 1, Decision::TryAgain(seconds(2))),
+            (Failure::Transient, 2, Decision::TryAgain(seconds(3))),
+            (Failure::Transient, 3, Decision::GiveUp),
             (Failure::Outage, 1, Decision::TryAgain(seconds(2))),
             (Failure::InDoubt, 1, Decision::AskWhatHappened(seconds(2))),
             (Failure::InDoubt, 3, Decision::GiveUp),
             (Failure::Unexplained, 1, Decision::TryAgain(seconds(1))),
             (Failure::Unexplained, 9, Decision::TryAgain(seconds(60))),
             (Failure::Unexplained, 10, Decision::GiveUp),
-            (Failure::Final, 1, Decision::GiveUp),
+            (Failure::Permanent, 1, Decision::GiveUp),
         ] {
             let decision = POLICY.decide(failure, failures, 1.0);
             assert_eq!(decision, expected, "{failure:?} {failures}");
@@ -213,9 +215,9 @@ mod tests {
         let postponed = TaskDecision::PostponedFor(Duration::from_secs(1));
         assert_eq!(decide(Failure::Outage, (2, 0)), postponed);
         let failed = TaskDecision::FailedFor(Duration::from_secs(2));
-        assert_eq!(decide(Failure::Passing, (0, 30)), failed);
-        assert_eq!(decide(Failure::Passing, (2, 0)), TaskDecision::GiveUp);
-        assert_eq!(decide(Failure::Final, (0, 0)), TaskDecision::GiveUp);
+        assert_eq!(decide(Failure::Transient, (0, 30)), failed);
+        assert_eq!(decide(Failure::Transient, (2, 0)), TaskDecision::GiveUp);
+        assert_eq!(decide(Failure::Permanent, (0, 0)), TaskDecision::GiveUp);
         let pauses = (0..).map_while(|n| match decide(Failure::Outage, (0, n)) {
             TaskDecision::PostponedFor(pause) => Some(pause * 3 / 4),
             TaskDecision::FailedFor(_) | TaskDecision::GiveUp => None,
@@ -228,7 +230,7 @@ mod tests {
         #[test]
         fn pauses_grow_up_to_the_cap_and_end(max_failures in 1u32..40, base in 1u64..5_000, cap in 1u64..100_000, chance in 0.0f64..=1.0) {
             let policy = RetryPolicy { max_failures, base: Duration::from_millis(base), cap: Duration::from_millis(cap) };
-            let pauses: Vec<_> = (1..=max_failures + 3).map(|n| policy.decide(Failure::Passing, n, chance).pause()).collect();
+            let pauses: Vec<_> = (1..=max_failures + 3).map(|n| policy.decide(Failure::Transient, n, chance).pause()).collect();
             prop_assert_eq!(pauses.iter().flatten().count() as u32, max_failures - 1);
             prop_assert!(pauses.iter().flatten().is_sorted());
             prop_assert!(pauses.iter().flatten().all(|pause| *pause <= policy.cap));
@@ -243,8 +245,8 @@ mod tests {
 
         #[test]
         fn nothing_final_is_tried_again(failures in 1u32..100, chance in 0.0f64..=1.0) {
-            prop_assert_eq!(RetryPolicy::UNTIL_ANSWERED.decide(Failure::Final, failures, chance), Decision::GiveUp);
-            prop_assert!(RetryPolicy::UNTIL_ANSWERED.decide(Failure::Passing, failures, chance).pause().is_some());
+            prop_assert_eq!(RetryPolicy::UNTIL_ANSWERED.decide(Failure::Permanent, failures, chance), Decision::GiveUp);
+            prop_assert!(RetryPolicy::UNTIL_ANSWERED.decide(Failure::Transient, failures, chance).pause().is_some());
         }
     }
 }

@@ -138,8 +138,8 @@ impl TaskFailure {
     pub fn kind(&self) -> Failure {
         match (self.outage, self.retryable) {
             (true, _) => Failure::Outage,
-            (false, true) => Failure::Passing,
-            (false, false) => Failure::Final,
+            (false, true) => Failure::Transient,
+            (false, false) => Failure::Permanent,
         }
     }
 
@@ -148,13 +148,15 @@ impl TaskFailure {
         match failure {
             Failure::Outage => Self::outage(message),
             // Whatever was staged is of an attempt that no manifest names.
-            Failure::Passing | Failure::InDoubt | Failure::Unexplained => Self::passing(message),
-            Failure::Final => Self::last(message),
+            Failure::Transient | Failure::InDoubt | Failure::Unexplained => {
+                Self::transient(message)
+            }
+            Failure::Permanent => Self::permanent(message),
         }
     }
 
     /// A failure after which another attempt cannot help.
-    pub fn last(message: impl Into<String>) -> Self {
+    pub fn permanent(message: impl Into<String>) -> Self {
         Self {
             retryable: false,
             outage: false,
@@ -163,7 +165,7 @@ impl TaskFailure {
     }
 
     /// A failure after which another attempt may help.
-    pub fn passing(message: impl Into<String>) -> Self {
+    pub fn transient(message: impl Into<String>) -> Self {
         Self {
             retryable: true,
             outage: false,

@@ -120,7 +120,7 @@ impl From<ExtractError> for TaskFailure {
         match error {
             ExtractError::Source(error) => source_failure(error),
             ExtractError::Stage(error) => Self::of(error.failure, error.message),
-            ExtractError::Internal(message) => Self::passing(message),
+            ExtractError::Internal(message) => Self::transient(message),
         }
     }
 }
@@ -128,7 +128,7 @@ impl From<ExtractError> for TaskFailure {
 fn source_failure(error: SourceError) -> TaskFailure {
     match error.kind {
         SourceErrorKind::Unreachable => TaskFailure::outage(error.to_string()),
-        _ if error.is_retryable() => TaskFailure::passing(error.to_string()),
-        _ => TaskFailure::last(error.to_string()),
+        _ if error.is_retryable() => TaskFailure::transient(error.to_string()),
+        _ => TaskFailure::permanent(error.to_string()),
     }
 }

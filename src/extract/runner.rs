@@ -72,12 +72,12 @@ impl SourceTaskRunner {
         database: &WrittenName,
     ) -> Result<(SourceSettings, &'static dyn SourcePlatform), TaskFailure> {
         let settings = self.sources.get(&platform).ok_or_else(|| {
-            TaskFailure::last(format!(
+            TaskFailure::permanent(format!(
                 "this worker has no [connections.source.{platform}]; add it to its configuration"
             ))
         })?;
         let dialect = platform::source(platform).ok_or_else(|| {
-            TaskFailure::last(format!(
+            TaskFailure::permanent(format!(
                 "the source platform {platform} is not supported yet"
             ))
         })?;
@@ -97,7 +97,7 @@ impl SourceTaskRunner {
             let analyze = || source::analyze(&settings, dialect, &spec, previous.as_ref());
             let analysis = span.in_scope(analyze).map_err(source_failure)?;
             let started_from = fingerprint(previous.as_ref())
-                .map_err(|error| TaskFailure::last(error.to_string()))?;
+                .map_err(|error| TaskFailure::permanent(error.to_string()))?;
             Ok::<_, TaskFailure>(TableAnalysis {
                 started_from: Some(started_from),
                 ..analysis
@@ -105,7 +105,7 @@ impl SourceTaskRunner {
         })
         .await
         .map_err(|error| {
-            TaskFailure::passing(format!("the analysis ended unexpectedly: {error}"))
+            TaskFailure::transient(format!("the analysis ended unexpectedly: {error}"))
         })??;
         Ok(TaskResult::Analysis(Box::new(analysis)))
     }
@@ -117,7 +117,7 @@ impl SourceTaskRunner {
         progress: Arc<TaskProgress>,
     ) -> Result<TaskResult, TaskFailure> {
         let corrupt =
-            |what: &str| TaskFailure::last(format!("the checkpoint has an extraction {what}"));
+            |what: &str| TaskFailure::permanent(format!("the checkpoint has an extraction {what}"));
         let spec = work
             .extract
             .as_ref()

@@ -237,20 +237,20 @@ impl SnowflakeError {
 
     /// Whether waiting may help.
     pub fn is_retryable(&self) -> bool {
-        self.failure() != Failure::Final
+        self.failure() != Failure::Permanent
     }
 
     /// What it says about another attempt of a statement that may be repeated: a lost reply counts as not done.
     pub fn failure(&self) -> Failure {
         match self.kind {
             Kind::Unreachable | Kind::Held => Failure::Outage,
-            Kind::SessionExpired | Kind::Cancelled | Kind::Locked => Failure::Passing,
+            Kind::SessionExpired | Kind::Cancelled | Kind::Locked => Failure::Transient,
             Kind::Unknown => Failure::Unexplained,
             Kind::Login
             | Kind::NoSuchObject
             | Kind::NoPrivilege
             | Kind::Rejected
-            | Kind::Refused => Failure::Final,
+            | Kind::Refused => Failure::Permanent,
         }
     }
 

@@ -47,8 +47,8 @@ impl From<SnowflakeError> for StageError {
         let failure = match error.kind {
             // The worker has logged in before.
             Kind::Unreachable | Kind::Login => Failure::Outage,
-            _ if error.is_retryable() => Failure::Passing,
-            _ => Failure::Final,
+            _ if error.is_retryable() => Failure::Transient,
+            _ => Failure::Permanent,
         };
         Self {
             failure,

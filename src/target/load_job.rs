@@ -111,7 +111,7 @@ impl LoadJob<'_> {
         transaction.commit().await.map_err(|error| {
             let doubt = format!("the commit was not answered: {error}");
             let problem = Code::LOAD_IN_DOUBT.problem(doubt);
-            LoadOutcome::AskCheckpoint(problem.to_string()).into()
+            LoadOutcome::InDoubt(problem.to_string()).into()
         })
     }
 
@@ -140,7 +140,7 @@ impl LoadJob<'_> {
         if answer.map_err(|error| of_checkpoint(&error))?.is_empty() {
             let ended = "Snowflake has ended the load's transaction before its end";
             let problem = Code::LOAD_IN_DOUBT.problem(ended);
-            return Err(LoadOutcome::AskCheckpoint(problem.to_string()).into());
+            return Err(LoadOutcome::InDoubt(problem.to_string()).into());
         }
         Ok(())
     }
@@ -192,7 +192,7 @@ impl LoadJob<'_> {
             }
             (_, None) => {
                 let problem = Code::INTERNAL.problem("a load by primary key has no staging table");
-                return Err(LoadOutcome::Impossible(problem.to_string()));
+                return Err(LoadOutcome::Fatal(problem.to_string()));
             }
         }
         Ok(())
@@ -201,7 +201,7 @@ impl LoadJob<'_> {
     /// No transaction has begun: whatever the sessions meet is not of the load.
     pub(super) fn not_begun(&self, error: &SnowflakeError) -> LoadOutcome {
         match error.kind {
-            Kind::Unreachable | Kind::Login => LoadOutcome::Held(error.problem().to_string()),
+            Kind::Unreachable | Kind::Login => LoadOutcome::Blocked(error.problem().to_string()),
             _ => self.failed(error),
         }
     }
@@ -210,16 +210,16 @@ impl LoadJob<'_> {
     pub(super) fn failed(&self, error: &SnowflakeError) -> LoadOutcome {
         let message = error.problem().to_string();
         match error.kind {
-            Kind::Held => LoadOutcome::Held(message),
+            Kind::Held => LoadOutcome::Blocked(message),
             Kind::Unreachable
             | Kind::Login
             | Kind::SessionExpired
             | Kind::Cancelled
             | Kind::Locked
-            | Kind::Unknown => LoadOutcome::TryAgain(message),
+            | Kind::Unknown => LoadOutcome::Retryable(message),
             Kind::NoSuchObject | Kind::NoPrivilege => {
                 let place = format!("target {}", self.plan.load.target);
-                LoadOutcome::Impossible(error.problem().at(place).to_string())
+                LoadOutcome::Fatal(error.problem().at(place).to_string())
             }
             Kind::Rejected => self.rejected_for(error.problem().hint(format!(
                 "change the target column so that it holds the value{}, or exclude the row with whereClauseCriteria",
@@ -256,7 +256,7 @@ impl LoadJob<'_> {
 fn of_checkpoint(error: &SnowflakeError) -> LoadOutcome {
     let message = error.problem().to_string();
     match error.kind {
-        Kind::Locked | Kind::Held => LoadOutcome::Held(message),
+        Kind::Locked | Kind::Held => LoadOutcome::Blocked(message),
         // Metadata that somebody removed may come back, and what is refused here is not a row's fault.
         Kind::Unreachable
         | Kind::Login
@@ -266,14 +266,14 @@ fn of_checkpoint(error: &SnowflakeError) -> LoadOutcome {
         | Kind::NoSuchObject
         | Kind::NoPrivilege
         | Kind::Rejected
-        | Kind::Refused => LoadOutcome::TryAgain(message),
+        | Kind::Refused => LoadOutcome::Retryable(message),
     }
 }
 
 /// A statement has looked at another number of rows than are staged: of its session's making, and not of the data.
 pub(super) fn not_all_seen(rows: u64, seen: &str) -> LoadOutcome {
     let what = format!("{rows} rows are staged, and Snowflake has looked at {seen}");
-    LoadOutcome::TryAgain(Code::LOAD_DIFFERS.problem(what).to_string())
+    LoadOutcome::Retryable(Code::LOAD_DIFFERS.problem(what).to_string())
 }
 
 /// ` (column …)` for each column whose declared type holds more than the target's.

@@ -225,16 +225,16 @@ fn whatever_fails_before_the_commit_rolls_all_of_it_back() {
             let is_as_it_should = match (step, &kind) {
                 // Nothing that fails there is a row's fault.
                 (Step::LoadCheckpoint, Kind::Locked) => {
-                    matches!(&outcome, LoadOutcome::Held(why) if why.starts_with("SH0308 "))
+                    matches!(&outcome, LoadOutcome::Blocked(why) if why.starts_with("SH0308 "))
                 }
-                (Step::LoadCheckpoint, _) => matches!(outcome, LoadOutcome::TryAgain(_)),
+                (Step::LoadCheckpoint, _) => matches!(outcome, LoadOutcome::Retryable(_)),
                 (_, Kind::NoPrivilege) => {
-                    matches!(&outcome, LoadOutcome::Impossible(why) if why.starts_with("SH0311 target "))
+                    matches!(&outcome, LoadOutcome::Fatal(why) if why.starts_with("SH0311 target "))
                 }
                 (_, Kind::Rejected) => {
                     matches!(&outcome, LoadOutcome::Rejected(found) if found.len() == 1 && found[0].1.starts_with("SH0312 target "))
                 }
-                _ => matches!(outcome, LoadOutcome::TryAgain(_)),
+                _ => matches!(outcome, LoadOutcome::Retryable(_)),
             };
             assert!(is_as_it_should, "{step:?} {kind:?}: {outcome:?}");
         }
@@ -279,7 +279,7 @@ fn a_merge_that_has_not_seen_all_staged_rows_is_tried_again() {
     };
     let (ended, asked) = run(LoadMode::Merge, Content::Rows, &script);
     assert!(
-        matches!(ended, Err(Early::Outcome(LoadOutcome::TryAgain(ref reason))) if reason.starts_with("SH0506 ")),
+        matches!(ended, Err(Early::Outcome(LoadOutcome::Retryable(ref reason))) if reason.starts_with("SH0506 ")),
         "{ended:?}"
     );
     assert_eq!(asked.last(), Some(&"rollback"));
@@ -293,7 +293,7 @@ fn rows_that_came_into_another_transaction_are_not_committed() {
     };
     let (ended, asked) = run(LoadMode::Append, Content::Rows, &script);
     assert!(
-        matches!(ended, Err(Early::Outcome(LoadOutcome::AskCheckpoint(ref reason))) if reason.starts_with("SH0508 ")),
+        matches!(ended, Err(Early::Outcome(LoadOutcome::InDoubt(ref reason))) if reason.starts_with("SH0508 ")),
         "{ended:?}"
     );
     assert_eq!(asked[asked.len() - 2..], ["holds", "rollback"]);
@@ -307,7 +307,7 @@ fn a_commit_without_an_answer_is_asked_for() {
     };
     let (ended, asked) = run(LoadMode::Append, Content::Rows, &script);
     assert!(
-        matches!(ended, Err(Early::Outcome(LoadOutcome::AskCheckpoint(ref reason))) if reason.starts_with("SH0508 ")),
+        matches!(ended, Err(Early::Outcome(LoadOutcome::InDoubt(ref reason))) if reason.starts_with("SH0508 ")),
         "{ended:?}"
     );
     assert_eq!(asked.last(), Some(&"commit"));

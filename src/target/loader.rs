@@ -59,21 +59,21 @@ impl Loader for TableLoader {
             .admit_load(owned, table_no, &source)
             .await
         {
-            Ok(Admission::Forbidden) => return LoadOutcome::Limited,
+            Ok(Admission::Forbidden) => return LoadOutcome::RateLimited,
             Ok(admission) => admission,
             Err(CheckpointError::Fenced(_)) => {
-                return LoadOutcome::AskCheckpoint("the workflow has another owner".to_owned());
+                return LoadOutcome::InDoubt("the workflow has another owner".to_owned());
             }
             Err(error) if error.is_locked() => {
-                return LoadOutcome::Held(error.problem().to_string());
+                return LoadOutcome::Blocked(error.problem().to_string());
             }
             Err(error) => {
                 // The reply may be what was lost, and not the permit.
                 self.checkpoint.limits().end_load(owned, table_no).await;
                 return if error.is_unreachable() {
-                    LoadOutcome::Held(error.problem().to_string())
+                    LoadOutcome::Blocked(error.problem().to_string())
                 } else {
-                    LoadOutcome::TryAgain(error.problem().to_string())
+                    LoadOutcome::Retryable(error.problem().to_string())
                 };
             }
         };
@@ -166,7 +166,7 @@ impl TableLoader {
             Ok(None) => return LoadOutcome::Rejected(Vec::new()),
             Err(problems) => {
                 let place = format!("target {}", plan.load.target);
-                return LoadOutcome::Impossible(problems.at(place).one_line());
+                return LoadOutcome::Fatal(problems.at(place).one_line());
             }
         };
         let tag = tag(owned, plan);
@@ -184,8 +184,8 @@ impl TableLoader {
             if admission == Admission::NoLimitsKnown {
                 match self.checkpoint.limits().are_set().await {
                     Ok(false) => {}
-                    Ok(true) => return LoadOutcome::Limited,
-                    Err(error) => return LoadOutcome::TryAgain(error.problem().to_string()),
+                    Ok(true) => return LoadOutcome::RateLimited,
+                    Err(error) => return LoadOutcome::Retryable(error.problem().to_string()),
                 }
             }
             self.load_by_key(&tag, &job).await
@@ -283,7 +283,7 @@ impl TableLoader {
                     .problem(what)
                     .hint("name columns that do")
                     .at(format!("target {}", job.plan.load.target));
-                return Err(LoadOutcome::Impossible(problem.to_string()));
+                return Err(LoadOutcome::Fatal(problem.to_string()));
             }
         }
         Ok(())
@@ -329,7 +329,7 @@ impl TableLoader {
             Err(Early::Unexpected { is_first: true, .. })
                 if matches!(self.checkpoint.limits().are_set().await, Ok(true)) =>
             {
-                LoadOutcome::Limited
+                LoadOutcome::RateLimited
             }
             Err(Early::Unexpected {
                 changed, expected, ..
@@ -337,7 +337,7 @@ impl TableLoader {
                 let what = format!(
                     "the checkpoint has {changed} of {expected} rows in the expected state"
                 );
-                LoadOutcome::AskCheckpoint(Code::LOAD_IN_DOUBT.problem(what).to_string())
+                LoadOutcome::InDoubt(Code::LOAD_IN_DOUBT.problem(what).to_string())
             }
         }
     }

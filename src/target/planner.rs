@@ -61,15 +61,15 @@ impl TargetPlanner for SnowflakeTargetPlanner {
     ) -> Result<PlannedTable, TaskFailure> {
         let refused = |problems: Problems| {
             let place = format!("source {}, target {}", spec.source, spec.target);
-            TaskFailure::last(problems.at(place).one_line())
+            TaskFailure::permanent(problems.at(place).one_line())
         };
         let failed = |error: SnowflakeError| {
             let place = format!("target {}", spec.target);
             let message = error.problem().at(place).to_string();
             if error.is_retryable() {
-                TaskFailure::passing(message)
+                TaskFailure::transient(message)
             } else {
-                TaskFailure::last(message)
+                TaskFailure::permanent(message)
             }
         };
         let dialect = platform::supported(owned.platform)

@@ -81,7 +81,7 @@ impl FakeLoader {
         if self.store.load(owned, table_no, plan, &units) {
             return LoadOutcome::Committed;
         }
-        LoadOutcome::AskCheckpoint(
+        LoadOutcome::InDoubt(
             "the table has another owner, or something is not staged any more".to_owned(),
         )
     }
@@ -105,7 +105,7 @@ impl Loader for FakeLoader {
         let lock = self.store.table_lock((owned.id, table_no));
         let Ok(_row) = tokio::time::timeout(LOCK_PATIENCE, lock.lock()).await else {
             *self.locked.lock().unwrap() += 1;
-            return LoadOutcome::Held("the table's row is locked".to_owned());
+            return LoadOutcome::Blocked("the table's row is locked".to_owned());
         };
         let slow = self.slow.lock().unwrap().get(&table_no).copied();
         tokio::time::sleep(slow.unwrap_or(self.duration)).await;
@@ -120,8 +120,8 @@ impl Loader for FakeLoader {
                 .collect()
         };
         match fault {
-            Some(LoadFault::TryAgain) => return LoadOutcome::TryAgain("as planned".to_owned()),
-            Some(LoadFault::Doubt) => return LoadOutcome::AskCheckpoint("as planned".to_owned()),
+            Some(LoadFault::TryAgain) => return LoadOutcome::Retryable("as planned".to_owned()),
+            Some(LoadFault::Doubt) => return LoadOutcome::InDoubt("as planned".to_owned()),
             Some(LoadFault::RejectWithoutCulprit) => return LoadOutcome::Rejected(Vec::new()),
             Some(LoadFault::Panic) => panic!("the load panics, as the test planned"),
             Some(LoadFault::LoseReply) | None => {}
@@ -135,7 +135,7 @@ impl Loader for FakeLoader {
         }
         let outcome = self.commit(owned, table_no, plan, batch);
         if fault.is_some() {
-            return LoadOutcome::AskCheckpoint("the reply to the commit was lost".to_owned());
+            return LoadOutcome::InDoubt("the reply to the commit was lost".to_owned());
         }
         outcome
     }
@@ -191,7 +191,7 @@ impl Loader for ProcessLoader {
         let stop = async { drop(stopped.wait_for(|is| *is).await) };
         tokio::select! {
             outcome = self.loader.load(owned, table_no, plan, batch) => outcome,
-            () = stop => LoadOutcome::TryAgain("the orchestrator stops".to_owned()),
+            () = stop => LoadOutcome::Retryable("the orchestrator stops".to_owned()),
         }
     }
 

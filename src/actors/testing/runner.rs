@@ -118,10 +118,10 @@ impl TaskRunner for FakeRunner {
             }
         }
         match behaviour {
-            Some(Behaviour::Fails(true)) => Err(TaskFailure::passing(format!(
+            Some(Behaviour::Fails(true)) => Err(TaskFailure::transient(format!(
                 "{key:?} fails, as the test planned"
             ))),
-            Some(Behaviour::Fails(false)) => Err(TaskFailure::last(format!(
+            Some(Behaviour::Fails(false)) => Err(TaskFailure::permanent(format!(
                 "{key:?} fails, as the test planned"
             ))),
             Some(Behaviour::Away(attempts)) if task.attempt.0 <= attempts => Err(

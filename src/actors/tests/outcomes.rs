@@ -121,7 +121,7 @@ async fn a_table_that_cannot_be_planned_fails_with_the_planners_words() {
         tables: vec![("a", 3)],
         ..WorldSettings::default()
     });
-    let failure = TaskFailure::last("no such column");
+    let failure = TaskFailure::permanent("no such column");
     world.planner.failures.lock().unwrap().push_back(failure);
     let _orchestrator = world.orchestrator("one").await;
     let _worker = world.worker("w1").await;
@@ -135,7 +135,7 @@ async fn a_table_that_cannot_be_planned_fails_with_the_planners_words() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_that_fails_for_a_passing_reason_is_made_again() {
     let world = World::new(WorldSettings::default());
-    let failure = TaskFailure::passing("connection reset");
+    let failure = TaskFailure::transient("connection reset");
     let failures = std::iter::repeat_n(failure, 12);
     world.planner.failures.lock().unwrap().extend(failures);
     let _orchestrator = world.orchestrator("one").await;

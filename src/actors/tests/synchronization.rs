@@ -146,7 +146,7 @@ async fn a_table_that_is_analyzed_again_goes_on_from_where_other_runs_are_by_the
         .store
         .respecify(world.workflow, 0, |spec| spec.synchronization = watermark());
     world.leave_behind(0, "1");
-    let refusal = TaskFailure::last("the target is not there");
+    let refusal = TaskFailure::permanent("the target is not there");
     world.planner.failures.lock().unwrap().push_back(refusal);
     let _orchestrator = world.orchestrator("one").await;
     // One worker: it has analyzed the table before.

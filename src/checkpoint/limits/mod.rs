@@ -117,7 +117,7 @@ impl Limiter {
         }
         // Others choose too, and lock the limits' rows. An outage is the caller's to wait for.
         let failure = |error: &CheckpointError| match error.failure() {
-            Failure::Outage => Failure::Final,
+            Failure::Outage => Failure::Permanent,
             failure => failure,
         };
         let choice = || self.choose_and_claim(request, token, &sql);

@@ -134,9 +134,9 @@ pub(super) fn store_error(message: &str, retryable: bool) -> CheckpointError {
     CheckpointError::Store(StoreError {
         message: message.to_owned(),
         failure: if retryable {
-            Failure::Passing
+            Failure::Transient
         } else {
-            Failure::Final
+            Failure::Permanent
         },
         unreachable: false,
         what: if retryable {

@@ -2,7 +2,7 @@
 
 use super::super::bench::Bench;
 use super::run::answer;
-use crate::domain::request::{Grant, Lever, Request, TableStanding, grant_table, grant_workflow};
+use crate::domain::request::{Lever, Request, TableStanding, Verdict, grant_table, grant_workflow};
 use crate::domain::{TableNo, WorkflowId};
 
 /// The lever of a number.
@@ -24,7 +24,7 @@ pub(super) async fn pull(
     };
     let any_paused = (steered.tables.iter()).any(|t| t.request == Some(Request::Pause));
     let of_workflow = grant_workflow(lever, steered.phase, steered.request, any_paused);
-    if of_workflow != Grant::Ask {
+    if of_workflow != Verdict::Accept {
         return String::new();
     }
     let standing = |no: TableNo| {
@@ -38,7 +38,7 @@ pub(super) async fn pull(
     };
     let table = table.or((lever == Lever::Retry).then_some(TableNo(0)));
     let is_granted = table.and_then(standing).map(|it| grant_table(lever, it));
-    if is_granted.is_some_and(|grant| grant != Grant::Ask) {
+    if is_granted.is_some_and(|grant| grant != Verdict::Accept) {
         return String::new();
     }
     let tables: Vec<_> = table.into_iter().collect();

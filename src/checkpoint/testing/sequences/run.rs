@@ -366,7 +366,7 @@ fn state_key(table: u32) -> &'static str {
 
 /// How a claim ends: most of the time it is done.
 fn outcome(how: u8) -> TaskOutcome {
-    let failure = || TaskFailure::passing("not now");
+    let failure = || TaskFailure::transient("not now");
     let retry_after = Duration::from_secs(60);
     match how {
         0 => TaskOutcome::HandedBack,
@@ -379,7 +379,7 @@ fn outcome(how: u8) -> TaskOutcome {
             retry_after: Some(retry_after),
         },
         3 => TaskOutcome::Failed {
-            failure: TaskFailure::last("broken"),
+            failure: TaskFailure::permanent("broken"),
             retry_after: None,
         },
         _ => scene::done("result"),

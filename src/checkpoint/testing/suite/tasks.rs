@@ -138,7 +138,7 @@ pub async fn a_claim_that_ended_is_known_again(bench: &dyn Bench) {
 pub async fn an_end_says_when_the_task_may_be_claimed_again(bench: &dyn Bench) {
     let owned = driven(bench).await;
     planned(bench, &owned, FIRST, 1).await;
-    let failure = || TaskFailure::passing("not now");
+    let failure = || TaskFailure::transient("not now");
     let task = claim(bench, "w", 1).await.remove(0);
     assert_eq!(
         finish(bench, &task, TaskOutcome::HandedBack).await,
@@ -172,7 +172,7 @@ pub async fn a_failure_for_good_is_an_end_with_its_error(bench: &dyn Bench) {
     planned(bench, &owned, FIRST, 1).await;
     let task = claim(bench, "w", 1).await.remove(0);
     let failed = TaskOutcome::Failed {
-        failure: TaskFailure::last("no such column"),
+        failure: TaskFailure::permanent("no such column"),
         retry_after: None,
     };
     assert_eq!(finish(bench, &task, failed).await, Applied::Yes);
