@@ -44,7 +44,7 @@ impl<P: PostgresLike> Connect for P {
     }
 
     fn driver_remedy(&self) -> &'static str {
-        "on Debian `apt-get install odbc-postgresql` brings \"PostgreSQL Unicode\""
+        "install the driver (on Debian `apt-get install odbc-postgresql` brings \"PostgreSQL Unicode\")"
     }
 
     fn keywords(

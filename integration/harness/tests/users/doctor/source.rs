@@ -87,7 +87,7 @@ fn tables_that_cannot_be_read_are_told_one_by_one() {
         &findings,
         "source_table",
         "fail",
-        &["missing", "no such table", "check the names"],
+        &["missing", "no such table", "check schemaName and tableName"],
     );
     assert_found(&findings, "source_table", "fail", &["no_such_column"]);
     assert_eq!(of(&findings, "source_table").len(), 4);
