@@ -96,7 +96,7 @@ impl DrivenWorkflows {
         self.spawn(myself, id, epoch).await;
     }
 
-    /// Operators have asked something of a workflow that is driven here: its actor is started anew, and carries it out
+    /// Operators have asked something of a workflow that is driven here: its actor is started again, and carries it out
     /// before it drives on from the checkpoint. Loads that have begun end by themselves, as tasks do; what they did is found there.
     pub async fn steer(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, owned: OwnedWorkflow) {
         let (id, epoch) = (owned.id, owned.epoch);
@@ -154,7 +154,7 @@ impl DrivenWorkflows {
         let failure = self.actors.failed(event)?;
         let owned = &self.driven.get(&failure.key)?.owned;
         let (id, epoch) = (owned.id, owned.epoch);
-        // Its watchers died with it; whoever is started next watches anew.
+        // Its watchers died with it; whoever is started next watches again.
         self.forget_watchers(id, epoch);
         // A workflow is never given up here: with the lease still held, nobody else would take it. The longest pause repeats.
         let delay = failure

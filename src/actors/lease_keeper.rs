@@ -20,7 +20,7 @@ const IDLE_HEARTBEAT: Duration = Duration::from_secs(120);
 /// A worker that has been silent for this long is gone, and its row goes when another one starts.
 const FORGET_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
-/// One claim of a task. A task that is lost and claimed anew by the same worker is two claims.
+/// One claim of a task. A task that is lost and claimed again by the same worker is two claims.
 pub type Claim = (String, ClaimToken);
 
 /// Messages.

@@ -186,7 +186,7 @@ impl RemoteExtractorPoolState {
         let key = TaskKey::of(submission.owned.id, &submission.task);
         let epoch = submission.owned.epoch;
         if self.watched.get(&key).is_some_and(|now| now.epoch > epoch) {
-            // The last word of an actor whose workflow has been taken anew: its successor watches already.
+            // The last word of an actor whose workflow has been taken again: its successor watches already.
             return;
         }
         let ended = submission.ended;

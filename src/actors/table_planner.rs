@@ -46,7 +46,7 @@ pub enum TablePlannerMsg {
     Restart(PartitionNo),
     /// What was read.
     Reloaded(PartitionNo, Result<Option<PartitionState>, String>),
-    /// How the table shall end, by its partitions.
+    /// How the table is to end, by its partitions.
     Counted(Vec<(PartitionPhase, u64)>),
     /// The end was written (or not).
     EndWritten(Written, TableEnd),

@@ -128,7 +128,7 @@ async fn write_alone(
             return Some((end, reply));
         }
         Err(error) => {
-            // The lease runs out, and the task is claimed anew.
+            // The lease runs out, and the task is claimed again.
             tracing::error!(task_id = end.task_id, %error, "the end of a task was refused");
             reply(Applied::No);
         }

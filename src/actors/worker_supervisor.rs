@@ -2,7 +2,7 @@
 //!
 //! They start in this order. LeaseKeeper, ExtractorPool and TaskPuller share the tasks that run: when one of them fails,
 //! all three start again, or leases would be renewed for tasks that nobody runs. When TaskEndWriter fails, so do they.
-//! Tasks that were running then lose their claims when the leases run out, and are claimed anew.
+//! Tasks that were running then lose their claims when the leases run out, and are claimed again.
 
 use super::extractor::{ExtractorPool, spawn_pool};
 use super::lease_keeper::{LeaseKeeper, LeaseKeeperArguments, LeaseKeeperMsg};

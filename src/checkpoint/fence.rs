@@ -33,7 +33,7 @@ use crate::failpoint::Step;
 const LEAST_STEP: i64 = 1 << 40;
 const OF_ITS_OWN: i64 = 1 << 32;
 
-/// What to add to a number that shall be larger than before and that nobody else arrives at, who adds to the same one. Two
+/// What to add to a number that is to be larger than before and that nobody else arrives at, who adds to the same one. Two
 /// steps are more than any single one.
 pub(super) fn unique_step() -> i64 {
     LEAST_STEP + rand::random_range(0..OF_ITS_OWN)

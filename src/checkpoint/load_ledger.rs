@@ -12,7 +12,7 @@ use crate::domain::{TableNo, WorkflowId};
 impl HybridCheckpoint {
     /// The statements of a load's transaction that touch the checkpoint, in order, each with the number of rows that
     /// it must change (anything else: roll back and reload). They fence by epoch, lock the table's row first, and
-    /// lead Staged → Loaded by attempt, and store what the next run shall find. `load` is a number that no other load has; the
+    /// lead Staged → Loaded by attempt, and store what the next run will find. `load` is a number that no other load has; the
     /// table's row carries it from then on. The load counts under rate limits until it is committed, and if nobody was asked
     /// whether it may start, the first statement finds nothing as soon as a limit is set. Pure text: the load itself is one
     /// transaction of [`crate::snowflake`].

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// What an orchestrator asks. `owned` is always the workflow as it was taken.
 #[async_trait]
 pub trait OrchestratorCheckpoint: Send + Sync {
-    /// Takes up to `limit` workflows that have not ended (or whose tables shall run again), match the affinity, and have no
+    /// Takes up to `limit` workflows that have not ended (or whose tables are to run again), match the affinity, and have no
     /// owner or one whose lease ran out. Answers also those of `driven` of which operators have asked something since: under
     /// the same epoch, their lease renewed. One statement when there is neither; else one more to read what was won. Who takes
     /// a workflow fences its tables before anything else.
@@ -65,7 +65,7 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     /// Carries out what operators asked of tables, and takes the requests away. Cancelled: the table, its partitions that
     /// are not loaded, and its tasks (whoever runs one learns that its lease is lost). Again: the table goes back to
     /// Executing, or to Pending if it was never planned; its partitions that failed or were cancelled to Pending, of a
-    /// table that had ended all that are not loaded; their tasks to the queue, attempts counted anew but never numbered
+    /// table that had ended all that are not loaded; their tasks to the queue, attempts counted again but never numbered
     /// anew, so that no file of an old attempt is ever loaded. A table whose state of earlier runs another workflow has
     /// taken since does not run again, and says so; nor does one of a workflow that is being cancelled. Waits for a load under
     /// way. Atomic, fenced. A few statements.
@@ -149,7 +149,7 @@ pub struct PlannedTable {
     pub plan: TablePlan,
     /// The partitions, in order: partition 0, 1, ….
     pub partitions: Vec<PlannedPartition>,
-    /// What later runs shall find; `None`: this table leaves nothing behind.
+    /// What later runs will find; `None`: this table leaves nothing behind.
     pub synchronization: Option<SyncPlan>,
     /// Estimated rows.
     pub row_estimate: u64,

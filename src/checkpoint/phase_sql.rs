@@ -76,7 +76,7 @@ impl fmt::Display for CancelledTask {
     }
 }
 
-/// What is set when a task goes back to the queue, attempts counted anew; their numbers go on.
+/// What is set when a task goes back to the queue, attempts counted again; their numbers go on.
 pub(super) const QUEUED_AGAIN: QueuedAgain = QueuedAgain;
 
 #[derive(Clone, Copy)]

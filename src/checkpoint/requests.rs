@@ -185,7 +185,7 @@ impl HybridCheckpoint {
         )
     }
 
-    /// A table that shall run again of a workflow that is cancelled, if it is that still: operators may have asked anew.
+    /// A table that is to run again of a workflow that is cancelled, if it is that still: operators may have asked again.
     fn withdrawal_if_cancelled(&self, owned: &OwnedWorkflow, tables: &[TableNo]) -> String {
         let (of, fence) = (of_tables(owned.id, tables), self.fence(owned));
         format!(

@@ -16,7 +16,7 @@ pub enum Failure {
     InDoubt,
     /// Nobody knows what it means. It may pass, and is tried again, but not for ever.
     Unexplained,
-    /// Another attempt cannot help before somebody mends what the error names.
+    /// Another attempt cannot help before somebody fixes what the error names.
     Permanent,
 }
 
@@ -170,7 +170,7 @@ pub fn after_task(
             .decide(failure, postponed.saturating_add(1), chance)
             .pause()
             .map_or(TaskDecision::GiveUp, TaskDecision::PostponedFor),
-        // A task that is claimed anew stages under a new attempt, so that nothing needs to be asked.
+        // A task that is claimed again stages under a new attempt, so that nothing needs to be asked.
         Failure::Transient | Failure::InDoubt | Failure::Unexplained | Failure::Permanent => policy
             .decide(failure, failures.saturating_add(1), chance)
             .pause()

@@ -150,7 +150,10 @@ async fn a_workflow_is_let_go_before_its_lease_ends_though_no_renewal_is_ever_an
         if loaded != last {
             (last, moved) = (loaded, Instant::now());
         }
-        assert!(taken.elapsed() < Duration::from_secs(120), "not taken anew");
+        assert!(
+            taken.elapsed() < Duration::from_secs(120),
+            "not taken again"
+        );
     }
     // At the end of a lease of a minute, the margin of six seconds and a load's one before.
     let quiet = moved.elapsed();

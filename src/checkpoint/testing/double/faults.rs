@@ -74,7 +74,7 @@ impl Faults {
         self.inner.lock().unwrap().calls.values().sum()
     }
 
-    /// Begins a call: answers what shall befall it after its effect.
+    /// Begins a call: answers what is to befall it after its effect.
     pub(super) async fn enter(&self, method: &'static str) -> Result<After, CheckpointError> {
         let (fault, latency, slow) = {
             let mut inner = self.inner.lock().unwrap();

@@ -14,7 +14,7 @@ impl Rows {
         asked.contains(&Some(Request::Pause)) || asked.contains(&Some(Request::Cancel))
     }
 
-    /// Workflows of which some table shall run again.
+    /// Workflows of which some table is to run again.
     pub(super) fn asked_again(&self) -> BTreeSet<WorkflowId> {
         let tables = self.tables.iter();
         tables
