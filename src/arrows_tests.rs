@@ -1,4 +1,4 @@
-//! The arrows between the modules are those of `arrows.txt`.
+//! The arrows between the modules are those of `arrows.txt`, and files are short.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -112,4 +112,41 @@ fn nothing_below_uses_what_is_above() {
         assert!(above.is_empty(), "{module} uses {above:?}");
         below.insert(module);
     }
+}
+
+/// The most lines of a file that does not say why it has more.
+const MOST_LINES: usize = 400;
+/// What a longer file says of itself in its first lines.
+const EXCUSE: &str = "Longer than 400 lines: ";
+
+/// Whether a file has no more lines than it may have.
+fn is_short_or_says_why_not(text: &str) -> bool {
+    text.lines().count() <= MOST_LINES || text.lines().take(5).any(|line| line.contains(EXCUSE))
+}
+
+#[test]
+fn no_file_is_longer_than_400_lines_without_saying_why() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    files(&root.join("src"), &mut sources);
+    files(&root.join("integration/harness"), &mut sources);
+    assert!(sources.len() > 300, "the files were not found: {sources:?}");
+    let long: Vec<_> = sources
+        .iter()
+        .filter(|path| !is_short_or_says_why_not(&fs::read_to_string(path).expect("a text")))
+        .collect();
+    assert!(long.is_empty(), "to be split: {long:#?}");
+}
+
+#[test]
+fn a_long_file_is_found_unless_it_says_why() {
+    let lines = |many: usize| "line\n".repeat(many);
+    assert!(is_short_or_says_why_not(&lines(400)));
+    assert!(!is_short_or_says_why_not(&lines(401)));
+    let excused = format!(
+        "//! A table.\n//! {EXCUSE}one table is one file.\n{}",
+        lines(400)
+    );
+    assert!(is_short_or_says_why_not(&excused));
+    assert!(!is_short_or_says_why_not(&(lines(400) + &excused)));
 }

@@ -3,6 +3,7 @@
 use super::findings::{Findings, inside};
 use super::layers::{Table, sorted};
 use super::section::{Section, expand};
+use crate::domain::problem::{Code, Problem};
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Platform;
 use crate::platform::{self, Settings, UseOfKey};
@@ -90,7 +91,7 @@ pub(super) fn sources(
         Some(value) => match &value.kind {
             ValueKind::Table(table) => Some(table),
             _ => {
-                findings.problem(PATH, "must be a section");
+                findings.problem(PATH, Code::WRONG_TYPE.problem("must be a section"));
                 return sources;
             }
         },
@@ -99,18 +100,18 @@ pub(super) fn sources(
     for (name, value) in table.into_iter().flat_map(sorted) {
         let path = inside(PATH, name);
         let Some(platform) = Platform::parse(name) else {
+            let supported = Platform::ALL.map(Platform::as_str).join(", ");
             findings.warning(
                 &path,
-                format!(
-                    "this platform is not supported, the section is ignored; supported: {}",
-                    Platform::ALL.map(Platform::as_str).join(", ")
-                ),
+                Code::UNSUPPORTED_PLATFORM
+                    .problem("this platform is not supported, the section is ignored")
+                    .hint(format!("supported: {supported}")),
             );
             continue;
         };
         is_none = false;
         let ValueKind::Table(source) = &value.kind else {
-            findings.problem(&path, "must be a section");
+            findings.problem(&path, Code::WRONG_TYPE.problem("must be a section"));
             continue;
         };
         let known = known_keys(platform);
@@ -118,13 +119,15 @@ pub(super) fn sources(
         if let Some(settings) = read(&mut section, platform)
             && sources.insert(platform, settings).is_some()
         {
-            findings.problem(&path, "this platform is given twice; keep one");
+            let problem = Code::GIVEN_TWICE.says("this platform is given twice; keep one");
+            findings.problem(&path, problem);
         }
     }
     if is_none {
         findings.problem(
             PATH,
-            "there is no source; add a section like [connections.source.redshift]",
+            Code::NO_SOURCE
+                .says("there is no source; add a section like [connections.source.redshift]"),
         );
     }
     sources
@@ -139,17 +142,17 @@ fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<SourceSetti
         Some(Auth::Standard)
     };
     if let Some(Auth::Iam(method)) = auth {
-        let message = if own.has_iam() {
-            format!(
+        let problem = if own.has_iam() {
+            Code::UNSUPPORTED_SETTING.says(format!(
                 "\"{method}\" is not supported yet; write \"standard\" with host, username and password of a database user"
-            )
+            ))
         } else {
-            format!(
+            Code::INVALID_VALUE.says(format!(
                 "\"{method}\" is for {} only; write \"standard\"",
                 names_of(|settings| settings.has_iam())
-            )
+            ))
         };
-        section.problem("auth_method", &message);
+        section.problem("auth_method", problem);
     }
     warn_unused(section, own, auth);
     // IAM stands in for the other keys, which are then not missing.
@@ -253,34 +256,52 @@ fn extra(
         let named = OWN_KEY
             .iter()
             .find(|(other, _)| other.eq_ignore_ascii_case(keyword.trim()));
-        let message = if keyword.trim().is_empty()
+        let problem = if keyword.trim().is_empty()
             || keyword.contains(|c: char| ";={}[]".contains(c) || c.is_control())
         {
-            "no keyword of a connection string: it may have no ; = { } [ ]".to_owned()
+            // No `says`: its semicolon begins no hint.
+            Code::INVALID_VALUE
+                .problem("no keyword of a connection string: it may have no ; = { } [ ]")
         } else if let Some((_, key)) = named {
-            format!("use the key `{key}` of this source instead")
+            Code::INVALID_VALUE.says(format!("use the key `{key}` of this source instead"))
         } else if taken {
-            "this keyword is given twice; keep one".to_owned()
+            Code::GIVEN_TWICE.says("this keyword is given twice; keep one")
         } else {
-            let value = match &value.kind {
-                ValueKind::String(text) => expand(text, section.var).map_err(|unset| {
-                    format!("the environment variable {} is not set", unset.join(", "))
-                }),
-                ValueKind::I64(number) => Ok(number.to_string()),
-                ValueKind::Boolean(on) => Ok(on.to_string()),
-                _ => Err("must be text, a whole number, true or false".to_owned()),
-            };
-            match value.and_then(|value| own.extra_option(keyword, value)) {
+            match option(section, own, keyword, &value.kind) {
                 Ok(value) => {
                     options.insert(keyword.clone(), value.into());
                     continue;
                 }
-                Err(message) => message,
+                Err(problem) => problem,
             }
         };
-        wrong.push((inside(&path, keyword), message));
+        wrong.push((inside(&path, keyword), problem));
     }
-    for (path, message) in wrong {
-        section.findings.problem(&path, message);
+    for (path, problem) in wrong {
+        section.findings.problem(&path, problem);
     }
+}
+
+/// The value of a keyword that users add.
+fn option(
+    section: &Section<'_, '_>,
+    own: &dyn Settings,
+    keyword: &str,
+    value: &ValueKind,
+) -> Result<String, Problem> {
+    let value = match value {
+        ValueKind::String(text) => expand(text, section.var).map_err(|unset| {
+            let what = format!("the environment variable {} is not set", unset.join(", "));
+            let problem = Code::UNSET_VARIABLE.problem(what);
+            problem.hint("set it, or write $${ for a plain ${")
+        })?,
+        ValueKind::I64(number) => number.to_string(),
+        ValueKind::Boolean(on) => on.to_string(),
+        _ => {
+            let what = "must be text, a whole number, true or false";
+            return Err(Code::WRONG_TYPE.problem(what));
+        }
+    };
+    own.extra_option(keyword, value)
+        .map_err(|why| Code::INVALID_VALUE.says(why))
 }

@@ -148,9 +148,9 @@ fn every_key_is_read() {
 fn mistakes_are_told_all_at_once_with_section_and_key() {
     let redshift = "connections.source.redshift";
     for (text, expected) in [
-        (String::new(), vec!["SH0104 selected_task_source: is missing", "SH0106 connections.source: there is no source"]),
+        (String::new(), vec!["SH0104 selected_task_source: is missing", "SH0118 connections.source: there is no source"]),
         ("selected_task_source = 'other'\napplication = 3\n[connections]\nsource = []\ntarget = 1\n".to_owned(), vec![
-            "SH0106 selected_task_source: must be \"snowflake_stored_procedure\"", "SH0105 application: must be a section", "SH0105 connections.target: must be a section", "SH0106 connections.source: must be a section"]),
+            "SH0106 selected_task_source: must be \"snowflake_stored_procedure\"", "SH0105 application: must be a section", "SH0105 connections.target: must be a section", "SH0105 connections.source: must be a section"]),
         ("selected_task_source = 'snowflake_stored_procedure'\n[connections.source.redshift]\n".to_owned(), vec![
             "SH0104 connections.source.redshift.host: is missing", "SH0104 connections.source.redshift.database: is missing", "SH0104 connections.source.redshift.username: is missing", "SH0104 connections.source.redshift.password: is missing"]),
         (with("max_parallel_tasks = 0\ntask_fetch_interval = -1\nlease_refresh_interval = 0\nlog_format = 'xml'\ntask_memory_mb = 1.5\naffinity = 5\nsnowflake_database_for_metadata = '\"x'", ""), vec![
@@ -165,7 +165,10 @@ fn mistakes_are_told_all_at_once_with_section_and_key() {
         (with("", "auth_method = 'magic'"), vec!["SH0106 connections.source.redshift.auth_method: must be \"standard\" or"]),
         (with("", "[connections.source.redshift.extra_options]\npwd = 'x'\n'a;b' = 'x'\nf = 1.5\nv = '${NOPE}'\nSslMode = 'on'\nCA = 'd'"), vec![
             "SH0106 connections.source.redshift.extra_options.CA: write it as sslmode", "SH0106 connections.source.redshift.extra_options.SslMode: must be one of disable, allow",
-            "SH0106 connections.source.redshift.extra_options[\"a;b\"]: no keyword", "SH0106 connections.source.redshift.extra_options.f: must be text", "SH0106 connections.source.redshift.extra_options.pwd: use the key `password`", "SH0106 connections.source.redshift.extra_options.v: the environment variable NOPE"]),
+            "SH0106 connections.source.redshift.extra_options[\"a;b\"]: no keyword", "SH0105 connections.source.redshift.extra_options.f: must be text", "SH0106 connections.source.redshift.extra_options.pwd: use the key `password`", "SH0111 connections.source.redshift.extra_options.v: the environment variable NOPE"]),
+        (with("", "[connections.source.redshift.extra_options]\nTimeout = 1\ntimeout = 2"), vec!["SH0108 connections.source.redshift.extra_options.timeout: this keyword is given twice; keep one"]),
+        (with("", "[connections.source.RedShift]\nhost = 'h'\ndatabase = 'd'\nusername = 'u'\npassword = 'p'"), vec!["SH0108 connections.source.redshift: this platform is given twice; keep one"]),
+        (with("", "[connections.source.postgresql]\nauth_method = 'iam-serverless'"), vec!["SH0106 connections.source.postgresql.auth_method: \"iam-serverless\" is for redshift only; write \"standard\""]),
         (with("", "[connections.target.snowflake_connection_name]\n"), vec!["SH0104 connections.target.snowflake_connection_name.connection_name: is missing"]),
     ] {
         let mut lines = load_text(&text, &[]).expect_err(&text);
@@ -198,7 +201,7 @@ fn iam_logins_are_refused_without_asking_for_what_they_do_not_need() {
         );
         let lines = load_text(&text, &[]).expect_err("not supported");
         assert!(
-            matches!(lines.as_slice(), [line] if line.contains(method) && line.contains("not supported yet; write \"standard\"")),
+            matches!(lines.as_slice(), [line] if line.starts_with("SH0110 connections.source.redshift.auth_method: ") && line.contains(method) && line.contains("not supported yet; write \"standard\"")),
             "{lines:?}"
         );
     }
@@ -217,7 +220,7 @@ fn unknown_keys_and_unused_ones_are_warned_of() {
         "SH0103 application.zzz: unknown key, ignored",
         "SH0115 connections.source.redshift.cluster_id: this is for IAM authentication",
         "SH0115 connections.source.redshift.unload_s3_bucket: extraction strategy \"unload\" is not supported yet",
-        "SH0115 connections.source.teradata: this platform is not supported",
+        "SH0117 connections.source.teradata: this platform is not supported",
     ] {
         assert!(
             warnings(&config)

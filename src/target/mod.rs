@@ -20,6 +20,7 @@ pub mod policies;
 pub mod replace;
 mod tables;
 mod transforms;
+mod type_mappings;
 
 use crate::domain::table::TableRef;
 use crate::domain::table_plan::TargetKind;

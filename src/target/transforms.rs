@@ -1,6 +1,6 @@
 //! Which of the user's `customColumnTransforms` is for a column, and where none may be: pure.
 
-use super::matching::of_type;
+use super::type_mappings::of_type;
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::spec::{ColumnTransform, Synchronization, TableSpec, TransformRule};
 use crate::domain::table::{SourceColumn, WrittenName};

@@ -1,0 +1,190 @@
+//! Kinds of keys, each with values at both ends and in between.
+
+use snowhaul::domain::table::KeyKind;
+
+/// A kind of key: its types on both sides, and values at both ends and in between.
+pub(super) struct Kind {
+    pub(super) kind: KeyKind,
+    pub(super) bytewise: bool,
+    pub(super) source: &'static str,
+    /// `None`: no range of it is told to Snowflake.
+    pub(super) target: Option<&'static str>,
+    pub(super) values: &'static [&'static str],
+    /// Values that sources alone have.
+    pub(super) at_the_source: &'static [&'static str],
+}
+
+const WORDS: &[&str] = &[
+    "", "a", "A", "aa", "b", "B", "z", "ä", "Ä", "é", "ß", "ss", "it's", "\\", "a\\'b", "%", "?",
+    "_", "😀", "-- x", "a b", "1", "10", "9",
+];
+const BLANKS: &[&str] = &[" ", "a ", " a", "\t", "a\n"];
+
+pub(super) const KINDS: &[Kind] = &[
+    Kind {
+        kind: KeyKind::Integer,
+        bytewise: false,
+        source: "bigint",
+        target: Some("NUMBER(38,0)"),
+        values: &[
+            "-9223372036854775808",
+            "-10",
+            "-9",
+            "0",
+            "1",
+            "9",
+            "10",
+            "9223372036854775807",
+        ],
+        at_the_source: &[],
+    },
+    Kind {
+        kind: KeyKind::Decimal,
+        bytewise: false,
+        source: "numeric",
+        target: Some("NUMBER(38,10)"),
+        values: &[
+            "-10000000000000000000000000",
+            "-10",
+            "-9.99",
+            "-0.0000000001",
+            "0",
+            "0.5",
+            "1.00",
+            "1.0000000001",
+            "10",
+            "9999999999999999999999999999.9999999999",
+        ],
+        at_the_source: &["NaN", "Infinity", "-Infinity", "1e40"],
+    },
+    Kind {
+        kind: KeyKind::Float,
+        bytewise: false,
+        source: "double precision",
+        target: Some("FLOAT"),
+        values: &[
+            "-1e300",
+            "-0",
+            "0",
+            "1e-300",
+            "0.1",
+            "0.30000000000000004",
+            "1e300",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+        ],
+        at_the_source: &[],
+    },
+    Kind {
+        kind: KeyKind::Date,
+        bytewise: false,
+        source: "date",
+        target: Some("DATE"),
+        values: &[
+            "0001-01-01",
+            "1582-10-10",
+            "1969-12-31",
+            "1970-01-01",
+            "2024-02-29",
+            "9999-12-31",
+        ],
+        at_the_source: &["infinity", "-infinity", "0044-03-15 BC", "12345-01-01"],
+    },
+    Kind {
+        kind: KeyKind::Timestamp,
+        bytewise: false,
+        source: "timestamp",
+        target: Some("TIMESTAMP_NTZ(9)"),
+        values: &[
+            "0001-01-01 00:00:00",
+            "1969-12-31 23:59:59.999999",
+            "2024-02-29 12:00:00",
+            "2024-02-29 12:00:00.000001",
+            "2024-02-29 12:00:00.5",
+            "9999-12-31 23:59:59",
+        ],
+        at_the_source: &["infinity", "-infinity", "0044-03-15 00:00:00 BC"],
+    },
+    Kind {
+        kind: KeyKind::TimestampTz,
+        bytewise: false,
+        source: "timestamptz",
+        target: Some("TIMESTAMP_TZ(9)"),
+        values: &[
+            "1582-10-10 00:00:00+00",
+            "1969-12-31 23:59:59.999999+00",
+            "2024-03-31 00:59:59+00",
+            "2024-03-31 01:00:00+00",
+            "2024-03-31 01:00:00.5+00",
+            "9999-12-30 23:59:59+00",
+        ],
+        at_the_source: &["infinity", "-infinity", "0044-03-15 00:00:00+00 BC"],
+    },
+    Kind {
+        kind: KeyKind::Time,
+        bytewise: false,
+        source: "time",
+        target: Some("TIME(9)"),
+        values: &[
+            "00:00:00",
+            "00:00:00.000001",
+            "12:00:00.5",
+            "23:59:59.999999",
+        ],
+        at_the_source: &["24:00:00"],
+    },
+    Kind {
+        kind: KeyKind::Boolean,
+        bytewise: false,
+        source: "boolean",
+        target: Some("BOOLEAN"),
+        values: &["true", "false"],
+        at_the_source: &[],
+    },
+    Kind {
+        kind: KeyKind::Uuid,
+        bytewise: false,
+        source: "uuid",
+        target: Some("VARCHAR"),
+        values: &[
+            "00000000-0000-0000-0000-000000000000",
+            "0fffffff-ffff-ffff-ffff-ffffffffffff",
+            "a0000000-0000-0000-0000-000000000000",
+            "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        ],
+        at_the_source: &[],
+    },
+    Kind {
+        kind: KeyKind::Text,
+        bytewise: false,
+        source: "text COLLATE \"und-x-icu\"",
+        target: None,
+        values: WORDS,
+        at_the_source: BLANKS,
+    },
+    Kind {
+        kind: KeyKind::Text,
+        bytewise: true,
+        source: "text",
+        target: Some("VARCHAR"),
+        values: WORDS,
+        at_the_source: BLANKS,
+    },
+    Kind {
+        kind: KeyKind::PaddedText,
+        bytewise: false,
+        source: "char(8) COLLATE \"und-x-icu\"",
+        target: None,
+        values: WORDS,
+        at_the_source: BLANKS,
+    },
+    Kind {
+        kind: KeyKind::PaddedText,
+        bytewise: true,
+        source: "char(8)",
+        target: Some("VARCHAR"),
+        values: WORDS,
+        at_the_source: &[" a"],
+    },
+];
