@@ -221,12 +221,12 @@ mod tests {
     #[test]
     fn what_a_variant_would_change_is_refused_with_the_reason() {
         for (text, says) in [
-            ("", "no JSON"),
-            ("  ", "no JSON"),
-            ("{a: 1}", "no JSON"),
-            ("1 2", "no JSON"),
-            ("[0:1]={1,2}", "no JSON"),
-            ("NaN", "no JSON"),
+            ("", "not a JSON"),
+            ("  ", "not a JSON"),
+            ("{a: 1}", "not a JSON"),
+            ("1 2", "not a JSON"),
+            ("[0:1]={1,2}", "not a JSON"),
+            ("NaN", "not a JSON"),
             ("[123456789012345678901234567890123456789]", "would round"),
             ("{\"k\": 1.234567890123456789e2}", "1.234567890123456789e2"),
             ("1e400", "1e400"),
