@@ -13,6 +13,7 @@ use crate::checkpoint::{
 };
 use crate::domain::analysis::TableAnalysis;
 use crate::domain::phase::PartitionPhase;
+use crate::domain::problem::Code;
 use crate::domain::retry::{Failure, RetryPolicy};
 use crate::domain::spec::TableSpec;
 use crate::domain::table_life::{OpenPartition, Problem};
@@ -189,12 +190,20 @@ impl TableEffects {
 /// What the operator is told of a table of this workflow.
 pub(super) fn explained(problem: &Problem, workflow: &str) -> String {
     match problem {
-        Problem::StateHeld(holder) => format!(
-            "the workflow {holder} synchronizes the same source table into the same target and has not ended: let an orchestrator and its workers finish it (`snowhaul workflow status {holder}` tells how far it is) or cancel it, then let this table run again with `snowhaul workflow retry {workflow}`"
-        ),
-        Problem::Cancelled(count) => format!(
-            "{count} of its partitions were cancelled before they were loaded; `snowhaul workflow retry {workflow}` loads them"
-        ),
+        Problem::StateHeld(holder) => Code::STATE_HELD
+            .problem(format!(
+                "the workflow {holder} synchronizes the same source table into the same target and has not ended"
+            ))
+            .hint(format!(
+                "let an orchestrator and its workers finish it (`snowhaul workflow status {holder}` shows how far it is) or cancel it, then let this table run again with `snowhaul workflow retry {workflow}`"
+            ))
+            .to_string(),
+        Problem::Cancelled(count) => Code::PARTITIONS_CANCELLED
+            .problem(format!(
+                "{count} of its partitions were cancelled before they were loaded"
+            ))
+            .hint(format!("`snowhaul workflow retry {workflow}` loads them"))
+            .to_string(),
         Problem::Impossible(error) => error.clone(),
     }
 }

@@ -15,6 +15,7 @@ use crate::checkpoint::{
     EndedTask, OwnedWorkflow, PartitionKey, PartitionState, StateChange, TableState,
 };
 use crate::domain::phase::{PartitionPhase, TablePhase};
+use crate::domain::problem::Code;
 use crate::domain::restart::RestartPolicy;
 use crate::domain::table_life::{Command, Event, Problem, TableLife};
 use crate::domain::table_plan::TablePlan;
@@ -349,7 +350,11 @@ impl TablePlannerState {
         };
         let change = StateChange::PartitionFailed {
             key,
-            error: format!("given up after repeated failures inside the orchestrator: {reason}"),
+            error: Code::INTERNAL
+                .problem(format!(
+                    "given up after repeated failures inside the orchestrator: {reason}"
+                ))
+                .to_string(),
         };
         self.write(
             change,

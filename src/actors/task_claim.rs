@@ -4,6 +4,7 @@ use super::extractor::JobEnd;
 use super::lease_keeper::Claim;
 use super::ports::TaskResult;
 use crate::checkpoint::{CheckpointError, ClaimRequest, TableWork, WorkerCheckpoint};
+use crate::domain::problem::Code;
 use crate::domain::retry::{RetryPolicy, TaskDecision, after_task};
 use crate::domain::task::{ClaimedTask, TaskEnd, TaskFailure, TaskKind, TaskOutcome};
 use crate::domain::{TableNo, WorkflowId};
@@ -90,7 +91,9 @@ pub(super) fn outcome(
                     bytes: 0,
                 };
             }
-            Err(error) => TaskFailure::permanent(error.to_string()),
+            Err(error) => {
+                TaskFailure::permanent(Code::INTERNAL.problem(error.to_string()).to_string())
+            }
         },
         JobEnd::Ran(Ok(TaskResult::Staged(manifest))) => match serde_json::to_string(&manifest) {
             Ok(result) => {
@@ -100,12 +103,17 @@ pub(super) fn outcome(
                     bytes: manifest.bytes(),
                 };
             }
-            Err(error) => TaskFailure::permanent(error.to_string()),
+            Err(error) => {
+                TaskFailure::permanent(Code::INTERNAL.problem(error.to_string()).to_string())
+            }
         },
         JobEnd::Ran(Err(failure)) => failure,
-        JobEnd::Lost => {
-            TaskFailure::transient("the task ended unexpectedly inside the worker (see its log)")
-        }
+        JobEnd::Lost => TaskFailure::transient(
+            Code::INTERNAL
+                .problem("the task ended unexpectedly inside the worker")
+                .hint("see its log")
+                .to_string(),
+        ),
     };
     let counts = (task.failures, task.postponed);
     let decision = after_task(retry, failure.kind(), counts, rand::random());

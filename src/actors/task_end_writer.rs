@@ -4,6 +4,7 @@ use super::Reply;
 use super::effects::{self, flush_after, singly};
 use crate::checkpoint::{Applied, CheckpointError, StoreFailure, WorkerCheckpoint};
 use crate::domain::group_commit::GroupCommit;
+use crate::domain::problem::Code;
 use crate::domain::task::{TaskEnd, TaskFailure, TaskOutcome};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
@@ -112,9 +113,11 @@ async fn write_alone(
     {
         tracing::error!(task_id = end.task_id, %error, "a task's result was refused; the task fails");
         end.outcome = TaskOutcome::Failed {
-            failure: TaskFailure::permanent(format!(
-                "the result of the task cannot be stored: {error}"
-            )),
+            failure: TaskFailure::permanent(
+                Code::INTERNAL
+                    .problem(format!("the result of the task cannot be stored: {error}"))
+                    .to_string(),
+            ),
             retry_after: None,
         };
         answer = checkpoint.finish(std::slice::from_ref(&end)).await;

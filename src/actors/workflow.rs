@@ -11,6 +11,7 @@ use super::{Reply, reply_to};
 use crate::checkpoint::{Applied, CheckpointError, OwnedWorkflow, StateChange, TableState};
 use crate::domain::TableNo;
 use crate::domain::phase::TablePhase;
+use crate::domain::problem::Code;
 use crate::domain::request::{Request, ended_as};
 use crate::domain::restart::RestartPolicy;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -352,9 +353,10 @@ impl WorkflowState {
     /// The failure of a table's actor becomes the table's; the workflow goes on.
     fn give_up(&mut self, myself: &ActorRef<WorkflowMsg>, no: TableNo, reason: &str) {
         self.planners.give_up(no);
-        let error = Some(format!(
+        let given_up = Code::INTERNAL.problem(format!(
             "given up after repeated failures inside the orchestrator: {reason}"
         ));
+        let error = Some(given_up.to_string());
         let change = StateChange::TableEnded {
             table_no: no,
             phase: TablePhase::Failed,

@@ -5,7 +5,7 @@
 
 use super::fence::step_expression;
 use super::lever_sql::{Operands, statements as lever_statements};
-use super::sql::text;
+use super::sql::{fill_script, text};
 use crate::domain::phase::{TablePhase, WorkflowPhase};
 use crate::domain::request::{Lever, Request, TableStanding, Verdict, grant_table, grant_workflow};
 
@@ -55,14 +55,14 @@ pub(super) fn procedures(s: &str) -> Vec<WorksheetObject> {
 }
 
 fn of_workflow(s: &str, lever: Lever, verb: &str, done: &str) -> WorksheetObject {
-    let grant = workflow_grant(lever);
-    let body = format!(
-        "DECLARE\n  V_SEQ NUMBER(19,0);\n  V_SAYS VARCHAR;\nBEGIN\n  \
-         SELECT MAX(x.REQUEST_SEQ), MAX({grant}) INTO :V_SEQ, :V_SAYS FROM {s}.WORKFLOW w JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = w.WORKFLOW_ID \
-         LEFT JOIN (SELECT WORKFLOW_ID, COUNT(*) AS PAUSED FROM {s}.TABLE_REQUEST WHERE REQUEST = 'PAUSE' GROUP BY WORKFLOW_ID) p ON p.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.WORKFLOW_ID = :P_WORKFLOW_ID;\n  \
-         IF (V_SEQ IS NULL) THEN\n    RETURN 'refused: there is no workflow ' || P_WORKFLOW_ID;\n  END IF;\n  \
-         IF (V_SAYS IS NOT NULL) THEN\n    RETURN V_SAYS;\n  END IF;\n{}  RETURN 'the workflow ' || P_WORKFLOW_ID || ' {done}';\nEND",
-        transaction(s, lever, &[])
+    let body = fill_script(
+        include_str!("procedures/workflow.sql").trim_end(),
+        &[
+            ("grant", &workflow_grant(lever)),
+            ("transaction", &transaction(s, lever, &[])),
+            ("done", done),
+            ("s", s),
+        ],
     );
     object(
         s,
@@ -72,21 +72,17 @@ fn of_workflow(s: &str, lever: Lever, verb: &str, done: &str) -> WorksheetObject
     )
 }
 
+/// A table is meant as it is written, or else whatever the case is.
 fn of_table(s: &str, lever: Lever, verb: &str, done: &str) -> WorksheetObject {
-    let (whole, own) = (workflow_grant_of_table(lever), table_grant(lever));
-    // As it is written, or else whatever the case is.
-    let named = "(t.SOURCE_TABLE = :P_SOURCE_TABLE OR :V_EXACT = 0 AND UPPER(t.SOURCE_TABLE) = UPPER(:P_SOURCE_TABLE))";
-    let body = format!(
-        "DECLARE\n  V_SEQ NUMBER(19,0);\n  V_NO NUMBER(10,0);\n  V_EXACT NUMBER(10,0);\n  V_FOUND NUMBER(10,0);\n  V_SAYS VARCHAR;\nBEGIN\n  \
-         SELECT MAX(x.REQUEST_SEQ), MAX({whole}) INTO :V_SEQ, :V_SAYS FROM {s}.WORKFLOW w JOIN {s}.WORKFLOW_REQUEST x ON x.WORKFLOW_ID = w.WORKFLOW_ID WHERE w.WORKFLOW_ID = :P_WORKFLOW_ID;\n  \
-         IF (V_SEQ IS NULL) THEN\n    RETURN 'refused: there is no workflow ' || P_WORKFLOW_ID;\n  END IF;\n  \
-         IF (V_SAYS IS NOT NULL) THEN\n    RETURN V_SAYS;\n  END IF;\n  \
-         SELECT COUNT(*) INTO :V_EXACT FROM {s}.TABLE_STATE WHERE WORKFLOW_ID = :P_WORKFLOW_ID AND SOURCE_TABLE = :P_SOURCE_TABLE;\n  \
-         SELECT COUNT(*), MAX(t.TABLE_NO), MAX({own}) INTO :V_FOUND, :V_NO, :V_SAYS FROM {s}.TABLE_STATE t LEFT JOIN {s}.TABLE_REQUEST r ON r.WORKFLOW_ID = t.WORKFLOW_ID AND r.TABLE_NO = t.TABLE_NO WHERE t.WORKFLOW_ID = :P_WORKFLOW_ID AND {named};\n  \
-         IF (V_FOUND = 0) THEN\n    RETURN 'refused: the workflow ' || P_WORKFLOW_ID || ' has no source table ' || P_SOURCE_TABLE || '; SOURCE_TABLE of TABLE_PROGRESS_WITH_EXAMPLE_ERROR lists them';\n  END IF;\n  \
-         IF (V_FOUND > 1) THEN\n    RETURN 'refused: ' || P_SOURCE_TABLE || ' stands several times in the workflow ' || P_WORKFLOW_ID || '; the command line takes their numbers';\n  END IF;\n  \
-         IF (V_SAYS IS NOT NULL) THEN\n    RETURN V_SAYS;\n  END IF;\n{}  RETURN 'the table ' || P_SOURCE_TABLE || ' {done}';\nEND",
-        transaction(s, lever, &[":V_NO".to_owned()])
+    let body = fill_script(
+        include_str!("procedures/table.sql").trim_end(),
+        &[
+            ("whole", &workflow_grant_of_table(lever)),
+            ("own", &table_grant(lever)),
+            ("transaction", &transaction(s, lever, &[":V_NO".to_owned()])),
+            ("done", done),
+            ("s", s),
+        ],
     );
     object(
         s,

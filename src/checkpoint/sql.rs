@@ -30,7 +30,11 @@ pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let lines: Vec<&str> = lines
         .filter(|line| !line.is_empty() && !line.starts_with("--"))
         .collect();
-    let template = lines.join(" ");
+    fill_script(&lines.join(" "), values)
+}
+
+/// The same of a script, whose lines stay as they are.
+pub(super) fn fill_script(template: &str, values: &[(&str, &str)]) -> String {
     let mut pieces = template.split('{');
     let mut filled = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {

@@ -113,6 +113,8 @@ codes! {
     DUPLICATE_PRIMARY_KEY = 509, "primaryKeyColumns do not identify a row.";
     NO_KEYS_FOUND = 510, "Deletions were refused, because no key was found in the source.";
     INTERNAL = 511, "Something failed inside snowhaul.";
+    STATE_HELD = 512, "Another workflow synchronizes the same table.";
+    PARTITIONS_CANCELLED = 513, "Partitions were cancelled before they were loaded.";
 
     // 06xx: the command line and requests.
     NO_SUCH_WORKFLOW = 601, "There is no workflow of this name or id.";

@@ -6,6 +6,7 @@
 pub mod runner;
 pub mod stream;
 
+use crate::domain::problem::Code;
 use crate::domain::progress::TaskProgress;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Slice;
@@ -120,7 +121,9 @@ impl From<ExtractError> for TaskFailure {
         match error {
             ExtractError::Source(error) => source_failure(error),
             ExtractError::Stage(error) => Self::of(error.failure, error.message),
-            ExtractError::Internal(message) => Self::transient(message),
+            ExtractError::Internal(message) => {
+                Self::transient(Code::INTERNAL.problem(message).to_string())
+            }
         }
     }
 }

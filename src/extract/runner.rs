@@ -4,6 +4,7 @@ use super::{ExtractRequest, route, source_failure};
 use crate::actors::ports::{TaskResult, TaskRunner};
 use crate::checkpoint::TableWork;
 use crate::domain::analysis::{TableAnalysis, fingerprint};
+use crate::domain::problem::Code;
 use crate::domain::progress::TaskProgress;
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::staged_path::claim_files;
@@ -72,14 +73,16 @@ impl SourceTaskRunner {
         database: &WrittenName,
     ) -> Result<(SourceSettings, &'static dyn SourcePlatform), TaskFailure> {
         let settings = self.sources.get(&platform).ok_or_else(|| {
-            TaskFailure::permanent(format!(
+            let problem = Code::NO_SOURCE.says(format!(
                 "this worker has no [connections.source.{platform}]; add it to its configuration"
-            ))
+            ));
+            TaskFailure::permanent(problem.to_string())
         })?;
         let dialect = platform::source(platform).ok_or_else(|| {
-            TaskFailure::permanent(format!(
+            let problem = Code::UNSUPPORTED_PLATFORM.problem(format!(
                 "the source platform {platform} is not supported yet"
-            ))
+            ));
+            TaskFailure::permanent(problem.to_string())
         })?;
         let database = dialect.exact_name(database);
         Ok((platform::in_database(settings.clone(), &database), dialect))
@@ -96,8 +99,9 @@ impl SourceTaskRunner {
         let analysis = tokio::task::spawn_blocking(move || {
             let analyze = || source::analyze(&settings, dialect, &spec, previous.as_ref());
             let analysis = span.in_scope(analyze).map_err(source_failure)?;
-            let started_from = fingerprint(previous.as_ref())
-                .map_err(|error| TaskFailure::permanent(error.to_string()))?;
+            let started_from = fingerprint(previous.as_ref()).map_err(|error| {
+                TaskFailure::permanent(Code::INTERNAL.problem(error.to_string()).to_string())
+            })?;
             Ok::<_, TaskFailure>(TableAnalysis {
                 started_from: Some(started_from),
                 ..analysis
@@ -105,7 +109,9 @@ impl SourceTaskRunner {
         })
         .await
         .map_err(|error| {
-            TaskFailure::transient(format!("the analysis ended unexpectedly: {error}"))
+            let problem =
+                Code::INTERNAL.problem(format!("the analysis ended unexpectedly: {error}"));
+            TaskFailure::transient(problem.to_string())
         })??;
         Ok(TaskResult::Analysis(Box::new(analysis)))
     }
@@ -116,8 +122,11 @@ impl SourceTaskRunner {
         work: &TableWork,
         progress: Arc<TaskProgress>,
     ) -> Result<TaskResult, TaskFailure> {
-        let corrupt =
-            |what: &str| TaskFailure::permanent(format!("the checkpoint has an extraction {what}"));
+        let corrupt = |what: &str| {
+            let problem =
+                Code::METADATA_CORRUPT.problem(format!("the checkpoint has an extraction {what}"));
+            TaskFailure::permanent(problem.to_string())
+        };
         let spec = work
             .extract
             .as_ref()
