@@ -1,6 +1,7 @@
 //! What a supervisor needs besides ractor: which kind of end a child had, the restart policy on the runtime's clock, and
 //! children by their keys.
 
+use crate::domain::problem::Code;
 use crate::domain::restart::{RestartDecision, RestartHistory, RestartPolicy};
 use ractor::{ActorCell, ActorId, ActorStatus, SupervisionEvent};
 use std::collections::HashMap;
@@ -176,4 +177,10 @@ impl<K: Copy + Eq + Hash> Children<K> {
         self.kill(key);
         self.children.remove(&key);
     }
+}
+
+/// The stored error of what fails whenever its actor is started.
+pub(super) fn given_up(reason: &str) -> String {
+    let what = format!("given up after repeated failures inside the orchestrator: {reason}");
+    Code::INTERNAL.problem(what).to_string()
 }

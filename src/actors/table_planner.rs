@@ -7,7 +7,7 @@ use super::effects;
 use super::partition::{PartitionActor, PartitionArguments, PartitionEnd};
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::services::WorkflowServices;
-use super::supervision::{ChildEnd, Children, child_end};
+use super::supervision::{ChildEnd, Children, child_end, given_up};
 use super::table_effects::{TableEffects, explained, open};
 use super::workflow_reader::InFlightEffects;
 use super::{Reply, reply_to};
@@ -15,7 +15,6 @@ use crate::checkpoint::{
     EndedTask, OwnedWorkflow, PartitionKey, PartitionState, StateChange, TableState,
 };
 use crate::domain::phase::{PartitionPhase, TablePhase};
-use crate::domain::problem::Code;
 use crate::domain::restart::RestartPolicy;
 use crate::domain::table_life::{Command, Event, Problem, TableLife};
 use crate::domain::table_plan::TablePlan;
@@ -350,11 +349,7 @@ impl TablePlannerState {
         };
         let change = StateChange::PartitionFailed {
             key,
-            error: Code::INTERNAL
-                .problem(format!(
-                    "given up after repeated failures inside the orchestrator: {reason}"
-                ))
-                .to_string(),
+            error: given_up(reason),
         };
         self.write(
             change,

@@ -4,14 +4,13 @@ use super::checkpoint_writer::{Change, CheckpointWriterMsg, Written};
 use super::effects::{self, ask_patiently};
 use super::remote_extractor_pool::RemoteExtractorPoolMsg;
 use super::services::WorkflowServices;
-use super::supervision::{Children, is_running};
+use super::supervision::{Children, given_up, is_running};
 use super::table_planner::{TableEnd, TablePlannerActor, TablePlannerArguments};
 use super::workflow_reader::{InFlightEffects, Reader, Started};
 use super::{Reply, reply_to};
 use crate::checkpoint::{Applied, CheckpointError, OwnedWorkflow, StateChange, TableState};
 use crate::domain::TableNo;
 use crate::domain::phase::TablePhase;
-use crate::domain::problem::Code;
 use crate::domain::request::{Request, ended_as};
 use crate::domain::restart::RestartPolicy;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -353,10 +352,7 @@ impl WorkflowState {
     /// The failure of a table's actor becomes the table's; the workflow goes on.
     fn give_up(&mut self, myself: &ActorRef<WorkflowMsg>, no: TableNo, reason: &str) {
         self.planners.give_up(no);
-        let given_up = Code::INTERNAL.problem(format!(
-            "given up after repeated failures inside the orchestrator: {reason}"
-        ));
-        let error = Some(given_up.to_string());
+        let error = Some(given_up(reason));
         let change = StateChange::TableEnded {
             table_no: no,
             phase: TablePhase::Failed,

@@ -80,8 +80,9 @@ fn a_second_orchestrator_stands_by_and_takes_over_from_one_that_is_killed() {
 #[test]
 fn workers_and_orchestrators_killed_together_and_again_change_nothing() {
     let snowflake = snowflake();
-    let migration = Migration::new(LocalRedshift::shared(), 5_000, 100, 4_001);
-    // There is work until all are killed.
+    // There is work until all are killed; and behind what the killed workers still hold there is enough that waits at no
+    // gate.
+    let migration = Migration::new(LocalRedshift::shared(), 8_000, 100, 7_001);
     let gate = migration.close_gate();
     let sql = snowflake.sql();
     let mut roles = (
