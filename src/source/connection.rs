@@ -129,7 +129,8 @@ fn warn_unprotected(settings: &SourceSettings, platform: &dyn Connect) {
     }
 }
 
-/// The driver, the platform's keywords, and the user's own.
+/// The driver, the platform's keywords, and the user's own in the place of those that have the same name: drivers differ in
+/// whether the first or the last of two counts.
 fn connection_string(
     settings: &SourceSettings,
     driver: &str,
@@ -141,6 +142,7 @@ fn connection_string(
         .map(|(key, value)| (key.clone(), escape(value.expose_secret())));
     let list: Vec<String> = keywords
         .into_iter()
+        .filter(|keyword| settings.option(&keyword.key).is_none())
         .map(|keyword| match keyword.value {
             Value::Plain(value) => (keyword.key, value),
             Value::Escaped(value) => (keyword.key, escape(&value)),
@@ -206,5 +208,37 @@ mod tests {
         let shown = format!("{settings:?}");
         assert!(!shown.contains("p;w") && !shown.contains("k3y"), "{shown}");
         assert!(shown.contains("SSLKeyPassword"), "{shown}");
+    }
+
+    #[test]
+    fn what_the_user_says_takes_the_place_of_what_we_would_say() {
+        let settings = SourceSettings {
+            platform: Platform::Postgresql,
+            host: "h".into(),
+            port: 5432,
+            database: "d".into(),
+            username: "u".into(),
+            password: "p".to_owned().into(),
+            odbc_driver: None,
+            extra_options: BTreeMap::from([
+                ("KeepaliveTime".into(), "7".to_owned().into()),
+                ("protocol".into(), "7.4-1".to_owned().into()),
+            ]),
+        };
+        let postgres = platform::source(Platform::Postgresql).expect("a platform");
+        let driver = "PostgreSQL Unicode";
+        let keywords = postgres.keywords(&settings, driver, None);
+        let text = connection_string(&settings, driver, keywords);
+        let given = |keyword: &str| -> Vec<&str> {
+            let pairs = text.expose_secret().split(';');
+            pairs
+                .filter_map(|pair| pair.split_once('='))
+                .filter(|(key, _)| key.eq_ignore_ascii_case(keyword))
+                .map(|(_, value)| value)
+                .collect()
+        };
+        assert_eq!(given("KeepaliveTime"), ["7"]);
+        assert_eq!(given("Protocol"), ["7.4-1"]);
+        assert_eq!(given("KeepaliveInterval"), ["15"]);
     }
 }
