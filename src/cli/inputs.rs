@@ -107,7 +107,9 @@ pub(super) fn parse_platform(text: &str) -> Result<Platform, Problem> {
         }
         Some(platform) => return Ok(platform),
     };
-    let problem = code.problem(what).hint("expected redshift or postgresql");
+    let problem = code
+        .problem(what)
+        .hint(format!("expected {}", platform::supported_names()));
     Err(problem.at("--source-platform"))
 }
 

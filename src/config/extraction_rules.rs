@@ -29,7 +29,8 @@ impl TableCheck<'_> {
                 }
                 Some(platform) => {
                     let message = format!(
-                        "\"unload\" is for redshift only, and the source is {platform}; write \"regular\""
+                        "\"unload\" is for {} only, and the source is {platform}; write \"regular\"",
+                        platform::names(|other| platform::settings(other).has_unload())
                     );
                     self.wrong(table, strategy, &message);
                 }

@@ -68,16 +68,6 @@ pub(super) fn known_keys(platform: Platform) -> Vec<&'static str> {
         .collect()
 }
 
-/// The platforms that have something.
-fn names_of(has: impl Fn(&dyn Settings) -> bool) -> String {
-    let all = Platform::ALL.into_iter();
-    let names: Vec<&str> = all
-        .filter(|platform| has(platform::settings(*platform)))
-        .map(Platform::as_str)
-        .collect();
-    names.join(" or ")
-}
-
 /// Reads all sections of `[connections.source]`; none, or one that is wrong, is reported.
 pub(super) fn sources(
     connections: Option<&Table>,
@@ -149,7 +139,7 @@ fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<SourceSetti
         } else {
             Code::INVALID_VALUE.says(format!(
                 "\"{method}\" is for {} only; write \"standard\"",
-                names_of(|settings| settings.has_iam())
+                platform::names(|other| platform::settings(other).has_iam())
             ))
         };
         section.problem("auth_method", problem);

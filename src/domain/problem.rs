@@ -192,6 +192,14 @@ impl Problem {
         self
     }
 
+    /// What is wrong and where, without the code and without what to do about it.
+    pub fn cause(&self) -> String {
+        match self.place.as_str() {
+            "" => self.what.clone(),
+            place => format!("{place}: {}", self.what),
+        }
+    }
+
     /// The same with what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -202,11 +210,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.code)?;
-        if !self.place.is_empty() {
-            write!(f, "{}: ", self.place)?;
-        }
-        f.write_str(&self.what)?;
+        write!(f, "{} {}", self.code, self.cause())?;
         match &self.hint {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),

@@ -36,6 +36,16 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// A text of at most so many characters, with the number of all where it has more.
+pub fn shortened(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(most).collect();
+    format!("{head}… ({count} characters)")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

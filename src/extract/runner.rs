@@ -78,11 +78,8 @@ impl SourceTaskRunner {
             ));
             TaskFailure::permanent(problem.to_string())
         })?;
-        let dialect = platform::source(platform).ok_or_else(|| {
-            let problem = Code::UNSUPPORTED_PLATFORM.problem(format!(
-                "the source platform {platform} is not supported yet"
-            ));
-            TaskFailure::permanent(problem.to_string())
+        let dialect = platform::supported(platform).map_err(|why| {
+            TaskFailure::permanent(Code::UNSUPPORTED_PLATFORM.says(why).to_string())
         })?;
         let database = dialect.exact_name(database);
         Ok((platform::in_database(settings.clone(), &database), dialect))

@@ -108,17 +108,22 @@ pub fn in_database(source: SourceSettings, exact: &str) -> SourceSettings {
     }
 }
 
-/// The names of the platforms that tables can be moved from, as messages list them: `redshift or postgresql`.
-pub fn supported_names() -> String {
+/// The names of some platforms, as messages list them: `redshift or postgresql`.
+pub fn names(is_meant: impl Fn(Platform) -> bool) -> String {
     let names: Vec<&str> = Platform::ALL
         .into_iter()
-        .filter(|platform| source(*platform).is_some())
+        .filter(|platform| is_meant(*platform))
         .map(Platform::as_str)
         .collect();
     match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => names.concat(),
     }
+}
+
+/// The names of the platforms that tables can be moved from.
+pub fn supported_names() -> String {
+    names(|platform| source(platform).is_some())
 }
 
 #[cfg(test)]
@@ -128,5 +133,7 @@ mod tests {
     #[test]
     fn messages_list_what_is_registered() {
         assert_eq!(supported_names(), "redshift or postgresql");
+        assert_eq!(names(|_| true), "redshift, postgresql or sqlserver");
+        assert_eq!(names(|_| false), "");
     }
 }

@@ -30,7 +30,7 @@ pub fn list_relations(
     if let Some(query) = platform.external_tables() {
         match session.ask(&query, session.source()) {
             Ok(tables) => all.extend(tables),
-            Err(error) => unseen = Some(error.cause()),
+            Err(error) => unseen = Some(error.problem.cause()),
         }
     }
     session.end()?;

@@ -35,14 +35,6 @@ impl SourceError {
         self
     }
 
-    /// What is wrong and where, without the code and without what to do.
-    pub fn cause(&self) -> String {
-        match self.problem.place.as_str() {
-            "" => self.problem.what.clone(),
-            place => format!("{place}: {}", self.problem.what),
-        }
-    }
-
     /// Whether another attempt can help.
     pub fn is_retryable(&self) -> bool {
         matches!(

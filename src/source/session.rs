@@ -5,6 +5,7 @@
 
 use super::connection::connect;
 use super::error::{SourceError, SourceErrorKind};
+use crate::domain::quantity::shortened;
 use crate::domain::source_settings::SourceSettings;
 use crate::platform::{Opening, Query, SourcePlatform, TextRow, TransactionSettings};
 use odbc_api::Connection;
@@ -34,6 +35,9 @@ impl Ask for At<'_> {
         self.session.ask(query, self.place)
     }
 }
+
+/// Characters of a statement that a message shows at most.
+const SHOWN_SQL: usize = 120;
 
 /// What a transaction has told of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -186,7 +190,7 @@ impl<'a> SourceSession<'a> {
                         SourceErrorKind::Other,
                         format!(
                             "the source answered a row of another form than its platform documents, to {}",
-                            shortened(&query.sql)
+                            shortened(&query.sql, SHOWN_SQL)
                         ),
                     )
                     .at(place)
@@ -240,14 +244,5 @@ impl Drop for SourceSession<'_> {
         if self.open.get_mut().is_some() {
             self.abandon();
         }
-    }
-}
-
-/// The beginning of a statement, for a message.
-fn shortened(sql: &str) -> String {
-    const SHOWN: usize = 120;
-    match sql.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &sql[..end]),
-        None => sql.to_owned(),
     }
 }

@@ -98,7 +98,7 @@ impl Finding {
         Self {
             code: Some(problem.code),
             cause: Cause::Configuration,
-            ..Self::new(check, Status::Fail, placed(problem), problem.hint.clone())
+            ..Self::new(check, Status::Fail, problem.cause(), problem.hint.clone())
         }
     }
 
@@ -106,7 +106,7 @@ impl Finding {
     pub fn noted(check: &'static str, problem: &Problem) -> Self {
         Self {
             code: Some(problem.code),
-            ..Self::new(check, Status::Warn, placed(problem), problem.hint.clone())
+            ..Self::new(check, Status::Warn, problem.cause(), problem.hint.clone())
         }
     }
 
@@ -114,14 +114,6 @@ impl Finding {
     pub fn skipped(check: &'static str, needs: &str) -> Self {
         let message = format!("not asked: it needs `{needs}`");
         Self::new(check, Status::Skipped, message, None)
-    }
-}
-
-/// The problem with its place, without its code and its hint.
-fn placed(problem: &Problem) -> String {
-    match problem.place.as_str() {
-        "" => problem.what.clone(),
-        place => format!("{place}: {}", problem.what),
     }
 }
 

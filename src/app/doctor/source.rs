@@ -78,7 +78,7 @@ fn drivers(findings: &mut Vec<Finding>) -> bool {
                 "odbc",
                 error.kind.code(),
                 Cause::Configuration,
-                error.cause(),
+                error.problem.cause(),
                 INSTALL,
             ));
             false
@@ -121,7 +121,7 @@ async fn log_in(
             true
         }
         Ok(Err(error)) => {
-            let message = format!("[connections.source.{platform}]: {}", error.cause());
+            let message = format!("[connections.source.{platform}]: {}", error.problem.cause());
             findings.push(Finding::fail(
                 "source",
                 error.kind.code(),
@@ -252,7 +252,7 @@ fn unreadable(error: &SourceError) -> Finding {
         "source_table",
         error.kind.code(),
         cause(error),
-        error.cause(),
+        error.problem.cause(),
         remedy(error),
     )
 }

@@ -114,8 +114,7 @@ impl Expressions for Postgres {
     fn hash_sum(&self, text: &str) -> String {
         // Sixty bits of the digest: they fit a whole number with its sign.
         format!(
-            "sum(CAST(CAST('x' || pg_catalog.substring({text}, 1, 15) AS bit(60)) AS bigint))",
-            text = format_args!("pg_catalog.md5({text})")
+            "sum(CAST(CAST('x' || pg_catalog.substring(pg_catalog.md5({text}), 1, 15) AS bit(60)) AS bigint))"
         )
     }
 

@@ -2,7 +2,7 @@
 
 use super::Postgres;
 use crate::platform::lexicon::Lexicon;
-use crate::platform::postgres_family::odbc;
+use crate::platform::postgres_family::{LEXICON, odbc};
 use crate::platform::settings::Settings;
 
 impl Settings for Postgres {
@@ -25,11 +25,6 @@ impl Settings for Postgres {
 
     fn lexicon(&self) -> &'static Lexicon {
         &Lexicon {
-            has_bracketed_names: false,
-            has_dollar_quotes: true,
-            has_escape_literals: true,
-            has_ambiguous_backslash: false,
-            driver_reads_marks: true,
             operator_functions: &[
                 ("?", "jsonb_exists(data, 'key')"),
                 ("?|", "jsonb_exists_any(data, ARRAY['a', 'b'])"),
@@ -37,6 +32,7 @@ impl Settings for Postgres {
                 ("@?", "jsonb_path_exists(data, '$.a', '{}', true)"),
             ],
             operator_query: Some("SELECT oprcode FROM pg_operator WHERE oprname = '%'"),
+            ..LEXICON
         }
     }
 }

@@ -6,7 +6,6 @@
 //! same rows have the same checksum whoever asks.
 
 use super::PostgresLike;
-use super::expressions::{Bytes, SHORT_BYTES};
 use crate::domain::table::{SourceColumn, TypeClass};
 use crate::platform::names::Names;
 use crate::platform::types::Types;
@@ -15,6 +14,19 @@ use crate::platform::types::Types;
 const MOST_BYTES: usize = 1_024;
 /// What is concatenated at once, in bytes.
 const MOST_CONCATENATED: usize = 60_000;
+
+/// Bytes of a number's or a time's text at most, with its length in front.
+const SHORT_BYTES: usize = 80;
+
+/// What is known of a value's text.
+enum Bytes {
+    /// At most so many bytes, at least one, none of them a `|`.
+    Plain(usize),
+    /// At most so many bytes, of any kind.
+    Most(usize),
+    /// Nothing.
+    Any,
+}
 
 /// `count:value` of an aggregate, with `empty` where it is NULL.
 pub(in crate::platform) fn counted(aggregate: &str, empty: &str) -> String {

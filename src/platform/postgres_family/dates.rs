@@ -3,7 +3,7 @@
 use super::PostgresLike;
 use super::expressions::in_utc;
 use super::keys::Keys;
-use super::parts::Parts;
+use super::parts::{Parts, each};
 use crate::domain::table::{DateUnit, KeyColumn, KeyKind};
 use crate::platform::names::Names;
 use crate::platform::query::{Query, TextRow, texts};
@@ -15,13 +15,15 @@ pub(super) trait Dates: PostgresLike + Sized {
     /// See [`Sql::date_units`](crate::platform::Sql::date_units).
     fn units(&self, scope: &Scope<'_>, column: &KeyColumn, unit: DateUnit) -> Query<DateUnitRows> {
         let first = self.unit_text(column, "units.unit");
+        let unit = self.unit_of(column, &self.quote_name(&column.name), unit);
         let sql = format!(
             "SELECT {first} AS first, CAST(units.row_count AS varchar) AS row_count FROM \
-             ({} {} AS unit, count(*) AS row_count FROM {}{} GROUP BY 1) units ORDER BY units.unit",
-            self.select(scope),
-            self.unit_of(column, &self.quote_name(&column.name), unit),
-            self.from(scope),
-            self.condition(scope, self.without_null(scope)),
+             ({} GROUP BY 1) units ORDER BY units.unit",
+            self.select_some(
+                scope,
+                &format!("{unit} AS unit, count(*) AS row_count"),
+                self.without_null(scope)
+            ),
         );
         Query::new(sql, |row| {
             let [first, rows] = texts(row)?;
@@ -41,10 +43,7 @@ pub(super) trait Dates: PostgresLike + Sized {
         rows: u64,
     ) -> Query<TextRow> {
         // As in `boundaries`: the users' names stand in the innermost query alone.
-        let list = |text: &dyn Fn(usize, &KeyColumn) -> String| {
-            let key = scope.key.iter().enumerate();
-            key.map(|(i, c)| text(i, c)).collect::<Vec<_>>().join(", ")
-        };
+        let list = |text: &dyn Fn(usize, &KeyColumn) -> String| each(scope.key, text).join(", ");
         let named = list(&|i, c| format!("{} AS key_{i}", self.quote_name(&c.name)));
         let names = list(&|i, _| format!("dated.key_{i}"));
         let ordered = list(&|i, c| self.ordered(c, &format!("dated.key_{i}")));
@@ -53,18 +52,20 @@ pub(super) trait Dates: PostgresLike + Sized {
             format!("{text} AS boundary_{i}")
         });
         let order = list(&|i, c| self.ordered(c, &format!("placed.key_{i}")));
+        let unit = self.unit_of(column, &self.quote_name(&column.name), unit);
         // Parts of equal size, not full ones and a rest.
         let parts = format!("((placed.row_count + {rows} - 1) / {rows})");
         let part = format!("((placed.row_count + {parts} - 1) / {parts})");
         Query::cells(format!(
             "SELECT {boundaries} FROM (SELECT {names}, row_number() OVER (PARTITION BY dated.unit ORDER BY {ordered}) AS place, \
              count(*) OVER (PARTITION BY dated.unit) AS row_count FROM \
-             ({} {named}, {} AS unit FROM {}{}) dated) placed \
+             ({}) dated) placed \
              WHERE placed.place > 1 AND (placed.place - 1) % {part} = 0 ORDER BY {order}",
-            self.select(scope),
-            self.unit_of(column, &self.quote_name(&column.name), unit),
-            self.from(scope),
-            self.condition(scope, self.without_null(scope)),
+            self.select_some(
+                scope,
+                &format!("{named}, {unit} AS unit"),
+                self.without_null(scope)
+            ),
         ))
     }
 

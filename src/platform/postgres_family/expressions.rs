@@ -4,19 +4,6 @@
 use crate::domain::table::{KeyKind, SourceColumn};
 use crate::types::Fetch;
 
-/// Bytes of a number's or a time's text at most, with its length in front.
-pub(in crate::platform) const SHORT_BYTES: usize = 80;
-
-/// What is known of a value's text.
-pub(in crate::platform) enum Bytes {
-    /// At most so many bytes, at least one, none of them a `|`.
-    Plain(usize),
-    /// At most so many bytes, of any kind.
-    Most(usize),
-    /// Nothing.
-    Any,
-}
-
 /// How to take about a share of a table's rows.
 pub(in crate::platform) enum Sample {
     /// By what stands behind the table.

@@ -36,6 +36,21 @@ pub(in crate::platform) trait Parts: PostgresLike + Sized {
         }
     }
 
+    /// The rows of the scope, of which a statement selects `list`.
+    fn select_rows(&self, scope: &Scope<'_>, list: &str) -> String {
+        self.select_some(scope, list, Vec::new())
+    }
+
+    /// The same of those rows that meet more conditions.
+    fn select_some(&self, scope: &Scope<'_>, list: &str, more: Vec<String>) -> String {
+        format!(
+            "{} {list} FROM {}{}",
+            self.select(scope),
+            self.from(scope),
+            self.condition(scope, more)
+        )
+    }
+
     /// All that bounds the scope, and `more`.
     fn condition(&self, scope: &Scope<'_>, more: Vec<String>) -> String {
         let mut terms = self.range_predicate(scope.key, scope.range);
@@ -52,10 +67,7 @@ pub(in crate::platform) trait Parts: PostgresLike + Sized {
     /// The first row, in the key's order, that meets a condition: `shown` and each key column as text.
     fn first_row(&self, scope: &Scope<'_>, shown: Option<&str>, condition: String) -> String {
         // Ordered by what only the inner query calls as the user does: see `boundaries`.
-        let list = |text: &dyn Fn(usize, &KeyColumn) -> String| -> Vec<String> {
-            let key = scope.key.iter().enumerate();
-            key.map(|(i, c)| text(i, c)).collect()
-        };
+        let list = |text: &dyn Fn(usize, &KeyColumn) -> String| each(scope.key, text);
         let mut outer = vec!["firsts.shown".to_owned()];
         outer.extend(list(&|i, _| format!("firsts.text_{i}")));
         let mut inner = vec![format!("{} AS shown", shown.unwrap_or("NULL"))];
@@ -70,12 +82,9 @@ pub(in crate::platform) trait Parts: PostgresLike + Sized {
             format!(" ORDER BY {}", order.join(", "))
         };
         format!(
-            "SELECT {} FROM ({} {} FROM {}{}) firsts{order} LIMIT 1",
+            "SELECT {} FROM ({}) firsts{order} LIMIT 1",
             outer.join(", "),
-            self.select(scope),
-            inner.join(", "),
-            self.from(scope),
-            self.condition(scope, vec![condition])
+            self.select_some(scope, &inner.join(", "), vec![condition])
         )
     }
 
@@ -94,32 +103,17 @@ pub(in crate::platform) trait Parts: PostgresLike + Sized {
 
     /// See [`Sql::aggregate`].
     fn aggregate_text(&self, scope: &Scope<'_>, aggregate: &str) -> String {
-        format!(
-            "{} CAST(({aggregate}\n) AS varchar) FROM {}{}",
-            self.select(scope),
-            self.from(scope),
-            self.condition(scope, Vec::new())
-        )
+        self.select_rows(scope, &format!("CAST(({aggregate}\n) AS varchar)"))
     }
 
     /// Counts the scope's rows. Never analyzed: 100 bytes a row is as good a guess as any.
     fn counted_text(&self, scope: &Scope<'_>) -> String {
-        format!(
-            "{} count(*)::varchar, (count(*) * 100)::varchar FROM {}{}",
-            self.select(scope),
-            self.from(scope),
-            self.condition(scope, Vec::new())
-        )
+        self.select_rows(scope, "count(*)::varchar, (count(*) * 100)::varchar")
     }
 
     /// See [`Sql::any_row`].
     fn any_row_text(&self, scope: &Scope<'_>) -> String {
-        format!(
-            "{} 1 FROM {}{} LIMIT 1",
-            self.select(scope),
-            self.from(scope),
-            self.condition(scope, Vec::new())
-        )
+        format!("{} LIMIT 1", self.select_rows(scope, "1"))
     }
 
     fn where_text(&self, mut terms: Vec<String>, where_clause: Option<&str>) -> String {
@@ -134,3 +128,9 @@ pub(in crate::platform) trait Parts: PostgresLike + Sized {
 }
 
 impl<P: PostgresLike> Parts for P {}
+
+/// A text for each column of a key, made from its place and the column.
+pub(super) fn each(key: &[KeyColumn], text: &dyn Fn(usize, &KeyColumn) -> String) -> Vec<String> {
+    let columns = key.iter().enumerate();
+    columns.map(|(place, column)| text(place, column)).collect()
+}

@@ -5,7 +5,7 @@ use super::checksum::{counted, text_checksum};
 use super::dates::Dates;
 use super::expressions::Sample;
 use super::keys::Keys;
-use super::parts::Parts;
+use super::parts::{Parts, each};
 use crate::domain::table::{DateUnit, KeyColumn, KeyRange, SourceColumn};
 use crate::platform::names::Names;
 use crate::platform::query::{Query, TextRow};
@@ -18,10 +18,7 @@ impl<P: PostgresLike> Sql for P {
     fn boundaries(&self, scope: &Scope<'_>, partitions: u64, share: Option<f64>) -> Query<TextRow> {
         let key = scope.key;
         // What the users' columns are called stands in the innermost query alone: no name of ours can meet one of theirs.
-        let list = |text: &dyn Fn(usize, &KeyColumn) -> String| {
-            let texts: Vec<String> = key.iter().enumerate().map(|(i, c)| text(i, c)).collect();
-            texts.join(", ")
-        };
+        let list = |text: &dyn Fn(usize, &KeyColumn) -> String| each(key, text).join(", ");
         let named = list(&|i, c| format!("{} AS key_{i}", self.quote_name(&c.name)));
         let ordered = list(&|_, c| self.ordered(c, &self.quote_name(&c.name)));
         let names = list(&|i, _| format!("tiles.key_{i}"));
@@ -90,13 +87,7 @@ impl<P: PostgresLike> Sql for P {
             .iter()
             .map(|e| format!("CAST(COALESCE(max({}), 0) AS varchar)", bytes(e)))
             .collect();
-        let sql = format!(
-            "{} {} FROM {}{}",
-            self.select(scope),
-            longest.join(", "),
-            self.from(scope),
-            self.condition(scope, Vec::new())
-        );
+        let sql = self.select_rows(scope, &longest.join(", "));
         Query::new(sql, |row| {
             row.into_iter().map(|cell| cell?.parse().ok()).collect()
         })
@@ -143,13 +134,7 @@ impl<P: PostgresLike> Sql for P {
 
     fn maximum(&self, scope: &Scope<'_>, column: &KeyColumn) -> Query<Option<String>> {
         let maximum = format!("max({})", self.quote_name(&column.name));
-        Query::value(format!(
-            "{} {} FROM {}{}",
-            self.select(scope),
-            self.key_text(column, &maximum),
-            self.from(scope),
-            self.condition(scope, Vec::new())
-        ))
+        Query::value(self.select_rows(scope, &self.key_text(column, &maximum)))
     }
 
     fn any_row(&self, scope: &Scope<'_>) -> Query<()> {
@@ -183,13 +168,7 @@ impl<P: PostgresLike> Sql for P {
                 .iter()
                 .map(|aggregate| format!("CAST(({aggregate}\n) AS varchar)")),
         );
-        let sql = format!(
-            "{} {} FROM {}{} GROUP BY 1",
-            self.select(scope),
-            list.join(", "),
-            self.from(scope),
-            self.condition(scope, Vec::new())
-        );
+        let sql = format!("{} GROUP BY 1", self.select_rows(scope, &list.join(", ")));
         let [before, after] = match self.around_summary() {
             Some([before, after]) => [Some(before), Some(after)],
             None => [None, None],
@@ -206,13 +185,7 @@ impl<P: PostgresLike> Sql for P {
             .iter()
             .map(|c| format!("{} AS {}", c.expression, c.file_name))
             .collect();
-        format!(
-            "{} {} FROM {}{}",
-            self.select(scope),
-            list.join(", "),
-            self.from(scope),
-            self.condition(scope, Vec::new())
-        )
+        self.select_rows(scope, &list.join(", "))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Redshift;
 use crate::platform::lexicon::Lexicon;
-use crate::platform::postgres_family::odbc;
+use crate::platform::postgres_family::{LEXICON, odbc};
 use crate::platform::settings::{OwnKey, Settings, UseOfKey};
 
 const fn key(name: &'static str, use_of: UseOfKey) -> OwnKey {
@@ -46,13 +46,8 @@ impl Settings for Redshift {
 
     fn lexicon(&self) -> &'static Lexicon {
         &Lexicon {
-            has_bracketed_names: false,
-            has_dollar_quotes: true,
-            has_escape_literals: true,
             has_ambiguous_backslash: true,
-            driver_reads_marks: true,
-            operator_functions: &[],
-            operator_query: None,
+            ..LEXICON
         }
     }
 }

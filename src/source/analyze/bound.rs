@@ -307,7 +307,9 @@ impl Subject<'_> {
         let problem = loop {
             let running: BTreeSet<String> = match self.ask(&query) {
                 Ok(rows) => rows.into_iter().collect(),
-                Err(error) => break format!("what runs there cannot be seen ({})", error.cause()),
+                Err(error) => {
+                    break format!("what runs there cannot be seen ({})", error.problem.cause());
+                }
             };
             let left: BTreeSet<String> = match &waiting {
                 Some(waiting) => waiting.intersection(&running).cloned().collect(),
@@ -324,7 +326,7 @@ impl Subject<'_> {
             }
             waiting = Some(left);
             if let Err(error) = self.session.rest() {
-                break format!("what runs there cannot be seen ({})", error.cause());
+                break format!("what runs there cannot be seen ({})", error.problem.cause());
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);

@@ -1,5 +1,6 @@
 //! What the probes find, as one JSON that a user can send in.
 
+use crate::domain::quantity;
 use serde::Serialize;
 
 /// Longer statements are cut in the report.
@@ -90,12 +91,7 @@ impl ProbeReport {
     }
 }
 
-/// A statement's text for the report: on one line, and not too long.
+/// A statement's text for the report: not too long.
 pub fn shortened(text: &str) -> String {
-    let count = text.chars().count();
-    if count <= MOST_TEXT {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(MOST_TEXT).collect();
-    format!("{head}… ({count} characters)")
+    quantity::shortened(text, MOST_TEXT)
 }
