@@ -1,13 +1,14 @@
-//! One migration from a [`Database`] into the shared local Snowflake by `snowhaul run`, with names of its own.
+//! One migration from a [`Source`] into the shared local Snowflake by `snowhaul run`, with names of its own.
 
 mod ended;
 
-use crate::database::{Database, worker_configuration};
+use crate::database::worker_configuration;
 use crate::metadata::Metadata;
 use crate::pooler::Pooler;
 use crate::scratch::Scratch;
 use crate::snowflake::{LocalSnowflake, unique_name};
 use crate::snowhaul::{Ended, Snowhaul, eventually};
+use crate::source::Source;
 use crate::sql::Sql;
 pub use ended::Migrated;
 use serde_json::{Value, json};
@@ -18,11 +19,11 @@ use std::time::Duration;
 /// Generous: the machine may be busy with other tests.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// A workflow that is being written. Sources default to the database's schema `public`, targets to the schema `PUBLIC`
+/// A workflow that is being written. Sources default to the schema of the database's tests, targets to the schema `PUBLIC`
 /// of a new database ([`target`](Self::target)), the key to none.
 #[derive(Clone, Debug)]
 pub struct Migration<'a> {
-    database: &'a Database<'a>,
+    database: &'a dyn Source,
     tables: Vec<Value>,
     target: String,
     metadata: String,
@@ -39,7 +40,7 @@ pub struct Migration<'a> {
 impl<'a> Migration<'a> {
     /// A workflow without tables, from `database`.
     #[must_use]
-    pub fn from(database: &'a Database<'a>) -> Self {
+    pub fn from(database: &'a dyn Source) -> Self {
         Self {
             database,
             tables: Vec::new(),
@@ -47,7 +48,7 @@ impl<'a> Migration<'a> {
             metadata: unique_name("META"),
             name: unique_name("workflow"),
             application: "max_parallel_tasks = 4\ntask_fetch_interval = 1".to_owned(),
-            platform: "redshift",
+            platform: database.platform(),
             login: None,
             port: None,
             top: json!({}),
@@ -299,7 +300,7 @@ impl<'a> Migration<'a> {
     fn workflow(&self) -> Value {
         let mut workflow = json!({
             "defaultTableConfiguration": {
-                "source": {"databaseName": format!("\"{}\"", self.database.name().replace('"', "\"\"")), "schemaName": "public"},
+                "source": {"databaseName": self.database.written_name(), "schemaName": self.database.schema()},
                 "target": {"databaseName": self.target, "schemaName": "PUBLIC"},
                 "columnNamesToPartitionBy": [],
             },
