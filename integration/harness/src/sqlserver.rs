@@ -78,7 +78,9 @@ impl SqlServer {
         let value = |wanted: &[&str]| {
             connection.split(';').find_map(|pair| {
                 let (key, value) = pair.split_once('=')?;
-                let is_it = wanted.iter().any(|word| key.trim().eq_ignore_ascii_case(word));
+                let is_it = wanted
+                    .iter()
+                    .any(|word| key.trim().eq_ignore_ascii_case(word));
                 is_it.then(|| value.trim().to_owned())
             })
         };
@@ -269,7 +271,9 @@ impl Drop for SqlServerDatabase<'_> {
         if std::thread::panicking() {
             return;
         }
-        let admin = self.server.try_session("master", &self.server.admin.0, &self.server.admin.1);
+        let admin = self
+            .server
+            .try_session("master", &self.server.admin.0, &self.server.admin.1);
         if let Ok(admin) = admin {
             let quoted = bracketed(&self.name);
             // Whoever is still there, a session of a killed worker say, goes.

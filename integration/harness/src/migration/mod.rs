@@ -30,6 +30,7 @@ pub struct Migration<'a> {
     name: String,
     application: String,
     platform: &'static str,
+    driver: Option<&'a str>,
     login: Option<(String, String)>,
     port: Option<u16>,
     top: Value,
@@ -49,6 +50,7 @@ impl<'a> Migration<'a> {
             name: unique_name("workflow"),
             application: "max_parallel_tasks = 4\ntask_fetch_interval = 1".to_owned(),
             platform: database.platform(),
+            driver: None,
             login: None,
             port: None,
             top: json!({}),
@@ -63,11 +65,25 @@ impl<'a> Migration<'a> {
         Self { platform, ..self }
     }
 
+    /// The same through this ODBC driver.
+    #[must_use]
+    pub fn driver(self, name: &'a str) -> Self {
+        let driver = Some(name);
+        Self { driver, ..self }
+    }
+
     /// The same by another login than the database's owner.
     #[must_use]
     pub fn login(self, user: &str, password: &str) -> Self {
         let login = Some((user.to_owned(), password.to_owned()));
         Self { login, ..self }
+    }
+
+    /// The same at another port, of something that stands before the server.
+    #[must_use]
+    pub fn port(self, port: u16) -> Self {
+        let port = Some(port);
+        Self { port, ..self }
     }
 
     /// The same from a PostgreSQL behind a pooler.
@@ -348,7 +364,10 @@ impl<'a> Migration<'a> {
             Some((user, password)) => (user.as_str(), password.as_str()),
             None => self.database.login(),
         };
-        let source = self.database.section(self.platform, port, user, password);
+        let mut source = self.database.section(self.platform, port, user, password);
+        if let Some(driver) = self.driver {
+            source += &format!("\nodbc_driver = \"{driver}\"\n");
+        }
         let worker = worker_configuration(&application, &source);
         (workflow, scratch.write("configuration.toml", &worker))
     }
