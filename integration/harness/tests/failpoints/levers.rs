@@ -32,7 +32,7 @@ fn migration<'a>(
 fn requests_are_survived() {
     let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
     let database = LocalRedshift::shared().database();
-    strategy::create(&database.sql());
+    strategy::create(&database);
     let migration = migration(&database, &server, Strategy::None);
     let (killed, _) = migration.run_with("file.end.before=1*return(kill)");
     assert_eq!(killed.code(), None);
@@ -64,15 +64,14 @@ fn orders_are_survived() {
     for strategy in [Strategy::None, Strategy::Merge] {
         let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
         let database = LocalRedshift::shared().database();
-        let sql = database.sql();
-        strategy::create(&sql);
+        strategy::create(&database);
         let mut open: Vec<Failure> = failures(&STEPS[3..]);
         let mut migration = migration(&database, &server, strategy);
         for _ in 0..4 {
-            strategy::poison(&sql);
+            strategy::poison(&database);
             let failed = migration.run(1);
             strategy::assert_equal_but_poison(&database, &failed);
-            strategy::mend(&sql);
+            strategy::mend(&database);
             let (ended, _) = migration.lever_with("retry", "");
             assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
             let before = open.len();

@@ -109,10 +109,11 @@ fn what_the_login_may_not_read() {
     assert!(said.contains("secret"), "{said}");
     let mut without = whole();
     without["excludeSourceColumns"] = json!(["secret"]);
-    Migration::from(&database)
+    let done = Migration::from(&database)
         .login(&login.0, &login.1)
         .table(without)
         .run(0);
+    assert_eq!(done.columns("T").len(), 1);
 }
 
 #[test]

@@ -114,7 +114,8 @@ fn changes_that_are_easily_missed_are_seen() {
             "synchronization": {"strategy": "checksum"},
         }));
     }
-    migration.run(0);
+    let first = migration.run(0);
+    assert_eq!(first.moved().0, 2 * CHANGES.len() as i64);
     let unchanged = migration.clone().again().run(0);
     assert_eq!(unchanged.moved().0, 0);
     for (number, (_, _, after)) in CHANGES.iter().enumerate() {
