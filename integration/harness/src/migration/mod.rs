@@ -266,12 +266,12 @@ impl<'a> Migration<'a> {
         (ended, caused.lines().map(str::to_owned).collect())
     }
 
-    /// `snowhaul workflow LEVER` of this workflow, as [`Self::run_with`].
+    /// `snowhaul workflow COMMAND` of this workflow, as [`Self::run_with`].
     #[must_use]
-    pub fn lever_with(&self, lever: &str, failpoints: &str) -> (Ended, Vec<String>) {
-        let scratch = Scratch::new("lever");
+    pub fn ask_with(&self, command: &str, failpoints: &str) -> (Ended, Vec<String>) {
+        let scratch = Scratch::new("request");
         let log = scratch.path().join("caused");
-        let ended = Snowhaul::new(["workflow", lever, &self.name])
+        let ended = Snowhaul::new(["workflow", command, &self.name])
             .snowflake(self.server)
             .metadata(&self.metadata)
             .env("FAILPOINTS", failpoints)

@@ -35,7 +35,7 @@ pub fn is_reached(step: Step, strategy: Strategy) -> bool {
         | Step::LimitPermit
         | Step::LimitCommit
         | Step::LimitReturn => strategy != Strategy::None,
-        // See `levers`.
+        // See `requests`.
         Step::RequestBegin
         | Step::RequestWrite
         | Step::RequestCommit

@@ -6,7 +6,7 @@
 
 mod cell;
 mod idle_transactions;
-mod levers;
+mod requests;
 mod strategy;
 
 use cell::{Table, batches, is_reached, platforms};
@@ -106,7 +106,7 @@ fn every_step_is_reached_under_some_strategy() {
         let by_strategies = Strategy::ALL
             .iter()
             .any(|strategy| is_reached(*step, *strategy));
-        let elsewhere = levers::STEPS.contains(step) || REACHED_ELSEWHERE.contains(step);
+        let elsewhere = requests::STEPS.contains(step) || REACHED_ELSEWHERE.contains(step);
         assert!(by_strategies || elsewhere, "{step:?}");
     }
 }

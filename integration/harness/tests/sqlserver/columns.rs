@@ -1,4 +1,6 @@
 //! The types of SQL Server with values that bend other tools, and what each must be in Snowflake.
+//!
+//! Longer than 400 lines: one table of types and values.
 
 /// A column: its type, the type of the created target, how the target is read (over `{c}`), and its values as T-SQL with what
 /// must be read.

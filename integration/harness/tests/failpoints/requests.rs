@@ -37,20 +37,20 @@ fn requests_are_survived() {
     let (killed, _) = migration.run_with("file.end.before=1*return(kill)");
     assert_eq!(killed.code(), None);
     let mut open: Vec<Failure> = failures(&STEPS[..3]);
-    let mut levers = ["pause", "resume"].into_iter().cycle().peekable();
-    while let Some(lever) = levers.peek() {
+    let mut commands = ["pause", "resume"].into_iter().cycle().peekable();
+    while let Some(command) = commands.peek() {
         let before = open.len();
-        let (ended, caused) = migration.lever_with(lever, &crate::cell::points(&open));
+        let (ended, caused) = migration.ask_with(command, &crate::cell::points(&open));
         note(&caused, &mut open);
         if ended.code() == Some(0) {
-            if open.is_empty() && *lever == "resume" {
+            if open.is_empty() && *command == "resume" {
                 break;
             }
             assert!(
                 open.is_empty() || open.len() < before,
                 "not reached: {open:?}"
             );
-            levers.next();
+            commands.next();
         } else {
             assert!(!caused.is_empty(), "{}{}", ended.stdout, ended.stderr);
         }
@@ -72,7 +72,7 @@ fn orders_are_survived() {
             let failed = migration.run(1);
             strategy::assert_equal_but_poison(&database, &failed);
             strategy::mend(&database);
-            let (ended, _) = migration.lever_with("retry", "");
+            let (ended, _) = migration.ask_with("retry", "");
             assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
             let before = open.len();
             let ended = run_to_its_end(&migration, Step::OrdersWrite, &mut open);
