@@ -9,8 +9,8 @@ use crate::source::Source;
 use crate::sql::{Sql, SqlError};
 use serde_json::json;
 use std::fs;
-use std::io::Write;
-use std::os::unix::net::UnixStream;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -182,19 +182,22 @@ impl SqlServer {
         }))
     }
 
-    /// Makes the local one fail, as `integration/local_sqlserver/faults.py` says: a line of its control socket.
+    /// Makes the local one fail, as `integration/local_sqlserver/faults.py` says: a line for its control port.
     pub fn fault(&self, line: &str) {
-        let socket = self.scratch.path().join("control.sock");
-        let sent = UnixStream::connect(&socket).and_then(|mut stream| {
-            stream.write_all(format!("{line}\n").as_bytes())?;
-            let mut answer = String::new();
-            std::io::Read::read_to_string(&mut stream, &mut answer)?;
-            Ok(answer)
-        });
-        match sent {
-            Ok(answer) => assert!(answer.starts_with("ok"), "{line}: {answer}"),
-            Err(error) => panic!("{}: {error}", socket.display()),
-        }
+        let Some(served) = &self.served else {
+            panic!("a real SQL Server does not fail on demand: {line}");
+        };
+        let mut answer = String::new();
+        let sent = TcpStream::connect(("127.0.0.1", served.port_named("control_port"))).and_then(
+            |mut stream| {
+                stream.write_all(format!("{line}\n").as_bytes())?;
+                stream.read_to_string(&mut answer)
+            },
+        );
+        assert!(
+            sent.is_ok() && answer.starts_with("ok"),
+            "{line}: {sent:?} {answer}"
+        );
     }
 }
 
