@@ -22,7 +22,7 @@ const DRIVER: &str = "ODBC Driver 18 for SQL Server";
 pub struct SqlServer {
     // Before the directory, so that the server has ended when that is deleted. None: a real one.
     served: Option<Served>,
-    scratch: Scratch,
+    _scratch: Scratch,
     host: String,
     port: u16,
     admin: (String, String),
@@ -70,7 +70,7 @@ impl SqlServer {
             admin: login("admin.toml"),
             owner: login("source.toml"),
             served: Some(served),
-            scratch,
+            _scratch: scratch,
         }
     }
 
@@ -93,7 +93,7 @@ impl SqlServer {
         );
         Self {
             served: None,
-            scratch: Scratch::new("sqlserver"),
+            _scratch: Scratch::new("sqlserver"),
             host: host.to_owned(),
             port: port.parse().unwrap_or(1433),
             admin: login.clone(),
