@@ -55,10 +55,7 @@ class Batch:
         session = self.session
         if self._open is not None:
             # Rows that nobody has read are read now: what comes next sees their effects.
-            stream, self._open = self._open, None
-            stream.drain()
-            if stream.failed is not None and self._ends(stream.failed):
-                self._steps = iter(())
+            self._finish_rows()
         if self._steps is None:
             try:
                 self._steps = Running(self).block(parsed(self.text))
@@ -92,8 +89,21 @@ class Batch:
             return Rows(result.columns, self._open)
         return result
 
-    def _ends(self, error: SqlError) -> bool:
-        return error.number in ENDS_BATCH or error.severity >= 20 or self.session.options["XACT_ABORT"]
+    def _finish_rows(self) -> None:
+        from .sessions import Cancelled
+
+        stream, self._open = self._open, None
+        try:
+            stream.drain()  # type: ignore[union-attr]
+        except Cancelled:
+            self._steps = iter(())
+        except SqlError as error:
+            settle(self.session, error)
+            if ends_batch(self.session, error):
+                self._steps = iter(())
+            raise
+        if stream.failed is not None and ends_batch(self.session, stream.failed):  # type: ignore[union-attr]
+            self._steps = iter(())
 
     def close(self) -> None:
         """Nothing more is wanted."""
@@ -101,39 +111,35 @@ class Batch:
 
 
 class _Stream:
-    """The rows of a result, counted, which an error may end midway."""
+    """The rows of a result, counted, which an error may end midway. They are read once."""
 
     def __init__(self, batch: Batch, rows):
         self.batch, self.rows = batch, iter(rows)
-        self.count, self.failed = 0, None
+        self.failed: SqlError | None = None
 
-    def __iter__(self) -> _Stream:
-        return self
-
-    def __next__(self) -> tuple:
+    def __iter__(self) -> Iterator[tuple]:
         from .sessions import Cancelled
 
+        session, count = self.batch.session, 0
         try:
-            row = next(self.rows)
-        except StopIteration:
-            self.batch.session.row_count = self.count
-            raise
+            for row in self.rows:
+                count += 1
+                yield row
+            session.row_count = count
         except Cancelled:
             self.rows = iter(())
             self.batch.close()
-            raise StopIteration from None
         except SqlError as error:
             self.failed, self.rows = error, iter(())
-            settle(self.batch.session, error)
+            settle(session, error)
             raise
-        self.count += 1
-        return row
 
     def drain(self) -> None:
-        for _ in self.rows:
-            self.count += 1
+        """Reads what nobody has read. Its error is told by the one who asks for the next result."""
         if self.failed is None:
-            self.batch.session.row_count = self.count
+            count = sum(1 for _ in self.rows)
+            if count:
+                self.batch.session.row_count = count
 
 
 def settle(session: Session, error: SqlError) -> None:

@@ -221,7 +221,7 @@ class Queries(Groups):
         def each() -> None:
             values = self._items(select, scope, fields)
             codes = [self.mask(v).code if v.masked else v.code for v in values]
-            row = "(" + "".join(c + ", " for c in codes) + ")"
+            row = self._whole_row(scope, codes) or "(" + "".join(c + ", " for c in codes) + ")"
             keys = self._order_keys(select, query, scope, fields, values)
             if seen is not None:
                 row = self.code.let(row)
@@ -235,6 +235,14 @@ class Queries(Groups):
         self.rows(select, query, scope, each)
         if out is not None:
             self._sorted(out, query, limit, select.percent, skip, select.ties)
+
+    @staticmethod
+    def _whole_row(scope: Scope, codes: list[str]) -> str | None:
+        """The row itself, where all of its columns are asked for as they stand."""
+        for binding in scope.bindings:
+            if codes == [f"{binding.row}[{i}]" for i in range(len(binding.fields))] and codes:
+                return binding.row
+        return None
 
     def _give(self, row: str, keys: list[str], out: str | None, count: str | None, limit: str | None) -> None:
         if out is not None:
