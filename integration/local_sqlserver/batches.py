@@ -145,7 +145,7 @@ class _Stream:
 def settle(session: Session, error: SqlError) -> None:
     """What an error does to the session's transaction."""
     session.last_error = error.number
-    if error.number in _ENDS_TRANSACTION or (session.options["XACT_ABORT"] and error.severity > 10):
+    if error.number in _ENDS_TRANSACTION or error.severity >= 20 or (session.options["XACT_ABORT"] and error.severity > 10):
         session.transactions.abandon()
 
 

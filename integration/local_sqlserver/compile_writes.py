@@ -7,6 +7,7 @@ from . import sqltypes as t
 from . import statements as s
 from .code import Value
 from .compile_queries import Queries
+from .conversions import converter
 from .scopes import Binding, Field, Scope
 from .tables import Column, Table
 from .values import SqlError
@@ -103,13 +104,26 @@ class Writes:
 
     def _assigned(self, value: Value, column: Column) -> Value:
         """A conversion that nobody asked for refuses what does not fit."""
-        converted = self.c.convert(value, column.type, explicit=False)
         type_ = column.type
-        if type_.name in ("varchar", "nvarchar", "char", "nchar", "varbinary", "binary") and type_.length != -1:
-            if value.type.name in t.TEXT or value.type.name in t.BINARY:
-                # 2628 names the column: https://learn.microsoft.com/sql/relational-databases/errors-events/mssqlserver-2628-database-engine-error
-                pass
-        return converted
+        sized = type_.name in ("varchar", "nvarchar", "char", "nchar", "varbinary", "binary") and type_.length > 0
+        if not sized or self.c.version < 2019 or value.null:
+            return self.c.convert(value, type_, explicit=False)
+        # https://learn.microsoft.com/sql/relational-databases/errors-events/mssqlserver-2628-database-engine-error
+        function = converter(value.type, type_, None, False)
+        if function is None:
+            return value
+        table = f"{self.c.session.database}.{self.table.schema}.{self.table.name}"
+
+        def assign(held):
+            try:
+                return function(held)
+            except SqlError as error:
+                if error.number != 8152:
+                    raise
+                shown = held if isinstance(held, str) else ""
+                raise SqlError(2628, f"String or binary data would be truncated in table '{table}', column '{column.name}'. Truncated value: '{shown[: max(type_.length, 0)]}'.") from None  # fmt: skip
+
+        return self.c.apply(f"{self.code.constant(assign)}({{}})", type_, value)
 
 
 def moments_end() -> int:
