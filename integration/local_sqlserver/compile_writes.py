@@ -171,6 +171,8 @@ def insert(compiler: Queries, statement: s.Insert, table: Table, identity_insert
     """The function (ctx, rows) → new rows, and the fields of its source; `rows` is None but for EXEC."""
     made = Writes(compiler, table, identity_insert)
     targets = made.targets(statement.columns)
+    if statement.columns is None and isinstance(statement.source, list) and any(len(row) != len(targets) for row in statement.source):
+        raise SqlError(213, "Column name or number of supplied values does not match table definition.")
     if identity_insert and statement.columns is None:
         raise SqlError(8101, f"An explicit value for the identity column in table '{table.name}' can only be specified when a column list is used and IDENTITY_INSERT is ON.")  # fmt: skip
     positions = [table.columns.index(c) for c in targets]
