@@ -184,7 +184,7 @@ class Arithmetic:
         return self._decimal(form, min(precision, 38), kept, precision, left, right)
 
     def _decimal(self, form: str, precision: int, scale: int, full: int, *values: Value) -> Value:
-        type_ = t.decimal(precision, scale)
+        type_ = t.decimal(precision, scale, "numeric")
         result = self.apply(form, type_, *values)
         if full > 38 and result.code != "None":
             test = f"not {1 - 10**38} <= {result.code} <= {10**38 - 1}"

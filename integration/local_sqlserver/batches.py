@@ -63,6 +63,9 @@ class Batch:
                 self._steps = iter(())
                 session.last_error = error.number
                 raise
+            except RecursionError:
+                self._steps = iter(())
+                raise _too_deep() from None
         session.running = self.text
         try:
             result = next(self._steps)
@@ -76,7 +79,7 @@ class Batch:
             raise
         except RecursionError:
             self._steps = iter(())
-            raise SqlError(8631, "Internal error: Server stack limit has been reached. Please look for potentially deep nesting in your query, and try to simplify it.", 17) from None  # fmt: skip
+            raise _too_deep() from None
         except StopIteration:
             session.running = None
             for parameter in self.parameters:
@@ -108,6 +111,15 @@ class Batch:
     def close(self) -> None:
         """Nothing more is wanted."""
         self._steps, self._open = iter(()), None
+
+
+def _too_deep() -> SqlError:
+    return SqlError(
+        8631,
+        "Internal error: Server stack limit has been reached. Please look for potentially deep nesting in your query, and try to"
+        " simplify it.",
+        17,
+    )
 
 
 class _Stream:
@@ -145,7 +157,7 @@ class _Stream:
 def settle(session: Session, error: SqlError) -> None:
     """What an error does to the session's transaction."""
     session.last_error = error.number
-    if error.number in _ENDS_TRANSACTION or (session.options["XACT_ABORT"] and error.severity > 10):
+    if error.number in _ENDS_TRANSACTION or error.severity >= 20 or (session.options["XACT_ABORT"] and error.severity > 10):
         session.transactions.abandon()
 
 

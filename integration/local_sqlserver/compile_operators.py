@@ -109,6 +109,8 @@ class Operators(Arithmetic):
 
     def _is_isnull(self, node: n.IsNull, scope: Scope) -> str:
         value = self.expression(node.operand, scope)
+        if not value.nullable:
+            return str(node.negated)
         return self.code.let(f"{value.code} is {'not ' if node.negated else ''}None")
 
     def _is_between(self, node: n.Between, scope: Scope) -> str:

@@ -7,6 +7,7 @@ from . import sqltypes as t
 from . import statements as s
 from .code import Value
 from .compile_queries import Queries
+from .conversions import converter
 from .scopes import Binding, Field, Scope
 from .tables import Column, Table
 from .values import SqlError
@@ -103,13 +104,26 @@ class Writes:
 
     def _assigned(self, value: Value, column: Column) -> Value:
         """A conversion that nobody asked for refuses what does not fit."""
-        converted = self.c.convert(value, column.type, explicit=False)
         type_ = column.type
-        if type_.name in ("varchar", "nvarchar", "char", "nchar", "varbinary", "binary") and type_.length != -1:
-            if value.type.name in t.TEXT or value.type.name in t.BINARY:
-                # 2628 names the column: https://learn.microsoft.com/sql/relational-databases/errors-events/mssqlserver-2628-database-engine-error
-                pass
-        return converted
+        sized = type_.name in ("varchar", "nvarchar", "char", "nchar", "varbinary", "binary") and type_.length > 0
+        if not sized or self.c.version < 2019 or value.null:
+            return self.c.convert(value, type_, explicit=False)
+        # https://learn.microsoft.com/sql/relational-databases/errors-events/mssqlserver-2628-database-engine-error
+        function = converter(value.type, type_, None, False)
+        if function is None:
+            return value
+        table = f"{self.c.session.database}.{self.table.schema}.{self.table.name}"
+
+        def assign(held):
+            try:
+                return function(held)
+            except SqlError as error:
+                if error.number != 8152:
+                    raise
+                shown = held if isinstance(held, str) else ""
+                raise SqlError(2628, f"String or binary data would be truncated in table '{table}', column '{column.name}'. Truncated value: '{shown[: max(type_.length, 0)]}'.") from None  # fmt: skip
+
+        return self.c.apply(f"{self.code.constant(assign)}({{}})", type_, value)
 
 
 def moments_end() -> int:
@@ -157,6 +171,8 @@ def insert(compiler: Queries, statement: s.Insert, table: Table, identity_insert
     """The function (ctx, rows) → new rows, and the fields of its source; `rows` is None but for EXEC."""
     made = Writes(compiler, table, identity_insert)
     targets = made.targets(statement.columns)
+    if statement.columns is None and isinstance(statement.source, list) and any(len(row) != len(targets) for row in statement.source):
+        raise SqlError(213, "Column name or number of supplied values does not match table definition.")
     if identity_insert and statement.columns is None:
         raise SqlError(8101, f"An explicit value for the identity column in table '{table.name}' can only be specified when a column list is used and IDENTITY_INSERT is ON.")  # fmt: skip
     positions = [table.columns.index(c) for c in targets]

@@ -102,8 +102,7 @@ def converter(source: SqlType, target: SqlType, style: int | None = None, explic
     if a == "sql_variant" and b != "sql_variant":
         return from_variant(target, style, converter)
     if b == "sql_variant":
-        base = t.SqlType("numeric", *_shape(source)) if a == "decimal" else source
-        return lambda value: value if isinstance(value, Variant) else Variant(base, value)
+        return lambda value: value if isinstance(value, Variant) else Variant(source, value)
     if b in CLR:
         return to_clr(source, target)
     if a in CLR:
@@ -121,10 +120,6 @@ def converter(source: SqlType, target: SqlType, style: int | None = None, explic
     if b == "uniqueidentifier":
         return _to_guid(source)
     return _to_number(source, target)
-
-
-def _shape(type_: SqlType) -> tuple[int, int, int]:
-    return type_.length, type_.precision, type_.scale
 
 
 # Numbers

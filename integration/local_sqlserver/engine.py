@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ _PRODUCTS = {
     2017: (14, "14.0.3485.1"), 2019: (15, "15.0.4430.1"), 2022: (16, "16.0.4185.3"),
 }  # fmt: skip
 _SERVER_ROLES = "sysadmin serveradmin securityadmin processadmin setupadmin bulkadmin diskadmin dbcreator public".split()
+# Long expressions are deep trees, and parsing one level takes several calls.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
 _UNIX = moments.days_of(1970, 1, 1) * moments.DAY
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import nodes as n
-from . import sqltypes as t
 from . import statements as s
 from .compile_queries import Queries
 from .context import Context
@@ -29,6 +28,8 @@ class Running(Control):
         self.types, self.variables = batch.types, batch.variables
         self.engine = self.session.engine
         self.throwing = 0
+        self.given = frozenset(batch.types)
+        self.declared: dict[str, s.Declare] = {}
 
     # Compiling
 
@@ -117,7 +118,7 @@ class Running(Control):
         for name in names:
             if name not in self.types:
                 raise SqlError(137, f'Must declare the scalar variable "{name}".', 15)
-        functions = [converter(f.type, self.types[name], None, False) if True else None for f, name in zip(fields, names, strict=True)]
+        functions = [converter(f.type, self.types[name], None, False) for f, name in zip(fields, names, strict=True)]
         count = 0
         for row in function(self.context()):
             count += 1
@@ -136,9 +137,8 @@ class Running(Control):
 
     def _declare(self, statement: s.Declare) -> Results:
         for name, _, _ in statement.variables:
-            if name.lower() in self.types and name.lower() not in self.declared_again:
+            if self.declared.setdefault(name.lower(), statement) is not statement or name.lower() in self.given:
                 raise SqlError(134, f"The variable name '{name}' has already been declared. Variable names must be unique within a query batch or stored procedure.", 15)  # fmt: skip
-            self.declared_again.add(name.lower())
         self._declared(statement)
         for name, _, value in statement.variables:
             if value is not None:
@@ -194,5 +194,3 @@ def _assigns(query: n.Query) -> bool:
     body = query.body
     return isinstance(body, n.Select) and any(isinstance(i, n.Item) and i.variable for i in body.items)
 
-
-assert t and Done

@@ -28,11 +28,8 @@ class _Jumped(Exception):
 class Control(Data, Definitions):
     """Statements that run others."""
 
-    declared_again: set[str]
-
     def block(self, body: list[s.Statement]) -> Results:
         """The whole batch."""
-        self.declared_again = set()
         try:
             yield from self.statements(body)
         except _Jumped:
@@ -143,7 +140,7 @@ class Control(Data, Definitions):
         value = self.evaluated(statement.value, t.text(4000))
         yield Info(0, " " if value in (None, "") else str(value))
 
-    def _raiserror(self, statement: s.RaiseError) -> Results:
+    def _raiseerror(self, statement: s.RaiseError) -> Results:
         values = [self.evaluated(node) for node in statement.arguments]
         number, text = (values[0], f"Error {values[0]}") if isinstance(values[0], int) else (50000, str(values[0]))
         severity = int(values[1]) if len(values) > 1 else 16  # type: ignore[call-overload]

@@ -74,6 +74,8 @@ class Scope:
                 continue
             position = binding.index.get(name)
             if position is None:
+                if f"\0{name}" in binding.index:
+                    raise SqlError(230, f"The SELECT permission was denied on the column '{parts[-1]}' of the object '{binding.alias}'.", 14)
                 continue
             if found is not None:
                 raise SqlError(209, f"Ambiguous column name '{parts[-1]}'.")

@@ -138,6 +138,8 @@ class Session(SessionObjects):
     def kill(self) -> None:
         self._killed = True
         self.cancel()
+        if self.running is None:
+            self.transactions.abandon()
 
     def check_cancelled(self) -> None:
         if self._cancelled.is_set():

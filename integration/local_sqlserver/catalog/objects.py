@@ -33,7 +33,7 @@ def visible_tables(ctx) -> list[Table]:
 
 def _object(thing: Thing) -> tuple:
     code = thing.type_code
-    return (thing.name, thing.id, None, thing.schema_id, 0, code.ljust(2), _NAMES[code], datetime_of(thing.created), datetime_of(thing.modified), False, False, False)  # fmt: skip
+    return (thing.name, thing.id, None, thing.schema_id, 0, code.ljust(2), _NAMES[code], datetime_of(thing.created), datetime_of(thing.modified or thing.created), False, False, False)  # fmt: skip
 
 
 def _constraint(table: Table, id_: int, name: str, code: str) -> tuple:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import nodes as n
-from .. import sqltypes as t
 from ..code import Value
 from ..values import SqlError
 from .registry import function, special
@@ -16,6 +15,8 @@ def isnull(c, value, other):
     """The type is the first argument's: https://learn.microsoft.com/sql/t-sql/functions/isnull-transact-sql"""
     if value.null:
         return other
+    if not value.nullable:
+        return value
     other = c.convert(other, value.type, explicit=True)
     code = c.code.let(f"{other.code} if {value.code} is None else {value.code}")
     return Value(code, value.type, value.nullable and other.nullable, rank=value.rank, masked=value.masked or other.masked)
@@ -30,15 +31,11 @@ def coalesce(c, nodes, scope):
     def test(node):
         value = c.expression(node, scope)
         made.append(value)
-        return c.code.let(f"{value.code} is not None")
+        return c.code.let(f"{value.code} is not None") if value.nullable else "True"
 
     branches = [(lambda node=node: test(node), lambda: made[-1]) for node in nodes[:-1]]
     result = c.choice(branches, lambda: c.expression(nodes[-1], scope))
-    last = c_nullable = result.nullable
-    del last
-    if any(not value.nullable for value in made):
-        c_nullable = False
-    return replace(result, nullable=c_nullable)
+    return replace(result, nullable=result.nullable and all(value.nullable for value in made))
 
 
 @special("NULLIF")
@@ -63,6 +60,3 @@ def iif(c, nodes, scope):
 def choose(c, nodes, scope):
     branches = [(n.Literal("integer", str(i + 1)), node) for i, node in enumerate(nodes[1:])]
     return c._case(n.Case(n.Cast(nodes[0], n.TypeName(("int",))), branches, None), scope)
-
-
-assert t
