@@ -9,7 +9,9 @@ mod columns;
 mod decimals;
 mod diagnosis;
 mod fetch;
+mod native;
 mod rows;
+mod texts;
 mod times;
 
 use super::{ExtractError, ExtractRequest, ExtractionRoute, PlannedFileColumn};
