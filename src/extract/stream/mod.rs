@@ -5,6 +5,7 @@
 //! partition's size.
 
 mod bits;
+mod block;
 mod columns;
 mod decimals;
 mod diagnosis;
