@@ -49,9 +49,45 @@ pub trait Connect: Send + Sync {
     /// What to do where a policy hides rows of a table from the login.
     fn row_security_remedy(&self) -> &'static str;
 
-    /// What a failure means, from its SQL state and the server's own words, and what to do; `None`: nothing that the
-    /// platform alone could know.
-    fn refusal(&self, state: &str, words: &str) -> Option<(SourceErrorKind, &'static str)>;
+    /// What verifies a server, as it is written in the source's section.
+    fn verifying_option(&self) -> &'static str;
+
+    /// The same, with what it needs.
+    fn verifying_remedy(&self) -> &'static str;
+
+    /// Why a driver cannot do what the settings ask for, and after a semicolon what to do; `None`: it can.
+    fn cannot_honour(&self, _settings: &SourceSettings, _driver: &str) -> Option<String> {
+        None
+    }
+
+    /// Where a TCP connection is tried before the driver connects. `None`: the driver says by itself what is wrong.
+    fn address(&self, _settings: &SourceSettings) -> Option<(String, u16)> {
+        None
+    }
+
+    /// Whether the drivers answer in UTF-16 what they would not answer exactly in UTF-8.
+    fn answers_in_utf16(&self) -> bool {
+        false
+    }
+
+    /// The most rows that a driver may be asked for in one fetch. `None`: any number.
+    fn rows_per_fetch(&self, _driver: &str) -> Option<usize> {
+        None
+    }
+
+    /// What a driver does worse than the best one of the platform, for users to know.
+    fn driver_weakness(&self, _driver: &str) -> Option<&'static str> {
+        None
+    }
+
+    /// What a failure means, from its SQL state, the server's own number for it and its own words, and what to do; `None`:
+    /// nothing that the platform alone could know.
+    fn refusal(
+        &self,
+        state: &str,
+        native: i32,
+        words: &str,
+    ) -> Option<(SourceErrorKind, &'static str)>;
 }
 
 /// A keyword of a connection string.

@@ -37,6 +37,11 @@ pub struct Opening {
     pub expected: Vec<(&'static str, String)>,
     /// A query of one text, `identity`. Within one transaction it always answers the same, and elsewhere something else.
     pub identity: String,
+    /// The statement that ends the transaction, where one of the `statements` begins it. `None`: the driver begins one with
+    /// the first statement, and ends it.
+    pub ending: Option<&'static str>,
+    /// Seconds after which the driver cancels a statement, where no statement sets a limit at the server.
+    pub timeout_seconds: Option<usize>,
 }
 
 /// A cursor of the server's own, for a driver that would otherwise read the whole answer into memory.

@@ -24,6 +24,11 @@ pub trait Types: Names {
     /// The platform's own name of the type of text that has no limit of length.
     fn text_type(&self) -> &'static str;
 
+    /// An expression's values as text of any length.
+    fn as_text(&self, expression: &str) -> String {
+        format!("CAST({expression} AS varchar)")
+    }
+
     /// What a column's values are as a key or a watermark; `None`: they have no order that source and target agree on.
     fn key_kind(&self, column: &SourceColumn) -> Option<KeyKind>;
 }

@@ -7,7 +7,9 @@ use crate::domain::source_settings::SourceSettings;
 use crate::platform::{Connect, Keyword, Protection, SourcePlatform, TransactionSettings, Value};
 use odbc_api::{Connection, ConnectionOptions, environment};
 use secrecy::{ExposeSecret, SecretString};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
+use std::time::Duration;
 
 /// Seconds that a login may take.
 const LOGIN_TIMEOUT: u32 = 30;
@@ -28,13 +30,20 @@ fn system_certificates() -> Option<&'static str> {
         .find(|path| Path::new(path).exists())
 }
 
-/// Connects. The connection's first statement begins a transaction.
+/// Connects; answers the driver too. Unless `begins_by_statement`, the connection's first statement begins a transaction.
 pub(super) fn connect(
     settings: &SourceSettings,
     platform: &dyn Connect,
-) -> Result<Connection<'static>, SourceError> {
+    begins_by_statement: bool,
+) -> Result<(Connection<'static>, String), SourceError> {
     let fail = |error: odbc_api::Error| SourceError::from_odbc(&error, platform, &settings.place());
     let driver = chosen_driver(settings, platform)?;
+    if let Some(why) = platform.cannot_honour(settings, &driver) {
+        return Err(SourceError::new(SourceErrorKind::Refused, why).at(&settings.place()));
+    }
+    if let Some((host, port)) = platform.address(settings) {
+        dial(&host, port).map_err(|error| unreachable(&error).at(&settings.place()))?;
+    }
     let environment = environment().map_err(fail)?;
     let options = ConnectionOptions {
         login_timeout_sec: Some(LOGIN_TIMEOUT),
@@ -47,8 +56,32 @@ pub(super) fn connect(
             options,
         )
         .map_err(fail)?;
-    connection.set_autocommit(false).map_err(fail)?;
-    Ok(connection)
+    if !begins_by_statement {
+        connection.set_autocommit(false).map_err(fail)?;
+    }
+    Ok((connection, driver))
+}
+
+/// Opens a TCP connection and closes it: a driver that waits for its whole login timeout does not say what is wrong.
+fn dial(host: &str, port: u16) -> std::io::Result<()> {
+    let limit = Duration::from_secs(LOGIN_TIMEOUT.into());
+    let mut failure = std::io::Error::other("the name has no address");
+    for address in (host.trim_matches(['[', ']']), port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, limit) {
+            Ok(_) => return Ok(()),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn unreachable(error: &std::io::Error) -> SourceError {
+    SourceError::new(
+        SourceErrorKind::Unreachable,
+        format!(
+            "the server cannot be reached: {error}; check host and port in the worker's configuration, that the server accepts TCP connections there, and that no firewall is between"
+        ),
+    )
 }
 
 /// Logs in once, so that a wrong host, user, password or driver is reported before any work starts. Blocking.
@@ -120,11 +153,13 @@ fn warn_unprotected(settings: &SourceSettings, platform: &dyn Connect) {
         Protection::Verified => {}
         Protection::Encrypted => tracing::warn!(
             source,
-            "the connection is encrypted, and the server's certificate is not verified; set sslmode = \"verify-full\" in extra_options"
+            "the connection is encrypted, and the server's certificate is not verified; set {}",
+            platform.verifying_option()
         ),
         Protection::Clear => tracing::warn!(
             source,
-            "the connection may not be encrypted; set sslmode = \"verify-full\" in extra_options"
+            "the connection may not be encrypted; set {}",
+            platform.verifying_option()
         ),
     }
 }

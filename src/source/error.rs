@@ -46,20 +46,20 @@ impl SourceError {
     /// From a failure of ODBC. Drivers put the server's own words into the text, and often a state that says little,
     /// so both are looked at.
     pub(crate) fn from_odbc(error: &odbc_api::Error, platform: &dyn Connect, place: &str) -> Self {
-        let (state, words) = diagnostic(error);
+        let (state, native, words) = diagnostic(error);
         let words = platform.server_words(&words);
         if matches!(error, odbc_api::Error::TooLargeValueForBuffer { .. }) {
             let remedy = "a value grew while the table was read; the next attempt measures again";
             return Self::told(SourceErrorKind::Moved, place, &words, &state, remedy);
         }
-        let refusal = platform.refusal(&state, &words);
+        let refusal = platform.refusal(&state, native, &words);
         let (kind, remedy) = refusal.unwrap_or_else(|| classify(&state, &words));
         Self::told(kind, place, &words, &state, remedy)
     }
 
     /// From a failure of the driver manager, before a driver is chosen.
     pub(super) fn from_driver_manager(error: &odbc_api::Error) -> Self {
-        let (state, words) = diagnostic(error);
+        let (state, _, words) = diagnostic(error);
         let (kind, remedy) = classify(&state, &words);
         Self::told(kind, "the ODBC driver manager", &words, &state, remedy)
     }
@@ -81,19 +81,20 @@ impl SourceError {
     }
 }
 
-/// The SQL state of a failure, and what the server said.
-fn diagnostic(error: &odbc_api::Error) -> (String, String) {
-    let (state, words) = match error {
+/// The SQL state of a failure, the server's own number for it, and what the server said.
+fn diagnostic(error: &odbc_api::Error) -> (String, i32, String) {
+    let (state, native, words) = match error {
         odbc_api::Error::Diagnostics { record, .. }
         | odbc_api::Error::InvalidRowArraySize { record, .. }
         | odbc_api::Error::UnableToRepresentNull(record)
         | odbc_api::Error::UnsupportedOdbcApiVersion(record)
         | odbc_api::Error::OracleOdbcDriverDoesNotSupport64Bit(record) => {
-            (record.state.as_str().to_owned(), record.to_string())
+            let state = record.state.as_str().to_owned();
+            (state, record.native_error, record.to_string())
         }
-        other => (String::new(), other.to_string()),
+        other => (String::new(), 0, other.to_string()),
     };
-    (state, own_words(&words))
+    (state, native, own_words(&words))
 }
 
 /// What the server said, on one line, without what the layers between have put around it: the record's head
@@ -269,7 +270,7 @@ mod tests {
         ] {
             let platform = platform::source(Platform::Postgresql).expect("a platform");
             let (kind_of, _) = platform
-                .refusal(state, words)
+                .refusal(state, 0, words)
                 .unwrap_or_else(|| classify(state, words));
             let error = SourceError::new(kind_of, "");
             assert_eq!(error.kind, kind, "{state} {words}");

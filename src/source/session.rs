@@ -53,6 +53,7 @@ pub(crate) struct TransactionFacts {
 /// A session, in a transaction or between two.
 pub(crate) struct SourceSession<'a> {
     connection: Connection<'static>,
+    driver: String,
     pub(crate) platform: &'a dyn SourcePlatform,
     source: String,
     opening: RefCell<Opening>,
@@ -67,11 +68,14 @@ impl<'a> SourceSession<'a> {
         platform: &'a dyn SourcePlatform,
         transactions: &TransactionSettings,
     ) -> Result<Self, SourceError> {
+        let opening = platform.opening(transactions);
+        let (connection, driver) = connect(settings, platform, opening.ending.is_some())?;
         Ok(Self {
-            connection: connect(settings, platform)?,
+            connection,
+            driver,
             platform,
             source: settings.place(),
-            opening: RefCell::new(platform.opening(transactions)),
+            opening: RefCell::new(opening),
             open: RefCell::new(None),
             statements: Cell::new(0),
         })
@@ -175,7 +179,12 @@ impl<'a> SourceSession<'a> {
     /// Rolls back; a connection that is gone has nothing to roll back.
     fn abandon(&self) {
         self.open.borrow_mut().take();
-        if let Err(error) = self.connection.rollback() {
+        let ending = self.opening.borrow().ending;
+        let ended = match ending {
+            Some(statement) => self.connection.execute(statement, (), None).map(|_| ()),
+            None => self.connection.rollback(),
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "the transaction on the source could not be rolled back");
         }
     }
@@ -214,7 +223,8 @@ impl<'a> SourceSession<'a> {
         use odbc_api::{Cursor, ResultSetMetadata};
         self.statements.set(self.statements.get() + 1);
         let fail = |error: odbc_api::Error| self.failure(&error, place);
-        let Some(mut cursor) = self.connection.execute(sql, (), None).map_err(fail)? else {
+        let answer = self.connection.execute(sql, (), self.timeout());
+        let Some(mut cursor) = answer.map_err(fail)? else {
             return Ok(Vec::new());
         };
         let columns = u16::try_from(cursor.num_result_cols().map_err(fail)?).unwrap_or(0);
@@ -223,13 +233,31 @@ impl<'a> SourceSession<'a> {
         while let Some(mut row) = cursor.next_row().map_err(fail)? {
             let mut cells = Vec::with_capacity(usize::from(columns));
             for column in 1..=columns {
-                let mut bytes = Vec::new();
-                let present = row.get_text(column, &mut bytes).map_err(fail)?;
-                cells.push(present.then(|| String::from_utf8_lossy(&bytes).into_owned()));
+                let cell = if self.platform.answers_in_utf16() {
+                    let mut units = Vec::new();
+                    let present = row.get_wide_text(column, &mut units).map_err(fail)?;
+                    present.then(|| String::from_utf16_lossy(&units))
+                } else {
+                    let mut bytes = Vec::new();
+                    let present = row.get_text(column, &mut bytes).map_err(fail)?;
+                    present.then(|| String::from_utf8_lossy(&bytes).into_owned())
+                };
+                cells.push(cell);
             }
             rows.push(cells);
         }
         Ok(rows)
+    }
+
+    /// Seconds after which the driver is to cancel a statement.
+    pub(crate) fn timeout(&self) -> Option<usize> {
+        // Of the transaction that has begun, or of the next one.
+        self.opening.borrow().timeout_seconds
+    }
+
+    /// The most rows that the driver may be asked for in one fetch, where it loses failures otherwise.
+    pub(crate) fn rows_per_fetch(&self) -> Option<usize> {
+        self.platform.rows_per_fetch(&self.driver)
     }
 
     /// The connection, for a statement whose rows are many. A transaction has begun.

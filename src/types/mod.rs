@@ -12,6 +12,7 @@ pub mod float_text;
 pub mod json;
 pub mod key_text;
 pub mod metadata_location;
+pub mod odbc_value;
 pub mod snowflake_name;
 pub mod snowflake_type;
 pub mod text_value;
@@ -87,10 +88,48 @@ pub enum Fetch {
     },
     /// The same of the content of a large object. Where there is no such object: a `-` and its number, which is an error.
     LargeObject,
+    /// Bound as a double; written as the file's `Float64`, or as text that reads back where the file has text.
+    Double {
+        /// Whether the source has single precision: a text has no more digits than that needs.
+        single: bool,
+    },
+    /// Bound as the bytes of ODBC's `SQL_NUMERIC_STRUCT`, which have the value's own scale.
+    NumericBytes,
+    /// Bound as the bytes in which the server sends an amount of ten-thousandths.
+    MoneyBytes {
+        /// 8, or 4 for `smallmoney`.
+        num_bytes: usize,
+    },
+    /// Bound as ODBC's date.
+    DateParts,
+    /// Bound as ODBC's timestamp, whose fraction is in nanoseconds. Where the file has text, it has so many digits.
+    TimestampParts {
+        /// Digits of the fraction in text.
+        digits: u8,
+    },
+    /// Bound as the bytes of Microsoft's `SQL_SS_TIME2_STRUCT`.
+    TimeBytes {
+        /// As for [`TimestampParts`](Self::TimestampParts).
+        digits: u8,
+    },
+    /// Bound as the bytes of Microsoft's `SQL_SS_TIMESTAMPOFFSET_STRUCT`.
+    OffsetBytes {
+        /// As for [`TimestampParts`](Self::TimestampParts).
+        digits: u8,
+        /// Whether text has the time in UTC, without the offset.
+        in_utc: bool,
+    },
+    /// Bound as the 16 bytes of a GUID in Microsoft's order; written as upper-case text.
+    GuidBytes,
+    /// Bound as bytes; written as they are, or as lower-case hexadecimal text where the file has text.
+    Bytes {
+        /// The most bytes a value can have, where the type bounds it.
+        max_bytes: Option<usize>,
+    },
 }
 
 impl Fetch {
-    /// For a form that is bound as text: the most bytes a value can have, as far as the type bounds it.
+    /// For a form that is bound as text or bytes of any length: the most bytes a value can have, as far as the type bounds it.
     pub fn text_bound(&self) -> Option<Option<usize>> {
         match self {
             Self::DecimalText { max_bytes }
@@ -98,7 +137,8 @@ impl Fetch {
             | Self::ParsedText { max_bytes }
             | Self::JsonText { max_bytes, .. }
             | Self::EwkbText { max_bytes }
-            | Self::HexText { max_bytes } => Some(*max_bytes),
+            | Self::HexText { max_bytes }
+            | Self::Bytes { max_bytes } => Some(*max_bytes),
             Self::ArrayBits { .. } | Self::LargeObject => Some(None),
             _ => None,
         }
@@ -112,6 +152,11 @@ impl Fetch {
                 form: Form::Json, ..
             } => ColumnContent::Document(json::Root::Array),
             Self::EwkbText { .. } => ColumnContent::Spatial,
+            Self::TimestampParts { .. } | Self::OffsetBytes { in_utc: true, .. } => {
+                ColumnContent::Timestamp
+            }
+            Self::TimeBytes { .. } => ColumnContent::Time,
+            Self::OffsetBytes { in_utc: false, .. } => ColumnContent::TimestampWithOffset,
             _ => ColumnContent::Plain,
         }
     }
@@ -139,6 +184,12 @@ pub enum ColumnContent {
     Document(json::Root),
     /// Spatial values as hexadecimal EWKB.
     Spatial,
+    /// `2024-12-31 23:59:59.1234567`: Parquet has no type for 100 ns in all years.
+    Timestamp,
+    /// `23:59:59.1234567`.
+    Time,
+    /// `2024-12-31 23:59:59.1234567 +05:45`: the time at that offset.
+    TimestampWithOffset,
 }
 
 /// How one column travels from the source into a file.
@@ -150,6 +201,8 @@ pub struct ColumnPlan {
     pub expression: String,
     /// The form of its values.
     pub fetch: Fetch,
+    /// Whether the driver hands text over in UTF-16; a limit of bytes is then one of these. Otherwise in UTF-8.
+    pub is_wide: bool,
     /// Arrow type in the file.
     pub data_type: DataType,
     /// Name of the column in the file.

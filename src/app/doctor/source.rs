@@ -108,7 +108,19 @@ async fn log_in(
                     facts.server
                 ),
             ));
-            findings.push(protection(settings, &facts));
+            if let Some(weakness) = dialect.driver_weakness(&facts.driver) {
+                findings.push(Finding::warn(
+                    "source_driver",
+                    Code::SOURCE_DRIVER_MISSING,
+                    format!(
+                        "{}: driver \"{}\" {weakness}",
+                        settings.place(),
+                        facts.driver
+                    ),
+                    dialect.driver_remedy(),
+                ));
+            }
+            findings.push(protection(settings, dialect, &facts));
             if facts.is_pooled {
                 findings.push(pooled(settings));
             }
@@ -144,8 +156,12 @@ async fn log_in(
     }
 }
 
-fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
-    const VERIFY: &str = "sslmode = \"verify-full\" in extra_options, with the authority's certificate in ~/.postgresql/root.crt";
+fn protection(
+    settings: &SourceSettings,
+    dialect: &dyn SourcePlatform,
+    facts: &SourceFacts,
+) -> Finding {
+    let verify = dialect.verifying_remedy();
     let place = settings.place();
     match facts.protection {
         Protection::Verified => Finding::ok(
@@ -156,7 +172,7 @@ fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
             "source_encryption",
             Code::SOURCE_UNENCRYPTED,
             format!("{place}: encrypted, and the server's certificate is not verified"),
-            VERIFY,
+            verify,
         ),
         Protection::Clear if settings.is_loopback() => Finding::ok(
             "source_encryption",
@@ -166,7 +182,7 @@ fn protection(settings: &SourceSettings, facts: &SourceFacts) -> Finding {
             "source_encryption",
             Code::SOURCE_UNENCRYPTED,
             format!("{place}: not encrypted: passwords and rows can be read on the way"),
-            format!("let the server offer TLS; {VERIFY}"),
+            format!("let the server offer TLS; {verify}"),
         ),
     }
 }

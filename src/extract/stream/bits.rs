@@ -1,6 +1,7 @@
 //! Values that come as hexadecimal text of their bits or bytes: what no setting of the session changes.
 
-use super::fetch::{internal, text_of, unfit_value};
+use super::fetch::{internal, unfit_value};
+use super::texts::text_of;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::{ColumnContent, ColumnPlan, Fetch, float_text, json};
 use arrow::array::{ArrayRef, Float64Builder, StringBuilder};
@@ -56,7 +57,7 @@ pub(super) fn made_texts(
     let values = slice.as_text().ok_or_else(|| internal(column))?;
     let root = match column.fetch.content() {
         ColumnContent::Document(root) => Some(root),
-        ColumnContent::Plain | ColumnContent::Spatial => None,
+        _ => None,
     };
     let mut builder = StringBuilder::with_capacity(rows, rows * 16);
     for value in values.iter() {

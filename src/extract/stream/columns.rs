@@ -29,7 +29,7 @@ pub fn plan_column(
     let mut planned = dialect.plan_column(&text, index, fits);
     let (value, _) = filled(encode, &dialect.quote_name(&column.source.name));
     // On a line of its own: the user's expression may end in a comment.
-    planned.plan.expression = format!("CAST(({value}\n) AS varchar)");
+    planned.plan.expression = dialect.as_text(&format!("({value}\n)"));
     planned.warning = None;
     planned
 }

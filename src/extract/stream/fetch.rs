@@ -1,15 +1,11 @@
 //! From the driver's buffers to Arrow: typed, exact, a batch at a time.
 
-use super::bits::{decode_hex, float_bits, made_texts, no_bytes};
-use super::decimals::parse_decimal;
-use super::times;
+use super::bits::{decode_hex, float_bits, made_texts};
+use super::{native, texts, times};
 use crate::source::{SourceError, SourceErrorKind};
-use crate::types::wider::{Wider, wider_for_value};
-use crate::types::{ColumnPlan, Fetch, array_value, json, text_value};
-use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float64Builder, Int32Builder,
-    Int64Builder, RecordBatch, StringBuilder,
-};
+use crate::types::wider::Wider;
+use crate::types::{ColumnPlan, Fetch, array_value};
+use arrow::array::{ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use odbc_api::Bit;
 use odbc_api::buffers::{AnyColumnBufferSlice, BufferDesc, ColumnarDynBuffer};
@@ -52,8 +48,30 @@ fn descriptions(columns: &[ColumnPlan], longest: &[Option<usize>]) -> Vec<Buffer
             | Fetch::JsonText { max_bytes, .. }
             | Fetch::EwkbText { max_bytes }
             | Fetch::HexText { max_bytes }
-            | Fetch::DecimalText { max_bytes } => BufferDesc::Text {
-                max_str_len: longest.or(max_bytes).unwrap_or(1).max(1),
+            | Fetch::DecimalText { max_bytes } => {
+                let max_bytes = longest.or(max_bytes).unwrap_or(1).max(1);
+                if column.is_wide {
+                    BufferDesc::WText {
+                        max_str_len: max_bytes.div_ceil(2),
+                    }
+                } else {
+                    BufferDesc::Text {
+                        max_str_len: max_bytes,
+                    }
+                }
+            }
+            Fetch::Double { .. } => BufferDesc::F64 { nullable: true },
+            Fetch::DateParts => BufferDesc::Date { nullable: true },
+            Fetch::TimestampParts { .. } => BufferDesc::Timestamp { nullable: true },
+            Fetch::NumericBytes => BufferDesc::Binary { max_bytes: 19 },
+            Fetch::MoneyBytes { num_bytes } => BufferDesc::Binary {
+                max_bytes: num_bytes,
+            },
+            Fetch::TimeBytes { .. } => BufferDesc::Binary { max_bytes: 12 },
+            Fetch::OffsetBytes { .. } => BufferDesc::Binary { max_bytes: 20 },
+            Fetch::GuidBytes => BufferDesc::Binary { max_bytes: 16 },
+            Fetch::Bytes { max_bytes } => BufferDesc::Binary {
+                max_bytes: longest.or(max_bytes).unwrap_or(1).max(1),
             },
         })
         .collect()
@@ -160,14 +178,34 @@ fn array(
             values.for_each(|value| builder.append_option(value.map(|bit| bit.as_bool())));
             Ok(Arc::new(builder.finish()))
         }
-        Fetch::ParsedText { .. } => parsed_texts(column, slice, rows),
-        Fetch::DecimalText { .. }
+        Fetch::ParsedText { .. }
+        | Fetch::DecimalText { .. }
         | Fetch::FloatText { .. }
         | Fetch::Text { .. }
         | Fetch::JsonText { .. }
         | Fetch::EwkbText { .. }
         | Fetch::HexText { .. }
-        | Fetch::LargeObject => texts(column, slice, rows),
+        | Fetch::LargeObject => {
+            if column.is_wide {
+                let decoded = native::wide_texts(column, slice, rows)?;
+                if matches!(column.fetch, Fetch::Text { .. }) {
+                    return Ok(Arc::new(decoded));
+                }
+                let values = decoded.iter().map(|text| text.map(str::as_bytes));
+                return texts::array(column, values, rows);
+            }
+            let values = slice.as_text().ok_or_else(|| internal(column))?;
+            texts::array(column, values.iter(), rows)
+        }
+        Fetch::Double { .. }
+        | Fetch::NumericBytes
+        | Fetch::MoneyBytes { .. }
+        | Fetch::DateParts
+        | Fetch::TimestampParts { .. }
+        | Fetch::TimeBytes { .. }
+        | Fetch::OffsetBytes { .. }
+        | Fetch::GuidBytes
+        | Fetch::Bytes { .. } => native::array(column, slice, rows),
         Fetch::FloatBits { single } => float_bits(column, *single, slice, rows),
         Fetch::ArrayBits { element, form } => {
             let array = |bytes: &[u8]| {
@@ -214,162 +252,4 @@ fn integers(
             Ok(Arc::new(builder.finish()))
         }
     }
-}
-
-fn texts(
-    column: &ColumnPlan,
-    slice: AnyColumnBufferSlice<'_>,
-    rows: usize,
-) -> Result<ArrayRef, SourceError> {
-    let values = slice.as_text().ok_or_else(|| internal(column))?;
-    match (&column.fetch, &column.data_type) {
-        (Fetch::DecimalText { .. }, DataType::Decimal128(precision, scale)) => {
-            let mut builder =
-                Decimal128Builder::with_capacity(rows).with_data_type(column.data_type.clone());
-            for value in values.iter() {
-                match value {
-                    Some(bytes) => {
-                        let size = (*precision, u8::try_from(*scale).unwrap_or(0));
-                        match parse_decimal(bytes, size.0, size.1) {
-                            Some(number) => builder.append_value(number),
-                            None => return Err(no_decimal(column, text_of(column, bytes)?, size)),
-                        }
-                    }
-                    None => builder.append_null(),
-                }
-            }
-            Ok(Arc::new(builder.finish()))
-        }
-        (Fetch::FloatText { single }, _) => {
-            let mut builder = Float64Builder::with_capacity(rows);
-            for value in values.iter() {
-                match value {
-                    Some(bytes) => {
-                        let text = text_of(column, bytes)?;
-                        // Single precision is read as such and widened: the double that has exactly its value.
-                        let parsed = if *single {
-                            text.parse::<f32>().ok().map(f64::from)
-                        } else {
-                            text.parse::<f64>().ok()
-                        };
-                        builder.append_value(parsed.ok_or_else(|| {
-                            unfit_value(column, text, "is no floating-point number")
-                        })?);
-                    }
-                    None => builder.append_null(),
-                }
-            }
-            Ok(Arc::new(builder.finish()))
-        }
-        (Fetch::HexText { .. } | Fetch::LargeObject, _) => {
-            let mut builder = BinaryBuilder::with_capacity(rows, rows * 16);
-            let mut decoded = Vec::new();
-            for value in values.iter() {
-                match value {
-                    Some(bytes) => {
-                        decode_hex(bytes, &mut decoded)
-                            .ok_or_else(|| no_bytes(column, &String::from_utf8_lossy(bytes)))?;
-                        builder.append_value(&decoded);
-                    }
-                    None => builder.append_null(),
-                }
-            }
-            Ok(Arc::new(builder.finish()))
-        }
-        _ => {
-            let root = match column.fetch {
-                Fetch::JsonText { root, .. } => Some(root),
-                _ => None,
-            };
-            let mut builder = StringBuilder::with_capacity(rows, rows * 16);
-            for value in values.iter() {
-                let text = value.map(|bytes| text_of(column, bytes)).transpose()?;
-                if let (Some(text), Some(root)) = (text, root) {
-                    json::check(text, root).map_err(|why| unfit_value(column, text, &why))?;
-                }
-                builder.append_option(text);
-            }
-            Ok(Arc::new(builder.finish()))
-        }
-    }
-}
-
-/// Text that is read as the file's type.
-fn parsed_texts(
-    column: &ColumnPlan,
-    slice: AnyColumnBufferSlice<'_>,
-    rows: usize,
-) -> Result<ArrayRef, SourceError> {
-    let values = slice.as_text().ok_or_else(|| internal(column))?;
-    let texts = values
-        .iter()
-        .map(|value| value.map(|bytes| text_of(column, bytes)).transpose());
-    match &column.data_type {
-        DataType::Boolean => {
-            let mut builder = BooleanBuilder::with_capacity(rows);
-            for text in texts {
-                let read = |text| parsed(column, text, text_value::boolean, "is not a boolean");
-                builder.append_option(text?.map(read).transpose()?);
-            }
-            Ok(Arc::new(builder.finish()))
-        }
-        DataType::Float64 => {
-            let mut builder = Float64Builder::with_capacity(rows);
-            for text in texts {
-                let why = "is out of range for a double";
-                let read = |text| parsed(column, text, text_value::double, why);
-                builder.append_option(text?.map(read).transpose()?);
-            }
-            Ok(Arc::new(builder.finish()))
-        }
-        kind => {
-            let (parse, why): (fn(&str) -> Option<i64>, _) = match kind {
-                DataType::Date32 => (text_value::date, "is not a date like 2024-12-31"),
-                DataType::Time64(_) => (text_value::time, "is not a time like 23:59:59.999999"),
-                DataType::Timestamp(_, None) => (
-                    text_value::timestamp,
-                    "is not a timestamp like 2024-12-31 23:59:59.999999",
-                ),
-                DataType::Timestamp(_, Some(_)) => (
-                    text_value::timestamp_with_offset,
-                    "is not a timestamp with offset like 2024-12-31 23:59:59.999999+00",
-                ),
-                _ => return Err(internal(column)),
-            };
-            let read = |text| parsed(column, text, parse, why);
-            let values = texts.map(|text| text?.map(read).transpose());
-            times::array(column, values, rows)
-        }
-    }
-}
-
-fn parsed<T>(
-    column: &ColumnPlan,
-    text: &str,
-    parse: impl Fn(&str) -> Option<T>,
-    why: &str,
-) -> Result<T, SourceError> {
-    parse(text).ok_or_else(|| unfit_value(column, text, why))
-}
-
-/// What the source declares tells the type that would do; where it does not, the value does.
-fn no_decimal(column: &ColumnPlan, text: &str, size: (u8, u8)) -> SourceError {
-    let (precision, scale) = size;
-    let why = format!("is not a decimal of {precision} digits, {scale} of them after the point");
-    let by_value = wider_for_value(text, size);
-    // No decimal at all fits no NUMBER, whatever is declared.
-    let wider = by_value
-        .as_ref()
-        .map(|by_value| column.wider.as_ref().unwrap_or(by_value));
-    too_wide(column, text, &why, wider)
-}
-
-pub(super) fn text_of<'a>(column: &ColumnPlan, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
-    std::str::from_utf8(bytes).map_err(|_| {
-        unfit_value(
-            column,
-            &String::from_utf8_lossy(bytes),
-            "is not valid UTF-8",
-        )
-    })
 }

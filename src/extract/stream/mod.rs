@@ -5,11 +5,14 @@
 //! partition's size.
 
 mod bits;
+mod block;
 mod columns;
 mod decimals;
 mod diagnosis;
 mod fetch;
+mod native;
 mod rows;
+mod texts;
 mod times;
 
 use super::{ExtractError, ExtractRequest, ExtractionRoute, PlannedFileColumn};

@@ -3,16 +3,20 @@
 //! One thread asks for rows and fills a buffer while another turns the one before into a batch. How many rows are asked for
 //! at once follows their width, so that neither the driver nor the buffers hold more than their share of the task's memory.
 
+use super::block::Block;
 use super::fetch::{buffer, most_rows, record_batch};
 use crate::source::session::SourceSession;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::ColumnPlan;
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use odbc_api::Cursor;
-use odbc_api::buffers::ColumnarDynBuffer;
 use std::borrow::Cow;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+
+/// Rows of a batch at most where no cursor of the server's limits them. More of them save nothing.
+const MOST_ROWS: usize = 10_000;
 
 /// What is read, and how.
 pub(super) struct Rows<'a> {
@@ -41,7 +45,9 @@ impl Rows<'_> {
         let most = most_rows(self.columns, self.longest, self.memory_bytes);
         let rows = cursor
             .as_ref()
-            .map_or(most, |cursor| most.min(cursor.most_rows));
+            .map_or(most.min(MOST_ROWS), |cursor| most.min(cursor.most_rows));
+        // Rows of a batch come in so many fetches.
+        let rows_per_fetch = session.rows_per_fetch().unwrap_or(rows).min(rows);
         let statement = match &cursor {
             Some(cursor) => {
                 session.execute(&cursor.declare, self.place)?;
@@ -49,26 +55,34 @@ impl Rows<'_> {
             }
             None => Statement::Once(self.sql.into()),
         };
-        let (full, to_convert) = sync_channel(1);
+        let (full, to_convert) = sync_channel::<Block>(1);
         let (spare, empty) = channel();
         for _ in 0..2 {
             // The other end is held below.
-            let _ = spare.send(buffer(self.columns, self.longest, rows)?);
+            let columns = buffer(self.columns, self.longest, rows_per_fetch)?;
+            let _ = spare.send(Block::new(columns, rows_per_fetch));
         }
         std::thread::scope(|scope| {
             let convert = scope.spawn(move || {
+                let mut gathered: Vec<RecordBatch> = Vec::new();
                 for filled in to_convert {
-                    let batch = record_batch(self.columns, self.schema, &filled)
+                    let batch = record_batch(self.columns, self.schema, filled.columns())
                         .map_err(|error| error.at(self.place))?;
-                    if !receive(batch)? {
-                        break;
-                    }
                     // Nobody takes it after the last rows.
                     let _ = spare.send(filled);
+                    gathered.push(batch);
+                    if gathered.len() * rows_per_fetch >= rows
+                        && !receive(self.joined(&mut gathered)?)?
+                    {
+                        return Ok(());
+                    }
+                }
+                if !gathered.is_empty() {
+                    receive(self.joined(&mut gathered)?)?;
                 }
                 Ok(())
             });
-            let fetched = self.fetch(session, &statement, rows, &empty, &full);
+            let fetched = self.fetch(session, &statement, rows_per_fetch, &empty, &full);
             drop(full);
             // Why the other side ended early comes first: the fetch only notices that it did.
             convert.join().unwrap_or_else(|_| {
@@ -82,23 +96,38 @@ impl Rows<'_> {
         })
     }
 
+    /// Batches as one.
+    fn joined(&self, batches: &mut Vec<RecordBatch>) -> Result<RecordBatch, SourceError> {
+        if batches.len() == 1
+            && let Some(batch) = batches.pop()
+        {
+            return Ok(batch);
+        }
+        let joined = concat_batches(self.schema, batches.iter()).map_err(|error| {
+            SourceError::new(SourceErrorKind::Value, error.to_string()).at(self.place)
+        });
+        batches.clear();
+        joined
+    }
+
     /// Fills buffers until there are no more rows, or nobody takes them.
     fn fetch(
         &self,
         session: &SourceSession<'_>,
         statement: &Statement<'_>,
         rows: usize,
-        empty: &Receiver<ColumnarDynBuffer>,
-        full: &SyncSender<ColumnarDynBuffer>,
+        empty: &Receiver<Block>,
+        full: &SyncSender<Block>,
     ) -> Result<(), SourceError> {
         let fail = |error: odbc_api::Error| session.failure(&error, self.place);
         let (Statement::EachBuffer(sql) | Statement::Once(sql)) = statement;
+        let is_streamed = matches!(statement, Statement::Once(_));
         let mut open = None;
         while let Ok(spare) = empty.recv() {
             let cursor = match open.take() {
                 Some(cursor) => cursor,
                 None => {
-                    let answer = session.connection().execute(sql, (), None);
+                    let answer = session.connection().execute(sql, (), session.timeout());
                     answer.map_err(fail)?.ok_or_else(|| {
                         SourceError::new(
                             SourceErrorKind::Other,
@@ -112,16 +141,24 @@ impl Rows<'_> {
             let fetched = block
                 .fetch_with_truncation_check(true)
                 .map_err(fail)?
-                .map_or(0, ColumnarDynBuffer::num_rows);
-            let (cursor, filled) = block.unbind().map_err(fail)?;
+                .map_or(0, Block::num_rows);
+            let (mut cursor, filled) = block.unbind().map_err(fail)?;
+            Block::forget(&mut cursor);
+            if let Some(why) = filled.trouble(is_streamed) {
+                return Err(SourceError::new(SourceErrorKind::Value, why).at(self.place));
+            }
             if fetched > 0 && full.send(filled).is_err() {
                 return Ok(());
             }
-            if fetched < rows {
-                return Ok(());
-            }
-            if matches!(statement, Statement::Once(_)) {
+            if is_streamed {
+                if fetched == 0 {
+                    // What fails after the last row is told where another answer would be.
+                    return cursor.more_results().map(|_| ()).map_err(fail);
+                }
+                // A fetch that gave fewer rows may have met a failure, which the next one tells.
                 open = Some(cursor);
+            } else if fetched < rows {
+                return Ok(());
             }
         }
         Ok(())

@@ -100,7 +100,7 @@ fn step(column: &ColumnPlan) -> i64 {
     10i64.pow(u32::from(6 - column.fraction_digits.min(6)))
 }
 
-fn too_fine(column: &ColumnPlan, value: &str) -> SourceError {
+pub(super) fn too_fine(column: &ColumnPlan, value: &str) -> SourceError {
     let digits = column.fraction_digits;
     let why = format!("has more than the {digits} digits of a second that the target column keeps");
     too_wide(column, value, &why, column.wider.as_ref())

@@ -77,5 +77,7 @@ fn opening(settings: &TransactionSettings) -> Opening {
             ("row_security", row_security.to_owned()),
         ],
         identity: format!("SELECT {POSTGRES_IDENTITY}"),
+        ending: None,
+        timeout_seconds: None,
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn plan_column(
         source_name: column.name.clone(),
         expression: mapping.expression,
         fetch: mapping.fetch,
+        is_wide: false,
         data_type: mapping.data_type,
         file_name: format!("c{index}"),
         nullable: column.nullable,

@@ -142,7 +142,20 @@ impl<P: PostgresLike> Connect for P {
         ROW_SECURITY_REMEDY
     }
 
-    fn refusal(&self, state: &str, words: &str) -> Option<(SourceErrorKind, &'static str)> {
+    fn verifying_option(&self) -> &'static str {
+        "sslmode = \"verify-full\" in extra_options"
+    }
+
+    fn verifying_remedy(&self) -> &'static str {
+        "sslmode = \"verify-full\" in extra_options, with the authority's certificate in ~/.postgresql/root.crt"
+    }
+
+    fn refusal(
+        &self,
+        state: &str,
+        _native: i32,
+        words: &str,
+    ) -> Option<(SourceErrorKind, &'static str)> {
         refusal(state, words)
     }
 }

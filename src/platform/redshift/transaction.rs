@@ -35,5 +35,7 @@ fn opening(settings: &TransactionSettings) -> Opening {
             .to_owned(),
         expected: vec![("extra_float_digits", "2".to_owned())],
         identity: "SELECT CAST(pg_backend_pid() AS varchar)".to_owned(),
+        ending: None,
+        timeout_seconds: None,
     }
 }

@@ -1,6 +1,9 @@
-//! Microsoft SQL Server: what its section of the configuration means. Its tables cannot be moved yet.
+//! Microsoft SQL Server. Its tables cannot be moved yet.
 
+mod odbc;
+mod refusals;
 mod settings;
+mod transaction;
 
 /// The platform.
 pub(super) struct SqlServer;

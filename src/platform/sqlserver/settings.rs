@@ -4,6 +4,9 @@ use super::SqlServer;
 use crate::platform::lexicon::Lexicon;
 use crate::platform::settings::{OwnKey, Settings, UseOfKey};
 
+/// The port of an instance that has no name.
+pub(super) const PORT: u16 = 1433;
+
 const SWITCH: &[(&str, &str)] = &[];
 /// What Microsoft's drivers take for Encrypt, from version 18 on more than yes and no.
 const ENCRYPT: &[(&str, &str)] = &[
@@ -16,9 +19,51 @@ const ENCRYPT: &[(&str, &str)] = &[
     ("strict", "strict"),
 ];
 
+/// How a login is proved, in Microsoft's drivers' own words.
+/// <https://learn.microsoft.com/sql/connect/odbc/using-azure-active-directory>
+const AUTHENTICATION: &[(&str, &str)] = &[
+    ("SqlPassword", "SqlPassword"),
+    ("ActiveDirectoryPassword", "ActiveDirectoryPassword"),
+    ("ActiveDirectoryIntegrated", "ActiveDirectoryIntegrated"),
+    ("ActiveDirectoryMsi", "ActiveDirectoryMsi"),
+    (
+        "ActiveDirectoryServicePrincipal",
+        "ActiveDirectoryServicePrincipal",
+    ),
+];
+
+/// Keywords that the connection string has from the section, or that would change what statements answer, with what to do
+/// instead.
+const REFUSED: &[(&str, &str)] = &[
+    ("APP", "the worker names itself; leave it out"),
+    ("AutoTranslate", "text travels in UTF-16; leave it out"),
+    (
+        "QuotedId",
+        "statements need quoted identifiers; leave it out",
+    ),
+    ("AnsiNPW", "statements need ANSI behaviour; leave it out"),
+    (
+        "MARS_Connection",
+        "one statement at a time is asked; leave it out",
+    ),
+    (
+        "ColumnEncryption",
+        "columns of Always Encrypted are not decrypted; leave them out with excludeColumns",
+    ),
+    (
+        "RetryExec",
+        "a statement that is repeated in secret could read other rows; leave it out",
+    ),
+    (
+        "ClientCharset",
+        "text travels in UTF-8 and UTF-16; leave it out",
+    ),
+    ("TDS_Version", "7.4 is spoken; leave it out"),
+];
+
 impl Settings for SqlServer {
     fn default_port(&self) -> u16 {
-        1433
+        PORT
     }
 
     fn own_keys(&self) -> &'static [OwnKey] {
@@ -37,10 +82,36 @@ impl Settings for SqlServer {
                     words: SWITCH,
                 },
             },
+            OwnKey {
+                name: "authentication",
+                use_of: UseOfKey::Keyword {
+                    keyword: "Authentication",
+                    words: AUTHENTICATION,
+                },
+            },
+            OwnKey {
+                name: "trusted_connection",
+                use_of: UseOfKey::Keyword {
+                    keyword: "Trusted_Connection",
+                    words: SWITCH,
+                },
+            },
         ]
     }
 
-    fn extra_option(&self, _keyword: &str, value: String) -> Result<String, String> {
+    fn extra_option(&self, keyword: &str, value: String) -> Result<String, String> {
+        let is = |name: &str| keyword.eq_ignore_ascii_case(name);
+        if let Some((name, why)) = REFUSED.iter().find(|(name, _)| is(name)) {
+            return Err(format!("{name} is not for users: {why}"));
+        }
+        // A larger packet is refused under TLS, or hangs.
+        if is("PacketSize")
+            && !value
+                .parse()
+                .is_ok_and(|bytes: u32| (512..=16_383).contains(&bytes))
+        {
+            return Err("PacketSize is a number of bytes from 512 to 16383".to_owned());
+        }
         Ok(value)
     }
 

@@ -84,6 +84,10 @@ pub fn load_expression(column: &FileColumn, target_type: &str) -> Result<LoadExp
             format!("{file}::NUMBER(38,{scale})::VARIANT")
         }
         (TargetType::Variant, DataType::Boolean) => format!("{file}::BOOLEAN::VARIANT"),
+        (_, DataType::Utf8) if is_time(column.content) => {
+            as_time(column.content, &target, &file, &mut warning)
+                .ok_or_else(|| no_exact_form(target_type))?
+        }
         (_, DataType::Utf8) => {
             as_document(column.content, &target, &file).ok_or_else(|| no_exact_form(target_type))?
         }
@@ -93,6 +97,49 @@ pub fn load_expression(column: &FileColumn, target_type: &str) -> Result<LoadExp
         sql: expression,
         warning,
     })
+}
+
+fn is_time(content: ColumnContent) -> bool {
+    matches!(
+        content,
+        ColumnContent::Time | ColumnContent::Timestamp | ColumnContent::TimestampWithOffset
+    )
+}
+
+/// Times that the worker has written, of seven digits. By a format of our own: without one, the account's parameters decide
+/// what text is a time (`TIMESTAMP_INPUT_FORMAT`; documentation: "Date and time input and output formats").
+fn as_time(
+    content: ColumnContent,
+    target: &TargetType,
+    file: &str,
+    warning: &mut Option<String>,
+) -> Option<String> {
+    let zoneless = "it has no zone: values are taken as UTC";
+    let timestamp = format!("TO_TIMESTAMP_NTZ({file}::VARCHAR, 'YYYY-MM-DD HH24:MI:SS.FF7')");
+    let with_offset =
+        |function| format!("{function}({file}::VARCHAR, 'YYYY-MM-DD HH24:MI:SS.FF7 TZH:TZM')");
+    match (content, target) {
+        (ColumnContent::Time, TargetType::Time(_)) => {
+            Some(format!("TO_TIME({file}::VARCHAR, 'HH24:MI:SS.FF7')"))
+        }
+        (ColumnContent::Timestamp, TargetType::TimestampNtz(_)) => Some(timestamp),
+        (ColumnContent::Timestamp, TargetType::TimestampTz(_)) => {
+            *warning = Some(zoneless.to_owned());
+            Some(format!("{timestamp}::TIMESTAMP_TZ(7)"))
+        }
+        (ColumnContent::Timestamp, TargetType::TimestampLtz(_)) => {
+            *warning = Some(zoneless.to_owned());
+            Some(format!("{timestamp}::TIMESTAMP_LTZ(7)"))
+        }
+        (ColumnContent::TimestampWithOffset, TargetType::TimestampTz(_)) => {
+            Some(with_offset("TO_TIMESTAMP_TZ"))
+        }
+        (ColumnContent::TimestampWithOffset, TargetType::TimestampLtz(_)) => {
+            *warning = Some("its offset is dropped: instants are kept".to_owned());
+            Some(with_offset("TO_TIMESTAMP_LTZ"))
+        }
+        _ => None,
+    }
 }
 
 /// Text that the worker has looked through: a JSON document, or a spatial value.
