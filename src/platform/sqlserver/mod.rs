@@ -1,7 +1,13 @@
-//! Microsoft SQL Server. Its tables cannot be moved yet.
+//! Microsoft SQL Server, Azure SQL Database and Managed Instance.
 
+mod catalog;
+mod checksum;
+mod keys;
+mod kinds;
+mod names;
 mod odbc;
 mod refusals;
+mod rows;
 mod settings;
 mod transaction;
 
