@@ -2,7 +2,7 @@
 
 A request is a line of JSON on standard input, its answer one on standard output, with the request's id:
 
-    {"id": 1, "open": {"kind": "postgres" | "snowflake", ...arguments of the driver's connect}}
+    {"id": 1, "open": {"kind": "postgres" | "snowflake" | "sqlserver", ...arguments of the driver's connect}}
     → {"id": 1, "connection": 1}
     {"id": 2, "connection": 1, "sql": "SELECT …"}
     → {"id": 2, "columns": [["NAME", "TYPE"], …], "rows": [["1", null], …], "count": 1}

@@ -1,4 +1,4 @@
-"""A table's checksum as one query in either dialect, with only what PostgreSQL and Snowflake compute alike.
+"""A table's checksum as one query in each dialect, with only what PostgreSQL, SQL Server and Snowflake compute alike.
 
 Its parts: the rows; per column the NULLs, least, greatest and sum (of a text: of its lengths); and over all rows the
 sum of the first 60 bits of the MD5 of the row's text. In that text each value is told from NULL and from its
@@ -23,7 +23,13 @@ class Column:
     scale: int
 
 
-def source_columns(cursor: Any, schema: str, table: str) -> list[Column]:
+def _known(columns: list[Column], schema: str, table: str) -> list[Column]:
+    if odd := [f"{c.name} ({c.type_name})" for c in columns if c.type_name not in _KINDS]:
+        raise ValueError(f"{schema}.{table}: no checksum for the type of {', '.join(odd)}")
+    return columns
+
+
+def postgres_columns(cursor: Any, schema: str, table: str) -> list[Column]:
     cursor.execute(
         "SELECT a.attname, t.typname, "
         "CASE WHEN t.typname = 'numeric' AND a.atttypmod >= 4 THEN (a.atttypmod - 4) & 2047 END "
@@ -33,14 +39,22 @@ def source_columns(cursor: Any, schema: str, table: str) -> list[Column]:
         (schema, table),
     )
     columns = [Column(name, type_name, scale or 0) for name, type_name, scale in cursor.fetchall()]
-    if odd := [f"{c.name} ({c.type_name})" for c in columns if c.type_name not in _KINDS]:
-        raise ValueError(f"{schema}.{table}: no checksum for the type of {', '.join(odd)}")
-    return columns
+    return _known(columns, schema, table)
+
+
+def sqlserver_columns(cursor: Any, schema: str, table: str) -> list[Column]:
+    cursor.execute(
+        "SELECT c.name, TYPE_NAME(c.system_type_id), c.scale FROM sys.columns c "
+        f"WHERE c.object_id = OBJECT_ID(N'[{schema}].[{table}]') ORDER BY c.column_id"
+    )
+    columns = [Column(name, type_name, scale) for name, type_name, scale in cursor.fetchall()]
+    return _known(columns, schema, table)
 
 
 _KINDS = {
     "int2": "number", "int4": "number", "int8": "number", "numeric": "number",
-    "bpchar": "text", "varchar": "text", "text": "text",
+    "smallint": "number", "int": "number", "bigint": "number", "decimal": "number",
+    "bpchar": "text", "varchar": "text", "text": "text", "char": "text",
     "date": "date", "timestamp": "timestamp",
 }  # fmt: skip
 
@@ -103,6 +117,43 @@ def snowflake_query(columns: list[Column], database: str, schema: str, table: st
         for i in range(_HASH_DIGITS)
     )
     return _query(columns, [_snowflake_value(c) for c in columns], relation, number)
+
+
+def sqlserver_query(columns: list[Column], schema: str, table: str) -> str:
+    """The same in T-SQL. Texts of the demo are ASCII: bytes are characters, and compared as such."""
+
+    def value(column: Column) -> str:
+        name = f"[{column.name}]"
+        return {
+            "number": f"CAST({name} * {10**column.scale} AS decimal(38, 0))",
+            "text": f"CAST({name} AS varchar(8000)) COLLATE Latin1_General_BIN2",
+            "date": f"DATEDIFF(day, CAST('1970-01-01' AS date), {name})",
+        }[_KINDS[column.type_name]]
+
+    def text(i: int) -> str:
+        return f"CAST(v{i} AS varchar(8000)) COLLATE Latin1_General_BIN2"
+
+    row = " + ".join(
+        f"CASE WHEN v{i} IS NULL THEN 'N' "
+        f"ELSE 'V' + CAST(DATALENGTH({text(i)}) AS varchar(12)) + ':' + {text(i)} END"
+        for i in range(len(columns))
+    )
+    # The first 60 bits: seven bytes and the upper half of the eighth.
+    number = (
+        "CAST(CAST(CAST(0x00 + SUBSTRING(h, 1, 7) AS varbinary(8)) AS bigint) * 16 "
+        "+ CAST(SUBSTRING(h, 8, 1) AS tinyint) / 16 AS decimal(38, 0))"
+    )
+    parts = ["COUNT_BIG(*)", f"SUM({number})"]
+    for i, column in enumerate(columns):
+        is_text = _KINDS[column.type_name] == "text"
+        summed = f"CAST(DATALENGTH(v{i}) AS bigint)" if is_text else f"CAST(v{i} AS decimal(38, 0))"
+        parts += [f"COUNT_BIG(*) - COUNT_BIG(v{i})", f"MIN(v{i})", f"MAX(v{i})", f"SUM({summed})"]
+    inner = ", ".join(f"{value(column)} AS v{i}" for i, column in enumerate(columns))
+    texts = ", ".join(f"CAST({part} AS varchar(8000))" for part in parts)
+    return (
+        f"SELECT {texts} FROM (SELECT t.*, HASHBYTES('MD5', {row}) AS h "
+        f"FROM (SELECT {inner} FROM [{schema}].[{table}]) t) t"
+    )
 
 
 @dataclass(frozen=True)

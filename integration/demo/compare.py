@@ -1,5 +1,5 @@
-"""`python -m demo.compare --source postgresql.toml --snowflake connections.toml`: counts and checksums both sides of the
-demo, by PostgreSQL's and Snowflake's own Python drivers. Ends with 1 on any difference."""
+"""`python -m demo.compare --source FILE --snowflake connections.toml`: counts and checksums both sides of the demo, by
+PostgreSQL's or SQL Server's, and Snowflake's own drivers. Ends with 1 on any difference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from typing import Any
 import snowflake.connector
 
 from . import source
-from .checksum import Checksum, postgres_query, snowflake_query, source_columns
+from .checksum import (
+    Checksum,
+    postgres_columns,
+    postgres_query,
+    snowflake_query,
+    sqlserver_columns,
+    sqlserver_query,
+)
 from .tpch import TABLES
 
 _HEADS = ("table", "source rows", "target rows", "source checksum", "target checksum",
@@ -47,7 +54,7 @@ def _print(rows: list[tuple[str, ...]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="compare", description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="postgresql.toml of the local Redshift")
+    parser.add_argument("--source", type=Path, required=True, help="the source's login")
     parser.add_argument("--snowflake", type=Path, required=True, help="connections.toml of the local Snowflake")
     parser.add_argument("--connection", default="local")
     parser.add_argument("--schema", default="tpch")
@@ -57,7 +64,13 @@ def main() -> None:
     arguments = parser.parse_args()
 
     login = tomllib.loads(arguments.snowflake.read_text())[arguments.connection]
-    here, there = source.connect(arguments.source), snowflake.connector.connect(**login)
+    if source.entry(arguments.source)[0] == "sqlserver":
+        here = source.connect_sqlserver(arguments.source)
+        source_columns, source_query = sqlserver_columns, sqlserver_query
+    else:
+        here = source.connect(arguments.source)
+        source_columns, source_query = postgres_columns, postgres_query
+    there = snowflake.connector.connect(**login)
     ours, theirs = here.cursor(), there.cursor()
     database, schema = arguments.target.split(".")
     rows, problems = [], []
@@ -69,7 +82,7 @@ def main() -> None:
     for table in TABLES:
         columns = source_columns(ours, arguments.schema, table.name)
         target = snowflake_query(columns, database, schema, table.name.upper())
-        in_source = both.submit(_checksum, ours, postgres_query(columns, arguments.schema, table.name))
+        in_source = both.submit(_checksum, ours, source_query(columns, arguments.schema, table.name))
         in_target = both.submit(_checksum, theirs, target)
         wanted, found = in_source.result(), None
         status, partitions, size, milliseconds, error = progress.get(table.name.upper(), _UNKNOWN)

@@ -1,4 +1,4 @@
-"""`python -m demo.configure --data DIR --scale 0.1`: the files that a user would write, as DIR/configuration.toml
+"""`python -m demo.configure --data DIR --source FILE --scale 0.1`: the files that a user would write, as DIR/configuration.toml
 (worker) and DIR/workflow.json."""
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ def write_worker(file: Path, login: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="configure", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--source", type=Path, required=True, help="the source's login")
     parser.add_argument("--scale", type=float, default=0.1)
     arguments = parser.parse_args()
-    login = arguments.data / "redshift" / "source.toml"
+    login = arguments.source
     write_worker(arguments.data / "configuration.toml", login)
     database = source.login(login)["database"]
     workflow = {

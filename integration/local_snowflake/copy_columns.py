@@ -11,7 +11,7 @@ import duckdb
 import fakesnow.transforms as transforms
 from sqlglot import Expr, exp
 
-from . import catalog, patches
+from . import catalog, exact_times, patches
 from .errors import not_emulated
 
 
@@ -67,7 +67,10 @@ def sql_of(expression: Expr, present: dict[str, str]) -> str:
         if node.name.lower().startswith("local_"):
             node.replace(_time_call(node.name.lower()[6:], node.expressions))
     for node in list(holder.find_all(exp.Cast)):
-        _cast(node, present)
+        if exact := exact_times.kind_of(node.to):
+            node.replace(exact_times.of_text(node.this, exact))
+        else:
+            _cast(node, present)
     tree = holder.expressions[0]
     for step in (
         transforms.semi_structured_types, transforms.try_parse_json, transforms.to_decimal, transforms.to_variant,
@@ -126,11 +129,17 @@ def _time_call(name: str, arguments: list[Expr]) -> Expr:
         number = exp.cast(value, exp.DataType.build("BIGINT"))
         value = exp.func("make_timestamp", exp.Mul(this=number, expression=exp.Literal.number(micros)))
         return exp.cast(value, exp.DataType.build(target, dialect="duckdb"))
+    if isinstance(form, exp.Literal) and form.name.upper() in _EXACT_FORMATS:
+        return exact_times.of_text(value, _EXACT_FORMATS[form.name.upper()])
     if isinstance(form, exp.Literal) and form.name.upper() != "AUTO":
         value = exp.func("try_strptime" if safe else "strptime", value, exp.Literal.string(duck_format(form.name)))
     kind_node: Any = exp.TryCast if safe else exp.Cast
     return kind_node(this=value, to=exp.DataType.build(target, dialect="duckdb"))
 
+
+_EXACT_FORMATS = {
+    "YYYY-MM-DD HH24:MI:SS.FF7": "ntz", "HH24:MI:SS.FF7": "time", "YYYY-MM-DD HH24:MI:SS.FF7 TZH:TZM": "tz",
+}  # fmt: skip
 
 _FORMAT = re.compile(r'"([^"]*)"|YYYY|MON|MM|DD|HH24|HH12|MI|SS|FF\d?|AM|PM|TZH:?TZM|TZH|.', re.IGNORECASE | re.DOTALL)
 _PARTS = {"YYYY": "%Y", "MON": "%b", "MM": "%m", "DD": "%d", "HH24": "%H", "HH12": "%I", "MI": "%M", "SS": "%S", "AM": "%p", "PM": "%p"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import governance, names
+from . import exact_times, governance, names
 from .errors import SnowflakeError
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def take(columns: list[exp.ColumnDef], catalog: str, schema: str, token: str) ->
         check_length(note.get("t", ""))
         if kind and kind.this in (_T.GEOGRAPHY, _T.GEOMETRY):
             # Spatial values are kept as the text that was loaded.
+            definition.set("kind", exp.DataType.build("VARCHAR"))
+        elif exact_times.kind_of(kind):
             definition.set("kind", exp.DataType.build("VARCHAR"))
         kept = []
         for constraint in definition.args.get("constraints") or []:

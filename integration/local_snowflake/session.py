@@ -16,7 +16,9 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.statement_type import statement_type_id
 from sqlglot import Expr, exp
 
-from . import binds, catalog, collations, commands, copy_into, ddl, definitions, procedures, rewrite, stages, unfriendly
+from . import (
+    binds, catalog, collations, commands, copy_into, ddl, definitions, exact_times, procedures, rewrite, stages, unfriendly,
+)  # fmt: skip
 from .engine import PLANNED, Answer, Cursor, from_rows, single, strip_target
 from .errors import SnowflakeError, not_emulated
 from .query_context import DEFAULT_SIZE, SIZE, QueryContext
@@ -237,6 +239,7 @@ class Session(Writing):
         rewrite.encode_names(expression, self.account.has_aliases)
         rewrite.hashes(expression)
         rewrite.text_formats(expression)
+        exact_times.bare_literals(expression)
         collations.in_expressions(expression)
         expression = rewrite.context_functions(expression, commands.context(self, isinstance(expression, exp.Create), now))
         if isinstance(expression, exp.Update):

@@ -118,3 +118,13 @@ class SqlError(Exception):
     def __init__(self, number: int, text: str, severity: int = 16, state: int = 1):
         super().__init__(text)
         self.number, self.text, self.severity, self.state = number, text, severity, state
+
+
+@dataclass
+class Parameter:
+    """A parameter of a request: what sp_executesql is given beside its text."""
+
+    name: str
+    type: SqlType
+    value: object
+    output: bool = False

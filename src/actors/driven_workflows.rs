@@ -98,7 +98,11 @@ impl DrivenWorkflows {
 
     /// Operators have asked something of a workflow that is driven here: its actor is started again, and carries it out
     /// before it drives on from the checkpoint. Loads that have begun end by themselves, as tasks do; what they did is found there.
-    pub async fn steer(&mut self, myself: &ActorRef<WorkflowDispatcherMsg>, owned: OwnedWorkflow) {
+    pub async fn apply_requests(
+        &mut self,
+        myself: &ActorRef<WorkflowDispatcherMsg>,
+        owned: OwnedWorkflow,
+    ) {
         let (id, epoch) = (owned.id, owned.epoch);
         let Some(driven) = self.driven.get_mut(&id) else {
             return;

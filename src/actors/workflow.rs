@@ -134,7 +134,7 @@ impl Actor for WorkflowActor {
                     tracing::info!(workflow = %state.arguments.owned.name, tables = state.paused.len(), "tables are paused");
                 }
                 for no in started.ordered {
-                    state.carry_out(&myself, no);
+                    state.apply_requests(&myself, no);
                 }
                 state.advance(&myself).await;
             }
@@ -214,13 +214,13 @@ impl WorkflowState {
     }
 
     /// Beside the other tables: it may wait for a load.
-    fn carry_out(&self, myself: &ActorRef<WorkflowMsg>, no: TableNo) {
+    fn apply_requests(&self, myself: &ActorRef<WorkflowMsg>, no: TableNo) {
         let (reader, owned) = (
             reader(&self.arguments, myself),
             self.arguments.owned.clone(),
         );
         effects::run(myself, async move {
-            let table = reader.carry_out(&owned, no).await;
+            let table = reader.apply_requests(&owned, no).await;
             WorkflowMsg::CarriedOut(no, table.map(|table| table.map(Box::new)))
         });
     }

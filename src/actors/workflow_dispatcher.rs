@@ -301,7 +301,7 @@ impl WorkflowDispatcherState {
     ) {
         let (id, epoch) = (owned.id, owned.epoch);
         match self.held.taken(id, epoch, asked_at, Instant::now()) {
-            Taken::Again => return self.driven.steer(myself, owned).await,
+            Taken::Again => return self.driven.apply_requests(myself, owned).await,
             // A workflow that is taken again while its old epoch is still driven here: the old one is fenced now.
             Taken::New => self.driven.stop(id),
             Taken::TooLate => {

@@ -6,7 +6,7 @@ use super::supervision::is_running;
 use super::table_gates::TableGates;
 use crate::checkpoint::{CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, TableState};
 use crate::domain::phase::{TablePhase, WorkflowPhase};
-use crate::domain::request::{Orders, Request, orders};
+use crate::domain::request::{DueRequests, Request, orders};
 use crate::domain::{TableNo, WorkflowId};
 use ractor::{ActorCell, ActorRef};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct InFlightEffects {
 pub struct Started {
     /// As the checkpoint has them.
     pub tables: Vec<TableState>,
-    /// Those of which something is to be carried out yet ([`Reader::carry_out`]) before they are driven.
+    /// Those of which something is to be carried out yet ([`Reader::apply_requests`]) before they are driven.
     pub ordered: Vec<TableNo>,
 }
 
@@ -82,7 +82,7 @@ impl Reader {
 
     /// Carries out what operators ask of a table that may have a load under way, and answers the table. What a predecessor
     /// of the actor carries out is waited for; it may have been something else.
-    pub async fn carry_out(
+    pub async fn apply_requests(
         &self,
         owned: &OwnedWorkflow,
         table_no: TableNo,
@@ -119,11 +119,11 @@ impl Reader {
     async fn give(
         &self,
         owned: &OwnedWorkflow,
-        orders: &Orders<TableNo>,
+        orders: &DueRequests<TableNo>,
     ) -> Result<(), CheckpointError> {
         tracing::info!(workflow = %owned.name, cancelled = orders.cancel.len(), again = orders.retry.len(), "carrying out what operators asked of tables");
         ask_patiently(&self.asker, "to carry out what operators asked", || {
-            self.checkpoint.carry_out(owned, orders)
+            self.checkpoint.apply_requests(owned, orders)
         })
         .await
     }
@@ -145,7 +145,7 @@ impl Reader {
     }
 }
 
-fn asked(owned: &OwnedWorkflow, tables: &[TableState]) -> Orders<TableNo> {
+fn asked(owned: &OwnedWorkflow, tables: &[TableState]) -> DueRequests<TableNo> {
     let asked = tables.iter().map(|t| (t.table_no, t.phase, t.request));
     orders(owned.request, asked)
 }

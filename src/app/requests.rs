@@ -1,12 +1,14 @@
 //! Requests to workflows: what an operator names is found, the request is decided, and the request is written.
 
 use super::AppError;
-use crate::checkpoint::{SteeredTable, SteeredWorkflow, WorkflowLevers};
+use crate::checkpoint::{CommandedTable, CommandedWorkflow, OperatorRequests};
 use crate::domain::TableNo;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::request::Request;
-use crate::domain::request::{Lever, TableStanding, Verdict, grant_table, grant_workflow};
+use crate::domain::request::{
+    OperatorCommand, TableStanding, Verdict, judge_table, judge_workflow,
+};
 use crate::domain::spelling::closest_match;
 use std::time::Duration;
 
@@ -15,46 +17,49 @@ const TRIES: usize = 5;
 /// Pause before.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What became of a lever.
+/// What became of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Steered {
+pub struct Commanded {
     /// The workflow as it was found.
-    pub workflow: SteeredWorkflow,
+    pub workflow: CommandedWorkflow,
     /// Whether the workflow as a whole was meant.
     pub is_whole: bool,
     /// Tables of which something is asked now.
-    pub asked: Vec<SteeredTable>,
+    pub asked: Vec<CommandedTable>,
     /// What needed nothing: the whole (`None`) or a table, and why.
-    pub already: Vec<(Option<SteeredTable>, &'static str)>,
+    pub already: Vec<(Option<CommandedTable>, &'static str)>,
 }
 
 /// Sends a request to the workflow of this name or id, or on those of its tables that are named. `None`: there is no such workflow.
 ///
 /// # Errors
 /// What cannot be granted, all of it at once; or when Snowflake cannot be asked.
-pub async fn pull(
-    levers: &dyn WorkflowLevers,
+pub async fn submit(
+    operators: &dyn OperatorRequests,
     name: &str,
-    lever: Lever,
+    command: OperatorCommand,
     tables: &[String],
-) -> Result<Option<Steered>, AppError> {
+) -> Result<Option<Commanded>, AppError> {
     let mut written = false;
     for attempt in 1.. {
-        let Some(workflow) = levers.steered(name, lever).await? else {
+        let Some(workflow) = operators.commanded(name, command).await? else {
             return Ok(None);
         };
-        let mut steered = decide(workflow, lever, tables).map_err(AppError::refused)?;
-        if !steered.is_asking() {
+        let mut commanded = decide(workflow, command, tables).map_err(AppError::refused)?;
+        if !commanded.is_asking() {
             if written {
                 // It is there because this call has written it, and did not hear so.
-                let tables = steered.already.drain(..);
-                steered.asked = tables.filter_map(|(table, _)| table).collect();
+                let tables = commanded.already.drain(..);
+                commanded.asked = tables.filter_map(|(table, _)| table).collect();
             }
-            return Ok(Some(steered));
+            return Ok(Some(commanded));
         }
-        let numbers: Vec<TableNo> = steered.asked.iter().map(|table| table.table_no).collect();
-        match levers.pull(&steered.workflow, lever, &numbers).await {
-            Ok(true) => return Ok(Some(steered)),
+        let numbers: Vec<TableNo> = commanded.asked.iter().map(|table| table.table_no).collect();
+        match operators
+            .submit(&commanded.workflow, command, &numbers)
+            .await
+        {
+            Ok(true) => return Ok(Some(commanded)),
             Ok(false) if attempt < TRIES => {}
             Ok(false) => break,
             Err(error) if error.is_retryable() && attempt < TRIES => written = true,
@@ -73,26 +78,26 @@ pub async fn pull(
     ))
 }
 
-impl Steered {
+impl Commanded {
     /// Whether a request is to be written.
     fn is_asking(&self) -> bool {
         !self.asked.is_empty() || self.is_whole && self.already.is_empty()
     }
 }
 
-/// What a lever comes to, or everything that speaks against it.
+/// What a command comes to, or everything that speaks against it.
 fn decide(
-    workflow: SteeredWorkflow,
-    lever: Lever,
+    workflow: CommandedWorkflow,
+    command: OperatorCommand,
     names: &[String],
-) -> Result<Steered, Vec<Problem>> {
-    let is_paused = |table: &SteeredTable| table.request == Some(Request::Pause);
+) -> Result<Commanded, Vec<Problem>> {
+    let is_paused = |table: &CommandedTable| table.request == Some(Request::Pause);
     let any_paused = workflow.tables.iter().any(is_paused);
     let name = workflow.name.clone();
     // Of named tables the workflow as a whole decides only what it has to do with them.
-    let whole = grant_workflow(lever, workflow.phase, workflow.request, any_paused);
-    let mut steered = Steered {
-        is_whole: names.is_empty() && lever != Lever::Retry,
+    let whole = judge_workflow(command, workflow.phase, workflow.request, any_paused);
+    let mut commanded = Commanded {
+        is_whole: names.is_empty() && command != OperatorCommand::Retry,
         asked: Vec::new(),
         already: Vec::new(),
         workflow,
@@ -102,16 +107,16 @@ fn decide(
             let what = format!("the workflow {name} {reason}");
             return Err(vec![Code::REQUEST_REFUSED.says(what)]);
         }
-        Verdict::NoOp(reason) if steered.is_whole => steered.already.push((None, reason)),
+        Verdict::NoOp(reason) if commanded.is_whole => commanded.already.push((None, reason)),
         Verdict::NoOp(_) | Verdict::Accept => {}
     }
-    if steered.is_whole {
-        return Ok(steered);
+    if commanded.is_whole {
+        return Ok(commanded);
     }
     let (meant, mut problems) = if names.is_empty() {
-        (to_run_again(&steered.workflow), Vec::new())
+        (to_run_again(&commanded.workflow), Vec::new())
     } else {
-        find_tables(&steered.workflow, names)
+        find_tables(&commanded.workflow, names)
     };
     for table in meant {
         let standing = TableStanding {
@@ -121,31 +126,31 @@ fn decide(
             is_dry_run: table.is_dry_run,
         };
         let place = format!("the table {} of the workflow {name}", table.source_table);
-        match grant_table(lever, standing) {
+        match judge_table(command, standing) {
             Verdict::Reject(reason) => {
                 problems.push(Code::REQUEST_REFUSED.says(format!("{place} {reason}")));
             }
-            Verdict::NoOp(reason) => steered.already.push((Some(table), reason)),
+            Verdict::NoOp(reason) => commanded.already.push((Some(table), reason)),
             Verdict::Accept => match &table.cannot_retry {
                 Some(reason) => {
                     let what = format!("{place} cannot run again: {reason}");
                     problems.push(Code::REQUEST_REFUSED.says(what));
                 }
-                None => steered.asked.push(table),
+                None => commanded.asked.push(table),
             },
         }
     }
     if problems.is_empty() {
-        Ok(steered)
+        Ok(commanded)
     } else {
         Err(problems)
     }
 }
 
 /// The tables that run again when none is named: what failed, and what was cancelled with the workflow.
-fn to_run_again(workflow: &SteeredWorkflow) -> Vec<SteeredTable> {
+fn to_run_again(workflow: &CommandedWorkflow) -> Vec<CommandedTable> {
     let with_cancelled = workflow.phase == WorkflowPhase::Cancelled;
-    let is_meant = |table: &&SteeredTable| match table.phase {
+    let is_meant = |table: &&CommandedTable| match table.phase {
         TablePhase::Failed => true,
         TablePhase::Cancelled => with_cancelled,
         TablePhase::Completed => false,
@@ -157,8 +162,11 @@ fn to_run_again(workflow: &SteeredWorkflow) -> Vec<SteeredTable> {
 }
 
 /// The tables that are named, each once, and the names that say nothing or too much.
-fn find_tables(workflow: &SteeredWorkflow, names: &[String]) -> (Vec<SteeredTable>, Vec<Problem>) {
-    let (mut found, mut problems) = (Vec::<SteeredTable>::new(), Vec::new());
+fn find_tables(
+    workflow: &CommandedWorkflow,
+    names: &[String],
+) -> (Vec<CommandedTable>, Vec<Problem>) {
+    let (mut found, mut problems) = (Vec::<CommandedTable>::new(), Vec::new());
     for name in names {
         let matching = matching(&workflow.tables, name);
         match matching.as_slice() {
@@ -197,8 +205,8 @@ fn find_tables(workflow: &SteeredWorkflow, names: &[String]) -> (Vec<SteeredTabl
 }
 
 /// By the full name as written, or else by its last part, or else by its number.
-fn matching<'a>(tables: &'a [SteeredTable], name: &str) -> Vec<&'a SteeredTable> {
-    let ways: [&dyn Fn(&SteeredTable) -> bool; 3] = [
+fn matching<'a>(tables: &'a [CommandedTable], name: &str) -> Vec<&'a CommandedTable> {
+    let ways: [&dyn Fn(&CommandedTable) -> bool; 3] = [
         &|table| table.source_table == name,
         &|table| last_part(&table.source_table) == name,
         &|table| table.table_no.to_string() == name,
@@ -232,8 +240,8 @@ mod tests {
     use super::*;
     use crate::domain::WorkflowId;
 
-    fn table(no: u32, source: &str, phase: TablePhase) -> SteeredTable {
-        SteeredTable {
+    fn table(no: u32, source: &str, phase: TablePhase) -> CommandedTable {
+        CommandedTable {
             table_no: TableNo(no),
             source_table: source.to_owned(),
             phase,
@@ -244,8 +252,8 @@ mod tests {
         }
     }
 
-    fn workflow(phase: WorkflowPhase, tables: Vec<SteeredTable>) -> SteeredWorkflow {
-        SteeredWorkflow {
+    fn workflow(phase: WorkflowPhase, tables: Vec<CommandedTable>) -> CommandedWorkflow {
+        CommandedWorkflow {
             id: WorkflowId(1),
             name: "w".to_owned(),
             phase,
@@ -255,8 +263,8 @@ mod tests {
         }
     }
 
-    fn numbers(steered: &Steered) -> Vec<u32> {
-        steered.asked.iter().map(|t| t.table_no.0).collect()
+    fn numbers(commanded: &Commanded) -> Vec<u32> {
+        commanded.asked.iter().map(|t| t.table_no.0).collect()
     }
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -280,10 +288,16 @@ mod tests {
             // A name wins over a number.
             ("1", 2),
         ] {
-            let steered = decide(workflow.clone(), Lever::Pause, &names(&[name])).unwrap();
-            assert_eq!(numbers(&steered), [expected], "{name}");
+            let commanded =
+                decide(workflow.clone(), OperatorCommand::Pause, &names(&[name])).unwrap();
+            assert_eq!(numbers(&commanded), [expected], "{name}");
         }
-        let problems = decide(workflow, Lever::Pause, &names(&["ordres", "nothing"])).unwrap_err();
+        let problems = decide(
+            workflow,
+            OperatorCommand::Pause,
+            &names(&["ordres", "nothing"]),
+        )
+        .unwrap_err();
         assert!(
             problems[0].to_string().contains("did you mean `orders`?"),
             "{problems:?}"
@@ -301,7 +315,7 @@ mod tests {
         let tables = ["db.a.t", "db.b.t"].iter().enumerate();
         let tables = tables.map(|(no, source)| table(no as u32, source, TablePhase::Pending));
         let workflow = workflow(WorkflowPhase::Executing, tables.collect());
-        let problems = decide(workflow, Lever::Cancel, &names(&["t"])).unwrap_err();
+        let problems = decide(workflow, OperatorCommand::Cancel, &names(&["t"])).unwrap_err();
         assert!(
             problems[0].to_string().contains("0 (db.a.t), 1 (db.b.t)"),
             "{problems:?}"
@@ -309,14 +323,15 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_stands_against_a_lever_is_told_at_once() {
+    fn everything_that_stands_against_a_command_is_told_at_once() {
         let tables = vec![
             table(0, "a", TablePhase::Completed),
             table(1, "b", TablePhase::Failed),
             table(2, "c", TablePhase::Executing),
         ];
         let workflow = workflow(WorkflowPhase::Executing, tables);
-        let problems = decide(workflow, Lever::Pause, &names(&["a", "b", "c"])).unwrap_err();
+        let problems =
+            decide(workflow, OperatorCommand::Pause, &names(&["a", "b", "c"])).unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:?}");
         let all_refused = problems.iter().all(|p| p.code == Code::REQUEST_REFUSED);
         assert!(all_refused, "{problems:?}");
@@ -324,7 +339,7 @@ mod tests {
 
     #[test]
     fn without_names_what_failed_runs_again_and_what_was_cancelled_only_with_the_workflow() {
-        let open = SteeredTable {
+        let open = CommandedTable {
             num_failed_partitions: 1,
             ..table(3, "d", TablePhase::Executing)
         };
@@ -335,21 +350,21 @@ mod tests {
             open,
         ];
         let running = workflow(WorkflowPhase::Executing, tables.clone());
-        let steered = decide(running, Lever::Retry, &[]).unwrap();
-        assert_eq!(numbers(&steered), [1, 3]);
+        let commanded = decide(running, OperatorCommand::Retry, &[]).unwrap();
+        assert_eq!(numbers(&commanded), [1, 3]);
         let cancelled = workflow(WorkflowPhase::Cancelled, tables);
-        let steered = decide(cancelled, Lever::Retry, &[]).unwrap();
-        assert_eq!(numbers(&steered), [1, 2, 3]);
+        let commanded = decide(cancelled, OperatorCommand::Retry, &[]).unwrap();
+        assert_eq!(numbers(&commanded), [1, 2, 3]);
     }
 
     #[test]
     fn a_table_whose_state_another_workflow_has_taken_is_refused_by_that_name() {
-        let taken = SteeredTable {
+        let taken = CommandedTable {
             cannot_retry: Some("the workflow other has it".to_owned()),
             ..table(0, "a", TablePhase::Failed)
         };
         let workflow = workflow(WorkflowPhase::Completed, vec![taken]);
-        let problems = decide(workflow, Lever::Retry, &[]).unwrap_err();
+        let problems = decide(workflow, OperatorCommand::Retry, &[]).unwrap_err();
         assert!(
             problems[0]
                 .to_string()

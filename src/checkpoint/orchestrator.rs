@@ -15,7 +15,7 @@ use super::sql::{
 };
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::phase::{PartitionPhase, WorkflowPhase};
-use crate::domain::request::Orders;
+use crate::domain::request::DueRequests;
 use crate::domain::table::TableRef;
 use crate::domain::{OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use crate::failpoint::Step;
@@ -235,12 +235,12 @@ impl OrchestratorCheckpoint for HybridCheckpoint {
         self.end_workflow(owned, end).await
     }
 
-    async fn carry_out(
+    async fn apply_requests(
         &self,
         owned: &OwnedWorkflow,
-        orders: &Orders<TableNo>,
+        orders: &DueRequests<TableNo>,
     ) -> Result<(), CheckpointError> {
-        self.carry_out_orders(owned, orders).await
+        self.apply_due_requests(owned, orders).await
     }
 
     async fn start_analysis(

@@ -3,7 +3,7 @@
 use super::contract::*;
 use crate::domain::phase::{PartitionPhase, WorkflowPhase};
 use crate::domain::planned::{PlannedPartition, SyncPlan};
-use crate::domain::request::Orders;
+use crate::domain::request::DueRequests;
 use crate::domain::table::TableRef;
 use crate::domain::table_plan::TablePlan;
 use crate::domain::{OwnerEpoch, PartitionNo, TableNo, WorkflowId};
@@ -69,10 +69,10 @@ pub trait OrchestratorCheckpoint: Send + Sync {
     /// anew, so that no file of an old attempt is ever loaded. A table whose state of earlier runs another workflow has
     /// taken since does not run again, and says so; nor does one of a workflow that is being cancelled. Waits for a load under
     /// way. Atomic, fenced. A few statements.
-    async fn carry_out(
+    async fn apply_requests(
         &self,
         owned: &OwnedWorkflow,
-        orders: &Orders<TableNo>,
+        orders: &DueRequests<TableNo>,
     ) -> Result<(), CheckpointError>;
     /// Tables Pending → Analyzing. Fenced. One statement.
     async fn start_analysis(

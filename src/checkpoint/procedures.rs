@@ -1,13 +1,15 @@
-//! Levers for worksheets: stored procedures that decide as the command line does, and write the same requests. Pure text.
+//! Operators' commands for worksheets: stored procedures that decide as the command line does, and write the same requests. Pure text.
 //!
 //! They run with their owner's rights: who may call one needs USAGE on it, and no privilege on the metadata's tables, with
-//! which more could be done than to pull a lever.
+//! which more could be done than to submit a command.
 
 use super::fence::step_expression;
-use super::lever_sql::{Operands, statements as lever_statements};
+use super::operator_sql::{Operands, statements as command_statements};
 use super::sql::{fill_script, text};
 use crate::domain::phase::{TablePhase, WorkflowPhase};
-use crate::domain::request::{Lever, Request, TableStanding, Verdict, grant_table, grant_workflow};
+use crate::domain::request::{
+    OperatorCommand, Request, TableStanding, Verdict, judge_table, judge_workflow,
+};
 
 /// A procedure or view for worksheets.
 pub(super) struct WorksheetObject {
@@ -21,15 +23,15 @@ pub(super) struct WorksheetObject {
     pub(super) tail: String,
 }
 
-const LEVERS: [(Lever, &str, &str); 3] = [
+const OPERATOR_COMMANDS: [(OperatorCommand, &str, &str); 3] = [
     (
-        Lever::Pause,
+        OperatorCommand::Pause,
         "PAUSE",
         "is paused: nothing new begins; what runs ends and is stored",
     ),
-    (Lever::Resume, "RESUME", "goes on"),
+    (OperatorCommand::Resume, "RESUME", "goes on"),
     (
-        Lever::Cancel,
+        OperatorCommand::Cancel,
         "CANCEL",
         "is being cancelled: what is loaded stays",
     ),
@@ -41,25 +43,25 @@ const REQUESTS: [Option<Request>; 4] = [
     Some(Request::Retry),
 ];
 
-/// The procedures: each lever for a workflow and for one of its tables. `s` is the quoted schema.
+/// The procedures: each command for a workflow and for one of its tables. `s` is the quoted schema.
 pub(super) fn procedures(s: &str) -> Vec<WorksheetObject> {
-    LEVERS
+    OPERATOR_COMMANDS
         .into_iter()
-        .flat_map(|(lever, verb, done)| {
+        .flat_map(|(command, verb, done)| {
             [
-                of_workflow(s, lever, verb, done),
-                of_table(s, lever, verb, done),
+                of_workflow(s, command, verb, done),
+                of_table(s, command, verb, done),
             ]
         })
         .collect()
 }
 
-fn of_workflow(s: &str, lever: Lever, verb: &str, done: &str) -> WorksheetObject {
+fn of_workflow(s: &str, command: OperatorCommand, verb: &str, done: &str) -> WorksheetObject {
     let body = fill_script(
         include_str!("procedures/workflow.sql").trim_end(),
         &[
-            ("grant", &workflow_grant(lever)),
-            ("transaction", &transaction(s, lever, &[])),
+            ("grant", &workflow_verdict(command)),
+            ("transaction", &transaction(s, command, &[])),
             ("done", done),
             ("s", s),
         ],
@@ -73,13 +75,16 @@ fn of_workflow(s: &str, lever: Lever, verb: &str, done: &str) -> WorksheetObject
 }
 
 /// A table is meant as it is written, or else whatever the case is.
-fn of_table(s: &str, lever: Lever, verb: &str, done: &str) -> WorksheetObject {
+fn of_table(s: &str, command: OperatorCommand, verb: &str, done: &str) -> WorksheetObject {
     let body = fill_script(
         include_str!("procedures/table.sql").trim_end(),
         &[
-            ("whole", &workflow_grant_of_table(lever)),
-            ("own", &table_grant(lever)),
-            ("transaction", &transaction(s, lever, &[":V_NO".to_owned()])),
+            ("whole", &workflow_verdict_of_table(command)),
+            ("own", &table_verdict(command)),
+            (
+                "transaction",
+                &transaction(s, command, &[":V_NO".to_owned()]),
+            ),
             ("done", done),
             ("s", s),
         ],
@@ -101,8 +106,8 @@ fn object(s: &str, name: &str, arguments: &str, body: &str) -> WorksheetObject {
     }
 }
 
-/// The lever's statements in one transaction, unless somebody else has steered since the look.
-fn transaction(s: &str, lever: Lever, tables: &[String]) -> String {
+/// The command's statements in one transaction, unless somebody else has commanded since the look.
+fn transaction(s: &str, command: OperatorCommand, tables: &[String]) -> String {
     let operands = Operands {
         s,
         id: ":P_WORKFLOW_ID",
@@ -112,37 +117,37 @@ fn transaction(s: &str, lever: Lever, tables: &[String]) -> String {
         tables,
     };
     let mut lines = String::from("  BEGIN TRANSACTION;\n");
-    for (place, statement) in lever_statements(lever, &operands).iter().enumerate() {
+    for (place, statement) in command_statements(command, &operands).iter().enumerate() {
         lines.push_str(&format!("  {statement};\n"));
         if place == 0 {
             lines.push_str(
-                "  IF (SQLROWCOUNT <> 1) THEN\n    ROLLBACK;\n    RETURN 'refused: the workflow has been steered by somebody else, or has ended, in this moment; look at it and try again';\n  END IF;\n",
+                "  IF (SQLROWCOUNT <> 1) THEN\n    ROLLBACK;\n    RETURN 'refused: the workflow has been commanded by somebody else, or has ended, in this moment; look at it and try again';\n  END IF;\n",
             );
         }
     }
     lines + "  COMMIT;\n"
 }
 
-/// What stands against a lever on the whole, by phase and request of `w` and `x` and the paused tables of `p`; NULL where nothing
+/// What stands against a command on the whole, by phase and request of `w` and `x` and the paused tables of `p`; NULL where nothing
 /// does. The arms come from the function that decides for the command line.
-fn workflow_grant(lever: Lever) -> String {
-    let paused = |any: bool| match (lever, any) {
-        (Lever::Resume, true) => Some(" AND p.PAUSED > 0"),
-        (Lever::Resume, false) => Some(" AND p.PAUSED IS NULL"),
+fn workflow_verdict(command: OperatorCommand) -> String {
+    let paused = |any: bool| match (command, any) {
+        (OperatorCommand::Resume, true) => Some(" AND p.PAUSED > 0"),
+        (OperatorCommand::Resume, false) => Some(" AND p.PAUSED IS NULL"),
         // Only going on asks for that.
         (_, true) => Some(""),
         (_, false) => None,
     };
-    grants_of_workflow(lever, paused, false)
+    grants_of_workflow(command, paused, false)
 }
 
-/// The same for a lever on one of its tables: what needs nothing of the whole is decided by the table.
-fn workflow_grant_of_table(lever: Lever) -> String {
-    grants_of_workflow(lever, |any| any.then_some(""), true)
+/// The same for a command on one of its tables: what needs nothing of the whole is decided by the table.
+fn workflow_verdict_of_table(command: OperatorCommand) -> String {
+    grants_of_workflow(command, |any| any.then_some(""), true)
 }
 
 fn grants_of_workflow(
-    lever: Lever,
+    command: OperatorCommand,
     more: impl Fn(bool) -> Option<&'static str>,
     refusals_alone: bool,
 ) -> String {
@@ -153,7 +158,7 @@ fn grants_of_workflow(
                 let Some(more) = more(any_paused) else {
                     continue;
                 };
-                let grant = grant_workflow(lever, phase, *request, any_paused);
+                let grant = judge_workflow(command, phase, *request, any_paused);
                 if refusals_alone && matches!(grant, Verdict::NoOp(_)) {
                     continue;
                 }
@@ -170,8 +175,8 @@ fn grants_of_workflow(
     format!("CASE {} END", arms.join(" "))
 }
 
-/// What stands against a lever on the table `t` with the request of `r`.
-fn table_grant(lever: Lever) -> String {
+/// What stands against a command on the table `t` with the request of `r`.
+fn table_verdict(command: OperatorCommand) -> String {
     let mut arms = Vec::new();
     for &phase in TablePhase::ALL {
         for request in REQUESTS {
@@ -182,8 +187,11 @@ fn table_grant(lever: Lever) -> String {
                 has_failed_partitions: false,
                 is_dry_run: false,
             };
-            let Some(says) = says(grant_table(lever, standing), "the table", "t.SOURCE_TABLE")
-            else {
+            let Some(says) = says(
+                judge_table(command, standing),
+                "the table",
+                "t.SOURCE_TABLE",
+            ) else {
                 continue;
             };
             arms.push(format!(
@@ -225,7 +233,7 @@ mod tests {
             &found.unwrap_or_else(|| panic!("{name}")).tail
         };
         let tables = [":V_NO".to_owned()];
-        for (lever, verb, _) in LEVERS {
+        for (command, verb, _) in OPERATOR_COMMANDS {
             for (name, tables) in [("WORKFLOW", &[][..]), ("TABLE", &tables)] {
                 let operands = Operands {
                     s: "\"S\"",
@@ -237,7 +245,7 @@ mod tests {
                 };
                 let body = find(&format!("{verb}_{name}"));
                 let mut from = 0;
-                for statement in lever_statements(lever, &operands) {
+                for statement in command_statements(command, &operands) {
                     let at = body[from..].find(&statement);
                     from += at.unwrap_or_else(|| panic!("{verb}_{name}: {statement}")) + 1;
                 }

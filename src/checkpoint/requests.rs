@@ -11,7 +11,7 @@ use super::phase_sql::{
     WORKFLOW_CANCELLED, WORKFLOW_COMPLETED, WORKFLOW_EXECUTING,
 };
 use super::sql::{number_list, text, text_list, values};
-use crate::domain::request::{Orders, Request};
+use crate::domain::request::{DueRequests, Request};
 use crate::domain::table_plan::TablePlan;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
@@ -42,11 +42,11 @@ impl HybridCheckpoint {
         })
     }
 
-    /// As [`super::OrchestratorCheckpoint::carry_out`] says.
-    pub(super) async fn carry_out_orders(
+    /// As [`super::OrchestratorCheckpoint::apply_requests`] says.
+    pub(super) async fn apply_due_requests(
         &self,
         owned: &OwnedWorkflow,
-        orders: &Orders<TableNo>,
+        orders: &DueRequests<TableNo>,
     ) -> Result<(), CheckpointError> {
         let lost = self.lost_states(owned, &orders.retry).await?;
         let retry: Vec<TableNo> = orders

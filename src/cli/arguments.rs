@@ -164,14 +164,14 @@ pub enum WorkflowCommand {
     /// Show one workflow with its tables.
     Status(StatusArguments),
     /// Start nothing new: no task is claimed, no load starts. What is running ends and is stored.
-    Pause(LeverArguments),
+    Pause(OperatorArguments),
     /// Continue after a pause; without --table, also tables that were paused one by one.
-    Resume(LeverArguments),
+    Resume(OperatorArguments),
     /// Cancel a workflow, or tables of it. Loaded rows stay; running tasks are stopped, and a load that has begun is
     /// committed as a whole or not at all.
-    Cancel(LeverArguments),
+    Cancel(OperatorArguments),
     /// Run again what failed, and what was cancelled with the whole workflow; with --table, these tables.
-    Retry(LeverArguments),
+    Retry(OperatorArguments),
     /// Print the JSON Schema of workflow files, for editors.
     Schema,
     /// Show what a workflow would do, table by table. Asks only the source, and changes nothing.
@@ -293,7 +293,7 @@ pub struct StatusArguments {
 }
 
 #[derive(Debug, Args)]
-pub struct LeverArguments {
+pub struct OperatorArguments {
     /// The workflow's name or id.
     #[arg(value_name = "NAME|ID")]
     pub workflow: String,

@@ -4,11 +4,11 @@ use super::Ending;
 use super::arguments::*;
 use super::role_commands::{run_orchestrator, run_standalone, run_worker};
 use super::workflow_commands::{create, list, list_workers, status};
-use super::{doctor, lever_commands, source_commands};
+use super::{doctor, operator_commands, source_commands};
 use crate::app::AppError;
 use crate::config;
 use crate::domain::problem::Code;
-use crate::domain::request::Lever;
+use crate::domain::request::OperatorCommand;
 
 /// Runs a command.
 pub(super) async fn run(arguments: Arguments) -> Result<Ending, AppError> {
@@ -29,16 +29,16 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending, AppError> {
         Command::Workflow(WorkflowCommand::List(arguments)) => list(arguments).await,
         Command::Workflow(WorkflowCommand::Status(arguments)) => status(arguments).await,
         Command::Workflow(WorkflowCommand::Pause(arguments)) => {
-            lever_commands::pull(Lever::Pause, arguments).await
+            operator_commands::submit(OperatorCommand::Pause, arguments).await
         }
         Command::Workflow(WorkflowCommand::Resume(arguments)) => {
-            lever_commands::pull(Lever::Resume, arguments).await
+            operator_commands::submit(OperatorCommand::Resume, arguments).await
         }
         Command::Workflow(WorkflowCommand::Cancel(arguments)) => {
-            lever_commands::pull(Lever::Cancel, arguments).await
+            operator_commands::submit(OperatorCommand::Cancel, arguments).await
         }
         Command::Workflow(WorkflowCommand::Retry(arguments)) => {
-            lever_commands::pull(Lever::Retry, arguments).await
+            operator_commands::submit(OperatorCommand::Retry, arguments).await
         }
         Command::Workflow(WorkflowCommand::Schema) => {
             println!("{:#}", config::json_schema::workflow_schema());

@@ -36,7 +36,7 @@ impl Request {
 
 /// What an operator does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lever {
+pub enum OperatorCommand {
     /// Asks for [`Request::Pause`].
     Pause,
     /// Withdraws it.
@@ -47,7 +47,7 @@ pub enum Lever {
     Retry,
 }
 
-/// What becomes of a lever.
+/// What becomes of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The request is written.
@@ -62,23 +62,25 @@ fn refuse(reason: impl Into<String>) -> Verdict {
     Verdict::Reject(reason.into())
 }
 
-/// Whether a lever can be pulled on a workflow as a whole. [`Lever::Retry`] is decided table by table; this says whether it may
+/// Whether a command can be taken for a workflow as a whole. [`OperatorCommand::Retry`] is decided table by table; this says whether it may
 /// be at all.
-pub fn grant_workflow(
-    lever: Lever,
+pub fn judge_workflow(
+    command: OperatorCommand,
     phase: WorkflowPhase,
     request: Option<Request>,
     any_table_paused: bool,
 ) -> Verdict {
-    if lever == Lever::Retry {
+    if command == OperatorCommand::Retry {
         return if request == Some(Request::Cancel) && !phase.is_terminal() {
             refuse("is being cancelled; wait until it has ended, then it can run again")
         } else {
             Verdict::Accept
         };
     }
-    match (phase, lever) {
-        (WorkflowPhase::Cancelled, Lever::Cancel) => return Verdict::NoOp("is cancelled already"),
+    match (phase, command) {
+        (WorkflowPhase::Cancelled, OperatorCommand::Cancel) => {
+            return Verdict::NoOp("is cancelled already");
+        }
         (WorkflowPhase::Cancelled, _) => {
             return refuse("was cancelled; `snowhaul workflow retry` runs it again");
         }
@@ -89,16 +91,18 @@ pub fn grant_workflow(
         }
         (WorkflowPhase::Pending | WorkflowPhase::Executing, _) => {}
     }
-    match (lever, request) {
-        (Lever::Cancel, Some(Request::Cancel)) => Verdict::NoOp("is being cancelled already"),
+    match (command, request) {
+        (OperatorCommand::Cancel, Some(Request::Cancel)) => {
+            Verdict::NoOp("is being cancelled already")
+        }
         (_, Some(Request::Cancel)) => refuse("is being cancelled, which cannot be taken back"),
-        (Lever::Pause, Some(Request::Pause)) => Verdict::NoOp("is paused already"),
-        (Lever::Resume, None) if !any_table_paused => Verdict::NoOp("is not paused"),
+        (OperatorCommand::Pause, Some(Request::Pause)) => Verdict::NoOp("is paused already"),
+        (OperatorCommand::Resume, None) if !any_table_paused => Verdict::NoOp("is not paused"),
         _ => Verdict::Accept,
     }
 }
 
-/// The state of a table, for a lever.
+/// The state of a table, for a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableStanding {
     /// Its phase.
@@ -111,32 +115,38 @@ pub struct TableStanding {
     pub is_dry_run: bool,
 }
 
-/// Whether a lever can be pulled on one table of a workflow that has not refused it.
-pub fn grant_table(lever: Lever, table: TableStanding) -> Verdict {
-    if lever == Lever::Retry {
-        return grant_retry(table);
+/// Whether a command can be taken for one table of a workflow that has not refused it.
+pub fn judge_table(command: OperatorCommand, table: TableStanding) -> Verdict {
+    if command == OperatorCommand::Retry {
+        return judge_retry(table);
     }
-    match (table.phase, lever) {
-        (TablePhase::Cancelled, Lever::Cancel) => return Verdict::NoOp("is cancelled already"),
+    match (table.phase, command) {
+        (TablePhase::Cancelled, OperatorCommand::Cancel) => {
+            return Verdict::NoOp("is cancelled already");
+        }
         (TablePhase::Completed | TablePhase::Failed | TablePhase::Cancelled, _) => {
             return refuse(format!("has ended ({})", table.phase));
         }
         (TablePhase::Pending | TablePhase::Analyzing | TablePhase::Executing, _) => {}
     }
-    match (lever, table.request) {
-        (Lever::Cancel, Some(Request::Cancel)) => Verdict::NoOp("is being cancelled already"),
+    match (command, table.request) {
+        (OperatorCommand::Cancel, Some(Request::Cancel)) => {
+            Verdict::NoOp("is being cancelled already")
+        }
         (_, Some(Request::Cancel)) => refuse("is being cancelled, which cannot be taken back"),
-        (Lever::Pause, Some(Request::Pause)) => Verdict::NoOp("is paused already"),
+        (OperatorCommand::Pause, Some(Request::Pause)) => Verdict::NoOp("is paused already"),
         // A table has one request at a time, and what failed would stay failed.
-        (Lever::Pause, Some(Request::Retry)) => refuse(
+        (OperatorCommand::Pause, Some(Request::Retry)) => refuse(
             "is about to run again what failed of it; pause it once its orchestrator has begun with that, or pause the whole workflow",
         ),
-        (Lever::Resume, None | Some(Request::Retry)) => Verdict::NoOp("is not paused by itself"),
+        (OperatorCommand::Resume, None | Some(Request::Retry)) => {
+            Verdict::NoOp("is not paused by itself")
+        }
         _ => Verdict::Accept,
     }
 }
 
-fn grant_retry(table: TableStanding) -> Verdict {
+fn judge_retry(table: TableStanding) -> Verdict {
     if table.is_dry_run {
         return refuse("belongs to a dry run, whose schema is dropped at its end; create it again");
     }
@@ -152,7 +162,7 @@ fn grant_retry(table: TableStanding) -> Verdict {
 
 /// What a workflow's owner has to carry out before it drives the tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Orders<T> {
+pub struct DueRequests<T> {
     /// These are cancelled.
     pub cancel: Vec<T>,
     /// These run again.
@@ -161,7 +171,7 @@ pub struct Orders<T> {
     pub withdraw: Vec<T>,
 }
 
-impl<T> Orders<T> {
+impl<T> DueRequests<T> {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.cancel.is_empty() && self.retry.is_empty() && self.withdraw.is_empty()
@@ -172,8 +182,8 @@ impl<T> Orders<T> {
 pub fn orders<T>(
     workflow: Option<Request>,
     tables: impl IntoIterator<Item = (T, TablePhase, Option<Request>)>,
-) -> Orders<T> {
-    let mut orders = Orders {
+) -> DueRequests<T> {
+    let mut orders = DueRequests {
         cancel: Vec::new(),
         retry: Vec::new(),
         withdraw: Vec::new(),
@@ -222,13 +232,20 @@ mod tests {
 
     #[test]
     fn a_workflow_that_has_ended_cannot_be_paused_resumed_or_cancelled() {
-        for lever in [Lever::Pause, Lever::Resume, Lever::Cancel] {
-            let grant = grant_workflow(lever, WorkflowPhase::Completed, None, false);
-            assert!(matches!(grant, Verdict::Reject(_)), "{lever:?}: {grant:?}");
+        for command in [
+            OperatorCommand::Pause,
+            OperatorCommand::Resume,
+            OperatorCommand::Cancel,
+        ] {
+            let grant = judge_workflow(command, WorkflowPhase::Completed, None, false);
+            assert!(
+                matches!(grant, Verdict::Reject(_)),
+                "{command:?}: {grant:?}"
+            );
         }
         assert_eq!(
-            grant_workflow(
-                Lever::Cancel,
+            judge_workflow(
+                OperatorCommand::Cancel,
                 WorkflowPhase::Cancelled,
                 Some(Request::Cancel),
                 false
@@ -238,33 +255,45 @@ mod tests {
     }
 
     #[test]
-    fn levers_that_are_pulled_twice_change_nothing() {
+    fn commands_that_are_given_twice_change_nothing() {
         let running = WorkflowPhase::Executing;
-        for (lever, request) in [
-            (Lever::Pause, Some(Request::Pause)),
-            (Lever::Resume, None),
-            (Lever::Cancel, Some(Request::Cancel)),
+        for (command, request) in [
+            (OperatorCommand::Pause, Some(Request::Pause)),
+            (OperatorCommand::Resume, None),
+            (OperatorCommand::Cancel, Some(Request::Cancel)),
         ] {
-            let grant = grant_workflow(lever, running, request, false);
-            assert!(matches!(grant, Verdict::NoOp(_)), "{lever:?}: {grant:?}");
-            let grant = grant_table(lever, table(TablePhase::Executing, request));
-            assert!(matches!(grant, Verdict::NoOp(_)), "{lever:?}: {grant:?}");
+            let grant = judge_workflow(command, running, request, false);
+            assert!(matches!(grant, Verdict::NoOp(_)), "{command:?}: {grant:?}");
+            let grant = judge_table(command, table(TablePhase::Executing, request));
+            assert!(matches!(grant, Verdict::NoOp(_)), "{command:?}: {grant:?}");
         }
     }
 
     #[test]
     fn a_cancellation_cannot_be_taken_back() {
         let asked = Some(Request::Cancel);
-        for lever in [Lever::Pause, Lever::Resume, Lever::Retry] {
-            let grant = grant_workflow(lever, WorkflowPhase::Executing, asked, true);
-            assert!(matches!(grant, Verdict::Reject(_)), "{lever:?}: {grant:?}");
+        for command in [
+            OperatorCommand::Pause,
+            OperatorCommand::Resume,
+            OperatorCommand::Retry,
+        ] {
+            let grant = judge_workflow(command, WorkflowPhase::Executing, asked, true);
+            assert!(
+                matches!(grant, Verdict::Reject(_)),
+                "{command:?}: {grant:?}"
+            );
         }
     }
 
     #[test]
     fn a_pause_of_tables_is_ended_by_resuming_the_workflow() {
         assert_eq!(
-            grant_workflow(Lever::Resume, WorkflowPhase::Executing, None, true),
+            judge_workflow(
+                OperatorCommand::Resume,
+                WorkflowPhase::Executing,
+                None,
+                true
+            ),
             Verdict::Accept
         );
     }
@@ -277,20 +306,20 @@ mod tests {
             (TablePhase::Completed, false),
             (TablePhase::Executing, false),
         ] {
-            let grant = grant_table(Lever::Retry, table(phase, None));
+            let grant = judge_table(OperatorCommand::Retry, table(phase, None));
             assert_eq!(grant == Verdict::Accept, expected, "{phase}");
         }
         let open = TableStanding {
             has_failed_partitions: true,
             ..table(TablePhase::Executing, None)
         };
-        assert_eq!(grant_table(Lever::Retry, open), Verdict::Accept);
+        assert_eq!(judge_table(OperatorCommand::Retry, open), Verdict::Accept);
         let dry_run = TableStanding {
             is_dry_run: true,
             ..table(TablePhase::Failed, None)
         };
         assert!(matches!(
-            grant_table(Lever::Retry, dry_run),
+            judge_table(OperatorCommand::Retry, dry_run),
             Verdict::Reject(_)
         ));
     }
@@ -299,10 +328,10 @@ mod tests {
     fn a_pause_of_a_table_does_not_take_away_that_it_runs_again() {
         let again = table(TablePhase::Executing, Some(Request::Retry));
         assert!(matches!(
-            grant_table(Lever::Pause, again),
+            judge_table(OperatorCommand::Pause, again),
             Verdict::Reject(_)
         ));
-        assert_eq!(grant_table(Lever::Cancel, again), Verdict::Accept);
+        assert_eq!(judge_table(OperatorCommand::Cancel, again), Verdict::Accept);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Databases of a local Redshift.
 
 use crate::redshift::LocalRedshift;
+use crate::source::Source;
 use crate::sql::Sql;
 use std::fs;
 
@@ -121,6 +122,40 @@ impl<'server> Database<'server> {
     #[must_use]
     pub fn worker_configuration(&self, application: &str) -> String {
         worker_configuration(application, &self.worker_section())
+    }
+}
+
+impl Source for Database<'_> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn platform(&self) -> &'static str {
+        "redshift"
+    }
+
+    fn schema(&self) -> &'static str {
+        "public"
+    }
+
+    fn written_name(&self) -> String {
+        quote(&self.name)
+    }
+
+    fn login(&self) -> (&str, &str) {
+        Database::login(self)
+    }
+
+    fn port_of(&self, platform: &str) -> u16 {
+        Database::port_of(self, platform)
+    }
+
+    fn section(&self, platform: &str, port: u16, user: &str, password: &str) -> String {
+        Database::section(self, platform, port, user, password)
+    }
+
+    fn sql(&self) -> Sql {
+        Database::sql(self)
     }
 }
 

@@ -6,8 +6,10 @@
 //! | [`parser`] | whether statements parse, by sqlglot |
 //! | [`redshift`] | a local Redshift, the same, which is a PostgreSQL at another port |
 //! | [`database`] | a database of it for each test |
+//! | [`sqlserver`] | a SQL Server, the local one or a real one, and a database of it for each test |
+//! | [`source`] | what a migration needs of a database, whatever its platform |
 //! | [`pooler`] | a PgBouncer before a database |
-//! | [`sql`] | SQL on either, by its own Python driver |
+//! | [`sql`] | SQL on any of them, by a driver that is not snowhaul's |
 //! | [`snowhaul`] | the binary as a process: its output, signals, its end |
 //! | [`metadata`] | what snowhaul keeps in Snowflake, as questions |
 //! | [`migration`] | one workflow from a database into the shared Snowflake, by `snowhaul run` |
@@ -28,7 +30,9 @@ pub mod redshift;
 pub mod scratch;
 pub mod snowflake;
 pub mod snowhaul;
+pub mod source;
 pub mod sql;
+pub mod sqlserver;
 
 mod places;
 mod served;
@@ -44,4 +48,6 @@ pub use rustix::process::Signal;
 pub use scratch::Scratch;
 pub use snowflake::{LocalSnowflake, UNFRIENDLY, foreign_metadata, unique_name};
 pub use snowhaul::{Ended, Running, Snowhaul, eventually, until};
+pub use source::Source;
 pub use sql::{Answer, Row, Sql, SqlError};
+pub use sqlserver::{SqlServer, SqlServerDatabase, bracketed};

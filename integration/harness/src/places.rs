@@ -32,6 +32,11 @@ pub(crate) fn python() -> Command {
     command
 }
 
+/// Where `scripts/setup` registers ODBC drivers for tests and the demo: those of the system, and Microsoft's.
+pub(crate) fn odbc_directory() -> PathBuf {
+    cache_directory().join("odbc")
+}
+
 /// As scripts/lib.sh has it.
 fn cache_directory() -> PathBuf {
     env::var_os("SNOWHAUL_CACHE").map_or_else(

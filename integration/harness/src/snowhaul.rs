@@ -66,6 +66,7 @@ impl Snowhaul {
         command
             .current_dir(scratch.path())
             .env("HOME", scratch.path())
+            .env("ODBCSYSINI", places::odbc_directory())
             .env_remove("XDG_CONFIG_HOME")
             .stdin(Stdio::null());
         Self {

@@ -172,7 +172,7 @@ async fn a_cancelled_table_leaves_the_others_alone_and_the_workflow_completes() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn levers_survive_the_death_of_whoever_should_notice_them() {
+async fn requests_survive_the_death_of_whoever_should_notice_them() {
     for request in [Some(Request::Cancel), Some(Request::Pause)] {
         let world = World::new(WorldSettings::default());
         let one = world.orchestrator("one").await;
@@ -196,7 +196,7 @@ async fn levers_survive_the_death_of_whoever_should_notice_them() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_reply_to_a_look_or_to_what_is_carried_out_loses_no_request() {
-    for call in ["take_workflows", "carry_out"] {
+    for call in ["take_workflows", "apply_requests"] {
         for fault in [Fault::Reject, Fault::LoseReply] {
             let world = World::new(WorldSettings::default());
             let _orchestrator = world.orchestrator("one").await;

@@ -1,7 +1,8 @@
 //! What a store offers to the tests of its contract, beside the contract.
 
 use crate::checkpoint::{
-    LoadUnit, NewWorkflow, OrchestratorCheckpoint, OwnedWorkflow, WorkerCheckpoint, WorkflowLevers,
+    LoadUnit, NewWorkflow, OperatorRequests, OrchestratorCheckpoint, OwnedWorkflow,
+    WorkerCheckpoint,
 };
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
 use crate::domain::request::Request;
@@ -18,7 +19,7 @@ pub trait Bench: Send + Sync {
     /// Its worker's half.
     fn worker(&self) -> &dyn WorkerCheckpoint;
     /// Its operators' part.
-    fn levers(&self) -> &dyn WorkflowLevers;
+    fn operators(&self) -> &dyn OperatorRequests;
     /// Creates a workflow.
     async fn create(&self, workflow: &NewWorkflow) -> WorkflowId;
     /// The checkpoint's part of a load's transaction, which is committed if all of it applies; whether it was.

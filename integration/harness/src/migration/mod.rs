@@ -1,13 +1,14 @@
-//! One migration from a [`Database`] into the shared local Snowflake by `snowhaul run`, with names of its own.
+//! One migration from a [`Source`] into the shared local Snowflake by `snowhaul run`, with names of its own.
 
 mod ended;
 
-use crate::database::{Database, worker_configuration};
+use crate::database::worker_configuration;
 use crate::metadata::Metadata;
 use crate::pooler::Pooler;
 use crate::scratch::Scratch;
 use crate::snowflake::{LocalSnowflake, unique_name};
 use crate::snowhaul::{Ended, Snowhaul, eventually};
+use crate::source::Source;
 use crate::sql::Sql;
 pub use ended::Migrated;
 use serde_json::{Value, json};
@@ -18,17 +19,18 @@ use std::time::Duration;
 /// Generous: the machine may be busy with other tests.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// A workflow that is being written. Sources default to the database's schema `public`, targets to the schema `PUBLIC`
+/// A workflow that is being written. Sources default to the schema of the database's tests, targets to the schema `PUBLIC`
 /// of a new database ([`target`](Self::target)), the key to none.
 #[derive(Clone, Debug)]
 pub struct Migration<'a> {
-    database: &'a Database<'a>,
+    database: &'a dyn Source,
     tables: Vec<Value>,
     target: String,
     metadata: String,
     name: String,
     application: String,
     platform: &'static str,
+    driver: Option<&'a str>,
     login: Option<(String, String)>,
     port: Option<u16>,
     top: Value,
@@ -39,7 +41,7 @@ pub struct Migration<'a> {
 impl<'a> Migration<'a> {
     /// A workflow without tables, from `database`.
     #[must_use]
-    pub fn from(database: &'a Database<'a>) -> Self {
+    pub fn from(database: &'a dyn Source) -> Self {
         Self {
             database,
             tables: Vec::new(),
@@ -47,7 +49,8 @@ impl<'a> Migration<'a> {
             metadata: unique_name("META"),
             name: unique_name("workflow"),
             application: "max_parallel_tasks = 4\ntask_fetch_interval = 1".to_owned(),
-            platform: "redshift",
+            platform: database.platform(),
+            driver: None,
             login: None,
             port: None,
             top: json!({}),
@@ -62,11 +65,25 @@ impl<'a> Migration<'a> {
         Self { platform, ..self }
     }
 
+    /// The same through this ODBC driver.
+    #[must_use]
+    pub fn driver(self, name: &'a str) -> Self {
+        let driver = Some(name);
+        Self { driver, ..self }
+    }
+
     /// The same by another login than the database's owner.
     #[must_use]
     pub fn login(self, user: &str, password: &str) -> Self {
         let login = Some((user.to_owned(), password.to_owned()));
         Self { login, ..self }
+    }
+
+    /// The same at another port, of something that stands before the server.
+    #[must_use]
+    pub fn port(self, port: u16) -> Self {
+        let port = Some(port);
+        Self { port, ..self }
     }
 
     /// The same from a PostgreSQL behind a pooler.
@@ -249,12 +266,12 @@ impl<'a> Migration<'a> {
         (ended, caused.lines().map(str::to_owned).collect())
     }
 
-    /// `snowhaul workflow LEVER` of this workflow, as [`Self::run_with`].
+    /// `snowhaul workflow COMMAND` of this workflow, as [`Self::run_with`].
     #[must_use]
-    pub fn lever_with(&self, lever: &str, failpoints: &str) -> (Ended, Vec<String>) {
-        let scratch = Scratch::new("lever");
+    pub fn ask_with(&self, command: &str, failpoints: &str) -> (Ended, Vec<String>) {
+        let scratch = Scratch::new("request");
         let log = scratch.path().join("caused");
-        let ended = Snowhaul::new(["workflow", lever, &self.name])
+        let ended = Snowhaul::new(["workflow", command, &self.name])
             .snowflake(self.server)
             .metadata(&self.metadata)
             .env("FAILPOINTS", failpoints)
@@ -299,7 +316,7 @@ impl<'a> Migration<'a> {
     fn workflow(&self) -> Value {
         let mut workflow = json!({
             "defaultTableConfiguration": {
-                "source": {"databaseName": format!("\"{}\"", self.database.name().replace('"', "\"\"")), "schemaName": "public"},
+                "source": {"databaseName": self.database.written_name(), "schemaName": self.database.schema()},
                 "target": {"databaseName": self.target, "schemaName": "PUBLIC"},
                 "columnNamesToPartitionBy": [],
             },
@@ -347,7 +364,10 @@ impl<'a> Migration<'a> {
             Some((user, password)) => (user.as_str(), password.as_str()),
             None => self.database.login(),
         };
-        let source = self.database.section(self.platform, port, user, password);
+        let mut source = self.database.section(self.platform, port, user, password);
+        if let Some(driver) = self.driver {
+            source += &format!("\nodbc_driver = \"{driver}\"\n");
+        }
         let worker = worker_configuration(&application, &source);
         (workflow, scratch.write("configuration.toml", &worker))
     }

@@ -4,8 +4,8 @@ use crate::connection;
 use crate::testing::bench::{Bench, Stored, StoredPartition, StoredTable, StoredTask, comparable};
 use async_trait::async_trait;
 use snowhaul::checkpoint::{
-    Admission, HybridCheckpoint, LoadUnit, NewWorkflow, OrchestratorCheckpoint, OwnedWorkflow,
-    WorkerCheckpoint, WorkflowLevers,
+    Admission, HybridCheckpoint, LoadUnit, NewWorkflow, OperatorRequests, OrchestratorCheckpoint,
+    OwnedWorkflow, WorkerCheckpoint,
 };
 use snowhaul::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
 use snowhaul::domain::request::Request;
@@ -112,7 +112,7 @@ impl Bench for HybridBench {
         &self.checkpoint
     }
 
-    fn levers(&self) -> &dyn WorkflowLevers {
+    fn operators(&self) -> &dyn OperatorRequests {
         &self.checkpoint
     }
 

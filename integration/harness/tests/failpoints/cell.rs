@@ -7,7 +7,7 @@
 use crate::strategy::{self, Strategy};
 use serde_json::json;
 use snowhaul::failpoint::Step;
-use snowhaul_integration::{Database, Ended, LocalRedshift, LocalSnowflake, Migration};
+use snowhaul_integration::{Ended, LocalRedshift, LocalSnowflake, Migration, Source, SqlServer};
 
 /// What is caused, in this order: on which side of the step, and what.
 const FAILURES: [(&str, &str); 4] = [
@@ -35,7 +35,7 @@ pub fn is_reached(step: Step, strategy: Strategy) -> bool {
         | Step::LimitPermit
         | Step::LimitCommit
         | Step::LimitReturn => strategy != Strategy::None,
-        // See `levers`.
+        // See `requests`.
         Step::RequestBegin
         | Step::RequestWrite
         | Step::RequestCommit
@@ -112,6 +112,16 @@ fn is_this_turn(step: Step, strategy: Strategy) -> bool {
     reached[step as usize % reached.len()] == strategy
 }
 
+/// The platforms that a batch is tried on: in turn, because most steps do not depend on the source; with
+/// `SNOWHAUL_EVERY_STRATEGY=1` all.
+pub fn platforms(strategy: Strategy, batch: usize) -> Vec<&'static str> {
+    const ALL: [&str; 2] = ["redshift", "sqlserver"];
+    match std::env::var_os("SNOWHAUL_EVERY_STRATEGY") {
+        Some(_) => ALL.to_vec(),
+        None => vec![ALL[(batch + strategy as usize) % ALL.len()]],
+    }
+}
+
 /// Whether it needs a workflow of its own kind.
 fn is_special(step: Step) -> bool {
     is_first_time(step)
@@ -141,17 +151,20 @@ pub type Failure = (Step, &'static str, &'static str);
 /// A table that is moved again and again.
 pub struct Table<'a> {
     strategy: Strategy,
-    database: Database<'a>,
+    source: Box<dyn Source + 'a>,
     server: &'a LocalSnowflake,
 }
 
 impl<'a> Table<'a> {
-    pub fn new(strategy: Strategy, server: &'a LocalSnowflake) -> Self {
-        let database = LocalRedshift::shared().database();
-        strategy::create(&database.sql());
+    pub fn new(strategy: Strategy, platform: &str, server: &'a LocalSnowflake) -> Self {
+        let source: Box<dyn Source> = match platform {
+            "sqlserver" => Box::new(SqlServer::shared().database()),
+            _ => Box::new(LocalRedshift::shared().database()),
+        };
+        strategy::create(&*source);
         Self {
             strategy,
-            database,
+            source,
             server,
         }
     }
@@ -159,7 +172,7 @@ impl<'a> Table<'a> {
     /// Causes all failures at the steps.
     pub fn survives(&self, steps: &[Step]) {
         let step = steps[0];
-        let mut migration = Migration::from(&self.database)
+        let mut migration = Migration::from(&*self.source)
             .on(self.server)
             .application(
                 "max_parallel_tasks = 2\ntask_fetch_interval = 1\nlease_refresh_interval = 1\nlease = 3",
@@ -168,7 +181,7 @@ impl<'a> Table<'a> {
             .top(json!({"preflight": step == Step::EndDryRun}));
         if self.strategy != Strategy::None && step != Step::EndDryRun && !is_first_time(step) {
             let first = migration.run(0);
-            strategy::assert_equal(&self.database, &first);
+            strategy::assert_equal(&*self.source, &first);
             if is_limited(step) {
                 first.metadata.set_limit("%", 1);
             }
@@ -177,9 +190,9 @@ impl<'a> Table<'a> {
         let mut open = failures(steps);
         for _ in 0..MAX_WORKFLOWS {
             if step == Step::PartitionFailed {
-                strategy::poison(&self.database.sql());
+                strategy::poison(&*self.source);
             } else {
-                self.strategy.change(&self.database.sql());
+                self.strategy.change(&*self.source);
             }
             let ended = run_to_its_end(&migration, step, &mut open);
             self.check(step, &migration, ended);
@@ -206,8 +219,8 @@ impl<'a> Table<'a> {
                 let left = migrated.sql.rows(&schemas.replace("{t}", &migrated.target));
                 assert!(left.is_empty(), "{left:?}");
             }
-            Step::PartitionFailed => strategy::assert_equal_but_poison(&self.database, &migrated),
-            _ => strategy::assert_equal(&self.database, &migrated),
+            Step::PartitionFailed => strategy::assert_equal_but_poison(&*self.source, &migrated),
+            _ => strategy::assert_equal(&*self.source, &migrated),
         }
         let (table, partition, task) = match step {
             Step::PartitionFailed => (

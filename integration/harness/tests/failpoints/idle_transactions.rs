@@ -12,7 +12,7 @@ fn a_load_whose_transaction_has_ended_meanwhile_commits_nothing_of_it_and_is_don
         (Strategy::Append, "load.copy.after"),
     ] {
         let database = LocalRedshift::shared().database();
-        create(&database.sql());
+        create(&database);
         let migration = Migration::from(&database)
             .on(&server)
             .table(strategy.entry());

@@ -6,10 +6,10 @@
 
 mod cell;
 mod idle_transactions;
-mod levers;
+mod requests;
 mod strategy;
 
-use cell::{Table, batches, is_reached};
+use cell::{Table, batches, is_reached, platforms};
 use snowhaul::failpoint::Step;
 use snowhaul_integration::LocalSnowflake;
 use std::collections::VecDeque;
@@ -24,7 +24,15 @@ fn every_step_is_survived(strategy: Strategy) {
     // A transaction whose client is gone holds its locks until Snowflake ends it as idle: after five minutes there.
     let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
     let chosen = std::env::var("SNOWHAUL_STEPS").unwrap_or_default();
-    let queue = Mutex::new(VecDeque::from(batches(strategy, &chosen)));
+    let cells: VecDeque<_> = batches(strategy, &chosen)
+        .into_iter()
+        .enumerate()
+        .flat_map(|(number, steps)| {
+            let on = move |platform| (platform, steps.clone());
+            platforms(strategy, number).into_iter().map(on)
+        })
+        .collect();
+    let queue = Mutex::new(cells);
     let failed = Mutex::new(Vec::new());
     let next = || {
         queue
@@ -35,13 +43,13 @@ fn every_step_is_survived(strategy: Strategy) {
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some(steps) = next() {
-                    let table = Table::new(strategy, &server);
+                while let Some((platform, steps)) = next() {
+                    let table = Table::new(strategy, platform, &server);
                     let survived =
                         catch_unwind(AssertUnwindSafe(|| table.survives(&steps))).is_ok();
                     for step in &steps {
                         println!(
-                            "{}: {}: survived: {survived}",
+                            "{}, {platform}: {}: survived: {survived}",
                             strategy.name(),
                             step.as_str()
                         );
@@ -50,7 +58,7 @@ fn every_step_is_survived(strategy: Strategy) {
                         failed
                             .lock()
                             .unwrap_or_else(PoisonError::into_inner)
-                            .push(steps);
+                            .push((platform, steps));
                     }
                 }
             });
@@ -98,7 +106,7 @@ fn every_step_is_reached_under_some_strategy() {
         let by_strategies = Strategy::ALL
             .iter()
             .any(|strategy| is_reached(*step, *strategy));
-        let elsewhere = levers::STEPS.contains(step) || REACHED_ELSEWHERE.contains(step);
+        let elsewhere = requests::STEPS.contains(step) || REACHED_ELSEWHERE.contains(step);
         assert!(by_strategies || elsewhere, "{step:?}");
     }
 }

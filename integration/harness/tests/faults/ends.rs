@@ -8,7 +8,7 @@ use snowhaul::checkpoint::{
 };
 use snowhaul::domain::TableNo;
 use snowhaul::domain::phase::{TablePhase, WorkflowPhase};
-use snowhaul::domain::request::Orders;
+use snowhaul::domain::request::DueRequests;
 use snowhaul::domain::task::TaskKind;
 use snowhaul::failpoint::Step;
 use snowhaul_integration::eventually;
@@ -178,7 +178,7 @@ fn an_owner_that_loses_the_workflow_while_it_lets_a_table_run_again_changes_noth
         .runtime
         .block_on(load.execute(Step::LoadCheckpoint, &lock))
         .unwrap();
-    let orders = Orders {
+    let orders = DueRequests {
         cancel: Vec::new(),
         retry: vec![TABLE],
         withdraw: Vec::new(),
@@ -186,7 +186,7 @@ fn an_owner_that_loses_the_workflow_while_it_lets_a_table_run_again_changes_noth
     let (checkpoint, owner) = (metadata.checkpoint.clone(), owned.clone());
     let carried = metadata
         .runtime
-        .spawn(async move { checkpoint.carry_out(&owner, &orders).await });
+        .spawn(async move { checkpoint.apply_requests(&owner, &orders).await });
     let waits = || {
         crate::migration::snowflake()
             .statements()

@@ -2,11 +2,11 @@
 
 use crate::affinities::{LEASE, Metadata};
 use snowhaul::checkpoint::{
-    Applied, CheckpointError, OrchestratorCheckpoint, OwnedWorkflow, StateChange, SteeredWorkflow,
-    WorkflowLevers, WorkflowSearch,
+    Applied, CheckpointError, CommandedWorkflow, OperatorRequests, OrchestratorCheckpoint,
+    OwnedWorkflow, StateChange, WorkflowSearch,
 };
 use snowhaul::domain::phase::{TablePhase, WorkflowPhase};
-use snowhaul::domain::request::Lever;
+use snowhaul::domain::request::OperatorCommand;
 use snowhaul::domain::{TableNo, WorkflowId};
 
 /// The first workflow of the metadata, taken by `owner`.
@@ -81,7 +81,7 @@ fn who_owns_a_workflow_takes_its_tables_also_from_a_larger_epoch_that_owns_it_no
 fn two_requests_of_the_same_moment_do_not_look_like_one() {
     let metadata = Metadata::new();
     metadata.run("INSERT INTO {s}.WORKFLOW_REQUEST (WORKFLOW_ID, REQUEST_SEQ) SELECT WORKFLOW_ID, 0 FROM {s}.WORKFLOW");
-    let steered = SteeredWorkflow {
+    let commanded = CommandedWorkflow {
         id: WorkflowId(1),
         name: "w1".to_owned(),
         phase: WorkflowPhase::Pending,
@@ -89,11 +89,11 @@ fn two_requests_of_the_same_moment_do_not_look_like_one() {
         request_seq: 0,
         tables: Vec::new(),
     };
-    let numbers = [Lever::Pause, Lever::Cancel].map(|lever| {
+    let numbers = [OperatorCommand::Pause, OperatorCommand::Cancel].map(|command| {
         // As both found it.
         metadata.run("UPDATE {s}.WORKFLOW_REQUEST SET REQUEST_SEQ = 0");
-        let pulled = metadata.checkpoint.pull(&steered, lever, &[]);
-        assert!(metadata.runtime.block_on(pulled).unwrap());
+        let submitted = metadata.checkpoint.submit(&commanded, command, &[]);
+        assert!(metadata.runtime.block_on(submitted).unwrap());
         metadata.rows("SELECT REQUEST_SEQ FROM {s}.WORKFLOW_REQUEST WHERE WORKFLOW_ID = 1")
     });
     assert_ne!(numbers[0], numbers[1]);

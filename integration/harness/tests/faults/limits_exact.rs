@@ -48,14 +48,14 @@ fn a_cancelled_task_counts_until_its_worker_has_ended_it() {
     let _workers = [(); 2].map(|()| migration.worker(server));
     let created = migration.create(server);
     migration.wait_for_extractions();
-    assert_eq!(migration.lever(server, "cancel", &[]).code(), Some(0));
+    assert_eq!(migration.ask(server, "cancel", &[]).code(), Some(0));
     drop(created);
     let other = beside(&migration);
     let of_beside = of_beside(&migration);
     let waits = format!("KIND = 'EXTRACT' AND STATUS = 'PENDING' AND {of_beside}");
     migration.wait_for(&sql, 1, "TASK_QUEUE", &waits);
     // It runs again as soon as its worker is done with it, and not before.
-    assert_eq!(migration.lever(server, "retry", &[]).code(), Some(0));
+    assert_eq!(migration.ask(server, "retry", &[]).code(), Some(0));
     let again = "KIND = 'EXTRACT' AND STATUS = 'PENDING'";
     migration.wait_for(&sql, 2, "TASK_QUEUE", again);
     thread::sleep(LOOKS);

@@ -135,9 +135,9 @@ impl<'server> Migration<'server> {
         self.workflow_command(snowflake, &words)
     }
 
-    /// `snowhaul workflow LEVER` of this workflow, to its end.
-    pub fn lever(&self, snowflake: &LocalSnowflake, lever: &str, more: &[&str]) -> Ended {
-        let words = [&["workflow", lever, &self.metadata], more].concat();
+    /// `snowhaul workflow COMMAND` of this workflow, to its end.
+    pub fn ask(&self, snowflake: &LocalSnowflake, command: &str, more: &[&str]) -> Ended {
+        let words = [&["workflow", command, &self.metadata], more].concat();
         self.command(snowflake, &words).wait(DEADLINE)
     }
 

@@ -2,9 +2,9 @@
 //! source tables.
 
 use crate::affinities::Metadata;
-use snowhaul::checkpoint::{SteeredWorkflow, WorkflowLevers};
+use snowhaul::checkpoint::{CommandedWorkflow, OperatorRequests};
 use snowhaul::domain::phase::WorkflowPhase;
-use snowhaul::domain::request::{Lever, Request};
+use snowhaul::domain::request::{OperatorCommand, Request};
 use snowhaul::domain::{TableNo, WorkflowId};
 
 /// The workflows 1, 2 and 3 of [`Metadata`], each with a second table and tasks.
@@ -46,23 +46,23 @@ fn written(metadata: &Metadata, id: i64) -> Vec<Vec<Option<String>>> {
 #[test]
 fn a_call_writes_the_requests_that_the_command_line_writes() {
     let metadata = metadata();
-    let levers = [
-        (Lever::Pause, "PAUSE", Some(0)),
-        (Lever::Pause, "PAUSE", None),
-        (Lever::Resume, "RESUME", Some(0)),
-        (Lever::Pause, "PAUSE", Some(1)),
+    let commands = [
+        (OperatorCommand::Pause, "PAUSE", Some(0)),
+        (OperatorCommand::Pause, "PAUSE", None),
+        (OperatorCommand::Resume, "RESUME", Some(0)),
+        (OperatorCommand::Pause, "PAUSE", Some(1)),
         // Also the table that was paused by itself.
-        (Lever::Resume, "RESUME", None),
-        (Lever::Pause, "PAUSE", Some(0)),
-        (Lever::Cancel, "CANCEL", Some(0)),
-        (Lever::Pause, "PAUSE", Some(1)),
-        (Lever::Cancel, "CANCEL", None),
+        (OperatorCommand::Resume, "RESUME", None),
+        (OperatorCommand::Pause, "PAUSE", Some(0)),
+        (OperatorCommand::Cancel, "CANCEL", Some(0)),
+        (OperatorCommand::Pause, "PAUSE", Some(1)),
+        (OperatorCommand::Cancel, "CANCEL", None),
     ];
-    for (lever, verb, table) in levers {
+    for (command, verb, table) in commands {
         let seq = &metadata
             .rows("SELECT REQUEST_SEQ FROM {s}.WORKFLOW_REQUEST WHERE WORKFLOW_ID = 1")[0][0];
         let seq: i64 = seq.as_deref().unwrap_or_default().parse().unwrap();
-        let steered = SteeredWorkflow {
+        let commanded = CommandedWorkflow {
             id: WorkflowId(1),
             name: "w1".to_owned(),
             phase: WorkflowPhase::Pending,
@@ -71,9 +71,9 @@ fn a_call_writes_the_requests_that_the_command_line_writes() {
             tables: Vec::new(),
         };
         let tables: Vec<TableNo> = table.map(TableNo).into_iter().collect();
-        let pulled = metadata.checkpoint.pull(&steered, lever, &tables);
+        let submitted = metadata.checkpoint.submit(&commanded, command, &tables);
         assert!(
-            metadata.runtime.block_on(pulled).unwrap(),
+            metadata.runtime.block_on(submitted).unwrap(),
             "{verb} {table:?}"
         );
         let said = match table {

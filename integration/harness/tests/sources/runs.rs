@@ -174,19 +174,19 @@ fn what_is_stopped_inside_a_transaction_rolls_it_back_or_commits_it() {
 }
 
 #[test]
-fn a_lever_that_is_interrupted_inside_its_transaction_leaves_no_lock() {
+fn a_command_that_is_interrupted_inside_its_transaction_leaves_no_lock() {
     let server = LocalSnowflake::start(&[]);
     let database = LocalRedshift::shared().database();
     let migration = two_tables(&database, &server);
     let (ended, _) = migration.run_with("plan.begin.before=1*return(term)");
     assert_eq!(ended.code(), Some(130), "{}", ended.stderr);
     // It comes to its end while the stop waits for it.
-    let (ended, _) = migration.lever_with("pause", "request.write.after=1*return(term)");
+    let (ended, _) = migration.ask_with("pause", "request.write.after=1*return(term)");
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
     assert_none_left_open(&server);
     // It does not.
     let points = "request.write.after=1*return(term)->1*return(slow);request.write.before=2*return(slow);request.commit.before=1*return(slow)";
-    let (ended, _) = migration.lever_with("resume", points);
+    let (ended, _) = migration.ask_with("resume", points);
     assert!(
         matches!(ended.code(), Some(0 | 130)),
         "{:?} {}",
@@ -194,7 +194,7 @@ fn a_lever_that_is_interrupted_inside_its_transaction_leaves_no_lock() {
         ended.stderr
     );
     assert_none_left_open(&server);
-    let (ended, _) = migration.lever_with("resume", "");
+    let (ended, _) = migration.ask_with("resume", "");
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
     assert_moved(&migration.run(0).sql);
 }
@@ -301,7 +301,7 @@ fn the_status_shows_warnings_by_table() {
         .table(narrow)
         .table(in_parts("odd", 200));
     let _ = migration.run(0);
-    let (status, _) = migration.lever_with("status", "");
+    let (status, _) = migration.ask_with("status", "");
     assert_eq!(status.code(), Some(0), "{}", status.stderr);
     let said = &status.stdout;
     for words in [

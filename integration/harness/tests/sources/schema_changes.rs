@@ -54,7 +54,7 @@ fn a_change_that_is_undone_lets_the_table_run_again() {
     sql.run("ALTER TABLE t RENAME COLUMN v TO w");
     assert!(migration.run(1).errors_of("t").contains("column v is gone"));
     sql.run("ALTER TABLE t RENAME COLUMN w TO v");
-    let (retried, _) = migration.lever_with("retry", "");
+    let (retried, _) = migration.ask_with("retry", "");
     assert_eq!(retried.code(), Some(0), "{}", retried.stderr);
     let ended = migration.run(0);
     assert_eq!(ended.sql.number("SELECT SUM(v) FROM t"), 5050);

@@ -4,7 +4,7 @@ use crate::site::{DEADLINE, Site, assert_says, table};
 use serde_json::{Value, json};
 use snowhaul_integration::{Ended, eventually};
 
-fn lever(site: &Site<'_>, words: &[&str]) -> Ended {
+fn ask(site: &Site<'_>, words: &[&str]) -> Ended {
     site.command(&[&["workflow"], words].concat()).run(DEADLINE)
 }
 
@@ -69,17 +69,17 @@ fn poison_partitions_fail_alone_and_run_again_once_they_are_mended() {
         &["is completed already", "workflow retry w"],
     );
     says(
-        &lever(&site, &["retry", "w", "--table", "unlodable"]),
+        &ask(&site, &["retry", "w", "--table", "unlodable"]),
         2,
         &["did you mean `unloadable`?"],
     );
     says(
-        &lever(&site, &["retry", "w", "--table", "well"]),
+        &ask(&site, &["retry", "w", "--table", "well"]),
         0,
         &["nothing of it failed"],
     );
     says(
-        &lever(&site, &["retry", "wx"]),
+        &ask(&site, &["retry", "wx"]),
         2,
         &["there is no workflow wx", "did you mean `w`?"],
     );
@@ -87,17 +87,17 @@ fn poison_partitions_fail_alone_and_run_again_once_they_are_mended() {
     // One of them is mended: it runs again alone, the others stay as they are.
     source.run("UPDATE numbers SET divisor = 5 WHERE id = 25");
     says(
-        &lever(&site, &["retry", "w", "--table", "unreadable", "--json"]),
+        &ask(&site, &["retry", "w", "--table", "unreadable", "--json"]),
         0,
         &["\"changed\":true", "\"asked\":\"retry\""],
     );
     says(
-        &lever(&site, &["retry", "w", "--table", "unreadable"]),
+        &ask(&site, &["retry", "w", "--table", "unreadable"]),
         0,
         &["about to run again already"],
     );
     says(
-        &lever(&site, &["status", "w"]),
+        &ask(&site, &["status", "w"]),
         0,
         &[": EXECUTING, 1 of 4 tables completed, 2 failed"],
     );
@@ -115,7 +115,7 @@ fn poison_partitions_fail_alone_and_run_again_once_they_are_mended() {
         site.target
     ));
     says(
-        &lever(&site, &["retry", "w"]),
+        &ask(&site, &["retry", "w"]),
         0,
         &["unloadable", "misfit", "runs again"],
     );
@@ -137,7 +137,7 @@ fn poison_partitions_fail_alone_and_run_again_once_they_are_mended() {
     }
     assert!(site.errors().is_empty(), "{:?}", site.errors());
     says(
-        &lever(&site, &["retry", "w"]),
+        &ask(&site, &["retry", "w"]),
         0,
         &["nothing of the workflow w has failed"],
     );
@@ -163,7 +163,7 @@ fn a_table_whose_state_a_later_workflow_has_taken_does_not_run_again() {
         0,
         &["1 of 1 tables completed"],
     );
-    let refused = lever(&site, &["retry", "first"]);
+    let refused = ask(&site, &["retry", "first"]);
     says(
         &refused,
         2,
@@ -196,7 +196,7 @@ fn a_cancelled_workflow_gives_the_state_of_its_tables_free_and_the_next_run_move
         metadata.partitions_in("LOADED") > 0
     });
     says(
-        &lever(&site, &["cancel", "first"]),
+        &ask(&site, &["cancel", "first"]),
         0,
         &["is being cancelled"],
     );
@@ -235,7 +235,7 @@ fn a_partition_that_fails_for_passing_reasons_waits_visibly_and_is_given_up_afte
     let running = site.run_command(&workflow, "w").start();
     let mut status = Value::Null;
     eventually("the table waits", DEADLINE, || {
-        let said = lever(&site, &["status", "w", "--json"]).stdout;
+        let said = ask(&site, &["status", "w", "--json"]).stdout;
         status = serde_json::from_str(&said).unwrap_or_default();
         !status["tables"][0]["waiting"].is_null()
     });
@@ -247,7 +247,7 @@ fn a_partition_that_fails_for_passing_reasons_waits_visibly_and_is_given_up_afte
     assert_says(because, &["could not serialize access", "40001"]);
     let mut said = String::new();
     eventually("status tells of it", DEADLINE, || {
-        said = lever(&site, &["status", "w"]).stdout;
+        said = ask(&site, &["status", "w"]).stdout;
         said.contains("1 partition waits for another attempt (")
     });
     assert_says(&said, &[" failed), the next at 20", "because "]);

@@ -178,8 +178,8 @@ fn a_generator_that_applications_use_is_not_led_anew_when_another_table_runs_aga
     };
     assert_eq!(next(), 51);
     sql.run("UPDATE bad SET d = DATE '2024-01-01'");
-    let (lever, _) = migration.lever_with("retry", "");
-    assert_eq!(lever.code(), Some(0), "{}{}", lever.stdout, lever.stderr);
+    let (asked, _) = migration.ask_with("retry", "");
+    assert_eq!(asked.code(), Some(0), "{}{}", asked.stdout, asked.stderr);
     let _ = migration.run(0);
     assert_eq!(next(), 52);
 }

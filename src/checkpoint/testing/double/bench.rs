@@ -3,7 +3,8 @@
 use super::super::bench::{Bench, Stored, StoredPartition, StoredTable, StoredTask, comparable};
 use super::Store;
 use crate::checkpoint::{
-    LoadUnit, NewWorkflow, OrchestratorCheckpoint, OwnedWorkflow, WorkerCheckpoint, WorkflowLevers,
+    LoadUnit, NewWorkflow, OperatorRequests, OrchestratorCheckpoint, OwnedWorkflow,
+    WorkerCheckpoint,
 };
 use crate::domain::table_plan::TablePlan;
 use crate::domain::task::Manifest;
@@ -26,7 +27,7 @@ impl Bench for DoubleBench {
         &self.0
     }
 
-    fn levers(&self) -> &dyn WorkflowLevers {
+    fn operators(&self) -> &dyn OperatorRequests {
         &self.0
     }
 

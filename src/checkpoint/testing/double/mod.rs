@@ -7,7 +7,7 @@
 mod bench;
 mod changes;
 mod faults;
-mod levers;
+mod operators;
 mod orchestrator;
 mod requests;
 mod scenes;

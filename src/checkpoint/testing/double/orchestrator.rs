@@ -7,7 +7,7 @@ use crate::checkpoint::{
     PartitionState, PlannedTable, StateChange, TableState, WorkflowSearch,
 };
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
-use crate::domain::request::Orders;
+use crate::domain::request::DueRequests;
 use crate::domain::table::TableRef;
 use crate::domain::{OwnerEpoch, PartitionNo, TableNo, WorkflowId};
 use async_trait::async_trait;
@@ -151,12 +151,12 @@ impl OrchestratorCheckpoint for Store {
         after.leave(answer).await
     }
 
-    async fn carry_out(
+    async fn apply_requests(
         &self,
         owned: &OwnedWorkflow,
-        orders: &Orders<TableNo>,
+        orders: &DueRequests<TableNo>,
     ) -> Result<(), CheckpointError> {
-        let after = self.faults.enter("carry_out").await?;
+        let after = self.faults.enter("apply_requests").await?;
         let tables: Vec<_> = orders.cancel.iter().chain(&orders.retry).collect();
         let mut held = Vec::new();
         for no in tables {
@@ -164,7 +164,7 @@ impl OrchestratorCheckpoint for Store {
             let lock = self.table_lock((owned.id, *no));
             held.push(lock.lock_owned().await);
         }
-        let answer = self.rows().carry_out(owned, orders);
+        let answer = self.rows().apply_requests(owned, orders);
         after.leave(answer).await
     }
 

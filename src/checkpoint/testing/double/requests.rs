@@ -3,7 +3,7 @@
 use super::{Rows, TableKey};
 use crate::checkpoint::{CheckpointError, OwnedWorkflow};
 use crate::domain::phase::{PartitionPhase, TablePhase, WorkflowPhase};
-use crate::domain::request::{Orders, Request};
+use crate::domain::request::{DueRequests, Request};
 use crate::domain::{TableNo, WorkflowId};
 use std::collections::BTreeSet;
 
@@ -24,10 +24,10 @@ impl Rows {
     }
 
     /// Carries out what operators asked of tables: all of it, or nothing.
-    pub(super) fn carry_out(
+    pub(super) fn apply_requests(
         &mut self,
         owned: &OwnedWorkflow,
-        orders: &Orders<TableNo>,
+        orders: &DueRequests<TableNo>,
     ) -> Result<(), CheckpointError> {
         self.check_owner(owned)?;
         let taken = self.taken_states(owned.id);

@@ -71,9 +71,9 @@ pub enum Step {
     /// A workflow ends.
     Complete { owner: usize, is_cancelled: bool },
     /// An operator asks for something, if it is granted.
-    Pull {
+    Submit {
         workflow: usize,
-        lever: u8,
+        command: u8,
         table: Option<u32>,
     },
     /// An owner carries out what was asked.
@@ -131,8 +131,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (owner.clone(), any::<bool>()).prop_map(|(owner, is_cancelled)| {
             Step::Complete { owner, is_cancelled }
         }),
-        4 => (0..2_usize, 0..4_u8, prop::option::of(table)).prop_map(|(workflow, lever, table)| {
-            Step::Pull { workflow, lever, table }
+        4 => (0..2_usize, 0..4_u8, prop::option::of(table)).prop_map(|(workflow, command, table)| {
+            Step::Submit { workflow, command, table }
         }),
         3 => owner.prop_map(|owner| Step::CarryOut { owner }),
     ]

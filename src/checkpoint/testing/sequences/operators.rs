@@ -2,33 +2,40 @@
 
 use super::super::bench::Bench;
 use super::run::answer;
-use crate::domain::request::{Lever, Request, TableStanding, Verdict, grant_table, grant_workflow};
+use crate::domain::request::{
+    OperatorCommand, Request, TableStanding, Verdict, judge_table, judge_workflow,
+};
 use crate::domain::{TableNo, WorkflowId};
 
-/// The lever of a number.
-pub(super) fn lever(number: u8) -> Lever {
-    [Lever::Pause, Lever::Resume, Lever::Cancel, Lever::Retry][usize::from(number) % 4]
+/// The command of a number.
+pub(super) fn command(number: u8) -> OperatorCommand {
+    [
+        OperatorCommand::Pause,
+        OperatorCommand::Resume,
+        OperatorCommand::Cancel,
+        OperatorCommand::Retry,
+    ][usize::from(number) % 4]
 }
 
-/// Pulls a lever, if it is granted, and says what was answered.
-pub(super) async fn pull(
+/// Submits a command, if it is accepted, and says what was answered.
+pub(super) async fn submit(
     bench: &dyn Bench,
     id: WorkflowId,
-    lever: Lever,
+    command: OperatorCommand,
     table: Option<TableNo>,
 ) -> String {
-    let levers = bench.levers();
-    let steered = levers.steered(&id.to_string(), lever).await.unwrap();
-    let Some(steered) = steered else {
+    let operators = bench.operators();
+    let commanded = operators.commanded(&id.to_string(), command).await.unwrap();
+    let Some(commanded) = commanded else {
         return "no such workflow".to_owned();
     };
-    let any_paused = (steered.tables.iter()).any(|t| t.request == Some(Request::Pause));
-    let of_workflow = grant_workflow(lever, steered.phase, steered.request, any_paused);
+    let any_paused = (commanded.tables.iter()).any(|t| t.request == Some(Request::Pause));
+    let of_workflow = judge_workflow(command, commanded.phase, commanded.request, any_paused);
     if of_workflow != Verdict::Accept {
         return String::new();
     }
     let standing = |no: TableNo| {
-        let table = steered.tables.iter().find(|table| table.table_no == no);
+        let table = commanded.tables.iter().find(|table| table.table_no == no);
         table.map(|table| TableStanding {
             phase: table.phase,
             request: table.request,
@@ -36,14 +43,14 @@ pub(super) async fn pull(
             is_dry_run: table.is_dry_run,
         })
     };
-    let table = table.or((lever == Lever::Retry).then_some(TableNo(0)));
-    let is_granted = table.and_then(standing).map(|it| grant_table(lever, it));
+    let table = table.or((command == OperatorCommand::Retry).then_some(TableNo(0)));
+    let is_granted = table.and_then(standing).map(|it| judge_table(command, it));
     if is_granted.is_some_and(|grant| grant != Verdict::Accept) {
         return String::new();
     }
     let tables: Vec<_> = table.into_iter().collect();
-    let refusals = steered.tables.iter().map(|t| t.cannot_retry.is_some());
+    let refusals = commanded.tables.iter().map(|t| t.cannot_retry.is_some());
     let refusals: Vec<_> = refusals.collect();
-    let pulled = levers.pull(&steered, lever, &tables).await;
-    format!("{refusals:?} {}", answer(pulled))
+    let submitted = operators.submit(&commanded, command, &tables).await;
+    format!("{refusals:?} {}", answer(submitted))
 }

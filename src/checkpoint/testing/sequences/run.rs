@@ -3,7 +3,7 @@
 use super::super::bench::{Bench, Stored};
 use super::super::suite::scene::{self, LEASE};
 use super::Step;
-use super::operators::{lever, pull};
+use super::operators::{command, submit};
 use crate::checkpoint::{
     CheckpointError, LeaseRenewal, LoadUnit, OwnedWorkflow, PartitionState, StateChange,
     WorkflowSearch,
@@ -145,13 +145,13 @@ impl<'a> Run<'a> {
                 }
                 None => String::new(),
             },
-            Step::Pull {
+            Step::Submit {
                 workflow,
-                lever: number,
+                command: number,
                 table,
             } => {
                 let id = self.ids[workflow % self.ids.len()];
-                pull(bench, id, lever(number), table.map(TableNo)).await
+                submit(bench, id, command(number), table.map(TableNo)).await
             }
             Step::ReadState { owner, table } => match self.owner(owner).cloned() {
                 Some(owned) => {
@@ -300,7 +300,7 @@ impl<'a> Run<'a> {
                 let tables = orchestrator.load_tables(id).await.unwrap();
                 let tables = tables.into_iter().map(|t| (t.table_no, t.phase, t.request));
                 let orders = orders(owned.request, tables);
-                answer(orchestrator.carry_out(owned, &orders).await)
+                answer(orchestrator.apply_requests(owned, &orders).await)
             }
             _ => unreachable!("{step:?} is nobody's"),
         }

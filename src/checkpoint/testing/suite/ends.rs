@@ -5,7 +5,7 @@ use super::scene::*;
 use crate::checkpoint::{Applied, OwnedWorkflow, StateChange};
 use crate::domain::TableNo;
 use crate::domain::phase::{TablePhase, TaskPhase, WorkflowPhase};
-use crate::domain::request::Lever;
+use crate::domain::request::OperatorCommand;
 
 async fn end_table(bench: &dyn Bench, owned: &OwnedWorkflow, table_no: TableNo) {
     let ended = StateChange::TableEnded {
@@ -53,13 +53,13 @@ pub async fn a_workflow_does_not_end_over_a_request_that_its_owner_does_not_know
         };
         apply(bench, &owned, &[ended]).await;
     }
-    pull(bench, owned.id, Lever::Pause, &[]).await;
+    submit(bench, owned.id, OperatorCommand::Pause, &[]).await;
     assert_eq!(complete(bench, &owned).await, Applied::No);
     // Nor while a table is to run again.
-    pull(bench, owned.id, Lever::Retry, &[FIRST]).await;
+    submit(bench, owned.id, OperatorCommand::Retry, &[FIRST]).await;
     let owned = looked(bench, &owned).await;
     assert_eq!(complete(bench, &owned).await, Applied::No);
-    carry_out(bench, &owned).await;
+    apply_requests(bench, &owned).await;
     let stored = bench.stored(owned.id).await;
     assert_eq!(stored.phase, WorkflowPhase::Executing);
 }

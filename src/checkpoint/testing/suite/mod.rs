@@ -55,7 +55,7 @@ macro_rules! contract_suite {
             requests::what_failed_runs_again_under_new_attempts,
             requests::a_table_that_was_never_planned_is_analyzed_again,
             requests::a_workflow_that_has_ended_runs_again,
-            requests::of_two_levers_at_once_one_is_pulled,
+            requests::of_two_commands_at_once_one_is_taken,
             requests::a_cancellation_ends_what_else_was_asked,
             requests::a_request_to_run_again_is_withdrawn_only_while_its_workflow_is_cancelled,
             ends::a_workflow_ends_when_its_tables_have_and_not_before,

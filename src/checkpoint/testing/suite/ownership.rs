@@ -4,7 +4,7 @@ use super::super::bench::Bench;
 use super::scene::*;
 use crate::checkpoint::{CheckpointError, StateChange, WorkflowSearch};
 use crate::domain::phase::{TablePhase, WorkflowPhase};
-use crate::domain::request::{Lever, Orders, Request};
+use crate::domain::request::{DueRequests, OperatorCommand, Request};
 
 pub async fn a_workflow_belongs_to_one_until_its_lease_runs_out(bench: &dyn Bench) {
     let id = bench.create(&workflow("w", None)).await;
@@ -46,7 +46,7 @@ pub async fn an_owner_hears_of_requests_that_it_does_not_know_under_its_epoch(be
         ..search("one")
     };
     assert_eq!(take(bench, &search).await, []);
-    pull(bench, id, Lever::Pause, &[]).await;
+    submit(bench, id, OperatorCommand::Pause, &[]).await;
     let again = take(bench, &search).await;
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].epoch, one.epoch);
@@ -117,12 +117,12 @@ pub async fn nothing_that_a_former_owner_writes_changes_anything(bench: &dyn Ben
     let completed = WorkflowPhase::Completed;
     let ended = orchestrator.complete_workflow(&one, completed).await;
     fenced(ended.map(drop));
-    let orders = Orders {
+    let orders = DueRequests {
         cancel: vec![FIRST],
         retry: Vec::new(),
         withdraw: Vec::new(),
     };
-    fenced(orchestrator.carry_out(&one, &orders).await);
+    fenced(orchestrator.apply_requests(&one, &orders).await);
     let tables = (&table("a").source, &table("a").target);
     let claimed = orchestrator.claim_synchronization(&one, FIRST, "key", tables);
     fenced(claimed.await.map(drop));

@@ -5,26 +5,26 @@ use super::scene::*;
 use crate::checkpoint::{Applied, StateChange};
 use crate::domain::Attempt;
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
-use crate::domain::request::{Lever, Orders, Request};
+use crate::domain::request::{DueRequests, OperatorCommand, Request};
 
 pub async fn a_paused_workflow_or_table_gives_no_task_out(bench: &dyn Bench) {
     let owned = driven(bench).await;
     let tasks = [analysis(FIRST), analysis(SECOND)];
     bench.orchestrator().enqueue(&owned, &tasks).await.unwrap();
-    pull(bench, owned.id, Lever::Pause, &[]).await;
+    submit(bench, owned.id, OperatorCommand::Pause, &[]).await;
     assert_eq!(claim(bench, "w", 9).await, []);
-    pull(bench, owned.id, Lever::Pause, &[SECOND]).await;
-    pull(bench, owned.id, Lever::Resume, &[SECOND]).await;
+    submit(bench, owned.id, OperatorCommand::Pause, &[SECOND]).await;
+    submit(bench, owned.id, OperatorCommand::Resume, &[SECOND]).await;
     assert_eq!(claim(bench, "w", 9).await, []);
     // Resuming the whole resumes its tables.
-    pull(bench, owned.id, Lever::Pause, &[FIRST]).await;
-    pull(bench, owned.id, Lever::Resume, &[]).await;
-    pull(bench, owned.id, Lever::Pause, &[SECOND]).await;
+    submit(bench, owned.id, OperatorCommand::Pause, &[FIRST]).await;
+    submit(bench, owned.id, OperatorCommand::Resume, &[]).await;
+    submit(bench, owned.id, OperatorCommand::Pause, &[SECOND]).await;
     let claimed = claim(bench, "w", 9).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].table_no, FIRST);
     // What runs may end.
-    pull(bench, owned.id, Lever::Pause, &[]).await;
+    submit(bench, owned.id, OperatorCommand::Pause, &[]).await;
     assert_eq!(finish(bench, &claimed[0], done("r")).await, Applied::Yes);
 }
 
@@ -32,7 +32,7 @@ pub async fn a_cancelled_claim_ends_nothing_and_gives_up_its_lease(bench: &dyn B
     let owned = driven(bench).await;
     planned(bench, &owned, FIRST, 2).await;
     let task = claim(bench, "w", 1).await.remove(0);
-    pull(bench, owned.id, Lever::Cancel, &[FIRST]).await;
+    submit(bench, owned.id, OperatorCommand::Cancel, &[FIRST]).await;
     let tasks = bench.stored(owned.id).await.tasks;
     let cancelled = tasks
         .values()
@@ -54,10 +54,10 @@ pub async fn a_cancelled_table_keeps_what_is_loaded(bench: &dyn Bench) {
     bench
         .load(&owned, FIRST, &table_plan(FIRST, None), &units)
         .await;
-    pull(bench, owned.id, Lever::Cancel, &[FIRST]).await;
+    submit(bench, owned.id, OperatorCommand::Cancel, &[FIRST]).await;
     let owned = looked(bench, &owned).await;
     for _ in 0..2 {
-        carry_out(bench, &owned).await;
+        apply_requests(bench, &owned).await;
     }
     let stored = bench.stored(owned.id).await;
     let phases: Vec<_> = stored.partitions.values().map(|p| p.phase).collect();
@@ -89,9 +89,9 @@ pub async fn what_failed_runs_again_under_new_attempts(bench: &dyn Bench) {
     }
     apply(bench, &owned, &[staged(FIRST, 0, 1), failed(FIRST, 1)]).await;
     // While the table is at work, only what failed runs again.
-    pull(bench, owned.id, Lever::Retry, &[FIRST]).await;
+    submit(bench, owned.id, OperatorCommand::Retry, &[FIRST]).await;
     let owned = looked(bench, &owned).await;
-    carry_out(bench, &owned).await;
+    apply_requests(bench, &owned).await;
     let stored = bench.stored(owned.id).await;
     assert_eq!(stored.partitions[&(0, 0)].phase, PartitionPhase::Staged);
     let again = &stored.partitions[&(0, 1)];
@@ -111,9 +111,9 @@ pub async fn what_failed_runs_again_under_new_attempts(bench: &dyn Bench) {
         error: Some("the target is gone".to_owned()),
     };
     apply(bench, &owned, &[ended]).await;
-    pull(bench, owned.id, Lever::Retry, &[FIRST]).await;
+    submit(bench, owned.id, OperatorCommand::Retry, &[FIRST]).await;
     let owned = looked(bench, &owned).await;
-    carry_out(bench, &owned).await;
+    apply_requests(bench, &owned).await;
     let stored = bench.stored(owned.id).await;
     assert_eq!(stored.tables[&FIRST].phase, TablePhase::Executing);
     assert_eq!(stored.tables[&FIRST].error, None);
@@ -141,9 +141,9 @@ pub async fn a_table_that_was_never_planned_is_analyzed_again(bench: &dyn Bench)
         error: Some("the target cannot be created".to_owned()),
     };
     apply(bench, &owned, &[ended]).await;
-    pull(bench, owned.id, Lever::Retry, &[FIRST]).await;
+    submit(bench, owned.id, OperatorCommand::Retry, &[FIRST]).await;
     let owned = looked(bench, &owned).await;
-    carry_out(bench, &owned).await;
+    apply_requests(bench, &owned).await;
     let stored = bench.stored(owned.id).await;
     assert_eq!(stored.tables[&FIRST].phase, TablePhase::Pending);
     let task = &stored.tasks["0/ANALYZE"];
@@ -157,51 +157,71 @@ pub async fn a_workflow_that_has_ended_runs_again(bench: &dyn Bench) {
     for no in [FIRST, SECOND] {
         planned(bench, &owned, no, 1).await;
     }
-    pull(bench, owned.id, Lever::Cancel, &[]).await;
+    submit(bench, owned.id, OperatorCommand::Cancel, &[]).await;
     let owned = looked(bench, &owned).await;
     assert_eq!(owned.request, Some(Request::Cancel));
-    carry_out(bench, &owned).await;
+    apply_requests(bench, &owned).await;
     let cancelled = WorkflowPhase::Cancelled;
     let ended = bench.orchestrator().complete_workflow(&owned, cancelled);
     assert_eq!(ended.await.unwrap(), Applied::Yes);
     assert_eq!(take(bench, &search("two")).await, []);
-    pull(bench, owned.id, Lever::Retry, &[SECOND]).await;
+    submit(bench, owned.id, OperatorCommand::Retry, &[SECOND]).await;
     let stored = bench.stored(owned.id).await;
     assert_eq!(stored.phase, WorkflowPhase::Executing);
     assert_eq!(stored.request, None);
     let two = take_one(bench, "two").await;
-    carry_out(bench, &two).await;
+    apply_requests(bench, &two).await;
     let stored = bench.stored(owned.id).await;
     assert_eq!(stored.tables[&FIRST].phase, TablePhase::Cancelled);
     assert_eq!(stored.tables[&SECOND].phase, TablePhase::Executing);
     assert_eq!(claim(bench, "w", 9).await.len(), 1);
 }
 
-pub async fn of_two_levers_at_once_one_is_pulled(bench: &dyn Bench) {
+pub async fn of_two_commands_at_once_one_is_taken(bench: &dyn Bench) {
     let owned = driven(bench).await;
-    let levers = bench.levers();
-    let steered = levers.steered("w", Lever::Pause).await.unwrap().unwrap();
-    assert_eq!(steered.id, owned.id);
-    assert!(levers.pull(&steered, Lever::Pause, &[]).await.unwrap());
-    let before = bench.stored(owned.id).await;
-    assert!(!levers.pull(&steered, Lever::Cancel, &[]).await.unwrap());
+    let operators = bench.operators();
+    let commanded = operators
+        .commanded("w", OperatorCommand::Pause)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(commanded.id, owned.id);
     assert!(
-        !levers
-            .pull(&steered, Lever::Cancel, &[FIRST])
+        operators
+            .submit(&commanded, OperatorCommand::Pause, &[])
+            .await
+            .unwrap()
+    );
+    let before = bench.stored(owned.id).await;
+    assert!(
+        !operators
+            .submit(&commanded, OperatorCommand::Cancel, &[])
+            .await
+            .unwrap()
+    );
+    assert!(
+        !operators
+            .submit(&commanded, OperatorCommand::Cancel, &[FIRST])
             .await
             .unwrap()
     );
     assert_eq!(bench.stored(owned.id).await, before);
     assert_eq!(before.request, Some(Request::Pause));
-    assert_eq!(levers.steered("another", Lever::Pause).await.unwrap(), None);
+    assert_eq!(
+        operators
+            .commanded("another", OperatorCommand::Pause)
+            .await
+            .unwrap(),
+        None
+    );
 }
 
 pub async fn a_cancellation_ends_what_else_was_asked(bench: &dyn Bench) {
     let owned = driven(bench).await;
     planned(bench, &owned, FIRST, 1).await;
     apply(bench, &owned, &[failed(FIRST, 0)]).await;
-    pull(bench, owned.id, Lever::Retry, &[FIRST]).await;
-    pull(bench, owned.id, Lever::Pause, &[SECOND]).await;
+    submit(bench, owned.id, OperatorCommand::Retry, &[FIRST]).await;
+    submit(bench, owned.id, OperatorCommand::Pause, &[SECOND]).await;
     let requests = |stored: &super::super::bench::Stored| {
         let tables = stored.tables.values();
         tables.map(|table| table.request).collect::<Vec<_>>()
@@ -211,7 +231,7 @@ pub async fn a_cancellation_ends_what_else_was_asked(bench: &dyn Bench) {
         requests(&stored),
         [Some(Request::Retry), Some(Request::Pause)]
     );
-    pull(bench, owned.id, Lever::Cancel, &[]).await;
+    submit(bench, owned.id, OperatorCommand::Cancel, &[]).await;
     let stored = bench.stored(owned.id).await;
     assert_eq!(requests(&stored), [None, None]);
     assert_eq!(stored.request, Some(Request::Cancel));
@@ -223,18 +243,18 @@ pub async fn a_request_to_run_again_is_withdrawn_only_while_its_workflow_is_canc
     let owned = driven(bench).await;
     planned(bench, &owned, FIRST, 1).await;
     apply(bench, &owned, &[failed(FIRST, 0)]).await;
-    pull(bench, owned.id, Lever::Retry, &[FIRST]).await;
-    let orders = Orders {
+    submit(bench, owned.id, OperatorCommand::Retry, &[FIRST]).await;
+    let orders = DueRequests {
         cancel: Vec::new(),
         retry: Vec::new(),
         withdraw: vec![FIRST],
     };
     let orchestrator = bench.orchestrator();
-    orchestrator.carry_out(&owned, &orders).await.unwrap();
+    orchestrator.apply_requests(&owned, &orders).await.unwrap();
     let stored = bench.stored(owned.id).await;
     assert_eq!(stored.tables[&FIRST].request, Some(Request::Retry));
-    pull(bench, owned.id, Lever::Cancel, &[]).await;
-    orchestrator.carry_out(&owned, &orders).await.unwrap();
+    submit(bench, owned.id, OperatorCommand::Cancel, &[]).await;
+    orchestrator.apply_requests(&owned, &orders).await.unwrap();
     let stored = bench.stored(owned.id).await;
     assert_eq!(stored.tables[&FIRST].request, None);
 }

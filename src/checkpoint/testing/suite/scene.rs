@@ -8,7 +8,7 @@ use crate::checkpoint::{
 use crate::domain::affinity::AffinityFilter;
 use crate::domain::analysis::SyncSettings;
 use crate::domain::planned::{PlannedPartition, SyncPlan};
-use crate::domain::request::{Lever, orders};
+use crate::domain::request::{OperatorCommand, orders};
 use crate::domain::spec::{Synchronization, TableSpec};
 use crate::domain::table::{Content, KeyRange, Platform, Slice, TableRef, WrittenName};
 use crate::domain::table_plan::{ExtractSpec, LoadSpec, SyncSpec, TablePlan};
@@ -305,20 +305,25 @@ pub fn unit(table_no: TableNo, partition: u32, attempt: u32) -> LoadUnit {
     }
 }
 
-/// Pulls a lever that must be granted.
-pub async fn pull(bench: &dyn Bench, id: WorkflowId, lever: Lever, tables: &[TableNo]) {
-    let steered = bench.levers().steered(&id.to_string(), lever).await;
-    let steered = steered.unwrap().unwrap();
-    let pulled = bench.levers().pull(&steered, lever, tables).await;
-    assert!(pulled.unwrap());
+/// Submits a command that must be accepted.
+pub async fn submit(
+    bench: &dyn Bench,
+    id: WorkflowId,
+    command: OperatorCommand,
+    tables: &[TableNo],
+) {
+    let commanded = bench.operators().commanded(&id.to_string(), command).await;
+    let commanded = commanded.unwrap().unwrap();
+    let submitted = bench.operators().submit(&commanded, command, tables).await;
+    assert!(submitted.unwrap());
 }
 
 /// Carries out what operators have asked, as an owner does.
-pub async fn carry_out(bench: &dyn Bench, owned: &OwnedWorkflow) {
+pub async fn apply_requests(bench: &dyn Bench, owned: &OwnedWorkflow) {
     let tables = bench.orchestrator().load_tables(owned.id).await.unwrap();
     let tables = tables.into_iter().map(|t| (t.table_no, t.phase, t.request));
     let orders = orders(owned.request, tables);
-    let done = bench.orchestrator().carry_out(owned, &orders).await;
+    let done = bench.orchestrator().apply_requests(owned, &orders).await;
     done.unwrap();
 }
 

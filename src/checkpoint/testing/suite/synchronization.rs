@@ -5,7 +5,7 @@ use super::scene::*;
 use crate::checkpoint::{Applied, OwnedWorkflow};
 use crate::domain::analysis::{SyncSnapshot, fingerprint};
 use crate::domain::phase::{TablePhase, TaskPhase, WorkflowPhase};
-use crate::domain::request::Lever;
+use crate::domain::request::OperatorCommand;
 
 const KEY: &str = "key";
 
@@ -61,8 +61,8 @@ pub async fn a_state_belongs_to_one_workflow_until_it_has_ended(bench: &dyn Benc
     assert_eq!(ended.await.unwrap(), Applied::Yes);
     assert_eq!(claim_state(bench, &y).await, None);
     // Also one that is being cancelled.
-    pull(bench, y.id, Lever::Cancel, &[]).await;
-    pull(bench, x.id, Lever::Retry, &[FIRST]).await;
+    submit(bench, y.id, OperatorCommand::Cancel, &[]).await;
+    submit(bench, x.id, OperatorCommand::Retry, &[FIRST]).await;
     let x = take_one(bench, "one").await;
     assert_eq!(claim_state(bench, &x).await, None);
 }
@@ -106,7 +106,7 @@ pub async fn a_plan_from_an_older_state_is_refused_and_analyzed_again(bench: &dy
 pub async fn a_plan_whose_state_was_taken_writes_nothing(bench: &dyn Bench) {
     let [x, y] = two(bench).await;
     claim_state(bench, &x).await;
-    pull(bench, x.id, Lever::Cancel, &[]).await;
+    submit(bench, x.id, OperatorCommand::Cancel, &[]).await;
     assert_eq!(claim_state(bench, &y).await, None);
     let before = bench.stored(x.id).await;
     let late = plan_with_state(FIRST, 1, KEY, None);
@@ -126,7 +126,7 @@ pub async fn a_load_moves_the_state_on(bench: &dyn Bench) {
     let state = bench.stored(x.id).await.tables[&FIRST].state.clone();
     assert_eq!(state, [(Some("sum 0".to_owned()), None), (None, None)]);
     // Another workflow has it now.
-    pull(bench, x.id, Lever::Cancel, &[]).await;
+    submit(bench, x.id, OperatorCommand::Cancel, &[]).await;
     assert_eq!(claim_state(bench, &y).await, None);
     assert!(!bench.load(&x, FIRST, &plan.plan, &second).await);
     let left = previous(bench, &y).await.unwrap();
@@ -139,21 +139,25 @@ pub async fn a_table_whose_state_was_taken_does_not_run_again_and_says_so(bench:
     claim_state(bench, &x).await;
     let plan = plan_with_state(FIRST, 1, KEY, None);
     write_plan(bench, &x, FIRST, &plan).await;
-    pull(bench, x.id, Lever::Cancel, &[]).await;
+    submit(bench, x.id, OperatorCommand::Cancel, &[]).await;
     let x = looked(bench, &x).await;
-    carry_out(bench, &x).await;
+    apply_requests(bench, &x).await;
     assert_eq!(claim_state(bench, &y).await, None);
     let cancelled = bench
         .orchestrator()
         .complete_workflow(&x, WorkflowPhase::Cancelled);
     assert_eq!(cancelled.await.unwrap(), Applied::Yes);
-    pull(bench, x.id, Lever::Retry, &[FIRST]).await;
-    let steered = bench.levers().steered("x", Lever::Retry).await.unwrap();
-    let steered = steered.unwrap();
-    assert!(steered.tables[0].cannot_retry.is_some());
-    assert_eq!(steered.tables[1].cannot_retry, None);
+    submit(bench, x.id, OperatorCommand::Retry, &[FIRST]).await;
+    let commanded = bench
+        .operators()
+        .commanded("x", OperatorCommand::Retry)
+        .await
+        .unwrap();
+    let commanded = commanded.unwrap();
+    assert!(commanded.tables[0].cannot_retry.is_some());
+    assert_eq!(commanded.tables[1].cannot_retry, None);
     let x = take_one(bench, "one").await;
-    carry_out(bench, &x).await;
+    apply_requests(bench, &x).await;
     let table = &bench.stored(x.id).await.tables[&FIRST];
     assert_eq!(table.phase, TablePhase::Cancelled);
     assert_eq!(table.error.as_deref(), Some("taken by y"));

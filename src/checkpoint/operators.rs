@@ -1,17 +1,17 @@
-//! What the command line asks of the hybrid tables to steer workflows. It writes requests, which the workflow's owner
+//! What the command line asks of the hybrid tables to carry an operator's command to workflows. It writes requests, which the workflow's owner
 //! carries out, and stops tasks that nobody wants any more.
 
 use super::cells::{Cells, corrupt};
 use super::contract::*;
 use super::fence::unique_step;
 use super::hybrid::HybridCheckpoint;
-use super::lever_contract::*;
-use super::lever_sql::{Operands, statements};
+use super::operator_contract::*;
+use super::operator_sql::{Operands, statements};
 use super::phase_sql::{PARTITION_FAILED, TABLE_CANCELLED, TABLE_FAILED};
 use super::requests::{request, state_taken};
 use super::sql::text;
 use crate::domain::phase::{TablePhase, WorkflowPhase};
-use crate::domain::request::Lever;
+use crate::domain::request::OperatorCommand;
 use crate::domain::spec::TableSpec;
 use crate::domain::{TableNo, WorkflowId};
 use crate::failpoint::Step;
@@ -19,12 +19,12 @@ use crate::snowflake::Row;
 use async_trait::async_trait;
 
 #[async_trait]
-impl WorkflowLevers for HybridCheckpoint {
-    async fn steered(
+impl OperatorRequests for HybridCheckpoint {
+    async fn commanded(
         &self,
         name_or_id: &str,
-        lever: Lever,
-    ) -> Result<Option<SteeredWorkflow>, CheckpointError> {
+        command: OperatorCommand,
+    ) -> Result<Option<CommandedWorkflow>, CheckpointError> {
         let by_id = name_or_id
             .parse::<i64>()
             .map_or_else(|_| String::new(), |id| format!(" OR w.WORKFLOW_ID = {id}"));
@@ -40,21 +40,21 @@ impl WorkflowLevers for HybridCheckpoint {
         };
         let mut c = Cells(row, 0);
         let (id, name, status) = (WorkflowId(c.number()?), c.text()?, c.text()?);
-        Ok(Some(SteeredWorkflow {
+        Ok(Some(CommandedWorkflow {
             id,
             name,
             phase: WorkflowPhase::parse(&status)
                 .ok_or_else(|| corrupt("a workflow's status", &status))?,
             request: request(c.text_opt())?,
             request_seq: c.number()?,
-            tables: self.steered_tables(id, lever).await?,
+            tables: self.commanded_tables(id, command).await?,
         }))
     }
 
-    async fn pull(
+    async fn submit(
         &self,
-        workflow: &SteeredWorkflow,
-        lever: Lever,
+        workflow: &CommandedWorkflow,
+        command: OperatorCommand,
         tables: &[TableNo],
     ) -> Result<bool, CheckpointError> {
         let transaction = self.client.begin(Step::RequestBegin).await?;
@@ -67,10 +67,10 @@ impl WorkflowLevers for HybridCheckpoint {
                 id: &id,
                 seq: &seq,
                 step: &step,
-                phase: (lever == Lever::Retry).then_some(workflow.phase),
+                phase: (command == OperatorCommand::Retry).then_some(workflow.phase),
                 tables: &tables,
             };
-            let mut statements = statements(lever, &operands).into_iter();
+            let mut statements = statements(command, &operands).into_iter();
             if let Some(first) = statements.next()
                 && transaction.execute(Step::RequestWrite, &first).await? != 1
             {
@@ -90,11 +90,11 @@ impl WorkflowLevers for HybridCheckpoint {
 }
 
 impl HybridCheckpoint {
-    async fn steered_tables(
+    async fn commanded_tables(
         &self,
         id: WorkflowId,
-        lever: Lever,
-    ) -> Result<Vec<SteeredTable>, CheckpointError> {
+        command: OperatorCommand,
+    ) -> Result<Vec<CommandedTable>, CheckpointError> {
         let s = &self.s;
         let sql = format!(
             "SELECT t.TABLE_NO, t.SOURCE_TABLE, t.PHASE, r.REQUEST, COALESCE(f.FAILED, 0), t.SPEC FROM {s}.TABLE_STATE t \
@@ -105,7 +105,7 @@ impl HybridCheckpoint {
         let read = |row: &Row| {
             let mut c = Cells(row, 0);
             let (table_no, source_table, phase) = (TableNo(c.number()?), c.text()?, c.text()?);
-            Ok(SteeredTable {
+            Ok(CommandedTable {
                 table_no,
                 source_table,
                 phase: TablePhase::parse(&phase)
@@ -116,13 +116,13 @@ impl HybridCheckpoint {
                 cannot_retry: None,
             })
         };
-        let mut tables: Vec<SteeredTable> = self
+        let mut tables: Vec<CommandedTable> = self
             .query(&sql)
             .await?
             .iter()
             .map(read)
             .collect::<Result<_, CheckpointError>>()?;
-        if lever == Lever::Retry {
+        if command == OperatorCommand::Retry {
             let not_loaded = format!("PHASE IN ({TABLE_FAILED}, {TABLE_CANCELLED})");
             let of = format!("WORKFLOW_ID = {id} AND {not_loaded}");
             let taken = self.taken_states(id, &of).await?;

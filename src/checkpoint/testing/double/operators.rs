@@ -1,20 +1,20 @@
-//! What the command line asks to steer workflows.
+//! What the command line asks for operators.
 
 use super::Store;
-use crate::checkpoint::{CheckpointError, SteeredTable, SteeredWorkflow, WorkflowLevers};
+use crate::checkpoint::{CheckpointError, CommandedTable, CommandedWorkflow, OperatorRequests};
 use crate::domain::phase::{PartitionPhase, TablePhase, TaskPhase, WorkflowPhase};
-use crate::domain::request::{Lever, Request};
+use crate::domain::request::{OperatorCommand, Request};
 use crate::domain::{PartitionNo, TableNo, WorkflowId};
 use async_trait::async_trait;
 
 #[async_trait]
-impl WorkflowLevers for Store {
-    async fn steered(
+impl OperatorRequests for Store {
+    async fn commanded(
         &self,
         name_or_id: &str,
-        lever: Lever,
-    ) -> Result<Option<SteeredWorkflow>, CheckpointError> {
-        let after = self.faults.enter("steered").await?;
+        command: OperatorCommand,
+    ) -> Result<Option<CommandedWorkflow>, CheckpointError> {
+        let after = self.faults.enter("commanded").await?;
         let id = {
             let rows = self.rows();
             let mut named = rows.workflows.iter();
@@ -23,24 +23,28 @@ impl WorkflowLevers for Store {
                 .map(|(id, _)| *id)
                 .or_else(|| Some(WorkflowId(name_or_id.parse().ok()?)))
         };
-        let found = id.and_then(|id| self.find_steered(id, lever));
+        let found = id.and_then(|id| self.find_commanded(id, command));
         after.leave(Ok(found)).await
     }
 
-    async fn pull(
+    async fn submit(
         &self,
-        workflow: &SteeredWorkflow,
-        lever: Lever,
+        workflow: &CommandedWorkflow,
+        command: OperatorCommand,
         tables: &[TableNo],
     ) -> Result<bool, CheckpointError> {
-        let after = self.faults.enter("pull").await?;
-        let is_pulled = self.pull_now(workflow, lever, tables);
-        after.leave(Ok(is_pulled)).await
+        let after = self.faults.enter("submit").await?;
+        let is_submitted = self.submit_now(workflow, command, tables);
+        after.leave(Ok(is_submitted)).await
     }
 }
 
 impl Store {
-    fn find_steered(&self, id: WorkflowId, lever: Lever) -> Option<SteeredWorkflow> {
+    fn find_commanded(
+        &self,
+        id: WorkflowId,
+        command: OperatorCommand,
+    ) -> Option<CommandedWorkflow> {
         let rows = self.rows();
         let workflow = rows.workflows.get(&id)?;
         let taken = rows.taken_states(id);
@@ -51,7 +55,7 @@ impl Store {
                 (*w, *t) == *key && partition.phase == PartitionPhase::Failed
             });
             let is_given_up = matches!(row.phase, TablePhase::Failed | TablePhase::Cancelled);
-            SteeredTable {
+            CommandedTable {
                 table_no: key.1,
                 source_table: row.spec.source.to_string(),
                 phase: row.phase,
@@ -59,11 +63,11 @@ impl Store {
                 num_failed_partitions: failed.count() as u64,
                 is_dry_run: row.spec.preflight.is_some(),
                 cannot_retry: (taken.get(&key.1))
-                    .filter(|_| lever == Lever::Retry && is_given_up)
+                    .filter(|_| command == OperatorCommand::Retry && is_given_up)
                     .map(|holder| format!("the workflow {holder} has the state of this table")),
             }
         };
-        Some(SteeredWorkflow {
+        Some(CommandedWorkflow {
             id,
             name: workflow.name.clone(),
             phase: workflow.phase,
@@ -73,55 +77,63 @@ impl Store {
         })
     }
 
-    fn pull_now(&self, steered: &SteeredWorkflow, lever: Lever, tables: &[TableNo]) -> bool {
-        let (id, is_whole) = (steered.id, tables.is_empty());
+    fn submit_now(
+        &self,
+        commanded: &CommandedWorkflow,
+        command: OperatorCommand,
+        tables: &[TableNo],
+    ) -> bool {
+        let (id, is_whole) = (commanded.id, tables.is_empty());
         let mut rows = self.rows();
         let rows = &mut *rows;
         let Some(workflow) = rows.workflows.get_mut(&id) else {
             return false;
         };
-        let is_still = match lever {
-            Lever::Retry => workflow.phase == steered.phase,
-            Lever::Pause | Lever::Resume | Lever::Cancel => !workflow.phase.is_terminal(),
+        let is_still = match command {
+            OperatorCommand::Retry => workflow.phase == commanded.phase,
+            OperatorCommand::Pause | OperatorCommand::Resume | OperatorCommand::Cancel => {
+                !workflow.phase.is_terminal()
+            }
         };
-        if !is_still || workflow.request_seq != steered.request_seq {
+        if !is_still || workflow.request_seq != commanded.request_seq {
             return false;
         }
         workflow.request_seq += 1;
-        match (lever, is_whole) {
-            (Lever::Pause, true) => workflow.request = Some(Request::Pause),
-            (Lever::Cancel, true) => workflow.request = Some(Request::Cancel),
-            (Lever::Resume, true) => workflow.request = None,
-            (Lever::Retry, _) => {
+        match (command, is_whole) {
+            (OperatorCommand::Pause, true) => workflow.request = Some(Request::Pause),
+            (OperatorCommand::Cancel, true) => workflow.request = Some(Request::Cancel),
+            (OperatorCommand::Resume, true) => workflow.request = None,
+            (OperatorCommand::Retry, _) => {
                 workflow.request = workflow.request.filter(|asked| *asked != Request::Cancel);
                 if workflow.phase.is_terminal() {
                     workflow.phase = WorkflowPhase::Executing;
                 }
             }
-            (Lever::Pause | Lever::Cancel | Lever::Resume, false) => {}
+            (OperatorCommand::Pause | OperatorCommand::Cancel | OperatorCommand::Resume, false) => {
+            }
         }
-        let asked = match lever {
-            Lever::Pause => Some(Request::Pause),
-            Lever::Cancel => Some(Request::Cancel),
-            Lever::Retry => Some(Request::Retry),
-            Lever::Resume => None,
+        let asked = match command {
+            OperatorCommand::Pause => Some(Request::Pause),
+            OperatorCommand::Cancel => Some(Request::Cancel),
+            OperatorCommand::Retry => Some(Request::Retry),
+            OperatorCommand::Resume => None,
         };
         let is_meant = |no: &TableNo| is_whole || tables.contains(no);
         let of_workflow = rows.tables.iter_mut().filter(|((w, _), _)| *w == id);
         for (_, table) in of_workflow.filter(|((_, no), _)| is_meant(no)) {
-            match (is_whole, lever) {
+            match (is_whole, command) {
                 (false, _) => table.request = asked,
                 // A table does not begin again in a workflow that is being cancelled.
-                (true, Lever::Cancel) => {
+                (true, OperatorCommand::Cancel) => {
                     table.request = table.request.filter(|asked| *asked == Request::Cancel);
                 }
-                (true, Lever::Resume) => {
+                (true, OperatorCommand::Resume) => {
                     table.request = table.request.filter(|asked| *asked != Request::Pause);
                 }
-                (true, Lever::Pause | Lever::Retry) => {}
+                (true, OperatorCommand::Pause | OperatorCommand::Retry) => {}
             }
         }
-        if lever == Lever::Cancel {
+        if command == OperatorCommand::Cancel {
             for task in rows.tasks.values_mut() {
                 let is_open = matches!(task.phase, TaskPhase::Pending | TaskPhase::Claimed);
                 if task.workflow_id == id && is_meant(&task.table_no) && is_open {
@@ -132,17 +144,17 @@ impl Store {
         true
     }
 
-    /// Pulls a lever now, whatever was asked before.
+    /// Submits a command now, whatever was asked before.
     fn pull_at_once(&self, id: WorkflowId, request: Option<Request>, tables: &[TableNo]) {
-        let lever = match request {
-            Some(Request::Pause) => Lever::Pause,
-            Some(Request::Cancel) => Lever::Cancel,
-            Some(Request::Retry) => Lever::Retry,
-            None => Lever::Resume,
+        let command = match request {
+            Some(Request::Pause) => OperatorCommand::Pause,
+            Some(Request::Cancel) => OperatorCommand::Cancel,
+            Some(Request::Retry) => OperatorCommand::Retry,
+            None => OperatorCommand::Resume,
         };
-        let steered = self.find_steered(id, lever);
+        let commanded = self.find_commanded(id, command);
         assert!(
-            steered.is_some_and(|steered| self.pull_now(&steered, lever, tables)),
+            commanded.is_some_and(|commanded| self.submit_now(&commanded, command, tables)),
             "{request:?} of {tables:?} cannot be asked now"
         );
     }

@@ -1,11 +1,11 @@
-//! The statements that a lever is: the command line sends them, and the procedures of the worksheet consist of them. Pure.
+//! The statements that a command becomes: the command line sends them, and the procedures of the worksheet consist of them. Pure.
 
 use super::phase_sql::{
     CANCELLED_TASK, TASK_CLAIMED, TASK_PENDING, WORKFLOW_CANCELLED, WORKFLOW_COMPLETED,
     WORKFLOW_EXECUTING, WORKFLOW_PENDING,
 };
 use crate::domain::phase::WorkflowPhase;
-use crate::domain::request::{Lever, Request};
+use crate::domain::request::{OperatorCommand, Request};
 
 /// What stands in the statements: numbers, or variables of a procedure.
 pub(super) struct Operands<'a> {
@@ -13,7 +13,7 @@ pub(super) struct Operands<'a> {
     pub(super) s: &'a str,
     /// The workflow's id.
     pub(super) id: &'a str,
-    /// What `REQUEST_SEQ` must be: somebody else may steer too.
+    /// What `REQUEST_SEQ` must be: somebody else may ask for something too.
     pub(super) seq: &'a str,
     /// What is added to it: nobody else arrives at the same number.
     pub(super) step: &'a str,
@@ -23,8 +23,8 @@ pub(super) struct Operands<'a> {
     pub(super) tables: &'a [String],
 }
 
-/// The statements of a lever. The first must change one row; then nobody else steers before the end of the transaction.
-pub(super) fn statements(lever: Lever, operands: &Operands<'_>) -> Vec<String> {
+/// The statements of a command. The first must change one row; then nobody else asks for anything before the end of the transaction.
+pub(super) fn statements(command: OperatorCommand, operands: &Operands<'_>) -> Vec<String> {
     let Operands {
         s,
         id,
@@ -35,12 +35,12 @@ pub(super) fn statements(lever: Lever, operands: &Operands<'_>) -> Vec<String> {
     } = operands;
     let whole = tables.is_empty();
     // Running again is asked of tables, and ends the cancellation of the whole.
-    let set = match (lever, whole) {
-        (Lever::Pause, true) => "REQUEST = 'PAUSE', ",
-        (Lever::Cancel, true) => "REQUEST = 'CANCEL', ",
-        (Lever::Resume, true) => "REQUEST = NULL, ",
-        (Lever::Retry, _) => "REQUEST = IFF(REQUEST = 'CANCEL', NULL, REQUEST), ",
-        (Lever::Pause | Lever::Cancel | Lever::Resume, false) => "",
+    let set = match (command, whole) {
+        (OperatorCommand::Pause, true) => "REQUEST = 'PAUSE', ",
+        (OperatorCommand::Cancel, true) => "REQUEST = 'CANCEL', ",
+        (OperatorCommand::Resume, true) => "REQUEST = NULL, ",
+        (OperatorCommand::Retry, _) => "REQUEST = IFF(REQUEST = 'CANCEL', NULL, REQUEST), ",
+        (OperatorCommand::Pause | OperatorCommand::Cancel | OperatorCommand::Resume, false) => "",
     };
     let still = match phase {
         Some(phase) => format!("w.STATUS = '{phase}'"),
@@ -55,17 +55,17 @@ pub(super) fn statements(lever: Lever, operands: &Operands<'_>) -> Vec<String> {
     } else {
         format!("WORKFLOW_ID = {id} AND TABLE_NO IN ({})", tables.join(", "))
     };
-    let asked = match lever {
-        Lever::Pause => Some(Request::Pause),
-        Lever::Cancel => Some(Request::Cancel),
-        Lever::Retry => Some(Request::Retry),
-        Lever::Resume => None,
+    let asked = match command {
+        OperatorCommand::Pause => Some(Request::Pause),
+        OperatorCommand::Cancel => Some(Request::Cancel),
+        OperatorCommand::Retry => Some(Request::Retry),
+        OperatorCommand::Resume => None,
     };
-    if !whole || matches!(lever, Lever::Resume | Lever::Cancel) {
+    if !whole || matches!(command, OperatorCommand::Resume | OperatorCommand::Cancel) {
         // A table does not begin again in a workflow that is being cancelled.
-        let which = match (whole, lever) {
+        let which = match (whole, command) {
             (false, _) => "",
-            (true, Lever::Cancel) => " AND REQUEST IN ('PAUSE', 'RETRY')",
+            (true, OperatorCommand::Cancel) => " AND REQUEST IN ('PAUSE', 'RETRY')",
             (true, _) => " AND REQUEST = 'PAUSE'",
         };
         statements.push(format!("DELETE FROM {s}.TABLE_REQUEST WHERE {of}{which}"));
@@ -76,18 +76,18 @@ pub(super) fn statements(lever: Lever, operands: &Operands<'_>) -> Vec<String> {
             asked.as_str()
         ));
     }
-    match lever {
+    match command {
         // Whoever runs one learns at its next renewal, also while no orchestrator is there. Until its lease is past it may
         // run on: LEASE_UNTIL stays.
-        Lever::Cancel => statements.push(format!(
+        OperatorCommand::Cancel => statements.push(format!(
             "UPDATE {s}.TASK_QUEUE SET {CANCELLED_TASK} \
              WHERE {of} AND STATUS IN ({TASK_PENDING}, {TASK_CLAIMED})"
         )),
         // ENDED_AT stays: what was completed before has been ended already.
-        Lever::Retry => statements.push(format!(
+        OperatorCommand::Retry => statements.push(format!(
             "UPDATE {s}.WORKFLOW SET STATUS = {WORKFLOW_EXECUTING} WHERE WORKFLOW_ID = {id} AND STATUS IN ({WORKFLOW_COMPLETED}, {WORKFLOW_CANCELLED})"
         )),
-        Lever::Pause | Lever::Resume => {}
+        OperatorCommand::Pause | OperatorCommand::Resume => {}
     }
     statements
 }

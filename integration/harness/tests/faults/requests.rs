@@ -49,11 +49,11 @@ fn a_paused_workflow_stores_what_runs_begins_nothing_and_goes_on_when_it_is_resu
     let gate = migration.close_gate();
     let created = migration.create(server);
     migration.wait_for_the_middle(&sql);
-    let paused = migration.lever(server, "pause", &[]);
+    let paused = migration.ask(server, "pause", &[]);
     assert_says(&paused, 0, &["is paused"]);
-    let again = migration.lever(server, "pause", &["--json"]);
+    let again = migration.ask(server, "pause", &["--json"]);
     assert_says(&again, 0, &["is paused already", "\"changed\":false"]);
-    let status = migration.lever(server, "status", &[]);
+    let status = migration.ask(server, "status", &[]);
     assert_says(&status, 0, &[": PAUSED, 0 of 1 tables completed"]);
     let wait = || created.stderr().contains("workflow resume");
     eventually("--wait says that it is paused", DEADLINE, wait);
@@ -73,7 +73,7 @@ fn a_paused_workflow_stores_what_runs_begins_nothing_and_goes_on_when_it_is_resu
         beside, 2,
         "the analysis and the partition of the other workflow"
     );
-    assert_says(&migration.lever(server, "resume", &[]), 0, &["continues"]);
+    assert_says(&migration.ask(server, "resume", &[]), 0, &["continues"]);
     let created = created.wait(DEADLINE);
     assert_eq!(
         created.code(),
@@ -84,12 +84,12 @@ fn a_paused_workflow_stores_what_runs_begins_nothing_and_goes_on_when_it_is_resu
     );
     migration.assert_rows_equal(server);
     assert_eq!(migration.count(&sql, "TASK_QUEUE", "FAILURES > 0"), 0);
-    for lever in ["pause", "resume", "cancel"] {
-        let refused = migration.lever(server, lever, &[]);
+    for command in ["pause", "resume", "cancel"] {
+        let refused = migration.ask(server, command, &[]);
         assert_says(&refused, 2, &["has ended", "workflow retry"]);
     }
     assert_says(
-        &migration.lever(server, "retry", &[]),
+        &migration.ask(server, "retry", &[]),
         0,
         &["nothing of the workflow"],
     );
@@ -104,7 +104,7 @@ fn a_cancelled_workflow_stops_its_tasks_ends_and_runs_again_to_every_row_once() 
     let created = migration.create(server);
     migration.wait_for_the_middle(&sql);
     assert_says(
-        &migration.lever(server, "cancel", &[]),
+        &migration.ask(server, "cancel", &[]),
         0,
         &["is being cancelled"],
     );
@@ -130,18 +130,18 @@ fn a_cancelled_workflow_stops_its_tasks_ends_and_runs_again_to_every_row_once() 
     assert!(migration.count(&sql, "PARTITION", "PHASE = 'CANCELLED'") > 0);
     migration.assert_what_is_loaded_is_in_the_target(&sql);
     assert_says(
-        &migration.lever(server, "cancel", &[]),
+        &migration.ask(server, "cancel", &[]),
         0,
         &["is cancelled already"],
     );
     assert_says(
-        &migration.lever(server, "resume", &[]),
+        &migration.ask(server, "resume", &[]),
         2,
         &["was cancelled", "workflow retry"],
     );
     worker.wait_to_say("the claim is lost", DEADLINE);
     drop(gate);
-    assert_says(&migration.lever(server, "retry", &[]), 0, &["runs again"]);
+    assert_says(&migration.ask(server, "retry", &[]), 0, &["runs again"]);
     migration.wait_for(&sql, 1, "WORKFLOW", "STATUS = 'COMPLETED'");
     migration.assert_loaded_once(server);
     assert_stop([orchestrator, worker]);
@@ -163,7 +163,7 @@ fn staged_files_of_a_cancelled_workflow_go_also_those_of_workers_that_do_not_kno
     let created = migration.create(server);
     migration.wait_for_the_middle(&sql);
     assert_says(
-        &migration.lever(server, "cancel", &[]),
+        &migration.ask(server, "cancel", &[]),
         0,
         &["is being cancelled"],
     );
@@ -186,13 +186,13 @@ fn a_workflow_that_nobody_owns_is_paused_resumed_and_cancelled_by_the_next_orche
     migration.wait_for_the_middle(&sql);
     assert_eq!(orchestrator.terminate(STOP).code(), Some(0));
     assert_says(
-        &migration.lever(server, "pause", &["--table", "guarded"]),
+        &migration.ask(server, "pause", &["--table", "guarded"]),
         0,
         &["is paused"],
     );
-    assert_says(&migration.lever(server, "resume", &[]), 0, &["continues"]);
+    assert_says(&migration.ask(server, "resume", &[]), 0, &["continues"]);
     assert_says(
-        &migration.lever(server, "cancel", &["--table", "0"]),
+        &migration.ask(server, "cancel", &["--table", "0"]),
         0,
         &["is being cancelled"],
     );
@@ -201,8 +201,8 @@ fn a_workflow_that_nobody_owns_is_paused_resumed_and_cancelled_by_the_next_orche
         migration.count(&sql, "TASK_QUEUE", "STATUS IN ('PENDING', 'CLAIMED')"),
         0
     );
-    assert_says(&migration.lever(server, "status", &[]), 0, &["CANCELLING"]);
-    let refused = migration.lever(server, "resume", &["--table", "0"]);
+    assert_says(&migration.ask(server, "status", &[]), 0, &["CANCELLING"]);
+    let refused = migration.ask(server, "resume", &["--table", "0"]);
     assert_says(&refused, 2, &["is being cancelled"]);
     let orchestrator = migration.orchestrator(server);
     let ended = created.wait(DEADLINE);
@@ -214,12 +214,12 @@ fn a_workflow_that_nobody_owns_is_paused_resumed_and_cancelled_by_the_next_orche
     migration.assert_what_is_loaded_is_in_the_target(&sql);
     drop(gate);
     assert_says(
-        &migration.lever(server, "retry", &[]),
+        &migration.ask(server, "retry", &[]),
         0,
         &["nothing of the workflow"],
     );
     assert_says(
-        &migration.lever(server, "retry", &["--table", "guarded"]),
+        &migration.ask(server, "retry", &["--table", "guarded"]),
         0,
         &["runs again"],
     );

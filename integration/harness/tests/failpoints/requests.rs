@@ -32,25 +32,25 @@ fn migration<'a>(
 fn requests_are_survived() {
     let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
     let database = LocalRedshift::shared().database();
-    strategy::create(&database.sql());
+    strategy::create(&database);
     let migration = migration(&database, &server, Strategy::None);
     let (killed, _) = migration.run_with("file.end.before=1*return(kill)");
     assert_eq!(killed.code(), None);
     let mut open: Vec<Failure> = failures(&STEPS[..3]);
-    let mut levers = ["pause", "resume"].into_iter().cycle().peekable();
-    while let Some(lever) = levers.peek() {
+    let mut commands = ["pause", "resume"].into_iter().cycle().peekable();
+    while let Some(command) = commands.peek() {
         let before = open.len();
-        let (ended, caused) = migration.lever_with(lever, &crate::cell::points(&open));
+        let (ended, caused) = migration.ask_with(command, &crate::cell::points(&open));
         note(&caused, &mut open);
         if ended.code() == Some(0) {
-            if open.is_empty() && *lever == "resume" {
+            if open.is_empty() && *command == "resume" {
                 break;
             }
             assert!(
                 open.is_empty() || open.len() < before,
                 "not reached: {open:?}"
             );
-            levers.next();
+            commands.next();
         } else {
             assert!(!caused.is_empty(), "{}{}", ended.stdout, ended.stderr);
         }
@@ -64,16 +64,15 @@ fn orders_are_survived() {
     for strategy in [Strategy::None, Strategy::Merge] {
         let server = LocalSnowflake::start(&["--transaction-idle", "2"]);
         let database = LocalRedshift::shared().database();
-        let sql = database.sql();
-        strategy::create(&sql);
+        strategy::create(&database);
         let mut open: Vec<Failure> = failures(&STEPS[3..]);
         let mut migration = migration(&database, &server, strategy);
         for _ in 0..4 {
-            strategy::poison(&sql);
+            strategy::poison(&database);
             let failed = migration.run(1);
             strategy::assert_equal_but_poison(&database, &failed);
-            strategy::mend(&sql);
-            let (ended, _) = migration.lever_with("retry", "");
+            strategy::mend(&database);
+            let (ended, _) = migration.ask_with("retry", "");
             assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
             let before = open.len();
             let ended = run_to_its_end(&migration, Step::OrdersWrite, &mut open);
