@@ -1,5 +1,6 @@
 //! Microsoft SQL Server, Azure SQL Database and Managed Instance.
 
+mod adapt;
 mod catalog;
 mod checksum;
 mod keys;
@@ -10,6 +11,7 @@ mod refusals;
 mod rows;
 mod settings;
 mod transaction;
+mod types;
 
 /// The platform.
 pub(super) struct SqlServer;
