@@ -103,7 +103,7 @@ class Running(Control):
             return
         limit = self.session.options["ROWCOUNT"]
         columns = [Column(f.name, f.type, f.nullable) for f in fields]
-        rows = function(self.context())
+        rows = iter(()) if self.session.options["FMTONLY"] else function(self.context())
         if limit:
             from itertools import islice
 
