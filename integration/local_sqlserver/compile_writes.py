@@ -191,6 +191,7 @@ def insert(compiler: Queries, statement: s.Insert, table: Table, identity_insert
             name, inner, fields, _ = compiler.query_function(source, None)
             _same_count(len(fields), len(targets))
             code.place(inner)
+            name = compiler.shown(name, fields)
             row = code.name("r")
             with code.block(f"for {row} in {name}():"):
                 given = {

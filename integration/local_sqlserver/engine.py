@@ -1,4 +1,18 @@
-"""The server: databases, logins, sessions, the order of commits. Everything is in memory."""
+"""The server: databases, logins, sessions, the order of commits. Everything is in memory.
+
+What is known to differ from SQL Server:
+
+- Locks are on whole tables. Writers of different rows of one table wait for each other; definitions lock only what they change.
+- Collations weigh characters by Unicode's decompositions, not by Microsoft's tables, and SQL_ collations compare varchar as
+  Windows collations do.
+- Statements are compiled one by one: a wrong name in the second statement of a batch shows after the first has run.
+- Which errors end a batch is known for those that are named in `batches`; all others end their statement.
+- Plans, statistics, hints of access paths and query options change nothing; sizes are estimates from the rows.
+- geometry and geography have the real bytes of points only, hierarchyid those of plain numbers up to 5,199 a level.
+- Procedures, functions and types of .NET are not run; of functions there are inline table-valued ones.
+- Not there: MERGE, PIVOT, FULL JOIN, table variables, cursors, triggers, recursive common table expressions, xml methods, JSON,
+  GROUPING SETS, frames of windows, sequences, partitioned tables.
+"""
 
 from __future__ import annotations
 
