@@ -47,6 +47,7 @@ class Groups(Sources):
         if select.source is None:
             filtered()
         else:
+            self.seeking = select.where if isinstance(select.source, n.Table) else None
             self.from_source(select.source, scope, filtered)
 
     # Groups

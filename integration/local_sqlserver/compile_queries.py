@@ -24,6 +24,8 @@ class Queries(Groups):
         self.ctes: list[dict[str, tuple[str, list[Field]]]] = []
         self.accesses: list = []
         self.view_depth = 0
+        # The condition that the next table's rows are chosen by, where it is the only one of its FROM.
+        self.seeking: n.Node = None
 
     def find_cte(self, parts: n.Parts) -> tuple[str, list[Field]] | None:
         if len(parts) == 1:
