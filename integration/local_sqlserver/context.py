@@ -28,7 +28,10 @@ class Context:
 
     def __init__(self, session: Session, variables: dict[str, Any]):
         self.session, self.engine, self.store, self.variables = session, session.engine, session.store, variables
-        self.commits = session.engine.commits
+        # While this lives, the versions that it may read are kept.
+        with self.engine.lock:
+            self.commits = self.engine.commits
+            self.engine.contexts.add(self)
         self._clock: int | None = None
 
     def clock(self) -> int:

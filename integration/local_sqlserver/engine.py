@@ -20,6 +20,7 @@ import itertools
 import sys
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 from . import moments
@@ -29,6 +30,7 @@ from .store import Store
 from .values import DEFAULT_COLLATION, Collation, SqlError
 
 if TYPE_CHECKING:
+    from .context import Context
     from .tables import Table
     from .transactions import Transaction
 
@@ -54,6 +56,7 @@ class Engine:
         self.commits = 0
         self.transactions: dict[int, Transaction] = {}
         self.locked: dict[Table, set[Transaction]] = {}
+        self.contexts: weakref.WeakSet[Context] = weakref.WeakSet()
         self.sessions: dict[int, Session] = {}
         self._transaction_ids, self._spids = itertools.count(1001), itertools.count(51)
         self.started = self.clock()
@@ -163,7 +166,8 @@ class Engine:
 
     def prune(self, table: Table) -> None:
         """Drops versions that no snapshot shows any more."""
-        oldest = min((tx.snapshot for tx in self.transactions.values() if tx.snapshot is not None), default=self.commits)
+        snapshots = [tx.snapshot for tx in self.transactions.values() if tx.snapshot is not None]
+        oldest = min([*snapshots, *(context.commits for context in self.contexts)], default=self.commits)
         while len(table.versions) > 1 and table.versions[1][0] <= oldest:
             del table.versions[0]
 

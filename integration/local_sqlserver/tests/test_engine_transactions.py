@@ -187,3 +187,11 @@ def test_many_sessions_at_once_lose_and_double_nothing(engine):
     assert [w.end() for w in writers] == [[]] * 6
     assert [r.end() for r in readers] == [[[(0,)]]] * 2
     assert rows(setup, "SELECT COUNT(*), COUNT(DISTINCT id), COUNT(DISTINCT rv), (SELECT total FROM s) FROM c") == [(144, 144, 144, 144)]
+
+
+def test_a_statement_keeps_the_versions_that_it_began_with(engine):
+    session, other = new_session(engine), new_session(engine)
+    rows(other, "ALTER DATABASE app SET READ_COMMITTED_SNAPSHOT ON; CREATE TABLE u (a int); INSERT u VALUES (1)")
+    run = next(session.execute("SELECT t.v, (SELECT MAX(u.a) FROM u WHERE u.a > 0 * t.v) FROM t ORDER BY t.id"))
+    rows(other, "UPDATE u SET a = 2; UPDATE t SET v = 0; UPDATE u SET a = 3")
+    assert list(run.rows) == [(10, 1), (20, 1)]
