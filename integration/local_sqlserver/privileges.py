@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .tables import Table, Thing
+from .tables import Thing
 from .values import SqlError
 
 if TYPE_CHECKING:
@@ -162,6 +162,3 @@ class Privileges:
                 return None
             return int(self.allows(permission, found, name))
         return int(self.allows(permission, found))
-
-
-assert Table

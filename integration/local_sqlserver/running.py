@@ -201,4 +201,3 @@ class Running(Control):
 def _assigns(query: n.Query) -> bool:
     body = query.body
     return isinstance(body, n.Select) and any(isinstance(i, n.Item) and i.variable for i in body.items)
-
