@@ -32,8 +32,8 @@ What it does not do
 - A transaction that meets a row changed after its first write in that database fails at once with 000625.
 - The two databases of a transaction become visible one a moment after the other (both, or after a crash
   neither, are there at the end).
-- TIMESTAMP_TZ(6) keeps the instant, not the offset; TIMESTAMP_LTZ is answered as TIMESTAMP_TZ in UTC; times have microseconds,
-  but those of seven digits and offsets, which are held and answered as text (exact_times); VARIANT is JSON text.
+- TIMESTAMP_TZ keeps the instant, not the offset, but with seven digits; TIMESTAMP_LTZ is answered as TIMESTAMP_TZ in UTC; times have microseconds,
+  but those of seven digits, which are held and answered as text (exact_times); VARIANT is JSON text.
 - VARCHAR and BINARY lengths are checked by COPY only, not by INSERT, UPDATE and MERGE.
 - Temporary stages, user and table stages, external stages, COPY from other formats than Parquet or with
   ON_ERROR other than ABORT_STATEMENT, client-side encrypted stages, S3 and Azure upload answers.

@@ -1,14 +1,13 @@
 """Times of seven digits, and offsets, which SQL Server has and DuckDB has not.
 
-Columns that are declared TIMESTAMP_NTZ(7), TIME(7) or TIMESTAMP_TZ(n) with n from 0 to 5, or 7, are held as text of one
-form, whose order is that of the times:
+Columns that are declared TIMESTAMP_NTZ(7), TIME(7) or TIMESTAMP_TZ(7) are held as text of one form, whose order is that of
+the times:
 
     TIMESTAMP_NTZ(7)   2024-02-28 22:00:00.0000001
     TIME(7)            22:00:00.0000001
-    TIMESTAMP_TZ(n)    2024-02-29 12:00:00.0000001 -14:00   the time in UTC, and the offset
+    TIMESTAMP_TZ(7)    2024-02-29 12:00:00.0000001 -14:00   the time in UTC, and the offset
 
-Clients see them as that text. What has another form is refused when it is loaded. (TIMESTAMP_TZ(6) is what PostgreSQL's
-and Redshift's times become, whose offset is always the same: DuckDB's own type holds these.)
+Clients see them as that text. What has another form is refused when it is loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from sqlglot import Expr, exp
 
 _T = exp.DType
 _TIMES = {_T.TIMESTAMP: "ntz", _T.TIMESTAMPNTZ: "ntz", _T.TIME: "time", _T.TIMESTAMPTZ: "tz"}
-_EXACT = {"ntz": {"7"}, "time": {"7"}, "tz": {"0", "1", "2", "3", "4", "5", "7"}}
+_EXACT = {"ntz": {"7"}, "time": {"7"}, "tz": {"7"}}
 
 
 def kind_of(kind: exp.DataType | None) -> str | None:
@@ -62,4 +61,6 @@ def bare_literals(expression: Expr) -> None:
         is_literal = isinstance(cast.this, exp.Literal) and cast.this.is_string
         if is_literal and isinstance(cast.parent, _COMPARISONS) and cast.to.this in _TIMES and cast.to.expressions:
             if cast.to.expressions[0].name in ("7", "8", "9"):
-                cast.replace(cast.this.copy())
+                # In UTC, which is what sessions of this stand-in have.
+                text = cast.this.name.removesuffix(" +00:00") if cast.to.this == _T.TIMESTAMPTZ else cast.this.name
+                cast.replace(exp.Literal.string(text))

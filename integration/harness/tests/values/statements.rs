@@ -235,15 +235,16 @@ fn understood(platform: Platform, parser: &str) {
                 (KeyKind::Integer | KeyKind::Decimal, false) => "345.50",
                 (KeyKind::Date, true) => "0001-01-01",
                 (KeyKind::Date, false) => "9999-12-31",
-                (KeyKind::Timestamp, _) => "2024-01-01 00:00:00.000001",
+                (KeyKind::Timestamp | KeyKind::DateTime, _) => "2024-01-01 00:00:00.000001",
                 (KeyKind::TimestampTz, _) => "2024-01-01 00:00:00.000001+00",
                 (KeyKind::Float, true) => "-Infinity",
                 (KeyKind::Float, false) => "NaN",
                 (KeyKind::Time, _) => "12:34:56.000001",
                 (KeyKind::Boolean, low) => ["true", "false"][usize::from(low)],
-                (KeyKind::Uuid, _) => "0b3e9f36-2f3e-4f4e-8f5e-6f7e8f9e0f1e",
-                (KeyKind::Text | KeyKind::PaddedText, true) => "it's \\ -- ?",
-                (KeyKind::Text | KeyKind::PaddedText, false) => "é😀\"",
+                (KeyKind::Binary, _) => "00FF",
+                (KeyKind::Uuid | KeyKind::Guid, _) => "0b3e9f36-2f3e-4f4e-8f5e-6f7e8f9e0f1e",
+                (KeyKind::Text | KeyKind::PaddedText | KeyKind::PageText, true) => "it's \\ -- ?",
+                (KeyKind::Text | KeyKind::PaddedText | KeyKind::PageText, false) => "é😀\"",
             };
             let bound = |low: bool| {
                 key.iter()
