@@ -75,6 +75,11 @@ pub trait Connect: Send + Sync {
         None
     }
 
+    /// Whether the drivers hand over pieces of a value of a row that was fetched alone.
+    fn gives_pieces(&self) -> bool {
+        false
+    }
+
     /// What a driver does worse than the best one of the platform, for users to know.
     fn driver_weakness(&self, _driver: &str) -> Option<&'static str> {
         None

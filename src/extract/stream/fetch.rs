@@ -5,7 +5,7 @@ use super::{native, texts, times};
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::wider::Wider;
 use crate::types::{ColumnPlan, Fetch, array_value};
-use arrow::array::{ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, RecordBatch};
+use arrow::array::{ArrayRef, BooleanBuilder, Int32Builder, Int64Builder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use odbc_api::Bit;
 use odbc_api::buffers::{AnyColumnBufferSlice, BufferDesc, ColumnarDynBuffer};
@@ -105,19 +105,14 @@ pub(super) fn buffer(
     })
 }
 
-/// Turns the buffers' content into a batch.
-pub(super) fn record_batch(
+/// Turns the buffers' content into arrays, one for each of its columns.
+pub(super) fn arrays(
     columns: &[ColumnPlan],
-    schema: &SchemaRef,
     buffer: &ColumnarDynBuffer,
-) -> Result<RecordBatch, SourceError> {
-    let arrays = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| array(column, buffer.column(index), buffer.num_rows()))
-        .collect::<Result<Vec<_>, _>>()?;
-    RecordBatch::try_new(schema.clone(), arrays)
-        .map_err(|error| SourceError::new(SourceErrorKind::Value, error.to_string()))
+) -> Result<Vec<ArrayRef>, SourceError> {
+    let each = columns.iter().enumerate();
+    each.map(|(index, column)| array(column, buffer.column(index), buffer.num_rows()))
+        .collect()
 }
 
 /// The error of a value that no other type of the target column would hold either, but text; `why` ends the sentence that

@@ -10,6 +10,7 @@ mod columns;
 mod decimals;
 mod diagnosis;
 mod fetch;
+mod long;
 mod native;
 mod rows;
 mod texts;
@@ -33,6 +34,7 @@ use columns::{column_plans, plan_column};
 use diagnosis::{explained, same_columns};
 use fetch::schema;
 use futures::StreamExt;
+use long::Order;
 use rows::Rows;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -221,10 +223,17 @@ fn fetch_all(
         }
         None => None,
     };
+    let order = if dialect.gives_pieces() {
+        Order::long_last(&job.columns, &longest, job.request.memory_bytes)
+    } else {
+        Order::of_file(job.columns.len())
+    };
+    let columns = order.sorted(&job.columns);
     let rows = Rows {
-        sql: &dialect.extraction(&scope, &job.columns),
-        columns: &job.columns,
-        longest: &longest,
+        sql: &dialect.extraction(&scope, &columns),
+        columns: &columns,
+        longest: &order.sorted(&longest),
+        order: &order,
         schema,
         memory_bytes: job.request.memory_bytes,
         place: &place,

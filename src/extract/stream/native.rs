@@ -104,10 +104,23 @@ pub(super) fn wide_texts(
     rows: usize,
 ) -> Result<StringArray, SourceError> {
     let values = slice.as_wide_text().ok_or_else(|| internal(column))?;
+    utf8(
+        column,
+        (0..values.len()).map(|index| values.get(index)),
+        rows,
+    )
+}
+
+/// The same of values that stand anywhere.
+pub(super) fn utf8<U: AsRef<[u16]>>(
+    column: &ColumnPlan,
+    values: impl Iterator<Item = Option<U>>,
+    rows: usize,
+) -> Result<StringArray, SourceError> {
     let mut builder = StringBuilder::with_capacity(rows, rows * 16);
     let mut text = Vec::new();
-    for index in 0..values.len() {
-        let Some(units) = values.get(index) else {
+    for value in values {
+        let Some(units) = value.as_ref().map(AsRef::as_ref) else {
             builder.append_null();
             continue;
         };
@@ -245,11 +258,20 @@ fn bytes(
     rows: usize,
 ) -> Result<ArrayRef, SourceError> {
     let values = slice.as_binary().ok_or_else(|| internal(column))?;
+    bytes_array(column, values.iter(), rows)
+}
+
+/// Bytes, or their hexadecimal text.
+pub(super) fn bytes_array<'a>(
+    column: &ColumnPlan,
+    values: impl Iterator<Item = Option<&'a [u8]>>,
+    rows: usize,
+) -> Result<ArrayRef, SourceError> {
     if column.data_type == DataType::Utf8 {
-        return written(values.iter().map(Ok), rows, |bytes| Ok(hex(bytes)));
+        return written(values.map(Ok), rows, |bytes| Ok(hex(bytes)));
     }
     let mut builder = BinaryBuilder::with_capacity(rows, rows * 16);
-    values.iter().for_each(|value| builder.append_option(value));
+    values.for_each(|value| builder.append_option(value));
     Ok(Arc::new(builder.finish()))
 }
 

@@ -4,7 +4,8 @@
 //! at once follows their width, so that neither the driver nor the buffers hold more than their share of the task's memory.
 
 use super::block::Block;
-use super::fetch::{buffer, most_rows, record_batch};
+use super::fetch::{arrays, buffer, most_rows};
+use super::long::{LongError, LongValue, Order, too_long};
 use crate::source::session::SourceSession;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::types::ColumnPlan;
@@ -26,7 +27,9 @@ pub(super) struct Rows<'a> {
     pub(super) columns: &'a [ColumnPlan],
     /// The measured bytes of columns whose type does not bound them.
     pub(super) longest: &'a [Option<usize>],
-    /// The Arrow schema of the columns.
+    /// Where they stand in the file.
+    pub(super) order: &'a Order,
+    /// The Arrow schema of the file.
     pub(super) schema: &'a SchemaRef,
     /// Memory of the task in bytes.
     pub(super) memory_bytes: usize,
@@ -42,12 +45,18 @@ impl Rows<'_> {
         receive: impl Fn(RecordBatch) -> Result<bool, SourceError> + Send,
     ) -> Result<(), SourceError> {
         let cursor = session.platform.cursor(self.sql);
-        let most = most_rows(self.columns, self.longest, self.memory_bytes);
+        let (bound, _) = self.columns.split_at(self.num_bound());
+        let longest = &self.longest[..bound.len()];
+        let most = most_rows(bound, longest, self.memory_bytes);
         let rows = cursor
             .as_ref()
             .map_or(most.min(MOST_ROWS), |cursor| most.min(cursor.most_rows));
         // Rows of a batch come in so many fetches.
-        let rows_per_fetch = session.rows_per_fetch().unwrap_or(rows).min(rows);
+        let rows_per_fetch = match session.rows_per_fetch() {
+            // Pieces of a value come from a row that was fetched alone.
+            _ if self.order.num_long > 0 => 1,
+            most => most.unwrap_or(rows).min(rows),
+        };
         let statement = match &cursor {
             Some(cursor) => {
                 session.execute(&cursor.declare, self.place)?;
@@ -55,26 +64,29 @@ impl Rows<'_> {
             }
             None => Statement::Once(self.sql.into()),
         };
-        let (full, to_convert) = sync_channel::<Block>(1);
+        let (full, to_convert) = sync_channel::<Filled>(1);
         let (spare, empty) = channel();
         for _ in 0..2 {
             // The other end is held below.
-            let columns = buffer(self.columns, self.longest, rows_per_fetch)?;
+            let columns = buffer(bound, longest, rows_per_fetch)?;
             let _ = spare.send(Block::new(columns, rows_per_fetch));
         }
         std::thread::scope(|scope| {
             let convert = scope.spawn(move || {
-                let mut gathered: Vec<RecordBatch> = Vec::new();
+                let (mut gathered, mut bytes): (Vec<RecordBatch>, usize) = (Vec::new(), 0);
                 for filled in to_convert {
-                    let batch = record_batch(self.columns, self.schema, filled.columns())
-                        .map_err(|error| error.at(self.place))?;
+                    let (block, batch) = self.batch(filled)?;
                     // Nobody takes it after the last rows.
-                    let _ = spare.send(filled);
+                    let _ = spare.send(block);
+                    bytes += batch.get_array_memory_size();
                     gathered.push(batch);
-                    if gathered.len() * rows_per_fetch >= rows
-                        && !receive(self.joined(&mut gathered)?)?
-                    {
-                        return Ok(());
+                    let is_enough = gathered.len() * rows_per_fetch >= rows
+                        || self.order.num_long > 0 && bytes >= self.memory_bytes / 16;
+                    if is_enough {
+                        bytes = 0;
+                        if !receive(self.joined(&mut gathered)?)? {
+                            return Ok(());
+                        }
                     }
                 }
                 if !gathered.is_empty() {
@@ -94,6 +106,49 @@ impl Rows<'_> {
             })?;
             fetched
         })
+    }
+
+    /// How many of the first columns are bound to buffers.
+    fn num_bound(&self) -> usize {
+        self.columns.len() - self.order.num_long
+    }
+
+    /// The rows of a buffer in Arrow, and the buffer.
+    fn batch(&self, filled: Filled) -> Result<(Block, RecordBatch), SourceError> {
+        let (bound, long) = self.columns.split_at(self.num_bound());
+        let converted = || {
+            let mut all = arrays(bound, filled.block.columns())?;
+            for (value, column) in filled.long.into_iter().zip(long) {
+                all.push(value.array(column)?);
+            }
+            let mut placed: Vec<_> = self.order.places.iter().zip(all).collect();
+            placed.sort_by_key(|(place, _)| **place);
+            let in_file = placed.into_iter().map(|(_, array)| array).collect();
+            RecordBatch::try_new(self.schema.clone(), in_file)
+                .map_err(|error| SourceError::new(SourceErrorKind::Value, error.to_string()))
+        };
+        let batch = converted().map_err(|error| error.at(self.place))?;
+        Ok((filled.block, batch))
+    }
+
+    /// The values of the row that was fetched last that are not bound.
+    fn long_values(
+        &self,
+        cursor: &mut impl Cursor,
+        session: &SourceSession<'_>,
+    ) -> Result<Vec<LongValue>, SourceError> {
+        let (bound, long) = self.columns.split_at(self.num_bound());
+        let mut statement = cursor.as_stmt_ref();
+        let numbered = long.iter().zip(bound.len() + 1..);
+        numbered
+            .map(|(column, number)| {
+                let number = u16::try_from(number).unwrap_or(u16::MAX);
+                LongValue::read(&mut statement, column, number).map_err(|error| match error {
+                    LongError::Driver(error) => session.failure(&error, self.place),
+                    LongError::TooLong => too_long(column).at(self.place),
+                })
+            })
+            .collect()
     }
 
     /// Batches as one.
@@ -117,7 +172,7 @@ impl Rows<'_> {
         statement: &Statement<'_>,
         rows: usize,
         empty: &Receiver<Block>,
-        full: &SyncSender<Block>,
+        full: &SyncSender<Filled>,
     ) -> Result<(), SourceError> {
         let fail = |error: odbc_api::Error| session.failure(&error, self.place);
         let (Statement::EachBuffer(sql) | Statement::Once(sql)) = statement;
@@ -147,8 +202,12 @@ impl Rows<'_> {
             if let Some(why) = filled.trouble(is_streamed) {
                 return Err(SourceError::new(SourceErrorKind::Value, why).at(self.place));
             }
-            if fetched > 0 && full.send(filled).is_err() {
-                return Ok(());
+            if fetched > 0 {
+                let long = self.long_values(&mut cursor, session)?;
+                let block = filled;
+                if full.send(Filled { block, long }).is_err() {
+                    return Ok(());
+                }
             }
             if is_streamed {
                 if fetched == 0 {
@@ -163,6 +222,14 @@ impl Rows<'_> {
         }
         Ok(())
     }
+}
+
+/// Rows that have been fetched.
+struct Filled {
+    /// Their columns that are bound.
+    block: Block,
+    /// The other columns' values, of the only row.
+    long: Vec<LongValue>,
 }
 
 /// How the statement that gives rows is run.

@@ -235,6 +235,10 @@ impl Connect for SqlServer {
         is_freetds(driver).then_some(1)
     }
 
+    fn gives_pieces(&self) -> bool {
+        true
+    }
+
     fn driver_weakness(&self, driver: &str) -> Option<&'static str> {
         if is_freetds(driver) {
             Some(
