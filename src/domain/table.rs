@@ -212,12 +212,20 @@ pub enum KeyKind {
     Text,
     /// Text whose trailing blanks do not count; written without them where it is [bytewise](KeyColumn::bytewise).
     PaddedText,
+    /// Text in a code page of the source, in its own order.
+    PageText,
+    /// Like [`Timestamp`](Self::Timestamp), of a type that keeps 1/300 s and shows three digits.
+    DateTime,
+    /// Canonical, upper case, in the source's own order; as text where it is [bytewise](KeyColumn::bytewise).
+    Guid,
+    /// Bytes, as upper-case hexadecimal text.
+    Binary,
 }
 
 impl KeyKind {
     /// Whether the order of its values depends on a collation.
     pub fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::PaddedText)
+        matches!(self, Self::Text | Self::PaddedText | Self::PageText)
     }
 }
 

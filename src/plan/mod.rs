@@ -108,10 +108,10 @@ pub fn compare_values(column: &KeyColumn, a: &str, b: &str) -> Option<Ordering> 
     match column.kind {
         KeyKind::Integer => Some(a.parse::<i128>().ok()?.cmp(&b.parse::<i128>().ok()?)),
         KeyKind::Decimal => compare_decimals(a, b),
-        KeyKind::Date | KeyKind::Timestamp | KeyKind::TimestampTz => {
+        KeyKind::Date | KeyKind::Timestamp | KeyKind::DateTime | KeyKind::TimestampTz => {
             Some(instant(a)?.cmp(&instant(b)?))
         }
-        KeyKind::Boolean | KeyKind::Time | KeyKind::Uuid => Some(a.cmp(b)),
+        KeyKind::Boolean | KeyKind::Time | KeyKind::Uuid | KeyKind::Binary => Some(a.cmp(b)),
         KeyKind::Float => {
             let (a, b) = (a.parse::<f64>().ok()?, b.parse::<f64>().ok()?);
             // NaN above everything, and equal to itself.
@@ -120,8 +120,8 @@ pub fn compare_values(column: &KeyColumn, a: &str, b: &str) -> Option<Ordering> 
                     .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan())),
             )
         }
-        KeyKind::Text | KeyKind::PaddedText if column.bytewise || a == b => Some(a.cmp(b)),
-        KeyKind::Text | KeyKind::PaddedText => None,
+        _ if column.bytewise || a == b => Some(a.cmp(b)),
+        KeyKind::Text | KeyKind::PaddedText | KeyKind::PageText | KeyKind::Guid => None,
     }
 }
 

@@ -63,6 +63,23 @@ pub trait Catalog: Send + Sync {
         None
     }
 
+    /// Of a column whose values the platform gives when rows are written: the largest at or below which everything is
+    /// committed, in the text form of its kind. `None`: the platform does not tell of such a column.
+    fn committed_bound(&self, _column: &SourceColumn) -> Option<Query<String>> {
+        None
+    }
+
+    /// What a run's reading does not guarantee, because of how the database is set: a warning. `None`: nothing to ask.
+    fn consistency(&self) -> Option<Query<Option<String>>> {
+        None
+    }
+
+    /// Columns whose values are not what the table holds for this login, each with why and what to do. `None`: the
+    /// platform does not tell.
+    fn disguised_columns(&self, _table: &TableRef) -> Option<Query<(String, String)>> {
+        None
+    }
+
     /// The transactions that run now and may yet commit rows that they wrote before, by whatever identifies them. `None`:
     /// on this platform what is not committed yet is never below what is.
     fn running_transactions(&self) -> Option<Query<String>> {

@@ -73,10 +73,7 @@ fn registered(platform: Platform) -> Registered {
     match platform {
         Platform::Redshift => whole(&redshift::Redshift),
         Platform::Postgresql => whole(&postgres::Postgres),
-        Platform::Sqlserver => Registered {
-            settings: &sqlserver::SqlServer,
-            source: None,
-        },
+        Platform::Sqlserver => whole(&sqlserver::SqlServer),
     }
 }
 
@@ -132,7 +129,7 @@ mod tests {
 
     #[test]
     fn messages_list_what_is_registered() {
-        assert_eq!(supported_names(), "redshift or postgresql");
+        assert_eq!(supported_names(), "redshift, postgresql or sqlserver");
         assert_eq!(names(|_| true), "redshift, postgresql or sqlserver");
         assert_eq!(names(|_| false), "");
     }

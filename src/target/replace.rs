@@ -65,7 +65,7 @@ fn keeps_order(key: &KeyColumn, target: &TargetType) -> bool {
         KeyKind::Integer | KeyKind::Decimal => matches!(target, T::Number { .. }),
         KeyKind::Float => matches!(target, T::Float),
         KeyKind::Date => matches!(target, T::Date | T::TimestampNtz(_)),
-        KeyKind::Timestamp | KeyKind::TimestampTz => {
+        KeyKind::Timestamp | KeyKind::DateTime | KeyKind::TimestampTz => {
             matches!(
                 target,
                 T::TimestampNtz(_) | T::TimestampTz(_) | T::TimestampLtz(_)
@@ -74,7 +74,10 @@ fn keeps_order(key: &KeyColumn, target: &TargetType) -> bool {
         KeyKind::Time => matches!(target, T::Time(_)),
         KeyKind::Boolean => matches!(target, T::Boolean),
         KeyKind::Uuid => matches!(target, T::Text),
-        KeyKind::Text | KeyKind::PaddedText => key.bytewise && matches!(target, T::Text),
+        KeyKind::Text | KeyKind::PaddedText | KeyKind::PageText | KeyKind::Guid => {
+            key.bytewise && matches!(target, T::Text)
+        }
+        KeyKind::Binary => matches!(target, T::Binary),
     }
 }
 
@@ -193,10 +196,11 @@ fn literal(column: &TargetKey, value: &str) -> Result<String, String> {
         (KeyKind::Float, _) => Ok(typed(&value.replace("Infinity", "inf"), "FLOAT")),
         (KeyKind::Date, TargetType::Date) => Ok(typed(value, "DATE")),
         (KeyKind::Date, _) => Ok(typed(value, "TIMESTAMP_NTZ(9)")),
-        (KeyKind::Timestamp | KeyKind::TimestampTz, TargetType::TimestampNtz(_)) => {
-            Ok(typed(utc, "TIMESTAMP_NTZ(9)"))
-        }
-        (KeyKind::Timestamp | KeyKind::TimestampTz, _) => {
+        (
+            KeyKind::Timestamp | KeyKind::DateTime | KeyKind::TimestampTz,
+            TargetType::TimestampNtz(_),
+        ) => Ok(typed(utc, "TIMESTAMP_NTZ(9)")),
+        (KeyKind::Timestamp | KeyKind::DateTime | KeyKind::TimestampTz, _) => {
             Ok(typed(&format!("{utc} +00:00"), "TIMESTAMP_TZ(9)"))
         }
         (KeyKind::Time, _) => Ok(typed(value, "TIME(9)")),
@@ -205,7 +209,14 @@ fn literal(column: &TargetKey, value: &str) -> Result<String, String> {
             "false" => Ok("FALSE".to_owned()),
             _ => Err(wrong()),
         },
-        (KeyKind::Uuid | KeyKind::Text | KeyKind::PaddedText, _) => Ok(quote_text(value)),
+        (KeyKind::Binary, _) if value.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            Ok(format!("X'{value}'"))
+        }
+        (KeyKind::Binary, _) => Err(wrong()),
+        (
+            KeyKind::Uuid | KeyKind::Guid | KeyKind::Text | KeyKind::PaddedText | KeyKind::PageText,
+            _,
+        ) => Ok(quote_text(value)),
     }
 }
 

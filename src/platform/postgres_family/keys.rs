@@ -56,7 +56,13 @@ pub(super) trait Keys: PostgresLike + Sized {
             KeyKind::Time => format!("CAST({quoted} AS time)"),
             KeyKind::Boolean => format!("CAST({quoted} AS boolean)"),
             KeyKind::Uuid => format!("CAST({quoted} AS uuid)"),
-            KeyKind::Text | KeyKind::PaddedText => quoted,
+            // The last are of other platforms.
+            KeyKind::Text
+            | KeyKind::PaddedText
+            | KeyKind::PageText
+            | KeyKind::DateTime
+            | KeyKind::Guid
+            | KeyKind::Binary => quoted,
         }
     }
 

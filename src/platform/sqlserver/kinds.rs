@@ -2,37 +2,7 @@
 
 use crate::domain::table::{KeyKind, SourceColumn, TypeClass};
 
-/// The catalog's name of a type, from one that users write.
-/// <https://learn.microsoft.com/sql/t-sql/data-types/data-type-synonyms-transact-sql>
-pub(super) fn type_name(written: &str) -> String {
-    let base = match (written.find('('), written.rfind(')')) {
-        (Some(open), Some(close)) if open < close => {
-            format!("{} {}", &written[..open], &written[close + 1..])
-        }
-        _ => written.to_owned(),
-    };
-    let words: Vec<String> = base
-        .split_whitespace()
-        .map(|word| word.trim_matches(['[', ']', '"']).to_lowercase())
-        .collect();
-    let name = words.join(" ");
-    let catalog = match name.as_str() {
-        "integer" => "int",
-        "dec" => "decimal",
-        "double precision" => "float",
-        "character" => "char",
-        "character varying" | "char varying" => "varchar",
-        "national character" | "national char" => "nchar",
-        "national character varying" | "national char varying" | "sysname" => "nvarchar",
-        "national text" => "ntext",
-        "binary varying" => "varbinary",
-        "rowversion" => "timestamp",
-        other => other,
-    };
-    catalog.to_owned()
-}
-
-/// What a column's values are as a key or a watermark.
+/// See [`Types::key_kind`](crate::platform::Types::key_kind).
 pub(super) fn key_kind(column: &SourceColumn) -> Option<KeyKind> {
     if column.class != TypeClass::Base {
         return None;
@@ -41,17 +11,48 @@ pub(super) fn key_kind(column: &SourceColumn) -> Option<KeyKind> {
         "tinyint" | "smallint" | "int" | "bigint" => Some(KeyKind::Integer),
         "decimal" | "numeric" | "money" | "smallmoney" => Some(KeyKind::Decimal),
         "real" | "float" => Some(KeyKind::Float),
+        "bit" => Some(KeyKind::Boolean),
         "date" => Some(KeyKind::Date),
-        "smalldatetime" | "datetime" | "datetime2" => Some(KeyKind::Timestamp),
+        "smalldatetime" | "datetime" => Some(KeyKind::DateTime),
+        "datetime2" => Some(KeyKind::Timestamp),
         "datetimeoffset" => Some(KeyKind::TimestampTz),
         "time" => Some(KeyKind::Time),
-        "bit" => Some(KeyKind::Boolean),
-        // Trailing blanks never count, whatever the type and the collation.
-        "char" | "nchar" | "varchar" | "nvarchar" if column.length_or_precision.is_some() => {
-            Some(KeyKind::PaddedText)
-        }
+        "uniqueidentifier" => Some(KeyKind::Guid),
+        // Trailing zeros do not count when they are compared: of fixed length nothing else differs.
+        "binary" | "timestamp" => Some(KeyKind::Binary),
+        // Text of (max) can be no key of an index either.
+        "char" | "varchar" => column.length_or_precision.map(|_| KeyKind::PageText),
+        "nchar" | "nvarchar" => column.length_or_precision.map(|_| KeyKind::Text),
         _ => None,
     }
+}
+
+/// See [`Types::type_name`](crate::platform::Types::type_name).
+/// <https://learn.microsoft.com/sql/t-sql/data-types/data-type-synonyms-transact-sql>
+pub(super) fn type_name(written: &str) -> String {
+    let base = match (written.find('('), written.rfind(')')) {
+        (Some(open), Some(close)) if open < close => {
+            format!("{} {}", &written[..open], &written[close + 1..])
+        }
+        _ => written.to_owned(),
+    };
+    let words: Vec<String> = base.split_whitespace().map(str::to_lowercase).collect();
+    let name = words.join(" ");
+    match name.trim_matches(['[', ']']) {
+        "integer" => "int",
+        "dec" => "decimal",
+        "double precision" => "float",
+        "character" => "char",
+        "char varying" | "character varying" => "varchar",
+        "national char" | "national character" => "nchar",
+        "national char varying" | "national character varying" => "nvarchar",
+        "national text" => "ntext",
+        "binary varying" => "varbinary",
+        "rowversion" => "timestamp",
+        "sysname" => "nvarchar",
+        other => other,
+    }
+    .to_owned()
 }
 
 #[cfg(test)]
@@ -59,15 +60,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn written_types_have_the_catalogs_name() {
+    fn synonyms_are_the_types_that_they_stand_for() {
         for (written, name) in [
             ("INTEGER", "int"),
-            ("[nvarchar](max)", "nvarchar"),
-            ("national character varying (20)", "nvarchar"),
-            ("Double  Precision", "float"),
-            ("dec(10, 2)", "decimal"),
+            ("National Character Varying(20)", "nvarchar"),
             ("rowversion", "timestamp"),
-            ("DATETIMEOFFSET(3)", "datetimeoffset"),
+            ("datetime2(7)", "datetime2"),
+            ("[int]", "int"),
         ] {
             assert_eq!(type_name(written), name);
         }

@@ -1,10 +1,14 @@
-//! Microsoft SQL Server. Its tables cannot be moved yet.
+//! Microsoft SQL Server, Azure SQL Database and Managed Instance.
 
 mod adapt;
+mod catalog;
+mod checksum;
+mod keys;
 mod kinds;
 mod names;
 mod odbc;
 mod refusals;
+mod rows;
 mod settings;
 mod transaction;
 mod types;

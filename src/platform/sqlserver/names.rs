@@ -1,19 +1,20 @@
-//! Names and literals.
+//! Names and literals of T-SQL.
 
 use super::SqlServer;
-use crate::domain::table::WrittenName;
+use crate::domain::table::{TableRef, WrittenName};
 use crate::platform::names::Names;
 
 impl Names for SqlServer {
-    /// Names are compared under the database's collation and never folded: brackets or quotes are taken off, and nothing else.
     fn exact_name(&self, written: &WrittenName) -> String {
         let text = written.0.trim();
-        let inside = |open: char, close: char| {
+        let within = |open: char, close: char| {
             let inner = text.strip_prefix(open)?.strip_suffix(close)?;
-            Some(inner.replace(&format!("{close}{close}"), &close.to_string()))
+            let doubled = format!("{close}{close}");
+            Some(inner.replace(&doubled, &close.to_string()))
         };
-        inside('[', ']')
-            .or_else(|| inside('"', '"'))
+        // Nothing is folded: the database's collation decides which names are the same.
+        within('[', ']')
+            .or_else(|| within('"', '"'))
             .unwrap_or_else(|| text.to_owned())
     }
 
@@ -21,19 +22,30 @@ impl Names for SqlServer {
         format!("[{}]", exact.replace(']', "]]"))
     }
 
-    /// A backslash before the end of a line would vanish together with it, so that the literal is put together there.
-    /// <https://learn.microsoft.com/sql/t-sql/language-elements/sql-server-utilities-statements-backslash>
     fn quote_text(&self, text: &str) -> String {
+        // A backslash before a line feed would go on in the next line, and vanish with it.
+        // https://learn.microsoft.com/sql/t-sql/language-elements/sql-server-utilities-statements-backslash
         let doubled = text.replace('\'', "''");
         let split = doubled
             .replace("\\\r\n", "\\' + N'\r\n")
             .replace("\\\n", "\\' + N'\n");
         if split == doubled {
-            format!("N'{doubled}'")
+            format!("N'{split}'")
         } else {
             format!("(N'{split}')")
         }
     }
+}
+
+/// A table's name in two parts. The session is in the table's own database: Azure SQL Database knows no other.
+pub(super) fn two_parts(table: &TableRef) -> String {
+    let quoted = |name| SqlServer.quote_name(&SqlServer.exact_name(name));
+    format!("{}.{}", quoted(&table.schema), quoted(&table.table))
+}
+
+/// The number of a table, or NULL where there is none that the login may see.
+pub(super) fn object_id(table: &TableRef) -> String {
+    format!("OBJECT_ID({})", SqlServer.quote_text(&two_parts(table)))
 }
 
 #[cfg(test)]
@@ -41,12 +53,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_kept_and_always_quoted() {
+    fn names_are_kept_and_quoted_by_brackets() {
         let exact = |text: &str| SqlServer.exact_name(&WrittenName(text.to_owned()));
-        assert_eq!(exact(" Orders "), "Orders");
-        assert_eq!(exact("[My ]] Table]"), "My ] Table");
-        assert_eq!(exact("\"My \"\" Table\""), "My \" Table");
-        assert_eq!(SqlServer.quote_name("a]b; DROP"), "[a]]b; DROP]");
+        assert_eq!(exact("Orders"), "Orders");
+        assert_eq!(exact("[brac]]ket]"), "brac]ket");
+        assert_eq!(exact("\"quo\"\"te\""), "quo\"te");
+        assert_eq!(SqlServer.quote_name("a]b"), "[a]]b]");
+    }
+
+    #[test]
+    fn no_literal_loses_a_character() {
         assert_eq!(SqlServer.quote_text("it's"), "N'it''s'");
         assert_eq!(SqlServer.quote_text("a\\\nb"), "(N'a\\' + N'\nb')");
         assert_eq!(SqlServer.quote_text("a\\b"), "N'a\\b'");

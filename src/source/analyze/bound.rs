@@ -112,6 +112,11 @@ impl Subject<'_> {
                 ),
             ));
         }
+        if let Some(limit) = self.committed_bound(&bound.column)? {
+            bound.upto = Some(limit);
+            self.look_for_nulls(&mut bound)?;
+            return Ok(bound);
+        }
         match self.clock_after(&bound.column, &largest)? {
             Some(clock) if !clock.has_settled(&bound.column, &largest) => {
                 self.cap(&mut bound, &clock, &largest)?;
@@ -127,6 +132,16 @@ impl Subject<'_> {
             self.settle(&bound.column, upto);
         }
         Ok(bound)
+    }
+
+    /// What the source itself says of a column whose values commit in another order than they are given: all at or below
+    /// are committed, and later rows are above.
+    fn committed_bound(&self, column: &KeyColumn) -> Result<Option<String>, SourceError> {
+        let found = self.columns.iter().find(|known| known.name == column.name);
+        match found.and_then(|found| self.platform().committed_bound(found)) {
+            Some(query) => self.ask_first(&query),
+            None => Ok(None),
+        }
     }
 
     /// The largest watermark at or below a limit.
@@ -260,7 +275,9 @@ impl Subject<'_> {
                     | KeyKind::Float
                     | KeyKind::Date
                     | KeyKind::Timestamp
+                    | KeyKind::DateTime
                     | KeyKind::TimestampTz
+                    | KeyKind::Binary
             )
         };
         let kind_of = |column| self.platform().key_kind(column).filter(fits);

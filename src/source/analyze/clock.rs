@@ -41,7 +41,7 @@ fn clock(kind: KeyKind, reading: ClockReading) -> Option<Clock> {
     Some(match kind {
         KeyKind::TimestampTz => at_once(format!("{utc}+00")),
         // Nobody says whose time it is: of both, the one that is ahead, so that neither is taken for the future.
-        KeyKind::Timestamp => at_once(utc.max(local)),
+        KeyKind::Timestamp | KeyKind::DateTime => at_once(utc.max(local)),
         KeyKind::Date => Clock {
             now: date(&utc)?.max(date(&local)?),
             settled: utc_yesterday.min(local_yesterday),
@@ -89,7 +89,7 @@ impl Subject<'_> {
     ) -> Result<Option<Clock>, SourceError> {
         if !matches!(
             column.kind,
-            KeyKind::Date | KeyKind::Timestamp | KeyKind::TimestampTz
+            KeyKind::Date | KeyKind::Timestamp | KeyKind::DateTime | KeyKind::TimestampTz
         ) {
             return Ok(None);
         }

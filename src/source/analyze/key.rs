@@ -207,7 +207,7 @@ impl Subject<'_> {
             kind,
             // Whatever the catalog says: foreign tables, children and domains do not keep it.
             nullable: true,
-            bytewise: kind.is_text() && self.replaces_ranges(),
+            bytewise: (kind.is_text() || kind == KeyKind::Guid) && self.replaces_ranges(),
         }
     }
 
