@@ -56,7 +56,7 @@ class Arithmetic:
             if name not in t.INTEGERS:
                 raise self._invalid(value, "'~'")
             return self.apply("{} ^ 255" if name == "tinyint" else "~{}", value.type, value)
-        if name in t.TEXT or name in t.BINARY or name in t.TEMPORAL or name in ("bit", "uniqueidentifier", "xml"):
+        if name not in t.NUMERIC or name == "bit":
             if node.operator == "+":
                 return value
             raise self._invalid(value, "minus")

@@ -139,12 +139,7 @@ class Expressions(Operators):
             return Value("None", target, True, True, None, null=False)
         if value.type.name in t.TEXT and target.name in t.TEXT and target.collation is None:
             target = t.with_collation(target, value.type.collation)
-        try:
-            function = converter(value.type, target, style, explicit)
-        except SqlError:
-            if attempt and value.type.name not in t.CLR:
-                raise
-            raise
+        function = converter(value.type, target, style, explicit)
         rank = value.rank if value.type.name in t.TEXT and target.name in t.TEXT else COERCIBLE
         if function is None:
             return replace(value, type=target, rank=rank)

@@ -47,6 +47,7 @@ class Groups(Sources):
         if select.source is None:
             filtered()
         else:
+            self.seeking = select.where if isinstance(select.source, n.Table) else None
             self.from_source(select.source, scope, filtered)
 
     # Groups
@@ -212,11 +213,10 @@ class Groups(Sources):
         return final
 
     def _ordering_key(self, item: n.Order, scope: Scope) -> str:
-        key = self.key(self.expression(item.expression, scope))
-        return f"({key.code} is not None, {key.code})"
+        return self._order_key(self.expression(item.expression, scope))
 
     def _finished(self, form, cell: str, type_: SqlType, nullable: bool, replaced, value: Value | None = None) -> None:
-        if type_ is t.INT:
+        if type_ is t.INT and not nullable:
             self.code.line(f"if {cell} > 2147483647: {self.code.constant(integer)}({cell}, {self.code.constant(t.INT)})")
         rank = value.rank if value else 0
         replaced[form] = Value(cell, type_, nullable, rank=rank, masked=bool(value and value.masked))
@@ -299,8 +299,7 @@ class Groups(Sources):
         with self.code.block(f"def {name}({parameters}):"):
             keys = []
             for node in nodes:
-                key = self.key(self.expression(node, scope))
-                keys.append(f"({key.code} is not None, {key.code})")
+                keys.append(self._order_key(self.expression(node, scope)))
             self.code.line(f"return ({', '.join(keys)},)")
         return name
 

@@ -51,7 +51,7 @@ class Operators(Arithmetic):
 
     def _same_scale(self, value: Value) -> Value:
         name = value.type.name
-        if name in t.TEXT or name in t.BINARY:
+        if name not in t.NUMERIC:
             target = t.decimal(38, 10)
             return self._same_scale(self.convert(value, target, explicit=False))
         scale = value.type.scale if name in t.EXACT else 4 if name in t.MONEY else 0

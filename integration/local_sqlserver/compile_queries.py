@@ -24,6 +24,8 @@ class Queries(Groups):
         self.ctes: list[dict[str, tuple[str, list[Field]]]] = []
         self.accesses: list = []
         self.view_depth = 0
+        # The condition that the next table's rows are chosen by, where it is the only one of its FROM.
+        self.seeking: n.Node = None
 
     def find_cte(self, parts: n.Parts) -> tuple[str, list[Field]] | None:
         if len(parts) == 1:
@@ -77,6 +79,18 @@ class Queries(Groups):
         finally:
             self.ctes.pop()
 
+    def shown(self, name: str, fields: list[Field]) -> str:
+        """The function of a query's rows as its reader gets them: masks are put on last, so that what is made of a masked column
+        is masked, too."""
+        if not any(f.masked for f in fields):
+            return name
+        outer, row = self.code.name("q"), self.code.name("r")
+        with self.code.block(f"def {outer}():"), self.code.block(f"for {row} in {name}():"):
+            values = [Value(f"{row}[{i}]", f.type, f.nullable, masked=f.masked) for i, f in enumerate(fields)]
+            codes = [self.mask(v).code if v.masked else v.code for v in values]
+            self.code.line(f"yield ({''.join(c + ', ' for c in codes)})")
+        return outer
+
     def _xml(self, query: n.Query, name: str, lines, fields: list[Field]):
         outer = self.code.name("q")
         names = [f.name for f in fields]
@@ -127,7 +141,8 @@ class Queries(Groups):
     def _united(self, columns: list[Field]) -> Field:
         values = [Value("x", c.type, c.nullable, rank=c.rank, null=c.type is NULL_TYPE) for c in columns]
         target, rank = self.common_of(values)
-        return Field(columns[0].name, target, any(c.nullable for c in columns), rank=max(rank, IMPLICIT))
+        masked = any(c.masked for c in columns)
+        return Field(columns[0].name, target, any(c.nullable for c in columns), masked, rank=max(rank, IMPLICIT))
 
     def _converted(self, made: Function, fields: list[Field]) -> str:
         """The function of one part, with its rows in the types of all."""
@@ -220,7 +235,7 @@ class Queries(Groups):
 
         def each() -> None:
             values = self._items(select, scope, fields)
-            codes = [self.mask(v).code if v.masked else v.code for v in values]
+            codes = [v.code for v in values]
             row = self._whole_row(scope, codes) or "(" + "".join(c + ", " for c in codes) + ")"
             keys = self._order_keys(select, query, scope, fields, values)
             if seen is not None:
@@ -266,7 +281,8 @@ class Queries(Groups):
             if name is None:
                 name = item.expression.parts[-1] if isinstance(item.expression, n.Name) else ""
             type_ = NULL_TYPE if value.null else value.type
-            fields.append(Field(name, type_, value.nullable, rank=max(value.rank, IMPLICIT) if value.type.name in t.TEXT else 0))
+            rank = max(value.rank, IMPLICIT) if value.type.name in t.TEXT else 0
+            fields.append(Field(name, type_, value.nullable, value.masked, rank=rank))
             values.append(value)
             self._nodes.append((item.expression, item.alias))
         return values
@@ -285,7 +301,7 @@ class Queries(Groups):
                     self.session.privileges.deny_column(binding.alias, column.name[1:])
                 node = n.Name((binding.alias, column.name))
                 value = self.expression(node, scope)
-                fields.append(replace(column, masked=False, hidden=False))
+                fields.append(replace(column, hidden=False, nullable=value.nullable))
                 values.append(value)
                 self._nodes.append((node, column.name))
 

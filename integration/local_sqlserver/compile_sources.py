@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from . import nodes as n
 from . import sqltypes as t
 from .code import IMPLICIT, Value
 from .compile_expressions import Expressions
+from .compile_seeks import seek
 from .scopes import Binding, Field, Scope
 from .tables import Access
 from .values import SqlError
@@ -28,7 +30,13 @@ class Sources(Expressions):
             body()
 
     def _from_table(self, node: n.Table, scope: Scope, body: Body) -> None:
+        where, self.seeking = self.seeking, None
         binding, rows = self.table(node, scope)
+        if where is not None and re.fullmatch(r"ctx\.scan\(c\d+\)", rows):
+            access = self.code.constants[rows[9:-1]]
+            found = seek(self, binding, access.table, where) if access.table.kind == "table" else None
+            if found is not None:
+                rows = f"ctx.seek({rows[9:-1]}, {self.code.constant(found)})"
         scope.add(binding)
         self._loop(binding.row, rows, body)
 

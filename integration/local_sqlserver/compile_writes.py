@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from . import nodes as n
 from . import sqltypes as t
 from . import statements as s
@@ -185,10 +187,11 @@ def insert(compiler: Queries, statement: s.Insert, table: Table, identity_insert
             _values(made, source, positions, targets)
         else:
             if statement.ctes:
-                source.ctes = [*statement.ctes, *source.ctes]
+                source = replace(source, ctes=[*statement.ctes, *source.ctes])
             name, inner, fields, _ = compiler.query_function(source, None)
             _same_count(len(fields), len(targets))
             code.place(inner)
+            name = compiler.shown(name, fields)
             row = code.name("r")
             with code.block(f"for {row} in {name}():"):
                 given = {
@@ -304,8 +307,6 @@ def change(compiler: Queries, statement: s.Update | s.Delete, table: Table):
 
 
 def _renamed(field: Field, name: str) -> Field:
-    from dataclasses import replace
-
     return replace(field, name=name)
 
 

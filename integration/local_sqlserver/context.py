@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from .compile_seeks import Seek, sorted_rows
 from .tables import Access, Table
 from .transactions import Transaction
 from .values import SqlError
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from .sessions import Session
 
 _CHUNK = 4096
+_WORTH_SORTING = 2000
 _DIRTY = {"NOLOCK", "READUNCOMMITTED"}
 _KEPT = {"HOLDLOCK", "SERIALIZABLE", "REPEATABLEREAD"}
 _EXCLUSIVE = {"TABLOCKX", "XLOCK", "UPDLOCK"}
@@ -25,7 +28,10 @@ class Context:
 
     def __init__(self, session: Session, variables: dict[str, Any]):
         self.session, self.engine, self.store, self.variables = session, session.engine, session.store, variables
-        self.commits = session.engine.commits
+        # While this lives, the versions that it may read are kept.
+        with self.engine.lock:
+            self.commits = self.engine.commits
+            self.engine.contexts.add(self)
         self._clock: int | None = None
 
     def clock(self) -> int:
@@ -50,6 +56,16 @@ class Context:
         if sample is not None:
             rows = _sampled(table, rows, *sample)
         return rows if len(rows) <= _CHUNK else self._in_chunks(rows)
+
+    def seek(self, access: Access, seek: Seek) -> Iterable[tuple]:
+        """The rows of a range of an index, in its order."""
+        rows = self.visible(access.table, access.hints)
+        if len(rows) < _WORTH_SORTING:
+            return rows
+        keys, ordered = sorted_rows(access.table, rows, seek.position)
+        start = 0 if seek.low is None else bisect_left(keys, seek.low)
+        stop = len(keys) if seek.high is None else bisect_right(keys, seek.high)
+        return self._in_chunks(ordered[start:stop])
 
     def _in_chunks(self, rows: list[tuple]) -> Iterator[tuple]:
         def chunks() -> Iterator[list[tuple]]:

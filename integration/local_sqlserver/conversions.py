@@ -38,7 +38,8 @@ def _allowed(source: SqlType, target: SqlType) -> bool:
         return True
     if "sql_variant" in (a, b):
         other, its = (a, source) if b == "sql_variant" else (b, target)
-        return other not in ("xml", "text", "ntext", "image", "timestamp") and other not in CLR and its.length != MAX
+        # What is (max) goes into no variant, but a variant goes into (max).
+        return other not in ("xml", "text", "ntext", "image", "timestamp") and other not in CLR and (its.length != MAX or b == other)
     if a in CLR or b in CLR:
         other = b if a in CLR else a
         return other in ("varchar", "nvarchar", "char", "nchar", "varbinary", "binary")

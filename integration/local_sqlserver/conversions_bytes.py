@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from . import moments, numbers
 from .collations import encode
-from .sqltypes import BINARY, EXACT, INTEGERS, MONEY, TEXT, WIDE
+from .sqltypes import BINARY, CLR, EXACT, INTEGERS, MONEY, TEXT, WIDE
 from .values import DEFAULT_COLLATION, MAX, SqlError, SqlType
 
 _SIZES = {"tinyint": 1, "smallint": 2, "int": 4, "bigint": 8, "bit": 1, "money": 8, "smallmoney": 4}
@@ -62,6 +62,10 @@ def serializer(source: SqlType, style: int | None = None) -> Callable[[object], 
         return lambda value: numbers.decimal_bytes(value, source)
     if a == "uniqueidentifier":
         return lambda value: value.bytes_le
+    if a in CLR:
+        return lambda value: value.data
+    if a == "sql_variant":
+        return lambda value: serializer(value.type)(value.value)
     return lambda value: _moment_bytes(value, source)
 
 
@@ -136,6 +140,8 @@ def _moment(data: bytes, target: SqlType) -> object:
             moments.calendar(days)
             return days
         scale = data[0]
+        if scale > 7:
+            raise ValueError
         size = 3 if scale <= 2 else 4 if scale <= 4 else 5
         ticks = int.from_bytes(data[1 : 1 + size], "little") * 10 ** (7 - scale)
         days = int.from_bytes(data[1 + size : 4 + size], "little") if name != "time" else 0

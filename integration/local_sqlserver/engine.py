@@ -1,4 +1,18 @@
-"""The server: databases, logins, sessions, the order of commits. Everything is in memory."""
+"""The server: databases, logins, sessions, the order of commits. Everything is in memory.
+
+What is known to differ from SQL Server:
+
+- Locks are on whole tables. Writers of different rows of one table wait for each other; definitions lock only what they change.
+- Collations weigh characters by Unicode's decompositions, not by Microsoft's tables, and SQL_ collations compare varchar as
+  Windows collations do.
+- Statements are compiled one by one: a wrong name in the second statement of a batch shows after the first has run.
+- Which errors end a batch is known for those that are named in `batches`; all others end their statement.
+- Plans, statistics, hints of access paths and query options change nothing; sizes are estimates from the rows.
+- geometry and geography have the real bytes of points only, hierarchyid those of plain numbers up to 5,199 a level.
+- Procedures, functions and types of .NET are not run; of functions there are inline table-valued ones.
+- Not there: MERGE, PIVOT, FULL JOIN, table variables, cursors, triggers, recursive common table expressions, xml methods, JSON,
+  GROUPING SETS, frames of windows, sequences, partitioned tables.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +20,7 @@ import itertools
 import sys
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 from . import moments
@@ -15,6 +30,7 @@ from .store import Store
 from .values import DEFAULT_COLLATION, Collation, SqlError
 
 if TYPE_CHECKING:
+    from .context import Context
     from .tables import Table
     from .transactions import Transaction
 
@@ -40,6 +56,7 @@ class Engine:
         self.commits = 0
         self.transactions: dict[int, Transaction] = {}
         self.locked: dict[Table, set[Transaction]] = {}
+        self.contexts: weakref.WeakSet[Context] = weakref.WeakSet()
         self.sessions: dict[int, Session] = {}
         self._transaction_ids, self._spids = itertools.count(1001), itertools.count(51)
         self.started = self.clock()
@@ -149,7 +166,8 @@ class Engine:
 
     def prune(self, table: Table) -> None:
         """Drops versions that no snapshot shows any more."""
-        oldest = min((tx.snapshot for tx in self.transactions.values() if tx.snapshot is not None), default=self.commits)
+        snapshots = [tx.snapshot for tx in self.transactions.values() if tx.snapshot is not None]
+        oldest = min([*snapshots, *(context.commits for context in self.contexts)], default=self.commits)
         while len(table.versions) > 1 and table.versions[1][0] <= oldest:
             del table.versions[0]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .tables import Table, Thing
+from .tables import Thing
 from .values import SqlError
 
 if TYPE_CHECKING:
@@ -29,13 +29,17 @@ class Privileges:
 
     def __init__(self, engine: Engine, store: Store, user: str, login: str):
         self.engine, self.store, self.user, self.login = engine, store, user, login
+        # Who reads what a view's owner reads: masks are theirs.
+        self.reader = self
 
     @property
     def is_owner(self) -> bool:
         return self.user == "dbo" or bool(self.store.is_member(self.user, "db_owner"))
 
     def owner(self) -> Privileges:
-        return Privileges(self.engine, self.store, "dbo", self.login)
+        made = Privileges(self.engine, self.store, "dbo", self.login)
+        made.reader = self.reader
+        return made
 
     def _names(self) -> list[str]:
         return [self.user.lower(), *self.store.roles_of(self.user)]
@@ -120,7 +124,8 @@ class Privileges:
         raise SqlError(230, f"The SELECT permission was denied on the column '{column}' of the object '{table}', database '{self.store.name}', schema 'dbo'.", 14)  # fmt: skip
 
     def unmasks(self, thing: Thing) -> bool:
-        return self.is_owner or self._on_database("UNMASK") or self._state("OBJECT", thing.id, "UNMASK") == "GRANT"
+        reader = self.reader
+        return reader.is_owner or reader._on_database("UNMASK") or reader._state("OBJECT", thing.id, "UNMASK") == "GRANT"
 
     def sees(self, thing: Thing) -> bool:
         """Metadata is shown of what somebody has any permission on."""
@@ -157,6 +162,3 @@ class Privileges:
                 return None
             return int(self.allows(permission, found, name))
         return int(self.allows(permission, found))
-
-
-assert Table

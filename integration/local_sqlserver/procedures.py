@@ -8,7 +8,7 @@ from . import nodes as n
 from . import sqltypes as t
 from . import statements as s
 from .parse_expressions import Expressions
-from .values import Done, SqlError, Variant
+from .values import Done, SqlError
 
 
 def executesql(run: Any, statement: s.Execute):
@@ -116,4 +116,3 @@ PROCEDURES = {
     "sp_set_session_context": _nothing,
     "sp_updatestats": _nothing,
 }
-assert Variant

@@ -56,23 +56,31 @@ class Running(Control):
         compiler = self.compiler()
         name, lines, fields, _ = compiler.query_function(query, None)
         compiler.code.place(lines)
-        compiler.code.line(f"return {name}()")
+        compiler.code.line(f"return {compiler.shown(name, fields)}()")
         return compiler.code.function(compiler.code.lines), fields
 
-    def evaluated(self, node: n.Node, target: SqlType | None = None) -> object:
-        """The value of an expression that reads no columns, as one of a type."""
-        compiler = self.compiler()
-        value = compiler.expression(node, Scope())
-        if target is not None:
-            value = compiler.convert(value, target, explicit=False)
-        compiler.code.line(f"return {value.code}")
-        return compiler.code.function(compiler.code.lines)(self.context())
+    def evaluated(self, node: n.Node, target: SqlType | None = None, statement: s.Statement | None = None) -> object:
+        """The value of an expression that reads no columns, as one of a type. With its statement, its code is kept."""
 
-    def holds(self, node: n.Node) -> bool:
-        compiler = self.compiler()
-        found = compiler.condition(node, Scope())
-        compiler.code.line(f"return {found}")
-        return compiler.code.function(compiler.code.lines)(self.context()) is True
+        def make():
+            compiler = self.compiler()
+            value = compiler.expression(node, Scope())
+            if target is not None:
+                value = compiler.convert(value, target, explicit=False)
+            compiler.code.line(f"return {value.code}")
+            return compiler.code.function(compiler.code.lines)
+
+        function = make() if statement is None else self.compiled(statement, make, id(node), target)
+        return function(self.context())
+
+    def holds(self, node: n.Node, statement: s.Statement) -> bool:
+        def make():
+            compiler = self.compiler()
+            found = compiler.condition(node, Scope())
+            compiler.code.line(f"return {found}")
+            return compiler.code.function(compiler.code.lines)
+
+        return self.compiled(statement, make)(self.context()) is True
 
     def context(self) -> Context:
         return Context(self.session, self.variables)
@@ -103,7 +111,7 @@ class Running(Control):
             return
         limit = self.session.options["ROWCOUNT"]
         columns = [Column(f.name, f.type, f.nullable) for f in fields]
-        rows = function(self.context())
+        rows = iter(()) if self.session.options["FMTONLY"] else function(self.context())
         if limit:
             from itertools import islice
 
@@ -142,14 +150,14 @@ class Running(Control):
         self._declared(statement)
         for name, _, value in statement.variables:
             if value is not None:
-                self.variables[name.lower()] = self.evaluated(value, self.types[name.lower()])
+                self.variables[name.lower()] = self.evaluated(value, self.types[name.lower()], statement)
         yield from ()
 
     def _setvariable(self, statement: s.SetVariable) -> Results:
         type_ = self.types.get(statement.name.lower())
         if type_ is None:
             raise SqlError(137, f'Must declare the scalar variable "{statement.name}".', 15)
-        self.variables[statement.name.lower()] = self.evaluated(statement.value, type_)
+        self.variables[statement.name.lower()] = self.evaluated(statement.value, type_, statement)
         yield from ()
 
     def _setoption(self, statement: s.SetOption) -> Results:
@@ -193,4 +201,3 @@ class Running(Control):
 def _assigns(query: n.Query) -> bool:
     body = query.body
     return isinstance(body, n.Select) and any(isinstance(i, n.Item) and i.variable for i in body.items)
-

@@ -69,13 +69,13 @@ class Control(Data, Definitions):
         yield from self.statements(statement.body)
 
     def _if(self, statement: s.If) -> Results:
-        if self.holds(statement.condition):
+        if self.holds(statement.condition, statement):
             yield from self.statement(statement.then)
         elif statement.otherwise is not None:
             yield from self.statement(statement.otherwise)
 
     def _while(self, statement: s.While) -> Results:
-        while self.holds(statement.condition):
+        while self.holds(statement.condition, statement):
             self.session.check_cancelled()
             try:
                 yield from self.statement(statement.body)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import nodes as n
-from . import sqltypes as t
 from . import statements as s
 from .collations import rules
 from .constraints import check_keys
@@ -78,7 +77,7 @@ class Definitions(Defining):
         index = self.define_index(thing, statement.index)
         if thing.kind == "table":
             with session.transactions.writing() as transaction:
-                made = transaction.write(thing, session.store, session.lock_timeout)
+                transaction.write(thing, session.store, session.lock_timeout)
                 thing.indexes.append(index)
                 self._undo(lambda: thing.indexes.remove(index))
                 thing.keys = None
@@ -86,7 +85,6 @@ class Definitions(Defining):
                     check_keys(transaction, thing, [], {0: None})
                 except SqlError as error:
                     raise SqlError(1505, f"The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name '{thing.schema}.{thing.name}' and the index name '{index.name}'.") from error  # fmt: skip
-                assert made
         else:
             thing.indexes.append(index)
         session.store.changed()
@@ -319,14 +317,13 @@ class Definitions(Defining):
         self._undo(lambda: session.store.add(found))
 
     def _grant(self, statement: s.Grant) -> Results:
-        store, engine = self.session.store, self.session.engine
+        store = self.session.store
         if not self.session.privileges.is_owner:
             raise SqlError(4613, "Grantor does not have GRANT permission.")
         for principal in statement.principals:
             for permission in statement.permissions:
                 self._grant_one(statement, principal.lower(), permission)
         store.changed()
-        assert engine
         yield Done(None)
 
     def _grant_one(self, statement: s.Grant, principal: str, permission: str) -> None:
@@ -366,4 +363,3 @@ _SERVER_PERMISSIONS = {
     "VIEW ANY DEFINITION", "CONNECT SQL", "ALTER ANY LOGIN", "ALTER ANY CONNECTION", "CREATE ANY DATABASE", "ALTER ANY DATABASE",
     "ALTER SERVER STATE", "CONNECT ANY DATABASE", "SELECT ALL USER SECURABLES", "ALTER TRACE",
 }  # fmt: skip
-assert t

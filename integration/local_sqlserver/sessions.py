@@ -22,6 +22,7 @@ _OPTIONS = {
     "DEADLOCK_PRIORITY": 0, "NOCOUNT": False, "QUOTED_IDENTIFIER": True, "ANSI_NULLS": True, "ANSI_PADDING": True,
     "ANSI_WARNINGS": True, "CONCAT_NULL_YIELDS_NULL": True, "ARITHABORT": True, "NUMERIC_ROUNDABORT": False, "XACT_ABORT": False,
     "IMPLICIT_TRANSACTIONS": False, "ANSI_NULL_DFLT_ON": True,
+    "FMTONLY": False, "NOEXEC": False,
 }  # fmt: skip
 # https://learn.microsoft.com/sql/database-engine/configure-windows/configure-the-user-options-server-configuration-option
 _BITS = {
@@ -155,6 +156,11 @@ class Session(SessionObjects):
     def _check_alive(self) -> None:
         if self._killed:
             raise SqlError(596, "Cannot continue the execution because the session is in the kill state.", 21)
+
+    def reset(self) -> None:
+        """sp_reset_connection: options, temporary tables and the transaction are as after the login."""
+        self.transactions.abandon()
+        self.options, self.isolation, self.temporary, self.identity_insert = dict(_OPTIONS), "READ COMMITTED", {}, None
 
     def close(self) -> None:
         self.transactions.abandon()

@@ -6,7 +6,6 @@ import itertools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from . import sqltypes as t
 from .tables import AliasType, Column, Policy, Table, Thing
 from .values import Collation, SqlError
 
@@ -161,6 +160,3 @@ class Store:
 
 def column_user_type(column: Column) -> str:
     return column.user_type or column.type.name
-
-
-assert t

@@ -112,6 +112,9 @@ class Table(Thing):
     # (rows, index id → keys): the keys of unique indexes in these very rows.
     keys: tuple[list, dict[int, set]] | None = None
 
+    # Position of a column → (rows, their keys in order, the rows in that order).
+    sorted: dict[int, tuple[list, list, list[tuple]]] = field(default_factory=dict)
+
     @property
     def rows(self) -> list[tuple]:
         return self.versions[-1][1]

@@ -77,6 +77,8 @@ pub fn analyze(
         );
     }
     subject.tell_child_tables()?;
+    subject.refuse_disguises()?;
+    subject.tell_consistency()?;
     let previous = previous
         .filter(|_| spec.reset_partitions == ResetPartitions::Disabled)
         .filter(|previous| !previous.partitions.is_empty());

@@ -6,7 +6,7 @@ https://learn.microsoft.com/sql/relational-databases/system-dynamic-management-v
 from __future__ import annotations
 
 from ..values import SqlError
-from .objects import partition_id, row_bytes, stored
+from .objects import partition_id, stored
 from .registry import datetime_of, rows_function, view
 
 
@@ -112,6 +112,3 @@ def current_transaction(ctx):
 def sys_info(ctx):
     _needs(ctx)
     yield 2, datetime_of(ctx.engine.started), 8388608
-
-
-assert row_bytes

@@ -129,9 +129,8 @@ def _column(ctx, thing: Thing, c) -> tuple:
         user_type = alias.id if alias else 256
     generated = {"START": 1, "END": 2}.get(c.generated or "", 0)
     names = ("NOT_APPLICABLE", "AS_ROW_START", "AS_ROW_END")
-    precision = 0 if name in ("date",) and False else type_.precision
     return (
-        thing.id, c.name, c.id, TYPE_IDS[name], user_type, type_.length, precision, type_.scale,
+        thing.id, c.name, c.id, TYPE_IDS[name], user_type, type_.length, type_.precision, type_.scale,
         type_.collation.name if type_.collation else None, c.nullable, name in t.TEXT or name in t.BINARY, c.row_guid,
         c.identity is not None, c.computed is not None, False, False, False, 0, c.default[3] if c.default else 0, 0, c.sparse,
         c.column_set, generated, names[generated], 1 if c.encrypted else None, "DETERMINISTIC" if c.encrypted else None,

@@ -92,6 +92,8 @@ def power(c, value, exponent):
 
     def python(held, by: float):
         try:
+            if held < 0 and by != int(by):
+                raise SqlError(3623, "An invalid floating point operation occurred.")
             if kind in t.APPROXIMATE:
                 return float(held) ** by
             if by == int(by) and by >= 0:

@@ -6,7 +6,7 @@ import re
 
 from .. import sqltypes as t
 from ..code import Value
-from ..collations import encode, key_function, rules
+from ..collations import encode, rules
 from ..conversions import cutter, units
 from ..values import DEFAULT_COLLATION, MAX, SqlError
 from .registry import call, function, invalid_argument, special, text_like, text_type
@@ -329,6 +329,3 @@ def datalength(c, value):
         return call(c, lambda held: len(serializer(held.type)(held.value)), t.INT, value)
     size = type_.length
     return call(c, lambda _: size, t.INT, value)
-
-
-assert key_function

@@ -113,6 +113,8 @@ def test_masked_columns(owner, bob):
     """https://learn.microsoft.com/sql/relational-databases/security/dynamic-data-masking"""
     rows(owner, "CREATE TABLE s.m (a nvarchar(9) MASKED WITH (FUNCTION = 'default()'), b int MASKED WITH (FUNCTION = 'default()'), c date); INSERT s.m VALUES (N'secret', 5, '2024-01-01'); GRANT SELECT ON s.m TO bob")  # fmt: skip
     assert rows(bob, "SELECT a, b, DATALENGTH(a), b + 1 FROM s.m WHERE b = 5") == [("xxxx", 0, 0, 0)]
+    rows(owner, "CREATE VIEW s.mv AS SELECT a AS z, b FROM s.m; GRANT SELECT ON s.mv TO bob")
+    assert rows(bob, "SELECT MAX(DATALENGTH(q.z)), MAX(z), COUNT(*) FROM (SELECT z FROM s.mv) q") == [(0, "xxxx", 1)]
     asked = "SELECT name, is_masked FROM sys.columns WHERE object_id = OBJECT_ID('s.m'); SELECT HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'UNMASK')"
     assert results(bob, asked) == [[("a", True), ("b", True), ("c", False)], [(0,)]]
     rows(owner, "GRANT UNMASK TO bob")

@@ -174,3 +174,24 @@ def test_a_killed_session_is_gone(engine):
     with pytest.raises(Exception, match="kill state"):
         rows(one, "SELECT 1")
     assert rows(two, "SET LOCK_TIMEOUT 20; SELECT v FROM t") == [(10,), (20,)]
+
+
+def test_many_sessions_at_once_lose_and_double_nothing(engine):
+    setup = new_session(engine)
+    rows(setup, "ALTER DATABASE app SET ALLOW_SNAPSHOT_ISOLATION ON; CREATE TABLE c (id int IDENTITY PRIMARY KEY, who int, rv rowversion); CREATE TABLE s (total int); INSERT s VALUES (0)")  # fmt: skip
+    batch = """DECLARE @i int = 0; WHILE @i < 30 BEGIN BEGIN TRAN; INSERT c (who) VALUES ({}); UPDATE s SET total = total + 1;
+        IF @i % 5 = 4 ROLLBACK ELSE COMMIT; SET @i += 1 END"""
+    reading = "SET TRANSACTION ISOLATION LEVEL SNAPSHOT; DECLARE @i int = 0, @bad int = 0; WHILE @i < 60 BEGIN BEGIN TRAN; IF (SELECT COUNT(*) FROM c) <> (SELECT total FROM s) SET @bad += 1; COMMIT; SET @i += 1 END; SELECT @bad"  # fmt: skip
+    writers = [InThread(new_session(engine), batch.format(number)) for number in range(6)]
+    readers = [InThread(new_session(engine), reading) for _ in range(2)]
+    assert [w.end() for w in writers] == [[]] * 6
+    assert [r.end() for r in readers] == [[[(0,)]]] * 2
+    assert rows(setup, "SELECT COUNT(*), COUNT(DISTINCT id), COUNT(DISTINCT rv), (SELECT total FROM s) FROM c") == [(144, 144, 144, 144)]
+
+
+def test_a_statement_keeps_the_versions_that_it_began_with(engine):
+    session, other = new_session(engine), new_session(engine)
+    rows(other, "ALTER DATABASE app SET READ_COMMITTED_SNAPSHOT ON; CREATE TABLE u (a int); INSERT u VALUES (1)")
+    run = next(session.execute("SELECT t.v, (SELECT MAX(u.a) FROM u WHERE u.a > 0 * t.v) FROM t ORDER BY t.id"))
+    rows(other, "UPDATE u SET a = 2; UPDATE t SET v = 0; UPDATE u SET a = 3")
+    assert list(run.rows) == [(10, 1), (20, 1)]

@@ -162,4 +162,40 @@ impl<'a> Subject<'a> {
         let mut excluded = self.spec.excluded_columns.iter();
         excluded.any(|written| self.column(written).is_some_and(|c| c.name == column.name))
     }
+
+    /// Refuses columns whose values this login would read as others than the table holds.
+    pub(super) fn refuse_disguises(&self) -> Result<(), SourceError> {
+        let Some(query) = self.platform().disguised_columns(&self.spec.source) else {
+            return Ok(());
+        };
+        let is_moved = |name: &str| {
+            let column = self.columns.iter().find(|column| column.name == name);
+            column.is_some_and(|column| !self.is_excluded(column))
+        };
+        let found = self.ask(&query)?.into_iter();
+        let problems: Vec<String> = found
+            .filter(|(name, _)| is_moved(name))
+            .map(|(name, why)| format!("column {name} {why}"))
+            .collect();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(self.error(SourceErrorKind::NoPrivilege, problems.join("; "))),
+        }
+    }
+
+    /// Warns of what a run's reading does not guarantee.
+    pub(super) fn tell_consistency(&mut self) -> Result<(), SourceError> {
+        if let Some(query) = self.platform().consistency() {
+            let told = self.ask_first(&query)?;
+            self.warnings.extend(told.flatten());
+        }
+        let modifier = self.spec.query_modifiers.object.as_deref().unwrap_or_default();
+        let upper = modifier.to_uppercase();
+        if upper.contains("NOLOCK") || upper.contains("READUNCOMMITTED") {
+            self.warnings.push(format!(
+                "queryModifiers has {modifier}: rows that are not committed are read, and rows that move meanwhile may be missed or read twice; neither counts nor checksums can be relied on"
+            ));
+        }
+        Ok(())
+    }
 }
