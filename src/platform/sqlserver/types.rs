@@ -354,8 +354,11 @@ fn variant(quoted: &str) -> String {
         "N'{TEXT}' + CONVERT(nvarchar(max), {}, 1)",
         cast("varbinary(8000)")
     );
+    // Without (max), the last of 4,000 characters would fall off behind the letter in front.
+    // https://learn.microsoft.com/sql/t-sql/language-elements/string-concatenation-transact-sql
+    let whole = format!("CAST(N'{TEXT}' AS nvarchar(max))");
     let characters = format!(
-        "CASE WHEN DATALENGTH({quoted}) > {MOST_UNITS} THEN CAST(CAST(N'a sql_variant of too many bytes of text: ' + CAST(DATALENGTH({quoted}) AS nvarchar(10)) AS int) AS nvarchar(10)) ELSE N'{TEXT}' + {} END",
+        "CASE WHEN DATALENGTH({quoted}) > {MOST_UNITS} THEN CAST(CAST(N'a sql_variant of too many bytes of text: ' + CAST(DATALENGTH({quoted}) AS nvarchar(10)) AS int) AS nvarchar(10)) ELSE {whole} + {} END",
         cast(&format!("nvarchar({MOST_UNITS})"))
     );
     let cases: String = [
@@ -386,7 +389,7 @@ fn variant(quoted: &str) -> String {
     let kind = format!("CAST(SQL_VARIANT_PROPERTY({quoted}, 'BaseType') AS nvarchar(128))");
     // NULL has no type, and is NULL there as well.
     format!(
-        "CASE {kind}{cases} ELSE N'{TEXT}' + {} END",
+        "CASE {kind}{cases} ELSE {whole} + {} END",
         cast(&format!("nvarchar({MOST_UNITS})"))
     )
 }
