@@ -6,7 +6,7 @@ use super::section::{Section, expand};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::source_settings::SourceSettings;
 use crate::domain::table::Platform;
-use crate::platform::{self, Settings, UseOfKey};
+use crate::platform::{self, Credentials, Settings, UseOfKey};
 use ::config::ValueKind;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -145,6 +145,9 @@ fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<SourceSetti
         section.problem("auth_method", problem);
     }
     warn_unused(section, own, auth);
+    let mut extra_options = BTreeMap::new();
+    keywords(section, own, &mut extra_options);
+    let credentials = own.credentials(&extra_options);
     // IAM stands in for the other keys, which are then not missing.
     let is_standard = !matches!(auth, Some(Auth::Iam(_)));
     let mut required = |key: &str, what: &str| {
@@ -156,14 +159,25 @@ fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<SourceSetti
     };
     let host = required("host", "the server's name or address");
     let database = required("database", "the database to connect to");
-    let username = required("username", "the database user");
-    if is_standard && !section.has("password") {
+    let is_user_needed = credentials == Credentials::UserAndPassword;
+    let username = if is_user_needed {
+        required("username", "the database user")
+    } else if section.has("username") {
+        section.filled_text("username")
+    } else {
+        Some(String::new())
+    };
+    if is_standard && is_user_needed && !section.has("password") {
         section.problem(
             "password",
             "is missing; it is the user's password, e.g. \"${SOURCE_PASSWORD}\" from the environment",
         );
     }
-    let password = section.text("password").map(SecretString::from);
+    let password = if is_user_needed || section.has("password") {
+        section.text("password").map(SecretString::from)
+    } else {
+        Some(SecretString::default())
+    };
     let port = if section.has("port") {
         let port = section.whole("port", 1, u32::from(u16::MAX));
         port.and_then(|port| u16::try_from(port).ok())
@@ -171,8 +185,6 @@ fn read(section: &mut Section<'_, '_>, platform: Platform) -> Option<SourceSetti
         Some(own.default_port())
     };
     let odbc_driver = section.filled_text("odbc_driver");
-    let mut extra_options = BTreeMap::new();
-    keywords(section, own, &mut extra_options);
     extra(section, own, &mut extra_options);
     Some(SourceSettings {
         platform,

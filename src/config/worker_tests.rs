@@ -208,6 +208,22 @@ fn iam_logins_are_refused_without_asking_for_what_they_do_not_need() {
 }
 
 #[test]
+fn a_login_that_something_else_proves_needs_no_password() {
+    let section = |login: &str| {
+        let text = format!(
+            "[connections.source.sqlserver]\nhost='h'\ndatabase='d'\n{login}\n[connections.target.snowflake_connection_name]\nconnection_name = 'local'\n"
+        );
+        load_text(&with("", &text), &[]).is_ok()
+    };
+    assert!(section("trusted_connection = true"));
+    assert!(section("authentication = 'ActiveDirectoryMsi'"));
+    assert!(!section("trusted_connection = false"));
+    assert!(!section(
+        "authentication = 'ActiveDirectoryServicePrincipal'"
+    ));
+}
+
+#[test]
 fn unknown_keys_and_unused_ones_are_warned_of() {
     let config = load_text(
         &with("max_paralel_tasks = 3\nzzz = 1", "unload_s3_bucket = 'b'\ncluster_id = 'c'\n[connections.source.teradata]\nhost = 'x'\n[monitoring]\nx = 1"),

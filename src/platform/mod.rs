@@ -39,7 +39,7 @@ pub use lexicon::Lexicon;
 pub use names::Names;
 pub use query::{Query, TextRow};
 pub use scope::{Scope, Window};
-pub use settings::{OwnKey, Settings, UseOfKey};
+pub use settings::{Credentials, OwnKey, Settings, UseOfKey};
 pub use sql::{DateUnitRows, RangeSummary, Sql, SummaryStatements};
 pub use transaction::{Isolation, Opening, ServerCursor, TransactionSettings, Transactions};
 pub use types::Types;

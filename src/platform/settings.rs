@@ -1,6 +1,8 @@
 //! What the configuration says of a platform: its keys, its port, its names.
 
 use super::lexicon::Lexicon;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
 
 /// A key of a source's section in the worker's configuration that belongs to one platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,15 @@ pub enum UseOfKey {
     },
 }
 
+/// What a login tells of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// A user and a password.
+    UserAndPassword,
+    /// A user at most: something else on the machine proves who logs in.
+    UserAtMost,
+}
+
 /// What the configuration has to know of a platform. It is known of platforms that are not supported yet too, so that
 /// a file that serves others as well can be read.
 pub trait Settings: Send + Sync {
@@ -41,6 +52,11 @@ pub trait Settings: Send + Sync {
     /// Whether a login may use temporary credentials of AWS.
     fn has_iam(&self) -> bool {
         false
+    }
+
+    /// What a login needs to tell of itself, with these keywords of the connection string.
+    fn credentials(&self, _options: &BTreeMap<String, SecretString>) -> Credentials {
+        Credentials::UserAndPassword
     }
 
     /// Whether the source can write files into the user's bucket by itself.

@@ -199,9 +199,7 @@ fn literal(column: &TargetKey, value: &str) -> Result<String, String> {
         (
             KeyKind::Timestamp | KeyKind::DateTime | KeyKind::TimestampTz,
             TargetType::TimestampNtz(_),
-        ) => {
-            Ok(typed(utc, "TIMESTAMP_NTZ(9)"))
-        }
+        ) => Ok(typed(utc, "TIMESTAMP_NTZ(9)")),
         (KeyKind::Timestamp | KeyKind::DateTime | KeyKind::TimestampTz, _) => {
             Ok(typed(&format!("{utc} +00:00"), "TIMESTAMP_TZ(9)"))
         }
@@ -216,11 +214,7 @@ fn literal(column: &TargetKey, value: &str) -> Result<String, String> {
         }
         (KeyKind::Binary, _) => Err(wrong()),
         (
-            KeyKind::Uuid
-            | KeyKind::Guid
-            | KeyKind::Text
-            | KeyKind::PaddedText
-            | KeyKind::PageText,
+            KeyKind::Uuid | KeyKind::Guid | KeyKind::Text | KeyKind::PaddedText | KeyKind::PageText,
             _,
         ) => Ok(quote_text(value)),
     }

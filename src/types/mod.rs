@@ -15,6 +15,7 @@ pub mod metadata_location;
 pub mod odbc_value;
 pub mod snowflake_name;
 pub mod snowflake_type;
+pub mod tagged_text;
 pub mod text_value;
 pub mod transform;
 pub mod wider;
@@ -121,6 +122,9 @@ pub enum Fetch {
     },
     /// Bound as the 16 bytes of a GUID in Microsoft's order; written as upper-case text.
     GuidBytes,
+    /// Bound as UTF-8 or UTF-16 text, in front of which a letter says what it is: `t`, the value's text; `f` or `r`, the bits of
+    /// a double or of a single in hexadecimal, of which the worker makes text.
+    TaggedText,
     /// Bound as bytes; written as they are, or as lower-case hexadecimal text where the file has text.
     Bytes {
         /// The most bytes a value can have, where the type bounds it.
@@ -139,7 +143,7 @@ impl Fetch {
             | Self::EwkbText { max_bytes }
             | Self::HexText { max_bytes }
             | Self::Bytes { max_bytes } => Some(*max_bytes),
-            Self::ArrayBits { .. } | Self::LargeObject => Some(None),
+            Self::ArrayBits { .. } | Self::LargeObject | Self::TaggedText => Some(None),
             _ => None,
         }
     }

@@ -43,22 +43,14 @@ fn descriptions(columns: &[ColumnPlan], longest: &[Option<usize>]) -> Vec<Buffer
             Fetch::ArrayBits { .. } | Fetch::LargeObject => BufferDesc::Text {
                 max_str_len: longest.unwrap_or(1).max(1),
             },
+            Fetch::TaggedText => text_buffer(column, longest.unwrap_or(1)),
             Fetch::Text { max_bytes }
             | Fetch::ParsedText { max_bytes }
             | Fetch::JsonText { max_bytes, .. }
             | Fetch::EwkbText { max_bytes }
             | Fetch::HexText { max_bytes }
             | Fetch::DecimalText { max_bytes } => {
-                let max_bytes = longest.or(max_bytes).unwrap_or(1).max(1);
-                if column.is_wide {
-                    BufferDesc::WText {
-                        max_str_len: max_bytes.div_ceil(2),
-                    }
-                } else {
-                    BufferDesc::Text {
-                        max_str_len: max_bytes,
-                    }
-                }
+                text_buffer(column, longest.or(max_bytes).unwrap_or(1))
             }
             Fetch::Double { .. } => BufferDesc::F64 { nullable: true },
             Fetch::DateParts => BufferDesc::Date { nullable: true },
@@ -75,6 +67,19 @@ fn descriptions(columns: &[ColumnPlan], longest: &[Option<usize>]) -> Vec<Buffer
             },
         })
         .collect()
+}
+
+fn text_buffer(column: &ColumnPlan, max_bytes: usize) -> BufferDesc {
+    let max_bytes = max_bytes.max(1);
+    if column.is_wide {
+        BufferDesc::WText {
+            max_str_len: max_bytes.div_ceil(2),
+        }
+    } else {
+        BufferDesc::Text {
+            max_str_len: max_bytes,
+        }
+    }
 }
 
 /// As many rows as a sixteenth of the task's memory holds, at least one. So much is held by the driver, by each of two
@@ -180,6 +185,7 @@ fn array(
         | Fetch::JsonText { .. }
         | Fetch::EwkbText { .. }
         | Fetch::HexText { .. }
+        | Fetch::TaggedText
         | Fetch::LargeObject => {
             if column.is_wide {
                 let decoded = native::wide_texts(column, slice, rows)?;

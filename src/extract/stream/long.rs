@@ -176,3 +176,77 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::table::{Platform, SourceColumn};
+    use crate::platform::{self, SourcePlatform};
+    use arrow::array::{Array, AsArray};
+    use proptest::prelude::*;
+
+    const MEMORY: usize = 16 * 1_024 * 1_024;
+
+    fn plan(type_name: &str, length: Option<u32>) -> ColumnPlan {
+        let platform: &dyn SourcePlatform =
+            platform::source(Platform::Sqlserver).expect("a platform");
+        let column = SourceColumn {
+            name: "c".into(),
+            type_name: type_name.into(),
+            length_or_precision: length,
+            ..SourceColumn::default()
+        };
+        platform.plan_column(&column, 0, None).plan
+    }
+
+    #[test]
+    fn what_would_leave_room_for_few_rows_comes_in_pieces() {
+        let columns = [
+            plan("nvarchar", None),
+            plan("int", None),
+            plan("varbinary", None),
+            plan("nvarchar", Some(10)),
+        ];
+        let order = |longest: [Option<usize>; 4]| {
+            let order = Order::long_last(&columns, &longest, MEMORY);
+            (order.places, order.num_long)
+        };
+        let short = order([Some(4_000), None, Some(2_000), None]);
+        assert_eq!(short, (vec![0, 1, 2, 3], 0));
+        let long = order([Some(20_000_000), None, Some(100), None]);
+        assert_eq!(long, (vec![1, 2, 3, 0], 1));
+        let both = order([Some(20_000_000), None, Some(9_000), None]);
+        assert_eq!(both, (vec![1, 3, 0, 2], 2));
+    }
+
+    #[test]
+    fn a_value_is_read_as_its_column_is() {
+        let text = |units: Option<&[u16]>| {
+            LongValue::Text(units.map(<[u16]>::to_vec)).array(&plan("nvarchar", None))
+        };
+        let array = text(Some(&[0xD83D, 0xDE00])).expect("text");
+        assert_eq!(array.as_string::<i32>().value(0), "😀");
+        assert!(text(None).expect("NULL").is_null(0));
+        // Half of a pair is no character.
+        assert!(text(Some(&[0xD83D])).is_err());
+        let bytes = LongValue::Bytes(Some(vec![0, 255])).array(&plan("image", None));
+        assert_eq!(bytes.expect("bytes").as_binary::<i32>().value(0), [0, 255]);
+    }
+
+    proptest! {
+        #[test]
+        fn each_column_has_one_place(
+            longest in prop::collection::vec(prop::option::of(0usize..50_000_000), 1..8),
+        ) {
+            let columns = vec![plan("nvarchar", None); longest.len()];
+            let order = Order::long_last(&columns, &longest, MEMORY);
+            let mut places = order.places.clone();
+            places.sort_unstable();
+            prop_assert_eq!(places, (0..longest.len()).collect::<Vec<_>>());
+            let sorted = order.sorted(&longest);
+            let bound = &sorted[..sorted.len() - order.num_long];
+            let is_short = |bytes: &Option<usize>| bytes.is_some_and(|bytes| bytes <= SHORT_BYTES);
+            prop_assert!(order.num_long == 0 || bound.iter().all(is_short));
+        }
+    }
+}

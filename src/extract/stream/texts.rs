@@ -6,7 +6,7 @@ use super::fetch::{internal, too_wide, unfit_value};
 use super::times;
 use crate::source::SourceError;
 use crate::types::wider::wider_for_value;
-use crate::types::{ColumnPlan, Fetch, json, text_value};
+use crate::types::{ColumnPlan, Fetch, json, tagged_text, text_value};
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float64Builder, StringBuilder,
 };
@@ -58,6 +58,18 @@ pub(super) fn array<'a>(
                     }
                     None => builder.append_null(),
                 }
+            }
+            Ok(Arc::new(builder.finish()))
+        }
+        (Fetch::TaggedText, _) => {
+            let mut builder = StringBuilder::with_capacity(rows, rows * 16);
+            for value in values {
+                let text = value.map(|bytes| text_of(column, bytes)).transpose()?;
+                let untagged = |text| {
+                    let why = "came in a form that was not asked for";
+                    tagged_text::text(text).ok_or_else(|| unfit_value(column, text, why))
+                };
+                builder.append_option(text.map(untagged).transpose()?);
             }
             Ok(Arc::new(builder.finish()))
         }

@@ -37,8 +37,7 @@ const RUNNING: &str = "SELECT CAST(t.transaction_id AS nvarchar(20)) FROM sys.dm
      WHERE t.database_id = DB_ID() AND s.is_user_transaction = 1 AND s.session_id <> @@SPID AND e.program_name NOT LIKE N'snowhaul%'";
 
 /// All at or below is committed. <https://learn.microsoft.com/sql/t-sql/functions/min-active-rowversion-transact-sql>
-const COMMITTED: &str =
-    "SELECT CONVERT(nvarchar(16), CAST(CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1 AS binary(8)), 2)";
+const COMMITTED: &str = "SELECT CONVERT(nvarchar(16), CAST(CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1 AS binary(8)), 2)";
 
 /// <https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-databases-transact-sql>
 const CONSISTENCY: &str = "SELECT CASE WHEN d.snapshot_isolation_state = 1 THEN NULL \
@@ -244,7 +243,10 @@ impl Catalog for SqlServer {
              WHERE p.is_enabled = 1 AND r.predicate_type = 0 AND r.target_object_id = {}",
             object_id(scope.table)
         );
-        Some(Query::flag(format!("IF {HAS_POLICIES} EXEC({})", self.quote_text(&query))))
+        Some(Query::flag(format!(
+            "IF {HAS_POLICIES} EXEC({})",
+            self.quote_text(&query)
+        )))
     }
 
     fn running_transactions(&self) -> Option<Query<String>> {

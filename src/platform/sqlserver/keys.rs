@@ -24,7 +24,9 @@ pub(super) fn key_text(column: &KeyColumn, value: &str) -> String {
         // https://learn.microsoft.com/sql/t-sql/functions/cast-and-convert-transact-sql
         KeyKind::Decimal => format!("CONVERT(nvarchar(41), {value}, 2)"),
         KeyKind::Float => {
-            format!("N'x' + LOWER(CONVERT(nvarchar(16), CAST(CAST({value} AS float) AS binary(8)), 2))")
+            format!(
+                "N'x' + LOWER(CONVERT(nvarchar(16), CAST(CAST({value} AS float) AS binary(8)), 2))"
+            )
         }
         KeyKind::Boolean => format!("CASE {value} WHEN 1 THEN N'true' WHEN 0 THEN N'false' END"),
         KeyKind::Date => format!("CONVERT(nvarchar(10), {value}, 23)"),
@@ -106,7 +108,9 @@ pub(super) fn operand(column: &KeyColumn, value: &str) -> String {
 
 /// Digits of the fraction of a second: as many as the column's type has.
 fn digits(value: &str) -> usize {
-    value.split_once('.').map_or(0, |(_, rest)| rest.len().min(7))
+    value
+        .split_once('.')
+        .map_or(0, |(_, rest)| rest.len().min(7))
 }
 
 /// The condition that a key may be a bound: a literal of text in a code page is in the database's page, which may lack
@@ -154,7 +158,10 @@ pub(super) fn window_predicate(window: &Window<'_>) -> Vec<String> {
     let bounds: Vec<String> = [(">", window.after), ("<=", window.upto)]
         .into_iter()
         .filter_map(|(operator, bound)| {
-            Some(format!("{name} {operator} {}", operand(window.column, bound?)))
+            Some(format!(
+                "{name} {operator} {}",
+                operand(window.column, bound?)
+            ))
         })
         .collect();
     if bounds.is_empty() || (window.after.is_some() && !window.with_nulls) {
@@ -230,10 +237,26 @@ mod tests {
             (KeyKind::PageText, "it's", "'it''s'"),
             (KeyKind::Text, "né", "N'né'"),
             (KeyKind::Binary, "00000000000007D3", "0x00000000000007D3"),
-            (KeyKind::DateTime, "2024-01-01 00:00:00.003", "CAST(N'2024-01-01 00:00:00.003' AS datetime)"),
-            (KeyKind::Timestamp, "2024-01-01 00:00:00.003", "CAST(N'2024-01-01 00:00:00.003' AS datetime2(3))"),
-            (KeyKind::Timestamp, "2024-01-01 00:00:00.1234567", "CAST(N'2024-01-01 00:00:00.1234567' AS datetime2(7))"),
-            (KeyKind::TimestampTz, "2024-01-01 00:00:00.1+00", "CAST(N'2024-01-01 00:00:00.1 +00:00' AS datetimeoffset(7))"),
+            (
+                KeyKind::DateTime,
+                "2024-01-01 00:00:00.003",
+                "CAST(N'2024-01-01 00:00:00.003' AS datetime)",
+            ),
+            (
+                KeyKind::Timestamp,
+                "2024-01-01 00:00:00.003",
+                "CAST(N'2024-01-01 00:00:00.003' AS datetime2(3))",
+            ),
+            (
+                KeyKind::Timestamp,
+                "2024-01-01 00:00:00.1234567",
+                "CAST(N'2024-01-01 00:00:00.1234567' AS datetime2(7))",
+            ),
+            (
+                KeyKind::TimestampTz,
+                "2024-01-01 00:00:00.1+00",
+                "CAST(N'2024-01-01 00:00:00.1 +00:00' AS datetimeoffset(7))",
+            ),
             (KeyKind::Boolean, "true", "1"),
         ] {
             assert_eq!(operand(&column(kind), value), literal);

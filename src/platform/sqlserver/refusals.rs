@@ -64,7 +64,7 @@ fn by_number(native: i32) -> Option<(SourceErrorKind, &'static str)> {
             Other,
             "rows moved while they were read without locks; the next attempt may pass, and without NOLOCK in queryModifiers it does",
         ),
-        3952 | 3951 | 3953 => (
+        3951..=3953 => (
             Other,
             "the database was just changed to allow no snapshots; the next attempt does without",
         ),

@@ -2,9 +2,7 @@
 
 use super::SqlServer;
 use super::checksum::row_checksum;
-use super::keys::{
-    bucket, is_in_every_page, key_text, ordered, range_predicate, window_predicate,
-};
+use super::keys::{bucket, is_in_every_page, key_text, ordered, range_predicate, window_predicate};
 use super::names::two_parts;
 use crate::domain::table::{DateUnit, KeyColumn, KeyKind, KeyRange, SourceColumn};
 use crate::platform::names::Names;
@@ -37,7 +35,11 @@ fn condition(scope: &Scope<'_>, more: Vec<String>) -> String {
     terms.extend(scope.window.iter().flat_map(window_predicate));
     terms.extend(more);
     // On a line of its own: the user's predicate may end in a comment.
-    terms.extend(scope.where_clause.map(|predicate| format!("({predicate}\n)")));
+    terms.extend(
+        scope
+            .where_clause
+            .map(|predicate| format!("({predicate}\n)")),
+    );
     match terms.is_empty() {
         true => String::new(),
         false => format!(" WHERE {}", terms.join(" AND ")),
@@ -46,7 +48,12 @@ fn condition(scope: &Scope<'_>, more: Vec<String>) -> String {
 
 /// The rows of the scope, of which a statement selects `list`.
 fn select_rows(scope: &Scope<'_>, list: &str) -> String {
-    format!("{} {list} FROM {}{}", select(scope), from(scope), condition(scope, Vec::new()))
+    format!(
+        "{} {list} FROM {}{}",
+        select(scope),
+        from(scope),
+        condition(scope, Vec::new())
+    )
 }
 
 /// What keeps rows with a NULL in the key away, whatever the catalog says of them.
@@ -118,12 +125,17 @@ impl Sql for SqlServer {
     fn boundaries(&self, scope: &Scope<'_>, partitions: u64, share: Option<f64>) -> Query<TextRow> {
         let key = scope.key;
         // What the users' columns are called stands in the innermost query alone.
-        let named = each(key, &|i, c| format!("{} AS key_{i}", self.quote_name(&c.name)));
+        let named = each(key, &|i, c| {
+            format!("{} AS key_{i}", self.quote_name(&c.name))
+        });
         let by = each(key, &|_, c| ordered(c, &self.quote_name(&c.name)));
         let names = each(key, &|i, _| format!("tiles.key_{i}"));
         let tile_by = each(key, &|i, c| ordered(c, &format!("tiles.key_{i}")));
         let boundaries = each(key, &|i, c| {
-            format!("{} AS boundary_{i}", key_text(c, &format!("firsts.key_{i}")))
+            format!(
+                "{} AS boundary_{i}",
+                key_text(c, &format!("firsts.key_{i}"))
+            )
         });
         let order = each(key, &|i, c| ordered(c, &format!("firsts.key_{i}")));
         let mut more = without_null(scope);
@@ -176,11 +188,16 @@ impl Sql for SqlServer {
         rows: u64,
     ) -> Query<TextRow> {
         let key = scope.key;
-        let named = each(key, &|i, c| format!("{} AS key_{i}", self.quote_name(&c.name)));
+        let named = each(key, &|i, c| {
+            format!("{} AS key_{i}", self.quote_name(&c.name))
+        });
         let names = each(key, &|i, _| format!("dated.key_{i}"));
         let by = each(key, &|i, c| ordered(c, &format!("dated.key_{i}")));
         let boundaries = each(key, &|i, c| {
-            format!("{} AS boundary_{i}", key_text(c, &format!("placed.key_{i}")))
+            format!(
+                "{} AS boundary_{i}",
+                key_text(c, &format!("placed.key_{i}"))
+            )
         });
         let order = each(key, &|i, c| ordered(c, &format!("placed.key_{i}")));
         // Parts of equal size, not full ones and a rest.
@@ -223,7 +240,11 @@ impl Sql for SqlServer {
         None
     }
 
-    fn row_outside_years(&self, _scope: &Scope<'_>, _column: &ColumnPlan) -> Option<Query<TextRow>> {
+    fn row_outside_years(
+        &self,
+        _scope: &Scope<'_>,
+        _column: &ColumnPlan,
+    ) -> Option<Query<TextRow>> {
         None
     }
 

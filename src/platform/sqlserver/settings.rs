@@ -2,7 +2,9 @@
 
 use super::SqlServer;
 use crate::platform::lexicon::Lexicon;
-use crate::platform::settings::{OwnKey, Settings, UseOfKey};
+use crate::platform::settings::{Credentials, OwnKey, Settings, UseOfKey};
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
 
 /// The port of an instance that has no name.
 pub(super) const PORT: u16 = 1433;
@@ -99,6 +101,21 @@ impl Settings for SqlServer {
         ]
     }
 
+    fn credentials(&self, options: &BTreeMap<String, SecretString>) -> Credentials {
+        let is = |keyword: &str, word: &str| {
+            let value = options.get(keyword).map(ExposeSecret::expose_secret);
+            value.is_some_and(|value| value.eq_ignore_ascii_case(word))
+        };
+        if is("Trusted_Connection", "yes")
+            || is("Authentication", "ActiveDirectoryIntegrated")
+            || is("Authentication", "ActiveDirectoryMsi")
+        {
+            Credentials::UserAtMost
+        } else {
+            Credentials::UserAndPassword
+        }
+    }
+
     fn extra_option(&self, keyword: &str, value: String) -> Result<String, String> {
         let is = |name: &str| keyword.eq_ignore_ascii_case(name);
         if let Some((name, why)) = REFUSED.iter().find(|(name, _)| is(name)) {
@@ -125,5 +142,41 @@ impl Settings for SqlServer {
             operator_functions: &[],
             operator_query: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_or_an_identity_needs_no_password() {
+        for (keyword, word, credentials) in [
+            ("Trusted_Connection", "yes", Credentials::UserAtMost),
+            ("Trusted_Connection", "no", Credentials::UserAndPassword),
+            (
+                "Authentication",
+                "ActiveDirectoryMsi",
+                Credentials::UserAtMost,
+            ),
+            (
+                "Authentication",
+                "ActiveDirectoryServicePrincipal",
+                Credentials::UserAndPassword,
+            ),
+        ] {
+            let options = BTreeMap::from([(keyword.to_owned(), word.to_owned().into())]);
+            assert_eq!(SqlServer.credentials(&options), credentials, "{word}");
+        }
+    }
+
+    #[test]
+    fn keywords_that_would_change_what_is_read_are_refused() {
+        let given = |keyword, value: &str| SqlServer.extra_option(keyword, value.to_owned());
+        assert!(given("mars_connection", "yes").is_err());
+        assert!(given("PacketSize", "32767").is_err());
+        assert_eq!(given("PacketSize", "8192").as_deref(), Ok("8192"));
+        let other = given("MultiSubnetFailover", "yes");
+        assert_eq!(other.as_deref(), Ok("yes"));
     }
 }

@@ -5,7 +5,7 @@
 //! no exact form for in either driver, the server writes.
 //!
 //! Text forms, where a type has no other: `hierarchyid` by its `ToString()`, spatial values as `SRID=4326;POINT (1 2 3 4)`
-//! with Z and M, `sql_variant` by its value's own type (numbers plainly, doubles with 17 digits, dates and times as
+//! with Z and M, `sql_variant` by its value's own type (numbers plainly, doubles by the fewest digits that read back, dates and times as
 //! `2024-12-31 23:59:59.1234567`, bytes as `0x0AFF`), other CLR types as hexadecimal bytes.
 
 use super::adapt::adapt;
@@ -14,6 +14,7 @@ use crate::domain::table::{KeyKind, SourceColumn};
 use crate::platform::names::Names;
 use crate::platform::types::Types;
 use crate::types::odbc_value::TICK_DIGITS;
+use crate::types::tagged_text::{DOUBLE, SINGLE, TEXT};
 use crate::types::wider::wider;
 use crate::types::{ColumnPlan, Fetch, PlannedColumn};
 use arrow::datatypes::{DataType, TimeUnit};
@@ -209,11 +210,14 @@ fn mapping(column: &SourceColumn, quoted: &str) -> Mapping {
             name,
             ", with its SRID in front",
         ),
-        "sql_variant" => Mapping::written(
-            variant(quoted),
-            name,
-            ": each value is written as its own type is, and the name of that type is lost",
-        ),
+        "sql_variant" => Mapping {
+            fetch: Fetch::TaggedText,
+            ..Mapping::written(
+                variant(quoted),
+                name,
+                ": each value is written as its own type is, and the name of that type is lost",
+            )
+        },
         "json" | "vector" => Mapping::written(as_text(quoted), name, ""),
         other => Mapping::written(
             format!("CONVERT(nvarchar(max), CAST({quoted} AS varbinary(max)), 2)"),
@@ -327,21 +331,54 @@ pub(super) fn digits(column: &SourceColumn) -> u8 {
     }
 }
 
-/// A `sql_variant` by the type of each value: without a style, amounts are rounded to cents and doubles to six digits.
-/// <https://learn.microsoft.com/sql/t-sql/functions/cast-and-convert-transact-sql>
+/// A `sql_variant` by the type of each value: without a style, amounts are rounded to cents and doubles to six digits. It
+/// converts to no `(max)` type, so that its text has at most 4,000 characters; longer text makes the statement fail with its
+/// reason, instead of being cut. <https://learn.microsoft.com/sql/t-sql/functions/cast-and-convert-transact-sql>,
+/// <https://learn.microsoft.com/sql/t-sql/data-types/sql-variant-transact-sql>
 fn variant(quoted: &str) -> String {
-    let styled = |type_name: &str, style: u8| {
-        format!("CONVERT(nvarchar(max), CAST({quoted} AS {type_name}), {style})")
+    let cast = |type_name: &str| format!("CAST({quoted} AS {type_name})");
+    let styled = |type_name: &str, units: u32, style: u8| {
+        format!(
+            "N'{TEXT}' + CONVERT(nvarchar({units}), {}, {style})",
+            cast(type_name)
+        )
     };
+    let bits = |letter: char, type_name: &str, bytes: u32| {
+        let digits = bytes * 2;
+        format!(
+            "N'{letter}' + CONVERT(nvarchar({digits}), CAST({} AS binary({bytes})), 2)",
+            cast(type_name)
+        )
+    };
+    let binary = format!(
+        "N'{TEXT}' + CONVERT(nvarchar(max), {}, 1)",
+        cast("varbinary(8000)")
+    );
+    // Without (max), the last of 4,000 characters would fall off behind the letter in front.
+    // https://learn.microsoft.com/sql/t-sql/language-elements/string-concatenation-transact-sql
+    let whole = format!("CAST(N'{TEXT}' AS nvarchar(max))");
+    let characters = format!(
+        "CASE WHEN DATALENGTH({quoted}) > {MOST_UNITS} THEN CAST(CAST(N'a sql_variant of too many bytes of text: ' + CAST(DATALENGTH({quoted}) AS nvarchar(10)) AS int) AS nvarchar(10)) ELSE {whole} + {} END",
+        cast(&format!("nvarchar({MOST_UNITS})"))
+    );
     let cases: String = [
-        (&["money", "smallmoney"][..], styled("money", 2)),
-        (&["float", "real"][..], styled("float", 3)),
-        (&["date"][..], styled("date", 23)),
-        (&["time"][..], styled("time(7)", 121)),
-        (&["datetime", "smalldatetime"][..], styled("datetime", 121)),
-        (&["datetime2"][..], styled("datetime2(7)", 121)),
-        (&["datetimeoffset"][..], styled("datetimeoffset(7)", 121)),
-        (&["binary", "varbinary"][..], styled("varbinary(8000)", 1)),
+        (&["money", "smallmoney"][..], styled("money", 40, 2)),
+        (&["float"][..], bits(DOUBLE, "float", 8)),
+        (&["real"][..], bits(SINGLE, "real", 4)),
+        (&["date"][..], styled("date", 10, 23)),
+        (&["time"][..], styled("time(7)", 16, 121)),
+        (
+            &["datetime", "smalldatetime"][..],
+            styled("datetime", 23, 121),
+        ),
+        (&["datetime2"][..], styled("datetime2(7)", 27, 121)),
+        (
+            &["datetimeoffset"][..],
+            styled("datetimeoffset(7)", 34, 121),
+        ),
+        (&["binary", "varbinary"][..], binary),
+        // Of one byte or more each: in UTF-16 they may be as many units.
+        (&["char", "varchar"][..], characters),
     ]
     .iter()
     .flat_map(|(names, text)| {
@@ -350,7 +387,11 @@ fn variant(quoted: &str) -> String {
     })
     .collect();
     let kind = format!("CAST(SQL_VARIANT_PROPERTY({quoted}, 'BaseType') AS nvarchar(128))");
-    format!("CASE {kind}{cases} ELSE {} END", as_text(quoted))
+    // NULL has no type, and is NULL there as well.
+    format!(
+        "CASE {kind}{cases} ELSE {whole} + {} END",
+        cast(&format!("nvarchar({MOST_UNITS})"))
+    )
 }
 
 #[cfg(test)]

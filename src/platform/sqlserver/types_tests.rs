@@ -177,3 +177,19 @@ fn text_is_never_cut_and_read_as_what_the_target_holds() {
         assert!(!text.contains("varchar)"), "{text}");
     }
 }
+
+#[test]
+fn a_variant_is_never_printed_or_cut_by_the_server() {
+    let planned = SqlServer.plan_column(&column("sql_variant", None, None), 0, None);
+    assert_eq!(planned.plan.fetch, Fetch::TaggedText);
+    let sql = planned.plan.expression;
+    assert!(
+        sql.contains("WHEN N'float' THEN N'f' + CONVERT(nvarchar(16)"),
+        "{sql}"
+    );
+    assert!(
+        sql.contains("WHEN N'varchar' THEN CASE WHEN DATALENGTH("),
+        "{sql}"
+    );
+    assert!(!sql.contains("CAST([c] AS nvarchar(max))"), "{sql}");
+}

@@ -189,7 +189,12 @@ impl<'a> Subject<'a> {
             let told = self.ask_first(&query)?;
             self.warnings.extend(told.flatten());
         }
-        let modifier = self.spec.query_modifiers.object.as_deref().unwrap_or_default();
+        let modifier = self
+            .spec
+            .query_modifiers
+            .object
+            .as_deref()
+            .unwrap_or_default();
         let upper = modifier.to_uppercase();
         if upper.contains("NOLOCK") || upper.contains("READUNCOMMITTED") {
             self.warnings.push(format!(
