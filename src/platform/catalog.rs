@@ -74,6 +74,11 @@ pub trait Catalog: Send + Sync {
         None
     }
 
+    /// What users should know of a table: a warning a row.
+    fn table_warnings(&self, _table: &TableRef) -> Option<Query<String>> {
+        None
+    }
+
     /// Columns whose values are not what the table holds for this login, each with why and what to do. `None`: the
     /// platform does not tell.
     fn disguised_columns(&self, _table: &TableRef) -> Option<Query<(String, String)>> {

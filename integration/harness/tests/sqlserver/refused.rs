@@ -9,6 +9,7 @@ fn refused(
     table: Value,
 ) -> (Migrated, String) {
     let done = Migration::from(database)
+        .prepare(&[])
         .login(&login.0, &login.1)
         .table(table)
         .run(1);
