@@ -60,6 +60,12 @@ pub trait Transactions: Send + Sync {
     /// How each transaction on the source begins.
     fn opening(&self, settings: &TransactionSettings) -> Opening;
 
+    /// Whether all statements of a transaction see one state of the tables, whatever was asked for: what is to be seen
+    /// after another transaction has ended needs a new one.
+    fn sees_one_snapshot(&self) -> bool {
+        false
+    }
+
     /// The cursor through which the rows of a query are read. `None`: the driver streams an answer by itself.
     fn cursor(&self, query: &str) -> Option<ServerCursor>;
 }

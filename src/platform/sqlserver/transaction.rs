@@ -13,9 +13,7 @@
 //! <https://learn.microsoft.com/sql/relational-databases/in-memory-oltp/transactions-with-memory-optimized-tables>
 
 use super::SqlServer;
-use crate::platform::transaction::{
-    Isolation, Opening, ServerCursor, TransactionSettings, Transactions,
-};
+use crate::platform::transaction::{Opening, ServerCursor, TransactionSettings, Transactions};
 
 /// What a statement's meaning and form depend on; the group from QUOTED_IDENTIFIER on is what methods of xml and indexes on
 /// computed columns need. <https://learn.microsoft.com/sql/t-sql/statements/set-statements-transact-sql>
@@ -23,8 +21,6 @@ const SESSION: &str = "SET NOCOUNT ON; SET LANGUAGE us_english; SET DATEFORMAT y
      SET QUOTED_IDENTIFIER ON; SET ANSI_NULLS ON; SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; SET CONCAT_NULL_YIELDS_NULL ON; \
      SET ARITHABORT ON; SET NUMERIC_ROUNDABORT OFF; SET ROWCOUNT 0; SET TEXTSIZE 2147483647; SET LOCK_TIMEOUT 60000; \
      SET DEADLOCK_PRIORITY LOW";
-
-const COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
 const SNAPSHOT: &str = "IF EXISTS (SELECT 1 FROM sys.databases WHERE database_id = DB_ID() AND snapshot_isolation_state = 1) \
      SET TRANSACTION ISOLATION LEVEL SNAPSHOT ELSE SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
@@ -34,14 +30,11 @@ const IDENTITY: &str = "CAST(@@SPID AS nvarchar(10)) + N' in ' + CAST(@@TRANCOUN
 
 impl Transactions for SqlServer {
     fn opening(&self, settings: &TransactionSettings) -> Opening {
-        let isolation = match settings.isolation {
-            Isolation::EachStatement => COMMITTED,
-            Isolation::OneSnapshot => SNAPSHOT,
-        };
         Opening {
             statements: vec![
                 SESSION.to_owned(),
-                isolation.to_owned(),
+                // Always: under locks, statements would wait for every writer.
+                SNAPSHOT.to_owned(),
                 "BEGIN TRANSACTION".to_owned(),
             ],
             settings: format!(
@@ -61,6 +54,10 @@ impl Transactions for SqlServer {
         }
     }
 
+    fn sees_one_snapshot(&self) -> bool {
+        true
+    }
+
     fn cursor(&self, _query: &str) -> Option<ServerCursor> {
         None
     }
@@ -69,6 +66,7 @@ impl Transactions for SqlServer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::transaction::Isolation;
     use std::time::Duration;
 
     #[test]
@@ -88,6 +86,6 @@ mod tests {
         );
         assert_eq!(whole.timeout_seconds, Some(2));
         let each = opening(Isolation::EachStatement);
-        assert!(!each.statements.concat().contains("SNAPSHOT"));
+        assert_eq!(each.statements, whole.statements);
     }
 }
