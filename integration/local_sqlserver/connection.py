@@ -153,8 +153,8 @@ class Connection:
                 raise SqlError(4002, f"Messages of type {kind} are not known here.", 20)
         except SqlError as problem:
             answer.add(tokens.error(problem) + tokens.done(tokens.ERROR))
-        if not self._attention.is_set():
-            answer.end()
+        # Also after an attention: what was sent may end within a row. Its own answer follows (MS-TDS 2.2.1.7).
+        answer.end()
 
     def _batch(self, answer: Answer, text: str, parameters: list[Parameter], *, is_call: bool = False) -> bool:
         """Runs a batch, and sends what it gives; whether it ended without an error."""

@@ -263,11 +263,23 @@ def _variant(value: Variant | None) -> bytes:
     return _long(bytes([token, len(properties)]) + properties + data)
 
 
+# Values that one call packs together, each behind its length.
+_PACKED = {"tinyint": "B", "smallint": "h", "int": "i", "bigint": "q", "bit": "?", "real": "f", "float": "d", "smallmoney": "i"}
+
+
 def row_encoder(columns: list[Column]) -> Encoder:
     """One function that writes a row."""
     encoders = {f"e{i}": encoder(column.type) for i, column in enumerate(columns)}
     parts = " + ".join(f"e{i}(r[{i}])" for i in range(len(columns)))
-    return eval(f"lambda r: b'\\xd1' + {parts}", encoders)  # noqa: S307: names of our own
+    general = eval(f"lambda r: b'\\xd1' + {parts}", encoders)  # noqa: S307: names of our own
+    formats = [_PACKED.get(column.type.name) for column in columns]
+    if None in formats:
+        return general
+    sizes = [struct.calcsize("<" + fmt) for fmt in formats]
+    arguments = ", ".join(f"{size}, r[{i}]" for i, size in enumerate(sizes))
+    pack = struct.Struct("<B" + "".join("B" + fmt for fmt in formats)).pack
+    names = {"pack": pack, "general": general}
+    return eval(f"lambda r: general(r) if None in r else pack(0xD1, {arguments})", names)  # noqa: S307: numbers of our own
 
 
 def uuid_of(data: bytes) -> uuid.UUID:
