@@ -49,7 +49,8 @@ class Connection:
                 reader.start()
                 while (request := self._requests.get()) is not None:
                     self._answer(*request)
-        except (Closed, OSError, EOFError):
+        except (Closed, OSError, EOFError, struct.error):
+            # Gone, or no client of this protocol: there is nobody to tell.
             pass
         except Cut:
             self.channel.cut()

@@ -78,6 +78,9 @@ class Channel:
         parts = []
         while True:
             kind, status, length, *_ = _HEADER.unpack(self._read(8))
+            if length < 8:
+                # Not this protocol.
+                raise Closed
             parts.append(self._read(length - 8))
             if status & _LAST:
                 return kind, b"".join(parts)
