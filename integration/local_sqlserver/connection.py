@@ -39,7 +39,9 @@ class Connection:
         self.session = None
         self._requests: queue.SimpleQueue = queue.SimpleQueue()
         self._attention = threading.Event()
-        self._prepared: dict[int, str] = {}
+        # Of each handle: the declarations and the statement.
+        self._prepared: dict[int, tuple[str | None, str]] = {}
+        self._last_handle = 0
 
     def serve(self) -> None:
         """Until the client goes."""
@@ -248,13 +250,20 @@ class Connection:
         if bare == "sp_executesql":
             status = self._execute(answer, given[0].value, given[2:])
         elif bare in ("sp_prepexec", "sp_prepare"):
-            handle = len(self._prepared) + 1
-            self._prepared[handle] = given[2].value
+            # A handle that comes along is given up.
+            self._prepared.pop(given[0].value, None)
+            self._last_handle += 1
+            handle = self._last_handle
+            self._prepared[handle] = (given[1].value, given[2].value)
             if bare == "sp_prepexec":
                 status = self._execute(answer, given[2].value, given[3:], declared=given[1].value)
             answer.add(_returned(given[0].name, handle))
         elif bare == "sp_execute":
-            status = self._execute(answer, self._prepared[given[0].value], given[1:])
+            handle = given[0].value
+            if handle not in self._prepared:
+                raise SqlError(8179, f"Could not find prepared statement with handle {handle}.")
+            declared, statement = self._prepared[handle]
+            status = self._execute(answer, statement, given[1:], declared)
         elif bare == "sp_unprepare":
             self._prepared.pop(given[0].value, None)
         elif bare == "sp_describe_first_result_set":

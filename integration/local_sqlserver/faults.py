@@ -26,6 +26,9 @@ _WORDS = {
 }  # fmt: skip
 
 
+_NEEDS_NUMBER = {"error": True, "cut": False, "refuse_login": True, "fail_statement": True, "clear": False}
+
+
 class Cut(Exception):
     """The connection is to be reset now."""
 
@@ -41,16 +44,23 @@ class Faults:
         self._lock, self._waiting = threading.Lock(), []
 
     def add(self, fault: dict) -> None:
+        """Takes a fault. ValueError: it is none, or lacks its number."""
+        if fault["fault"] not in _NEEDS_NUMBER:
+            raise ValueError(f"no fault {fault['fault']!r}: one of {', '.join(_NEEDS_NUMBER)}")
+        if _NEEDS_NUMBER[fault["fault"]] and not isinstance(fault.get("number"), int):
+            raise ValueError(f"{fault['fault']} lacks the number of an error")
         with self._lock:
             if fault["fault"] == "clear":
                 self._waiting.clear()
             elif fault.get("times", 1) > 0:
                 self._waiting.append(dict(fault))
 
-    def _take(self, kind: str, statement: str = "") -> dict | None:
+    def _take(self, kind: str, statement: str = "", after_rows: int = 0) -> dict | None:
         with self._lock:
             for fault in self._waiting:
-                if fault["fault"] == kind and fault.get("contains", "") in statement:
+                if fault["fault"] != kind or fault.get("after_rows", 0) != after_rows:
+                    continue
+                if fault.get("contains", "") in statement:
                     fault["times"] = fault.get("times", 1) - 1
                     if fault["times"] < 1:
                         self._waiting.remove(fault)
@@ -67,15 +77,17 @@ class Faults:
 
     def in_rows(self, rows: Iterable[tuple], statement: str) -> Iterator[tuple]:
         """The rows, until something is to fail that comes after so many."""
+        if self._waiting:
+            self._fail_after(0, statement)
         for number, row in enumerate(rows, 1):
             yield row
-            if not self._waiting:
-                continue
-            for kind in ("error", "cut"):
-                with self._lock:
-                    due = any(f["fault"] == kind and f["after_rows"] == number for f in self._waiting)
-                if due and (fault := self._take(kind, statement)):
-                    raise Cut if kind == "cut" else error(fault["number"])
+            if self._waiting:
+                self._fail_after(number, statement)
+
+    def _fail_after(self, number: int, statement: str) -> None:
+        for kind in ("error", "cut"):
+            if fault := self._take(kind, statement, number):
+                raise Cut if kind == "cut" else error(fault["number"])
 
     def serve(self, port: int = 0) -> int:
         """Takes lines at a port of this machine; answers which."""
@@ -90,5 +102,5 @@ class Faults:
                 try:
                     self.add(json.loads(stream.readline()))
                     stream.write("ok\n")
-                except (ValueError, KeyError) as problem:
+                except (ValueError, KeyError, TypeError) as problem:
                     stream.write(f"error: {problem}\n")

@@ -36,6 +36,8 @@ class Server:
 
     def stop(self) -> None:
         if self._listener is not None:
+            # Closing alone leaves the thread waiting, and the port taken.
+            self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
 
     def _accept(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import socket
 import time
 import uuid
@@ -179,3 +180,67 @@ def test_clients_that_vanish_or_talk_nonsense_leave_nothing(local):
                 break
             time.sleep(0.05)
         assert left <= before
+
+
+def test_handles_of_prepared_statements_stay_apart(local):
+    with _pytds(local) as connection, connection.cursor() as cursor:
+
+        def prepared(number: int) -> int:
+            found = cursor.callproc("sp_prepare", (pytds.output(param_type=int), "@a int", f"SELECT @a + {number}"))
+            return found[0]
+
+        def added(handle: int, given: int) -> int:
+            cursor.callproc("sp_execute", (handle, given))
+            return cursor.fetchall()[0][0]
+
+        one, other = prepared(1), prepared(100)
+        assert (added(one, 5), added(other, 5)) == (6, 105)
+        cursor.callproc("sp_unprepare", (one,))
+        third = prepared(1000)
+        assert (added(other, 5), added(third, 5)) == (105, 1005)
+        with pytest.raises(pytds.Error) as raised:
+            added(one, 5)
+        assert "8179" in str(raised.value) or "prepared statement" in str(raised.value)
+
+
+def test_a_prepared_statement_runs_once_a_row(local):
+    with local.connect(DRIVERS[0]) as connection:
+        connection.execute("CREATE TABLE many_times (a int, b nvarchar(10))")
+        connection.cursor().executemany("INSERT INTO many_times VALUES (?, ?)", [(n, f"é{n}") for n in range(20)])
+        found = connection.execute("SELECT a, b FROM many_times ORDER BY a").fetchall()
+        assert [tuple(row) for row in found] == [(n, f"é{n}") for n in range(20)]
+        connection.execute("DROP TABLE many_times")
+
+
+def _ask_for_a_fault(port: int, fault: object) -> str:
+    with socket.create_connection(("127.0.0.1", port)) as peer, peer.makefile("rw") as stream:
+        stream.write(json.dumps(fault) + "\n")
+        stream.flush()
+        return stream.readline().strip()
+
+
+@pytest.mark.filterwarnings("error")
+def test_faults_come_by_the_control_port_and_nonsense_is_refused(local):
+    port = local.faults.serve()
+    for nonsense in ({"fault": "flood"}, {"fault": "error", "after_rows": 1}, {}, [], 7):
+        assert _ask_for_a_fault(port, nonsense).startswith("error"), nonsense
+    with _pytds(local) as connection, connection.cursor() as cursor:
+        for rows in (0, 1, 2):
+            assert _ask_for_a_fault(port, {"fault": "error", "after_rows": rows, "number": 601, "contains": "AS fails"}) == "ok"
+            cursor.execute("SELECT 1 UNION ALL SELECT 2")
+            assert len(cursor.fetchall()) == 2
+            with pytest.raises(pytds.Error) as raised:
+                cursor.execute("SELECT 1 AS fails UNION ALL SELECT 2")
+                cursor.fetchall()
+            assert "601" in str(raised.value)
+        _ask_for_a_fault(port, {"fault": "error", "after_rows": 0, "number": 601, "times": 3})
+        assert _ask_for_a_fault(port, {"fault": "clear"}) == "ok"
+        cursor.execute("SELECT 1")
+        assert cursor.fetchall() == [(1,)]
+
+
+def test_a_stopped_server_gives_its_port_back(tmp_path):
+    local = Local(tmp_path, with_tls=False)
+    local.server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", local.port))
