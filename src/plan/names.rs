@@ -16,7 +16,11 @@ pub fn find_column<'a>(
 ) -> Option<&'a SourceColumn> {
     let exact = source.exact_name(&WrittenName(written.to_owned()));
     let named = |name: &str| columns.iter().find(|column| column.name == name);
-    let same = || columns.iter().find(|column| source.is_same_name(&column.name, &exact));
+    let same = || {
+        columns
+            .iter()
+            .find(|column| source.is_same_name(&column.name, &exact))
+    };
     named(&exact)
         .or_else(|| named(written.trim()))
         .or_else(same)

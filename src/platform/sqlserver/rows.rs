@@ -292,9 +292,10 @@ impl Sql for SqlServer {
         ranges: &[KeyRange],
         aggregates: &[&str],
     ) -> SummaryStatements {
-        // By CROSS APPLY: GROUP BY knows neither places nor names of the list.
+        // By CROSS APPLY: GROUP BY knows neither places nor names of the list. Its column's name stands beside those of
+        // the table's own, which none should be like.
         let mut list = vec![
-            "CAST([range of rows].place AS nvarchar(10))".to_owned(),
+            "CAST([range of rows].[place of range] AS nvarchar(10))".to_owned(),
             "CAST(COUNT_BIG(*) AS nvarchar(20))".to_owned(),
         ];
         list.extend(
@@ -303,7 +304,7 @@ impl Sql for SqlServer {
                 .map(|aggregate| format!("CAST(({aggregate}\n) AS nvarchar(max))")),
         );
         let sql = format!(
-            "{} {} FROM {} CROSS APPLY (VALUES ({})) [range of rows] (place){} GROUP BY [range of rows].place",
+            "{} {} FROM {} CROSS APPLY (VALUES ({})) [range of rows] ([place of range]){} GROUP BY [range of rows].[place of range]",
             select(scope),
             list.join(", "),
             from(scope),

@@ -153,11 +153,7 @@ fn views_and_history_are_read_as_tables_are() {
     assert_eq!(done.sql.number("SELECT SUM(A) FROM DATED"), 5);
     assert_eq!(done.sql.number("SELECT SUM(A) FROM DATED_HISTORY"), 1);
     let ends = sql.value("SELECT CONVERT(varchar(27), till, 121) FROM dated WHERE id = 2");
-    assert_eq!(
-        done.sql
-            .value("SELECT TILL FROM DATED WHERE ID = 2"),
-        ends
-    );
+    assert_eq!(done.sql.value("SELECT TILL FROM DATED WHERE ID = 2"), ends);
 }
 
 #[test]
