@@ -7,7 +7,7 @@
 use super::SqlServer;
 use super::names::{object_id, two_parts};
 use super::rows::counted_text;
-use crate::domain::catalog::{Reading, Relation, RelationKind};
+use crate::domain::catalog::{LayoutColumn, Reading, Relation, RelationKind};
 use crate::domain::table::{SourceColumn, TableRef, TypeClass};
 use crate::platform::catalog::{
     Catalog, CatalogColumn, ClockReading, ColumnPrivilege, ConstraintRow, Estimate, Lookalike,
@@ -167,6 +167,31 @@ impl Catalog for SqlServer {
     }
 
     fn enforces_keys(&self) -> bool {
+        true
+    }
+
+    fn layout(&self, table: &TableRef) -> Option<Query<LayoutColumn>> {
+        // Of type 1: a clustered columnstore, of type 5, has no order. What it has only by way of partitioning has no
+        // place in the key.
+        // https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-index-columns-transact-sql
+        let sql = format!(
+            "SELECT c.name, CAST(k.key_ordinal AS nvarchar(10)) FROM sys.indexes i \
+             JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id \
+             JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id \
+             WHERE i.object_id = {} AND i.type = 1 AND i.is_disabled = 0 AND k.key_ordinal > 0 ORDER BY k.key_ordinal",
+            object_id(table)
+        );
+        Some(Query::new(sql, |row| {
+            let [name, place] = texts(row)?;
+            Some(LayoutColumn {
+                name,
+                sort_place: place.parse().ok()?,
+                distributes: false,
+            })
+        }))
+    }
+
+    fn layout_is_index(&self) -> bool {
         true
     }
 

@@ -1,7 +1,7 @@
 //! Statements over the rows of a table. Syntax of SQL Server 2012.
 
 use super::SqlServer;
-use super::checksum::row_checksum;
+use super::checksum::{counted, row_checksum};
 use super::keys::{bucket, is_in_every_page, key_text, ordered, range_predicate, window_predicate};
 use super::names::two_parts;
 use crate::domain::table::{DateUnit, KeyColumn, KeyKind, KeyRange, SourceColumn};
@@ -281,9 +281,7 @@ impl Sql for SqlServer {
     }
 
     fn counted_aggregate(&self, expression: &str) -> String {
-        format!(
-            "CAST(COUNT_BIG(*) AS nvarchar(20)) + N':' + COALESCE(CAST(({expression}\n) AS nvarchar(4000)), N'')"
-        )
+        counted(expression)
     }
 
     fn partition_summary(
