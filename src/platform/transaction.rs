@@ -1,6 +1,7 @@
 //! How a transaction on the source begins: pure.
 
 use crate::domain::spec::RowSecurity;
+use crate::domain::table::QueryModifiers;
 use std::time::Duration;
 
 /// What a transaction on the source is for.
@@ -59,6 +60,12 @@ pub struct ServerCursor {
 pub trait Transactions: Send + Sync {
     /// How each transaction on the source begins.
     fn opening(&self, settings: &TransactionSettings) -> Opening;
+
+    /// What the statements of an extraction see, of which all are to see the same. Otherwise where the user's own pieces of
+    /// SQL see to that.
+    fn isolation_of_extraction(&self, _modifiers: &QueryModifiers) -> Isolation {
+        Isolation::OneSnapshot
+    }
 
     /// The cursor through which the rows of a query are read. `None`: the driver streams an answer by itself.
     fn cursor(&self, query: &str) -> Option<ServerCursor>;

@@ -105,15 +105,16 @@ impl Catalog for SqlServer {
 
     fn estimates(&self, scope: &Scope<'_>) -> Vec<Query<Option<Estimate>>> {
         let id = object_id(scope.table);
-        // Needs VIEW DATABASE STATE; the second does not, and knows no bytes.
+        // Needs VIEW DATABASE STATE; the second does not, and knows no bytes. Where they know of no row, as of a
+        // memory-optimised table, the rows are counted.
         // https://learn.microsoft.com/sql/relational-databases/system-dynamic-management-views/sys-dm-db-partition-stats-transact-sql
         let sized = format!(
             "SELECT CAST(SUM(s.row_count) AS nvarchar(20)), CAST(SUM(s.used_page_count) * 8192 AS nvarchar(20)) FROM sys.dm_db_partition_stats s \
-             WHERE s.object_id = {id} AND s.index_id IN (0, 1) HAVING COUNT_BIG(*) > 0"
+             WHERE s.object_id = {id} AND s.index_id IN (0, 1) HAVING SUM(s.row_count) > 0"
         );
         let counted = format!(
             "SELECT CAST(SUM(p.rows) AS nvarchar(20)), CAST(SUM(p.rows) * 100 AS nvarchar(20)) FROM sys.partitions p \
-             WHERE p.object_id = {id} AND p.index_id IN (0, 1) HAVING COUNT_BIG(*) > 0"
+             WHERE p.object_id = {id} AND p.index_id IN (0, 1) HAVING SUM(p.rows) > 0"
         );
         [sized, counted, counted_text(scope)]
             .into_iter()

@@ -9,10 +9,12 @@
 //! sessions of SQL Server between transactions: what is set for a session stays ours.
 //!
 //! A memory-optimised table cannot be read in a session whose isolation is SNAPSHOT (error 41332), nor within a transaction
-//! under READ COMMITTED without the hint `WITH (SNAPSHOT)` (error 41368).
+//! under READ COMMITTED without the hint `WITH (SNAPSHOT)` (error 41368). With the hint under READ COMMITTED, all statements
+//! of a transaction see the table as it was when the transaction began: the hint comes from the user's queryModifiers.
 //! <https://learn.microsoft.com/sql/relational-databases/in-memory-oltp/transactions-with-memory-optimized-tables>
 
 use super::SqlServer;
+use crate::domain::table::QueryModifiers;
 use crate::platform::transaction::{
     Isolation, Opening, ServerCursor, TransactionSettings, Transactions,
 };
@@ -61,6 +63,17 @@ impl Transactions for SqlServer {
         }
     }
 
+    fn isolation_of_extraction(&self, modifiers: &QueryModifiers) -> Isolation {
+        let hints = modifiers.object.as_deref().unwrap_or_default();
+        let is_hinted = hints
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .any(|word| word.eq_ignore_ascii_case("SNAPSHOT"));
+        match is_hinted {
+            true => Isolation::EachStatement,
+            false => Isolation::OneSnapshot,
+        }
+    }
+
     fn cursor(&self, _query: &str) -> Option<ServerCursor> {
         None
     }
@@ -70,6 +83,20 @@ impl Transactions for SqlServer {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn a_snapshot_of_a_hint_is_not_asked_for_twice() {
+        let isolation = |object: Option<&str>| {
+            SqlServer.isolation_of_extraction(&QueryModifiers {
+                object: object.map(str::to_owned),
+                ..QueryModifiers::default()
+            })
+        };
+        assert_eq!(isolation(None), Isolation::OneSnapshot);
+        assert_eq!(isolation(Some("WITH (NOLOCK)")), Isolation::OneSnapshot);
+        let hinted = isolation(Some(" with(Snapshot, INDEX(ix_snapshot))"));
+        assert_eq!(hinted, Isolation::EachStatement);
+    }
 
     #[test]
     fn a_snapshot_is_asked_for_only_where_it_is_allowed() {
