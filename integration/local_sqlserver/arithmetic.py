@@ -254,12 +254,20 @@ class Arithmetic:
             size = t.characters(value.type)
             target = t.text(size, wide, collation)
             sides.append(value if value.type.name in t.WIDE else self.convert(value, target))
-        form = "{} + {}"
+        form = f"{self.code.constant(_joined)}({{}}, {{}})" if wide else "{} + {}"
         if MAX not in sizes and sum(sizes) > limit:
-            form = f"{self.code.constant(cutter(type_, True))}({{}} + {{}})"
+            form = f"{self.code.constant(cutter(type_, True))}({form})"
         from dataclasses import replace
 
         return replace(self.apply(form, type_, *sides), rank=winner.rank)
+
+
+def _joined(left: str, right: str) -> str:
+    """Two halves of a character that meet are one."""
+    if left and right and "\ud800" <= left[-1] <= "\udbff" and "\udc00" <= right[0] <= "\udfff":
+        pair = (left[-1] + right[0]).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        return left[:-1] + pair + right[1:]
+    return left + right
 
 
 def _reduced(precision: int, scale: int) -> int:

@@ -271,7 +271,8 @@ class Queries(Groups):
     def _items(self, select: n.Select, scope: Scope, fields: list[Field]) -> list[Value]:
         values: list[Value] = []
         fields.clear()
-        self._nodes: list[tuple[n.Node, str | None]] = []
+        # Of the scope: a subquery in the list has its own.
+        scope.nodes = []
         for item in select.items:
             if isinstance(item, n.Star):
                 self._star(item, scope, fields, values)
@@ -284,7 +285,7 @@ class Queries(Groups):
             rank = max(value.rank, IMPLICIT) if value.type.name in t.TEXT else 0
             fields.append(Field(name, type_, value.nullable, value.masked, rank=rank))
             values.append(value)
-            self._nodes.append((item.expression, item.alias))
+            scope.nodes.append((item.expression, item.alias))
         return values
 
     def _star(self, item: n.Star, scope: Scope, fields: list[Field], values: list[Value]) -> None:
@@ -303,7 +304,7 @@ class Queries(Groups):
                 value = self.expression(node, scope)
                 fields.append(replace(column, hidden=False, nullable=value.nullable))
                 values.append(value)
-                self._nodes.append((node, column.name))
+                scope.nodes.append((node, column.name))
 
     def _order_keys(self, select, query, scope: Scope, fields: list[Field], values: list[Value]) -> list[str]:
         keys = []
@@ -319,12 +320,12 @@ class Queries(Groups):
         if isinstance(node, n.Name) and len(node.parts) == 1:
             wanted = node.parts[0].lower()
             named = [i for i, f in enumerate(fields) if f.name.lower() == wanted]
-            if len(named) > 1 and len({canonical(self._nodes[i][0], scope) for i in named}) > 1:
+            if len(named) > 1 and len({canonical(scope.nodes[i][0], scope) for i in named}) > 1:
                 raise SqlError(209, f"Ambiguous column name '{node.parts[0]}'.")
             if named:
                 return values[named[0]]
         form = canonical(node, scope)
-        for (own, _), value in zip(self._nodes, values, strict=True):
+        for (own, _), value in zip(scope.nodes, values, strict=True):
             if canonical(own, scope) == form:
                 return value
         if select.distinct:

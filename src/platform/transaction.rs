@@ -1,7 +1,6 @@
 //! How a transaction on the source begins: pure.
 
 use crate::domain::spec::RowSecurity;
-use crate::domain::table::QueryModifiers;
 use std::time::Duration;
 
 /// What a transaction on the source is for.
@@ -61,10 +60,10 @@ pub trait Transactions: Send + Sync {
     /// How each transaction on the source begins.
     fn opening(&self, settings: &TransactionSettings) -> Opening;
 
-    /// What the statements of an extraction see, of which all are to see the same. Otherwise where the user's own pieces of
-    /// SQL see to that.
-    fn isolation_of_extraction(&self, _modifiers: &QueryModifiers) -> Isolation {
-        Isolation::OneSnapshot
+    /// Whether all statements of a transaction see one state of the tables, whatever was asked for: what is to be seen
+    /// after another transaction has ended needs a new one.
+    fn sees_one_snapshot(&self) -> bool {
+        false
     }
 
     /// The cursor through which the rows of a query are read. `None`: the driver streams an answer by itself.

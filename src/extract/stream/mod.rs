@@ -22,7 +22,7 @@ use crate::domain::table::Slice;
 use crate::domain::table_plan::{ExtractColumn, ExtractSpec};
 use crate::domain::task::{FileFormat, Manifest, StagedFile};
 use crate::file::{FileContent, ParquetFile};
-use crate::platform::TransactionSettings;
+use crate::platform::{Isolation, TransactionSettings};
 use crate::platform::{Scope, SourcePlatform};
 use crate::source::policies::refuse_policies;
 use crate::source::session::{Ask, At, SourceSession};
@@ -196,7 +196,7 @@ fn fetch_all(
     let dialect = job.request.dialect;
     // One transaction, whose statements see one snapshot: the lengths and the checksum are those of the rows that follow.
     let transaction = TransactionSettings {
-        isolation: dialect.isolation_of_extraction(&job.request.extract.query_modifiers),
+        isolation: Isolation::OneSnapshot,
         statement_timeout: None,
         row_security: job.request.extract.row_security,
     };

@@ -14,7 +14,7 @@ const REACH: &str =
 const STATEMENT: &str = "the source refuses the statement; check whereClauseCriteria of the table, which is part of it, and the columns that the user's SQL computes";
 const BUSY: &str = "the server has no room for the statement at the moment; if it stays so, lower max_parallel_tasks of the workers, make partitions smaller (partitionSize), or raise the database's limits";
 const SNAPSHOT_CONFLICT: &str = "the table's definition, or the database's settings, changed while a snapshot was read; the next attempt takes a new one";
-const IN_MEMORY: &str = "memory-optimised tables are read in a snapshot of their own kind: give the table \"queryModifiers\": {\"objectModifier\": \"WITH (SNAPSHOT)\"}";
+const IN_MEMORY: &str = "memory-optimised tables are read in a snapshot of their own kind: migrate a view that reads the table WITH (SNAPSHOT), in a database without ALLOW_SNAPSHOT_ISOLATION";
 
 /// The kind of what the server said, and what to do about it.
 pub(super) fn refusal(

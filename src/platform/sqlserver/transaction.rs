@@ -9,15 +9,11 @@
 //! sessions of SQL Server between transactions: what is set for a session stays ours.
 //!
 //! A memory-optimised table cannot be read in a session whose isolation is SNAPSHOT (error 41332), nor within a transaction
-//! under READ COMMITTED without the hint `WITH (SNAPSHOT)` (error 41368). With the hint under READ COMMITTED, all statements
-//! of a transaction see the table as it was when the transaction began: the hint comes from the user's queryModifiers.
+//! under READ COMMITTED without the hint `WITH (SNAPSHOT)` (error 41368).
 //! <https://learn.microsoft.com/sql/relational-databases/in-memory-oltp/transactions-with-memory-optimized-tables>
 
 use super::SqlServer;
-use crate::domain::table::QueryModifiers;
-use crate::platform::transaction::{
-    Isolation, Opening, ServerCursor, TransactionSettings, Transactions,
-};
+use crate::platform::transaction::{Opening, ServerCursor, TransactionSettings, Transactions};
 
 /// What a statement's meaning and form depend on; the group from QUOTED_IDENTIFIER on is what methods of xml and indexes on
 /// computed columns need. <https://learn.microsoft.com/sql/t-sql/statements/set-statements-transact-sql>
@@ -25,8 +21,6 @@ const SESSION: &str = "SET NOCOUNT ON; SET LANGUAGE us_english; SET DATEFORMAT y
      SET QUOTED_IDENTIFIER ON; SET ANSI_NULLS ON; SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; SET CONCAT_NULL_YIELDS_NULL ON; \
      SET ARITHABORT ON; SET NUMERIC_ROUNDABORT OFF; SET ROWCOUNT 0; SET TEXTSIZE 2147483647; SET LOCK_TIMEOUT 60000; \
      SET DEADLOCK_PRIORITY LOW";
-
-const COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
 const SNAPSHOT: &str = "IF EXISTS (SELECT 1 FROM sys.databases WHERE database_id = DB_ID() AND snapshot_isolation_state = 1) \
      SET TRANSACTION ISOLATION LEVEL SNAPSHOT ELSE SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
@@ -36,14 +30,11 @@ const IDENTITY: &str = "CAST(@@SPID AS nvarchar(10)) + N' in ' + CAST(@@TRANCOUN
 
 impl Transactions for SqlServer {
     fn opening(&self, settings: &TransactionSettings) -> Opening {
-        let isolation = match settings.isolation {
-            Isolation::EachStatement => COMMITTED,
-            Isolation::OneSnapshot => SNAPSHOT,
-        };
         Opening {
             statements: vec![
                 SESSION.to_owned(),
-                isolation.to_owned(),
+                // Always: under locks, statements would wait for every writer.
+                SNAPSHOT.to_owned(),
                 "BEGIN TRANSACTION".to_owned(),
             ],
             settings: format!(
@@ -63,15 +54,8 @@ impl Transactions for SqlServer {
         }
     }
 
-    fn isolation_of_extraction(&self, modifiers: &QueryModifiers) -> Isolation {
-        let hints = modifiers.object.as_deref().unwrap_or_default();
-        let is_hinted = hints
-            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .any(|word| word.eq_ignore_ascii_case("SNAPSHOT"));
-        match is_hinted {
-            true => Isolation::EachStatement,
-            false => Isolation::OneSnapshot,
-        }
+    fn sees_one_snapshot(&self) -> bool {
+        true
     }
 
     fn cursor(&self, _query: &str) -> Option<ServerCursor> {
@@ -82,21 +66,8 @@ impl Transactions for SqlServer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::transaction::Isolation;
     use std::time::Duration;
-
-    #[test]
-    fn a_snapshot_of_a_hint_is_not_asked_for_twice() {
-        let isolation = |object: Option<&str>| {
-            SqlServer.isolation_of_extraction(&QueryModifiers {
-                object: object.map(str::to_owned),
-                ..QueryModifiers::default()
-            })
-        };
-        assert_eq!(isolation(None), Isolation::OneSnapshot);
-        assert_eq!(isolation(Some("WITH (NOLOCK)")), Isolation::OneSnapshot);
-        let hinted = isolation(Some(" with(Snapshot, INDEX(ix_snapshot))"));
-        assert_eq!(hinted, Isolation::EachStatement);
-    }
 
     #[test]
     fn a_snapshot_is_asked_for_only_where_it_is_allowed() {
@@ -115,6 +86,6 @@ mod tests {
         );
         assert_eq!(whole.timeout_seconds, Some(2));
         let each = opening(Isolation::EachStatement);
-        assert!(!each.statements.concat().contains("SNAPSHOT"));
+        assert_eq!(each.statements, whole.statements);
     }
 }

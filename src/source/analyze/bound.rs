@@ -114,6 +114,7 @@ impl Subject<'_> {
         }
         if let Some(limit) = self.committed_bound(&bound.column)? {
             bound.upto = Some(limit);
+            self.see_what_is_committed()?;
             self.look_for_nulls(&mut bound)?;
             return Ok(bound);
         }
@@ -130,8 +131,17 @@ impl Subject<'_> {
         };
         if let Some(upto) = &bound.upto {
             self.settle(&bound.column, upto);
+            self.see_what_is_committed()?;
         }
         Ok(bound)
+    }
+
+    /// What was committed until now is seen by the statements that follow.
+    fn see_what_is_committed(&self) -> Result<(), SourceError> {
+        match self.platform().sees_one_snapshot() {
+            true => self.session.rest(),
+            false => Ok(()),
+        }
     }
 
     /// What the source itself says of a column whose values commit in another order than they are given: all at or below

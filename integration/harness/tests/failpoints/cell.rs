@@ -112,13 +112,11 @@ fn is_this_turn(step: Step, strategy: Strategy) -> bool {
     reached[step as usize % reached.len()] == strategy
 }
 
-/// The platforms that a batch is tried on: in turn, because most steps do not depend on the source; with
-/// `SNOWHAUL_EVERY_STRATEGY=1` all.
-pub fn platforms(strategy: Strategy, batch: usize) -> Vec<&'static str> {
-    const ALL: [&str; 2] = ["redshift", "sqlserver"];
+/// The platforms that steps are tried on: most do not depend on the source. `SNOWHAUL_EVERY_STRATEGY=1` takes all.
+pub fn platforms() -> &'static [&'static str] {
     match std::env::var_os("SNOWHAUL_EVERY_STRATEGY") {
-        Some(_) => ALL.to_vec(),
-        None => vec![ALL[(batch + strategy as usize) % ALL.len()]],
+        Some(_) => &["redshift", "sqlserver"],
+        None => &["redshift"],
     }
 }
 

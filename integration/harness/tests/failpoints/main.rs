@@ -26,10 +26,9 @@ fn every_step_is_survived(strategy: Strategy) {
     let chosen = std::env::var("SNOWHAUL_STEPS").unwrap_or_default();
     let cells: VecDeque<_> = batches(strategy, &chosen)
         .into_iter()
-        .enumerate()
-        .flat_map(|(number, steps)| {
-            let on = move |platform| (platform, steps.clone());
-            platforms(strategy, number).into_iter().map(on)
+        .flat_map(|steps| {
+            let on = move |platform: &&'static str| (*platform, steps.clone());
+            platforms().iter().map(on)
         })
         .collect();
     let queue = Mutex::new(cells);

@@ -41,7 +41,7 @@ const fn timed(
 }
 
 const SECONDS: &str = "TO_VARCHAR({c}, 'YYYY-MM-DD HH24:MI:SS')";
-const MILLIS: &str = "TO_VARCHAR({c}, 'YYYY-MM-DD HH24:MI:SS.FF3')";
+const MILLIS: &str = "LEFT(TO_VARCHAR({c}, 'YYYY-MM-DD HH24:MI:SS.FF6'), 23)";
 const MICROS: &str = "TO_VARCHAR({c}, 'YYYY-MM-DD HH24:MI:SS.FF6')";
 // The local Snowflake holds seven digits as text, and an offset behind the time in UTC.
 const TICKS: &str = "{c}";

@@ -9,11 +9,20 @@ fn moves_long_values(driver: &str) {
     let database = SqlServer::shared().database();
     let sql = database.sql();
     sql.run("CREATE TABLE t (id int NOT NULL PRIMARY KEY, n nvarchar(max), short int, v varchar(max), b varbinary(max), x xml)");
-    sql.run("INSERT INTO t SELECT TOP (3000) ROW_NUMBER() OVER (ORDER BY a.object_id), N'kurz 😀', 1, 'short', 0x01, N'<a/>' FROM sys.columns a CROSS JOIN sys.columns b CROSS JOIN sys.columns c");
+    for thousand in 0..3 {
+        let rows: Vec<String> = (1..=1000)
+            .map(|n| {
+                format!(
+                    "({}, N'kurz 😀', 1, 'short', 0x01, N'<a/>')",
+                    thousand * 1000 + n
+                )
+            })
+            .collect();
+        sql.run(&format!("INSERT INTO t VALUES {}", rows.join(", ")));
+    }
     sql.run(&format!("UPDATE t SET n = REPLICATE(CAST(N'é日' AS nvarchar(max)), {}), v = REPLICATE(CAST('xy' AS varchar(max)), {}) WHERE id = 1500", LONG / 20, LONG / 2));
     sql.run(&format!("UPDATE t SET b = CAST(REPLICATE(CAST('ab' AS varchar(max)), 3000000) AS varbinary(max)), x = CAST(N'<a>' + REPLICATE(CAST(N'é' AS nvarchar(max)), {}) + N'</a>' AS xml) WHERE id = 2500", LONG / 10));
     let rows = sql.number("SELECT COUNT(*) FROM t");
-    assert!(rows > 2500, "{rows}");
     let done = Migration::from(&database).driver(driver).whole("t").run(0);
     assert_eq!(done.sql.number("SELECT COUNT(*) FROM T"), rows);
     let read = |query: &str| done.sql.number(query);
