@@ -185,7 +185,7 @@ pub struct WorkflowFileArguments {
     /// The workflow (JSON, or YAML by its ending); see configs/.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Platform of the source: redshift or postgresql.
+    /// Platform of the source: redshift, postgresql or sqlserver.
     #[arg(long, value_name = "PLATFORM")]
     pub source_platform: String,
     /// The workflow's name: letters, digits and underscores; made from the file's name and a number if it is omitted.
@@ -237,7 +237,7 @@ pub struct GenerateArguments {
 
 #[derive(Debug, Args)]
 pub struct SourceArguments {
-    /// Platform of the source: redshift or postgresql.
+    /// Platform of the source: redshift, postgresql or sqlserver.
     #[arg(long, value_name = "PLATFORM")]
     pub source_platform: String,
     /// The worker's configuration (TOML), which says how to reach the source.
@@ -341,7 +341,7 @@ pub struct DoctorArguments {
     /// Connection of Snowflake's connections.toml; wins over the one in the configuration.
     #[arg(long, value_name = "NAME")]
     pub connection_name: Option<String>,
-    /// Platform of the workflow's source: redshift or postgresql; the configuration's if it has only one.
+    /// Platform of the workflow's source: redshift, postgresql or sqlserver; the configuration's if it has only one.
     #[arg(long, value_name = "PLATFORM")]
     pub source_platform: Option<String>,
     /// Machine-readable. `--json=FILE` writes it into a file, and the text is printed as usual.

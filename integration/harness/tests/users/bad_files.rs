@@ -73,24 +73,20 @@ fn all_mistakes_of_a_workflow_file_are_told_at_once_with_their_places() {
 fn the_command_lines_mistakes_come_together_with_the_files() {
     let scratch = Scratch::new("files");
     let file = scratch.write("w.json", r#"{"tabels": []}"#);
-    for platform in ["oracle", "sqlserver"] {
+    for platform in ["oracle", "teradata"] {
         let ended = create(&file, platform, "bad name");
         assert_refused(
             &ended,
             &[
                 "--source-platform",
                 platform,
-                "expected redshift or postgresql",
+                "expected redshift, postgresql or sqlserver",
                 "--name",
                 "letters, digits and underscores",
                 "did you mean `tables`?",
             ],
         );
     }
-    assert_says(
-        &create(&file, "sqlserver", "w").stderr,
-        &["not supported yet"],
-    );
 }
 
 #[test]

@@ -208,14 +208,6 @@ fn what_only_another_configuration_mends_ends_the_worker_with_2() {
             "the worker's configuration",
         ],
     );
-    let ended = worker(&site, |text| {
-        text.replace("source.redshift", "source.sqlserver")
-    });
-    assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
-    assert_says(
-        &ended.stderr,
-        &["connections.source.sqlserver", "not supported yet"],
-    );
 }
 
 #[test]
