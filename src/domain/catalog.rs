@@ -120,6 +120,8 @@ pub enum KeyOrigin {
     Unique(String),
     /// A column that the source fills by a generator: identity, serial.
     Identity,
+    /// The columns of an index that the source stores its rows in. Not unique.
+    ClusteredIndex,
     /// The columns that the source stores its rows in the order of. Not unique, and never inferred in a run.
     SortKey,
     /// The column that the source distributes its rows by. The same holds.
@@ -132,6 +134,7 @@ impl std::fmt::Display for KeyOrigin {
             Self::PrimaryKey => f.write_str("primary key"),
             Self::Unique(name) => write!(f, "unique constraint or index {name}"),
             Self::Identity => f.write_str("identity column"),
+            Self::ClusteredIndex => f.write_str("clustered index"),
             Self::SortKey => f.write_str("sort key"),
             Self::DistributionKey => f.write_str("distribution key"),
         }

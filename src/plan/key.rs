@@ -54,8 +54,9 @@ fn best(
                 KeyOrigin::PrimaryKey => 0,
                 KeyOrigin::Unique(_) => 1,
                 KeyOrigin::Identity => 2,
-                KeyOrigin::SortKey => 3,
-                KeyOrigin::DistributionKey => 4,
+                KeyOrigin::ClusteredIndex => 3,
+                KeyOrigin::SortKey => 4,
+                KeyOrigin::DistributionKey => 5,
             };
             let nullable = candidate
                 .columns

@@ -36,6 +36,11 @@ pub trait Catalog: Send + Sync {
         None
     }
 
+    /// Whether the layout is an index, in which ranges of its columns are looked up: a run infers a key from it.
+    fn layout_is_index(&self) -> bool {
+        false
+    }
+
     /// All tables and views of the users, in the order of their names.
     fn relations(&self) -> Query<Relation>;
 

@@ -7,7 +7,7 @@
 use super::SqlServer;
 use super::names::{object_id, two_parts};
 use super::rows::counted_text;
-use crate::domain::catalog::{Reading, Relation, RelationKind};
+use crate::domain::catalog::{LayoutColumn, Reading, Relation, RelationKind};
 use crate::domain::table::{SourceColumn, TableRef, TypeClass};
 use crate::platform::catalog::{
     Catalog, CatalogColumn, ClockReading, ColumnPrivilege, ConstraintRow, Estimate, Lookalike,
@@ -105,15 +105,16 @@ impl Catalog for SqlServer {
 
     fn estimates(&self, scope: &Scope<'_>) -> Vec<Query<Option<Estimate>>> {
         let id = object_id(scope.table);
-        // Needs VIEW DATABASE STATE; the second does not, and knows no bytes.
+        // Needs VIEW DATABASE STATE; the second does not, and knows no bytes. Where they know of no row, as of a
+        // memory-optimised table, the rows are counted.
         // https://learn.microsoft.com/sql/relational-databases/system-dynamic-management-views/sys-dm-db-partition-stats-transact-sql
         let sized = format!(
             "SELECT CAST(SUM(s.row_count) AS nvarchar(20)), CAST(SUM(s.used_page_count) * 8192 AS nvarchar(20)) FROM sys.dm_db_partition_stats s \
-             WHERE s.object_id = {id} AND s.index_id IN (0, 1) HAVING COUNT_BIG(*) > 0"
+             WHERE s.object_id = {id} AND s.index_id IN (0, 1) HAVING SUM(s.row_count) > 0"
         );
         let counted = format!(
             "SELECT CAST(SUM(p.rows) AS nvarchar(20)), CAST(SUM(p.rows) * 100 AS nvarchar(20)) FROM sys.partitions p \
-             WHERE p.object_id = {id} AND p.index_id IN (0, 1) HAVING COUNT_BIG(*) > 0"
+             WHERE p.object_id = {id} AND p.index_id IN (0, 1) HAVING SUM(p.rows) > 0"
         );
         [sized, counted, counted_text(scope)]
             .into_iter()
@@ -167,6 +168,31 @@ impl Catalog for SqlServer {
     }
 
     fn enforces_keys(&self) -> bool {
+        true
+    }
+
+    fn layout(&self, table: &TableRef) -> Option<Query<LayoutColumn>> {
+        // Of type 1: a clustered columnstore, of type 5, has no order. What it has only by way of partitioning has no
+        // place in the key.
+        // https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-index-columns-transact-sql
+        let sql = format!(
+            "SELECT c.name, CAST(k.key_ordinal AS nvarchar(10)) FROM sys.indexes i \
+             JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id \
+             JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id \
+             WHERE i.object_id = {} AND i.type = 1 AND i.is_disabled = 0 AND k.key_ordinal > 0 ORDER BY k.key_ordinal",
+            object_id(table)
+        );
+        Some(Query::new(sql, |row| {
+            let [name, place] = texts(row)?;
+            Some(LayoutColumn {
+                name,
+                sort_place: place.parse().ok()?,
+                distributes: false,
+            })
+        }))
+    }
+
+    fn layout_is_index(&self) -> bool {
         true
     }
 

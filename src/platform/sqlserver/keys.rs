@@ -12,6 +12,9 @@ use crate::types::comparison::lexicographic;
 /// <https://learn.microsoft.com/sql/t-sql/language-elements/case-transact-sql>
 const BRANCHES: usize = 16;
 
+/// The largest constant that is an int.
+const MOST_OF_INT: u64 = i32::MAX as u64;
+
 fn name(column: &KeyColumn) -> String {
     SqlServer.quote_name(&column.name)
 }
@@ -75,6 +78,16 @@ pub(super) fn operand(column: &KeyColumn, value: &str) -> String {
             && digits.bytes().filter(|b| *b == b'.').count() <= 1
     };
     match column.kind {
+        // A larger constant is numeric, which outranks bigint: the column would be converted.
+        // https://learn.microsoft.com/sql/t-sql/data-types/constants-transact-sql
+        KeyKind::Integer
+            if is_number
+                && value
+                    .parse::<i64>()
+                    .is_ok_and(|n| n.unsigned_abs() > MOST_OF_INT) =>
+        {
+            format!("CAST({value} AS bigint)")
+        }
         KeyKind::Integer | KeyKind::Decimal if is_number => value.to_owned(),
         KeyKind::Integer | KeyKind::Decimal => format!("CAST({text} AS decimal(38,10))"),
         KeyKind::Float => match value.parse::<f64>() {
@@ -84,7 +97,10 @@ pub(super) fn operand(column: &KeyColumn, value: &str) -> String {
         },
         KeyKind::Boolean => if value == "true" { "1" } else { "0" }.to_owned(),
         KeyKind::Date => format!("CAST({text} AS date)"),
-        KeyKind::DateTime => format!("CAST({text} AS datetime)"),
+        KeyKind::DateTime => {
+            let text = SqlServer.quote_text(&not_above(value));
+            format!("CAST({text} AS datetime)")
+        }
         KeyKind::Timestamp => format!("CAST({text} AS datetime2({}))", digits(value)),
         KeyKind::TimestampTz => {
             let utc = value.trim_end_matches("+00");
@@ -101,9 +117,30 @@ pub(super) fn operand(column: &KeyColumn, value: &str) -> String {
         _ if column.kind.is_text() && column.bytewise => utf8(&text),
         // Without N, so that the column is not converted: it would be compared by other rules than it is ordered by.
         // Bounds are ASCII, which every page has: see `is_in_every_page`.
-        KeyKind::PageText => text.replace("N'", "'"),
-        KeyKind::Text | KeyKind::PaddedText => text,
+        KeyKind::PageText if value.bytes().all(|b| (b' '..=b'~').contains(&b)) => {
+            format!("'{}'", value.replace('\'', "''"))
+        }
+        KeyKind::Text | KeyKind::PaddedText | KeyKind::PageText => text,
     }
+}
+
+/// The largest value of a datetime at or below a time: it reads three digits at most, and would round them to 1/300 s, up
+/// as well as down.
+/// <https://learn.microsoft.com/sql/t-sql/data-types/datetime-transact-sql>
+fn not_above(time: &str) -> String {
+    let Some((seconds, fraction)) = time.split_once('.') else {
+        return time.to_owned();
+    };
+    let mut digits: Vec<char> = fraction.chars().take(3).collect();
+    if let [_, _, last] = digits.as_mut_slice() {
+        *last = match *last {
+            '0'..='2' => '0',
+            '3'..='6' => '3',
+            '7'..='9' => '7',
+            other => other,
+        };
+    }
+    format!("{seconds}.{}", digits.iter().collect::<String>())
 }
 
 /// Digits of the fraction of a second: as many as the column's type has.
@@ -117,7 +154,12 @@ fn digits(value: &str) -> usize {
 /// characters of the column's.
 pub(super) fn is_in_every_page(column: &KeyColumn, name: &str) -> Option<String> {
     (column.kind == KeyKind::PageText && !column.bytewise)
-        .then(|| format!("{name} COLLATE Latin1_General_BIN2 NOT LIKE '%[^ -~]%'"))
+        // As nvarchar: to another page, characters that it lacks would be converted to a question mark, which is ASCII.
+        .then(|| {
+            format!(
+                "CAST({name} AS nvarchar(max)) COLLATE Latin1_General_BIN2 NOT LIKE N'%[^ -~]%'"
+            )
+        })
 }
 
 fn compare(key: &[KeyColumn], bound: &KeyTuple, strict: &str, last: &str) -> String {
@@ -234,12 +276,26 @@ mod tests {
     fn literals_have_the_columns_own_type() {
         for (kind, value, literal) in [
             (KeyKind::Integer, "-5", "-5"),
+            (KeyKind::Integer, "2147483647", "2147483647"),
+            (
+                KeyKind::Integer,
+                "-2147483648",
+                "CAST(-2147483648 AS bigint)",
+            ),
             (KeyKind::PageText, "it's", "'it''s'"),
+            (KeyKind::PageText, "aN'b", "'aN''b'"),
+            (KeyKind::PageText, "né", "N'né'"),
             (KeyKind::Text, "né", "N'né'"),
             (KeyKind::Binary, "00000000000007D3", "0x00000000000007D3"),
             (
                 KeyKind::DateTime,
                 "2024-01-01 00:00:00.003",
+                "CAST(N'2024-01-01 00:00:00.003' AS datetime)",
+            ),
+            // The clock's: neither an error nor later than it.
+            (
+                KeyKind::DateTime,
+                "2024-01-01 00:00:00.0059999",
                 "CAST(N'2024-01-01 00:00:00.003' AS datetime)",
             ),
             (
@@ -280,6 +336,24 @@ mod tests {
             }
             prop_assert!(most <= 10, "{most}");
             prop_assert_eq!(depth, 0);
+        }
+
+        #[test]
+        fn a_datetime_is_never_read_later_than_its_text(ticks in 0_u32..10_000_000) {
+            let read = not_above(&format!("2024-01-01 00:00:00.{ticks:07}"));
+            let (_, digits) = read.split_once('.').expect("a fraction");
+            let milliseconds: u32 = digits.parse().expect("a number");
+            // What SQL Server shows of a number of 1/300 s is the number itself.
+            let shown = (f64::from(milliseconds) * 0.3).round() / 0.3;
+            prop_assert_eq!(shown.round(), f64::from(milliseconds));
+            prop_assert!(milliseconds <= ticks / 10_000 && ticks / 10_000 - milliseconds <= 3);
+        }
+
+        #[test]
+        fn a_pages_literal_reads_back(value in "[ -~]{0,12}") {
+            let literal = operand(&column(KeyKind::PageText), &value);
+            let inner = literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).expect("a literal");
+            prop_assert_eq!(inner.replace("''", "'"), value);
         }
 
         #[test]

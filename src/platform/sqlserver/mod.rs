@@ -10,6 +10,8 @@ mod odbc;
 mod refusals;
 mod rows;
 mod settings;
+#[cfg(test)]
+mod statements_tests;
 mod transaction;
 mod types;
 

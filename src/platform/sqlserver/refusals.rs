@@ -45,6 +45,10 @@ fn by_number(native: i32) -> Option<(SourceErrorKind, &'static str)> {
             "grant the source login SELECT on the table (GRANT SELECT ON schema.table TO user), or make its user a member of db_datareader",
         ),
         208 | 207 | 911 | 15151 => (NoSuchObject, NAMES),
+        448 => (
+            Refused,
+            "ranges of text that are replaced in the target need the order of UTF-8, which the server has from SQL Server 2019 on: name columns of another type with columnNamesToPartitionBy, or write [] for one partition",
+        ),
         102 | 105 | 125 | 156 | 164 | 170 | 319 | 8133 | 8134 | 8623 | 8631 | 191 => {
             (Refused, STATEMENT)
         }

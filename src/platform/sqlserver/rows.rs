@@ -1,7 +1,7 @@
 //! Statements over the rows of a table. Syntax of SQL Server 2012.
 
 use super::SqlServer;
-use super::checksum::row_checksum;
+use super::checksum::{counted, row_checksum};
 use super::keys::{bucket, is_in_every_page, key_text, ordered, range_predicate, window_predicate};
 use super::names::two_parts;
 use crate::domain::table::{DateUnit, KeyColumn, KeyKind, KeyRange, SourceColumn};
@@ -281,9 +281,7 @@ impl Sql for SqlServer {
     }
 
     fn counted_aggregate(&self, expression: &str) -> String {
-        format!(
-            "CAST(COUNT_BIG(*) AS nvarchar(20)) + N':' + COALESCE(CAST(({expression}\n) AS nvarchar(4000)), N'')"
-        )
+        counted(expression)
     }
 
     fn partition_summary(
@@ -292,9 +290,10 @@ impl Sql for SqlServer {
         ranges: &[KeyRange],
         aggregates: &[&str],
     ) -> SummaryStatements {
-        // By CROSS APPLY: GROUP BY knows neither places nor names of the list.
+        // By CROSS APPLY: GROUP BY knows neither places nor names of the list. Its column's name stands beside those of
+        // the table's own, which none should be like.
         let mut list = vec![
-            "CAST([range of rows].place AS nvarchar(10))".to_owned(),
+            "CAST([range of rows].[place of range] AS nvarchar(10))".to_owned(),
             "CAST(COUNT_BIG(*) AS nvarchar(20))".to_owned(),
         ];
         list.extend(
@@ -303,7 +302,7 @@ impl Sql for SqlServer {
                 .map(|aggregate| format!("CAST(({aggregate}\n) AS nvarchar(max))")),
         );
         let sql = format!(
-            "{} {} FROM {} CROSS APPLY (VALUES ({})) [range of rows] (place){} GROUP BY [range of rows].place",
+            "{} {} FROM {} CROSS APPLY (VALUES ({})) [range of rows] ([place of range]){} GROUP BY [range of rows].[place of range]",
             select(scope),
             list.join(", "),
             from(scope),

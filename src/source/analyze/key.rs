@@ -32,11 +32,28 @@ pub fn infer_keys(
         if let Some(chosen) = choose_key(&constraints, &columns, may_be_key) {
             return Ok(Some(chosen));
         }
-        Ok(layout_key(&layout(&session, table)?, |name| {
-            columns.iter().any(|c| c.name == name && may_be_key(c))
-        }))
+        by_layout(&session, table, &columns, may_be_key)
     };
     tables.iter().map(infer).collect()
+}
+
+/// The key that the table's layout makes.
+fn by_layout(
+    session: &Session<'_>,
+    table: &TableRef,
+    columns: &[SourceColumn],
+    may_be_key: impl Fn(&SourceColumn) -> bool,
+) -> Result<Option<KeyCandidate>, SourceError> {
+    let chosen = layout_key(&layout(session, table)?, |name| {
+        columns.iter().any(|c| c.name == name && may_be_key(c))
+    });
+    Ok(chosen.map(|chosen| match chosen.origin {
+        KeyOrigin::SortKey if session.platform.layout_is_index() => KeyCandidate {
+            origin: KeyOrigin::ClusteredIndex,
+            ..chosen
+        },
+        _ => chosen,
+    }))
 }
 
 /// How the source lays out the table's rows; empty: it does not tell.
@@ -125,12 +142,24 @@ impl Subject<'_> {
         }
         let constraints = constraints(self.session, &self.spec.source)?;
         let hidden = self.hidden_columns()?;
-        let chosen = choose_key(&constraints, self.columns, |column| {
+        let may_be_key = |column: &SourceColumn| {
             let is_in_target = !column.computed && !self.is_excluded(column);
             !hidden.contains(&column.name)
                 && self.platform().key_kind(column).is_some()
                 && (is_in_target || !self.replaces_ranges())
-        });
+        };
+        let chosen = match choose_key(&constraints, self.columns, may_be_key) {
+            None if self.platform().layout_is_index() => {
+                // The index serves only where it has the order that ranges are compared in.
+                let is_sought = |column: &SourceColumn| {
+                    let kind = self.platform().key_kind(column);
+                    may_be_key(column)
+                        && kind.is_some_and(|kind| !self.key_column(column, kind).bytewise)
+                };
+                by_layout(self.session, &self.spec.source, self.columns, is_sought)?
+            }
+            chosen => chosen,
+        };
         let Some(chosen) = chosen else {
             self.warnings.push(
                 "the table has no primary key, unique constraint or identity column that it could be cut by: it is migrated as one partition; name columns with columnNamesToPartitionBy"
